@@ -1,0 +1,95 @@
+"""`wordbrush STAGE` runs one stage in the current folder; the helper verbs look after parameters and results."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning OpenMP barriers cost 2–5 times on a busy machine
+
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wordbrush import params as parameters
+from wordbrush.runtime import timings
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.layout import Layout
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Learns what spoken words mean by drawing pictures.")
+PARAMS_FILE = Path("params.yaml")
+MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-hard or hard.")]
+
+
+def run_stage(name: str, **options: str) -> None:
+    """Run the stage module `stages.NAME` on params.yaml of the current folder."""
+    params = parameters.load(PARAMS_FILE)
+    started = time.monotonic()
+    module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
+    from wordbrush.runtime.compute import set_seed
+    set_seed(params.seed)
+    module.run(params, Layout(), **options)
+    timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)
+
+
+def _stage(name: str, summary: str, mining: bool = False) -> None:
+    if mining:
+        def command(mining: MiningOption) -> None:
+            if mining not in ("random", "semi-hard", "hard"):
+                raise WordbrushError(f"--mining {mining!r} is unknown; allowed are random, semi-hard, hard.")
+            run_stage(name, mining=mining)
+    else:
+        def command() -> None:
+            run_stage(name)
+    app.command(name, help=summary, rich_help_panel="Stages")(command)
+
+
+_stage("render-scenes", "Render CLEVR scenes with masks, and pairs that differ in one attribute.")
+_stage("train-gan", "Train a progressive GAN to draw the scenes.")
+_stage("train-segmenter", "Train the reader of scenes: objects and their attributes.")
+_stage("sample-images", "Draw pictures from random latents.")
+_stage("synthesize-captions", "Describe every picture in words and speak them.")
+_stage("pretrain-davenet", "Learn to match speech and picture.", mining=True)
+_stage("random-edits", "Train on against random edits at the salient spot.", mining=True)
+_stage("cluster-units", "Discover concepts, and the GAN units that draw them.", mining=True)
+_stage("targeted-edits", "Train on against edits of one discovered concept.", mining=True)
+_stage("evaluate", "Measure the six methods as the paper does.")
+_stage("report", "Write the self-contained page of results.")
+
+
+@app.command(rich_help_panel="Helpers")
+def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as small.")]) -> None:
+    """Apply presets/NAME.yaml to params.yaml; comments stay. Only what the preset names changes."""
+    from wordbrush.presets import apply
+    apply(name, PARAMS_FILE, Path("presets"))
+    print(f"{PARAMS_FILE} now holds the preset {name}.")
+
+
+@app.command(rich_help_panel="Helpers")
+def check() -> None:
+    """Check params.yaml and every preset, and say what is wrong where."""
+    from wordbrush.presets import check_all
+    for checked in check_all(PARAMS_FILE, Path("presets")):
+        print(f"{checked}: good")
+
+
+@app.command(rich_help_panel="Helpers")
+def show() -> None:
+    """Print the results table and write report.html: the page with this machine's run times."""
+    from wordbrush.report.show import show_results
+    show_results(Layout())
+
+
+def main() -> None:
+    """Entry point: faults of the user's side are one sentence and exit code 2."""
+    try:
+        app()
+    except WordbrushError as error:
+        print(f"wordbrush: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

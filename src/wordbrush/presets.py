@@ -1,0 +1,44 @@
+"""Presets: files that hold only what differs from the demo, applied to params.yaml with its comments kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from wordbrush.params import merge, parse, read_yaml
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import whole_file
+
+
+def apply(name: str, params_file: Path, folder: Path) -> None:
+    """Lay preset `name` over `params_file`; the result is validated before anything is written."""
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise WordbrushError(f"no preset {name!r} in {folder}; there are: {', '.join(known)}.")
+    preset_file = folder / f"{name}.yaml"
+    changes = read_yaml(preset_file)
+    parse(merge(read_yaml(params_file), changes), f"{params_file} with {preset_file}")
+    yaml = YAML()
+    yaml.width = 200
+    document = yaml.load(params_file.read_text(encoding="utf-8"))
+    _lay_over(document, changes)
+    with whole_file(params_file) as scratch:
+        yaml.dump(document, scratch)
+
+
+def check_all(params_file: Path, folder: Path) -> Iterator[str]:
+    """Validate params.yaml, then every preset laid over it; yields what was found good."""
+    base = read_yaml(params_file)
+    parse(base, str(params_file))
+    yield str(params_file)
+    for preset_file in sorted(folder.glob("*.yaml")):
+        parse(merge(base, read_yaml(preset_file)), f"{params_file} with {preset_file}")
+        yield str(preset_file)
+
+
+def _lay_over(document: dict, changes: dict) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(document.get(name), dict):
+            _lay_over(document[name], value)
+        else:
+            document[name] = value

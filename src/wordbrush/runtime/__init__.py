@@ -1,0 +1,1 @@
+"""What every stage needs and no science: files, errors, progress, devices, weights, metrics."""

@@ -1,0 +1,42 @@
+"""The device, its determinism, and the check that numbers are numbers."""
+
+import random
+
+import numpy as np
+import torch
+
+from wordbrush.runtime.errors import WordbrushError
+
+
+def device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def set_seed(seed: int) -> None:
+    """Seed every generator: same seed and machine, same bytes."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def require_finite(value: torch.Tensor, what: str, step: float) -> None:
+    """Stop on NaN or infinity, naming the loss and the step.
+
+    Raises WordbrushError, so that no half-trained weights are written.
+    """
+    if not torch.isfinite(value).all():
+        raise WordbrushError(f"{what} is not finite at step {step:g}. Lower the learning rate of this stage in "
+                             "params.yaml, or look at the last figures above.")
+
+
+def to_images(images: np.ndarray) -> torch.Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W] in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def to_uint8(images: torch.Tensor) -> np.ndarray:
+    """float [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3]."""
+    scaled = images.detach().add(1).mul(127.5).round().clamp(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()

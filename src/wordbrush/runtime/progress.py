@@ -1,0 +1,62 @@
+"""Progress that a person can follow: a bar on a terminal, one line an interval elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from wordbrush.runtime import metrics
+
+T = TypeVar("T")
+LINE_SECONDS = 15.0
+
+
+class Progress:
+    """Counts towards `total`; `note` shows named figures (losses, rates) and publishes them as metrics."""
+
+    def __init__(self, title: str, total: float, unit: str = "it"):
+        self.title, self.total, self.unit = title, total, unit
+        self.done, self.figures = 0.0, ""
+        self.started = self.last_line = time.monotonic()
+        on_terminal = sys.stderr.isatty()
+        self.bar = tqdm(total=total, desc=title, unit=unit, dynamic_ncols=True) if on_terminal else None
+
+    def advance(self, amount: float = 1) -> None:
+        self.done += amount
+        metrics.progress(self.title, self.done, self.total)
+        if self.bar is not None:
+            self.bar.update(amount)
+        elif time.monotonic() - self.last_line >= LINE_SECONDS:
+            self._line()
+
+    def note(self, **figures: float) -> None:
+        metrics.figures(self.title, figures)
+        self.figures = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        if self.bar is not None:
+            self.bar.set_postfix_str(self.figures, refresh=False)
+
+    def _line(self) -> None:
+        self.last_line = time.monotonic()
+        seconds = self.last_line - self.started
+        share = 100 * self.done / self.total if self.total else 100
+        print(f"{self.title}: {self.done:g}/{self.total:g} {self.unit} ({share:.0f} %)  {seconds:.0f} s  {self.figures}",
+              file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        else:
+            self._line()
+
+
+def track(items: Iterable[T], title: str, total: int, unit: str = "it") -> Iterator[T]:
+    """Iterate over `items` and show progress."""
+    with Progress(title, total, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()
