@@ -1,4 +1,4 @@
-"""Typed, bounded parameters: one class a section of params.yaml, and no defaults (params.yaml is the only place of a number)."""
+"""Typed, bounded parameters: one class a section of params.yaml. No defaults: a number stands in params.yaml alone."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -139,6 +139,11 @@ class Davenet(Section):
     crop_share: Share
     crop_min_seconds: Positive
     log_every: Count
+
+
+class Schedule(Section):
+    """The three DAVEnet stages, one after another."""
+
     pretrain: Training
     random_edits: Training
     targeted_edits: Training
@@ -178,6 +183,7 @@ class Params(Section):
     samples: Samples
     captions: Captions
     davenet: Davenet
+    schedule: Schedule
     edits: Edits
     clusters: Clusters
     evaluation: Evaluation
@@ -223,7 +229,7 @@ def load(path: Path) -> Params:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` laid over it, mapping by mapping; a field that `base` lacks is kept for validation to refuse."""
+    """`base` with `changes` laid over it; a field that `base` lacks is kept, for validation to refuse."""
     merged = dict(base)
     for name, value in changes.items():
         old = merged.get(name)

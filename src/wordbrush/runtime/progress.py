@@ -41,8 +41,8 @@ class Progress:
         self.last_line = time.monotonic()
         seconds = self.last_line - self.started
         share = 100 * self.done / self.total if self.total else 100
-        print(f"{self.title}: {self.done:g}/{self.total:g} {self.unit} ({share:.0f} %)  {seconds:.0f} s  {self.figures}",
-              file=sys.stderr, flush=True)
+        counted = f"{self.done:g}/{self.total:g} {self.unit} ({share:.0f} %)"
+        print(f"{self.title}: {counted}  {seconds:.0f} s  {self.figures}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Progress":
         return self

@@ -1,0 +1,42 @@
+# `make help` lists the targets. The environment is .venv, made from requirements.lock with hashes.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export OMP_WAIT_POLICY ?= PASSIVE
+# Settings of the person must not reach the stages.
+export DVC_NO_ANALYTICS := 1
+.PHONY: help setup demo show test lint lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
+
+.venv/.ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name yours: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setting up .venv (once; about two minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## run the whole method on params.yaml and show the results
+	@dvc repro
+	@wordbrush show
+
+show: setup ## print the results table and write report.html
+	@wordbrush show
+
+test: setup lint ## the fast test suite
+	@python -m pytest
+
+lint: setup ## style and static faults
+	@ruff check --quiet .
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
+
+clean: ## delete what stages wrote (the cache keeps it)
+	rm -rf data metrics plots report.html .wordbrush

@@ -1,0 +1,50 @@
+"""The command line: help is quick, faults are one sentence with exit code 2, nothing half-written stays."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
+
+
+def wordbrush(*arguments, cwd=ROOT):
+    return subprocess.run([WORDBRUSH, *arguments], cwd=cwd, text=True, capture_output=True)
+
+
+def test_help_lists_every_stage_and_does_not_load_torch():
+    done = wordbrush("--help")
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert len(stages) == 11
+    for stage in stages:
+        assert stage in done.stdout
+    probe = "import sys, wordbrush.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
+
+
+def test_check_validates_params_and_presets():
+    done = wordbrush("check")
+    assert done.returncode == 0, done.stderr
+    assert "params.yaml: good" in done.stdout and "presets/paper.yaml: good" in done.stdout
+
+
+def one_sentence(done):
+    assert done.returncode == 2
+    assert done.stderr.startswith("wordbrush: ") and done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_faults_of_the_user_are_one_sentence(tmp_path):
+    assert "params.yaml is missing" in one_sentence(wordbrush("train-gan", cwd=tmp_path))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    assert "data/scenes/images.npy is missing" in one_sentence(wordbrush("train-gan", cwd=tmp_path))
+    assert "--mining 'softly' is unknown" in one_sentence(wordbrush("random-edits", "--mining", "softly", cwd=tmp_path))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("seed: 20190616", "seed: soon"))
+    assert "params.yaml: seed = 'soon'" in one_sentence(wordbrush("render-scenes", cwd=tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml"]
+
+
+def test_show_without_results_says_what_to_do(tmp_path):
+    assert "make demo" in one_sentence(wordbrush("show", cwd=tmp_path))

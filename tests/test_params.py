@@ -1,0 +1,107 @@
+"""Parameters: everything typed and bounded, every fault named with file, field and value."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wordbrush import params as parameters
+from wordbrush import presets
+from wordbrush.runtime.errors import WordbrushError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_with(**changes):
+    return parameters.parse(parameters.merge(parameters.read_yaml(ROOT / "params.yaml"), changes), "params.yaml")
+
+
+def test_committed_parameters_and_presets_are_valid():
+    checked = list(presets.check_all(ROOT / "params.yaml", ROOT / "presets"))
+    assert [Path(name).stem for name in checked] == ["params", "paper", "small", "tiny"]
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"seed": -1}, ["seed", "-1", "greater than or equal to 0"]),
+    ({"seed": "7"}, ["seed", "'7'", "integer"]),
+    ({"scenes": {"resolution": 48}}, ["scenes.resolution", "48", "16, 32, 64, 128 or 256"]),
+    ({"scenes": {"min_objects": 3, "max_objects": 2}}, ["scenes", "min_objects 3", "max_objects 2"]),
+    ({"scenes": {"source": "clevr"}}, ["clevr_path"]),
+    ({"gan": {"learning_rate": float("nan")}}, ["gan.learning_rate", "nan"]),
+    ({"gan": {"colour": 1}}, ["gan.colour", "unknown"]),
+    ({"gan": {"channels": {4: 8}, "ema_decay": 1.0}}, ["gan.ema_decay", "1.0", "less than 1"]),
+    ({"davenet": {"similarity": "SIMO"}}, ["davenet.similarity", "'SIMO'", "'SISA', 'MISA' or 'SIMA'"]),
+    ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
+    ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
+])
+def test_a_bad_value_is_named(changes, words):
+    with pytest.raises(WordbrushError) as caught:
+        parse_with(**changes)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: ")
+    for word in words:
+        assert word in message
+
+
+def test_a_missing_value_is_named():
+    data = parameters.read_yaml(ROOT / "params.yaml")
+    del data["gan"]["loss"]
+    with pytest.raises(WordbrushError, match=r"gan\.loss is missing"):
+        parameters.parse(data, "params.yaml")
+
+
+def test_a_resolution_without_its_channels_is_refused():
+    with pytest.raises(WordbrushError, match=r"gan\.channels names the resolutions .* needs \[4, 8, 16, 32, 64\]"):
+        parse_with(scenes={"resolution": 64})
+
+
+def test_broken_yaml_names_its_line(tmp_path):
+    broken = tmp_path / "params.yaml"
+    broken.write_text("seed: 1\nscenes: {count: [\n")
+    with pytest.raises(WordbrushError, match=r"params\.yaml:\d+ is not valid YAML"):
+        parameters.load(broken)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WordbrushError, match=r"params\.yaml is missing"):
+        parameters.load(tmp_path / "params.yaml")
+
+
+def test_every_number_names_its_source():
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    numbers = [line for line in lines if re.match(r"^(  )?\w+: \S", line)]
+    assert len(numbers) > 60
+    without = [line for line in numbers if not re.search(r"# .*\b(ours|P|D|K|C|G)\b", line)]
+    assert without == []
+
+
+def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
+    target = tmp_path / "params.yaml"
+    target.write_text((ROOT / "params.yaml").read_text())
+    before = parameters.read_yaml(target)
+    presets.apply("small", target, ROOT / "presets")
+    after = parameters.read_yaml(target)
+    assert after == parameters.merge(before, parameters.read_yaml(ROOT / "presets/small.yaml"))
+    assert after["scenes"]["resolution"] == 64 and after["scenes"]["min_distance"] == before["scenes"]["min_distance"]
+    assert "# C: --min_dist" in target.read_text()
+
+
+def test_a_bad_preset_leaves_params_alone(tmp_path):
+    target = tmp_path / "params.yaml"
+    target.write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "bad.yaml").write_text("gan: {colour: 1}\n")
+    with pytest.raises(WordbrushError, match=r"bad\.yaml: gan\.colour"):
+        presets.apply("bad", target, tmp_path)
+    with pytest.raises(WordbrushError, match="no preset 'worse'"):
+        presets.apply("worse", target, tmp_path)
+    assert target.read_text() == (ROOT / "params.yaml").read_text()
+
+
+def test_paper_preset_keeps_karras_values():
+    base = parameters.read_yaml(ROOT / "params.yaml")
+    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(ROOT / "presets/paper.yaml")), "paper")
+    gan = paper.gan
+    assert (gan.loss, gan.penalty_weight, gan.penalty_every, gan.drift_weight) == ("wgan-gp", 10.0, 1, 0.001)
+    assert (gan.adam_beta1, gan.adam_beta2, gan.adam_epsilon, gan.learning_rate) == (0.0, 0.99, 1e-8, 0.001)
+    assert gan.channels[32] == 512 and gan.channels[128] == 128 and gan.augment_shift == 0
+    assert paper.davenet.similarity == "MISA" and paper.davenet.loss == "margin" and paper.davenet.crop_share == 0

@@ -1,0 +1,49 @@
+"""A fresh folder with the project's own dvc.yaml and sources, in which tests run the real dvc."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from wordbrush import presets
+from wordbrush.runtime.layout import Layout
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder without git, as a pod has it."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path, project: Path, preset: str = "tiny") -> "Workspace":
+        for name in ("src", "presets"):
+            shutil.copytree(project / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+            shutil.copy(project / name, root / name)
+        presets.apply(preset, root / "params.yaml", root / "presets")
+        workspace = cls(root)
+        workspace.run("dvc", "init", "--no-scm", "--quiet")
+        return workspace
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.root)
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment in this folder; on failure the test shows its output."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True,
+                              env={**os.environ, "PATH": path, **environment})
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def hashes(self) -> dict[str, str]:
+        """The md5 of every output, by path, as dvc.lock has them."""
+        lock = YAML(typ="safe").load((self.root / "dvc.lock").read_text())
+        return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
