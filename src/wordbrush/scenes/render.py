@@ -1,0 +1,156 @@
+"""Pictures and instance masks of scenes, by Mitsuba 3.
+
+A picture depends on its scene alone (its seed is part of the jitter), so bytes do not depend on the number of workers.
+"""
+
+import os
+from collections.abc import Iterator
+from functools import cache, partial
+from multiprocessing import get_context
+
+import numpy as np
+
+from wordbrush.params import Scenes
+from wordbrush.scenes import edits, world
+from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
+
+MASK_GRID = 3    # rays a pixel and axis for the mask: the mask is the majority of nine
+PATH_DEPTH = 3   # two bounces: enough for a metal that mirrors the floor
+
+
+@cache
+def mitsuba():
+    """Mitsuba in its scalar variant, on one thread: cores are used by processes."""
+    import mitsuba as mi
+    mi.set_variant("scalar_rgb")
+    import drjit as dr
+    dr.set_thread_count(1)
+    return mi
+
+
+def linear(rgb: tuple[int, int, int]) -> list[float]:
+    """sRGB bytes to linear light."""
+    share = np.array(rgb) / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4).tolist()
+
+
+def material(thing: dict) -> dict:
+    """C's two materials: rough rubber, and metal that mirrors its surroundings in its colour."""
+    color = {"type": "rgb", "value": linear(world.RGB[thing["color"]])}
+    if thing["material"] == "rubber":
+        return {"type": "roughplastic", "diffuse_reflectance": color, "alpha": 0.4, "nonlinear": True}
+    return {"type": "principled", "base_color": color, "metallic": 0.85, "roughness": 0.18, "specular": 0.9}
+
+
+def shapes(thing: dict, name: str) -> dict[str, dict]:
+    """The Mitsuba shapes of one object; their names begin with `name`."""
+    to_world = mitsuba().ScalarTransform4f
+    place = to_world().translate(thing["3d_coords"]).rotate([0, 0, 1], thing["rotation"]).scale(world.half_width(thing))
+    bsdf = material(thing)
+    if thing["shape"] == "sphere":
+        return {name: {"type": "sphere", "to_world": place, "bsdf": bsdf}}
+    if thing["shape"] == "cube":
+        return {name: {"type": "cube", "to_world": place, "bsdf": bsdf}}
+    return {name: {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "to_world": place, "bsdf": bsdf},
+            f"{name}_top": {"type": "disk", "to_world": place.translate([0, 0, 1]), "bsdf": bsdf}}
+
+
+def description(scene: dict, scenes: Scenes) -> dict:
+    """The scene as Mitsuba loads it, without sensor and integrator."""
+    to_world = mitsuba().ScalarTransform4f
+    parts = {"type": "scene", "sky": {"type": "constant", "radiance": 0.45},
+             "floor": {"type": "rectangle", "to_world": to_world().scale(40),
+                       "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.42, 0.42, 0.42]}}}}
+    for name, power in (("key", 13.0), ("fill", 4.0), ("back", 4.0)):
+        place = world.LIGHTS[name] + scene["jitter"]["lights"][name]
+        look = to_world().look_at(origin=place.tolist(), target=[0, 0, 0], up=[0, 0.1, 1])
+        parts[name] = {"type": "rectangle", "to_world": look.scale(0.9),
+                       "emitter": {"type": "area", "radiance": power}}
+    for number, thing in enumerate(scene["objects"]):
+        parts |= shapes(thing, f"object{number}")
+    return parts
+
+
+def sensor(scene: dict, scenes: Scenes, resolution: int) -> dict:
+    camera = world.CAMERA + scene["jitter"]["camera"]
+    to_world = mitsuba().ScalarTransform4f().look_at(origin=camera.tolist(), target=[0, 0, 0], up=[0, 0, 1])
+    return {"type": "perspective", "fov": scenes.field_of_view, "to_world": to_world,
+            "film": {"type": "hdrfilm", "width": resolution, "height": resolution, "rfilter": {"type": "box"},
+                     "pixel_format": "rgb", "component_format": "float32"}}
+
+
+def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
+    """Share of each pixel that each object covers: float [objects + 1, H, W], the floor first."""
+    mi = mitsuba()
+    parts = description(scene, scenes)
+    parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID)
+    parts["integrator"] = {"type": "aov", "aovs": "index:shape_index"}
+    loaded = mi.load_dict(parts)
+    index = np.array(mi.render(loaded, spp=1, seed=scene["jitter"]["seed"]))[..., 0].round().astype(int)
+    owner = np.array([owning_object(shape.id()) for shape in loaded.shapes()])
+    owners = owner[np.clip(index, 0, len(owner) - 1)]
+    one_hot = owners[None] == np.arange(len(scene["objects"]) + 1)[:, None, None]
+    size = scenes.resolution
+    return one_hot.reshape(-1, size, MASK_GRID, size, MASK_GRID).mean((2, 4))
+
+
+def owning_object(shape_name: str) -> int:
+    """1 + the number of the object that a Mitsuba shape belongs to; 0 for floor and lights."""
+    if not shape_name.startswith("object"):
+        return 0
+    return 1 + int(shape_name.removeprefix("object").split("_")[0])
+
+
+def instances(scene: dict, scenes: Scenes) -> np.ndarray:
+    """uint8 [H, W]: which object is seen in most of each pixel; 0 is the floor."""
+    return coverage(scene, scenes).argmax(0).astype(np.uint8)
+
+
+def all_visible(mask: np.ndarray, count: int, scenes: Scenes) -> bool:
+    """C: every object shows enough pixels."""
+    shares = np.bincount(mask.ravel(), minlength=count + 1)[1:] / mask.size
+    return bool((shares >= max(scenes.min_visible_share, 1 / mask.size)).all())
+
+
+def picture(scene: dict, scenes: Scenes) -> np.ndarray:
+    """The rendered scene, uint8 [H, W, 3] in sRGB."""
+    mi = mitsuba()
+    parts = description(scene, scenes)
+    parts["sensor"] = sensor(scene, scenes, scenes.resolution)
+    parts["integrator"] = {"type": "path", "max_depth": PATH_DEPTH}
+    light = np.array(mi.render(mi.load_dict(parts), spp=scenes.samples_per_pixel, seed=scene["jitter"]["seed"]))
+    light = np.clip(light[..., :3], 0, 1)
+    display = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (display * 255).round().astype(np.uint8)
+
+
+def render_one(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray, np.ndarray]:
+    """Scene `index` of the world: its JSON, picture [H, W, 3] and instance mask [H, W]."""
+    rng = np.random.default_rng([seed, index])
+    for _ in range(RESTARTS):
+        scene = sample_scene(scenes, rng, index, "train")
+        mask = instances(scene, scenes)
+        if all_visible(mask, len(scene["objects"]), scenes):
+            return scene, picture(scene, scenes), mask
+    raise cannot_fit(scenes)
+
+
+def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray]:
+    """Pair `index` of the real-image test (P §6.5): its record and pictures [2, H, W, 3]."""
+    rng = np.random.default_rng([seed, index, 1])  # another stream than render_one's
+    for _ in range(RESTARTS):
+        scene = sample_scene(scenes, rng, index, "real")
+        change = edits.change_one_attribute(scene, scenes, rng)
+        if change is None:
+            continue
+        seen = [all_visible(instances(one, scenes), len(one["objects"]), scenes) for one in (scene, change["edited"])]
+        if all(seen):
+            return {"scene": scene, **change}, np.stack([picture(one, scenes) for one in (scene, change["edited"])])
+    raise cannot_fit(scenes)
+
+
+def render_all(function, scenes: Scenes, seed: int, count: int) -> Iterator:
+    """`function(scenes, seed, index)` for every index, in order, on all cores."""
+    workers = len(os.sched_getaffinity(0))
+    with get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(partial(function, scenes, seed), range(count), chunksize=8)

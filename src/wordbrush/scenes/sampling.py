@@ -1,0 +1,75 @@
+"""Random scenes by CLEVR's rules (C): distances, margins, jitter. Sampling always ends."""
+
+import numpy as np
+
+from wordbrush.params import Scenes
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.scenes import world
+
+TRIES_PER_OBJECT = 50  # C: --max_retries
+RESTARTS = 200         # ours: a world that fails so often is too full
+
+
+def cannot_fit(scenes: Scenes) -> WordbrushError:
+    return WordbrushError(
+        f"scenes: {scenes.max_objects} objects do not fit and stay visible within extent {scenes.extent} at "
+        f"min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, min_visible_share "
+        f"{scenes.min_visible_share}; lower max_objects or these, or raise extent.")
+
+
+def sample_scene(scenes: Scenes, rng: np.random.Generator, index: int, split: str) -> dict:
+    """One scene in CLEVR's JSON schema, with the jitter that makes it renderable again.
+
+    Raises WordbrushError when the parameters leave no room for the objects.
+    """
+    jitter = {
+        "camera": rng.uniform(-scenes.camera_jitter, scenes.camera_jitter, 3).tolist(),
+        "lights": {name: rng.uniform(-scenes.light_jitter, scenes.light_jitter, 3).tolist() for name in world.LIGHTS},
+        "seed": int(rng.integers(2**31)),
+    }
+    ways = world.directions(world.CAMERA + jitter["camera"])
+    count = int(rng.integers(scenes.min_objects, scenes.max_objects + 1))
+    objects = place_objects(scenes, rng, count, ways)
+    return complete({"split": split, "image_index": index, "image_filename": f"WORDBRUSH_{split}_{index:06d}.png",
+                     "directions": ways, "objects": objects, "jitter": jitter}, scenes)
+
+
+def complete(scene: dict, scenes: Scenes) -> dict:
+    """Fill in what follows from the objects: their place in the picture and their relations."""
+    camera = world.CAMERA + scene["jitter"]["camera"]
+    for thing in scene["objects"]:
+        thing["pixel_coords"] = world.project(thing["3d_coords"], camera, scenes.field_of_view, scenes.resolution)
+    scene["relationships"] = world.relationships(scene["objects"], scene["directions"])
+    return scene
+
+
+def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: dict) -> list[dict]:
+    """`count` objects that keep distance and margins; starts afresh when one finds no place."""
+    for _ in range(RESTARTS):
+        objects: list[dict] = []
+        for _ in range(TRIES_PER_OBJECT * count):
+            candidate = random_object(scenes, rng)
+            if fits(candidate, objects, scenes, ways):
+                objects.append(candidate)
+            if len(objects) == count:
+                return objects
+    raise cannot_fit(scenes)
+
+
+def random_object(scenes: Scenes, rng: np.random.Generator) -> dict:
+    thing = {name: str(rng.choice(values)) for name, values in world.ATTRIBUTES.items()}
+    x, y = rng.uniform(-scenes.extent, scenes.extent, 2)
+    thing["3d_coords"] = [float(x), float(y), float(world.half_width(thing))]
+    thing["rotation"] = float(rng.uniform(0, 360))
+    return thing
+
+
+def fits(thing: dict, others: list[dict], scenes: Scenes, ways: dict) -> bool:
+    """C: far enough from each other object, and clear of it along one of the four directions or the other."""
+    for other in others:
+        offset = np.subtract(thing["3d_coords"][:2], other["3d_coords"][:2])
+        apart = np.linalg.norm(offset) - world.RADIUS[thing["size"]] - world.RADIUS[other["size"]]
+        margins = [abs(offset @ np.array(ways[name][:2])) for name in ("right", "behind")]
+        if apart < scenes.min_distance or min(margins) < scenes.min_margin:
+            return False
+    return True

@@ -1,0 +1,41 @@
+"""render-scenes: parameters -> data/scenes (pictures, masks, scene JSON) and data/real_pairs (the real-image test).
+
+With `scenes.source: clevr` the GAN's pictures (`gan_images.npy`) come from an existing CLEVR v1.0 folder, which has no masks;
+what the segmenter and the tests need is rendered all the same.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from wordbrush.params import Params
+from wordbrush.runtime.files import whole_directory, write_json
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.progress import track
+from wordbrush.scenes import clevr
+from wordbrush.scenes.masks import attribute_masks
+from wordbrush.scenes.render import render_all, render_one, render_pair
+
+INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "generator": "wordbrush"}
+
+
+def run(params: Params, layout: Layout) -> None:
+    scenes = params.scenes
+    if scenes.source == "clevr":
+        clevr.check(Path(scenes.clevr_path))
+    with whole_directory(layout.scenes) as folder:
+        rendered = render_all(render_one, scenes, params.seed, scenes.count)
+        records, images, masks = zip(*track(rendered, "rendering scenes", scenes.count, "scene"), strict=True)
+        np.save(folder / "images.npy", np.stack(images))
+        np.save(folder / "instances.npy", np.stack(masks))
+        planes = [attribute_masks(mask, scene["objects"]) for mask, scene in zip(masks, records, strict=True)]
+        np.save(folder / "attributes.npy", np.stack(planes))
+        write_json(folder / "scenes.json", {"info": INFO, "scenes": list(records)})
+        if scenes.source == "clevr":
+            source = clevr.pictures(Path(scenes.clevr_path), scenes.count, scenes.resolution)
+            np.save(folder / "gan_images.npy", np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))))
+    with whole_directory(layout.real_pairs) as folder:
+        pairs = render_all(render_pair, scenes, params.seed, scenes.real_pairs)
+        records, images = zip(*track(pairs, "rendering pairs", scenes.real_pairs, "pair"), strict=True)
+        np.save(folder / "images.npy", np.stack(images))
+        write_json(folder / "pairs.json", list(records))
