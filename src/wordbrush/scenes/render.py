@@ -38,8 +38,8 @@ def material(thing: dict) -> dict:
     """C's two materials: rough rubber, and metal that mirrors its surroundings in its colour."""
     color = {"type": "rgb", "value": linear(world.RGB[thing["color"]])}
     if thing["material"] == "rubber":
-        return {"type": "roughplastic", "diffuse_reflectance": color, "alpha": 0.4, "nonlinear": True}
-    return {"type": "principled", "base_color": color, "metallic": 0.85, "roughness": 0.18, "specular": 0.9}
+        return {"type": "principled", "base_color": color, "roughness": 0.7, "specular": 0.2}
+    return {"type": "principled", "base_color": color, "metallic": 0.9, "roughness": 0.2}
 
 
 def shapes(thing: dict, name: str) -> dict[str, dict]:
@@ -58,7 +58,7 @@ def shapes(thing: dict, name: str) -> dict[str, dict]:
 def description(scene: dict, scenes: Scenes) -> dict:
     """The scene as Mitsuba loads it, without sensor and integrator."""
     to_world = mitsuba().ScalarTransform4f
-    parts = {"type": "scene", "sky": {"type": "constant", "radiance": 0.45},
+    parts = {"type": "scene", "sky": {"type": "constant", "radiance": 0.55},
              "floor": {"type": "rectangle", "to_world": to_world().scale(40),
                        "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.42, 0.42, 0.42]}}}}
     for name, power in (("key", 13.0), ("fill", 4.0), ("back", 4.0)):
@@ -73,7 +73,7 @@ def description(scene: dict, scenes: Scenes) -> dict:
 
 def sensor(scene: dict, scenes: Scenes, resolution: int) -> dict:
     camera = world.CAMERA + scene["jitter"]["camera"]
-    to_world = mitsuba().ScalarTransform4f().look_at(origin=camera.tolist(), target=[0, 0, 0], up=[0, 0, 1])
+    to_world = mitsuba().ScalarTransform4f().look_at(origin=camera.tolist(), target=world.TARGET.tolist(), up=[0, 0, 1])
     return {"type": "perspective", "fov": scenes.field_of_view, "to_world": to_world,
             "film": {"type": "hdrfilm", "width": resolution, "height": resolution, "rfilter": {"type": "box"},
                      "pixel_format": "rgb", "component_format": "float32"}}
@@ -87,8 +87,8 @@ def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     parts["integrator"] = {"type": "aov", "aovs": "index:shape_index"}
     loaded = mi.load_dict(parts)
     index = np.array(mi.render(loaded, spp=1, seed=scene["jitter"]["seed"]))[..., 0].round().astype(int)
-    owner = np.array([owning_object(shape.id()) for shape in loaded.shapes()])
-    owners = owner[np.clip(index, 0, len(owner) - 1)]
+    owner = np.array([0, *(owning_object(shape.id()) for shape in loaded.shapes())])  # shape indices count from 1
+    owners = owner[index]
     one_hot = owners[None] == np.arange(len(scene["objects"]) + 1)[:, None, None]
     size = scenes.resolution
     return one_hot.reshape(-1, size, MASK_GRID, size, MASK_GRID).mean((2, 4))

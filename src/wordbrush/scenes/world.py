@@ -13,7 +13,8 @@ RGB = {
     "gray": (87, 87, 87), "red": (173, 35, 35), "blue": (42, 75, 215), "green": (29, 105, 20),
     "brown": (129, 74, 25), "purple": (129, 38, 192), "cyan": (41, 208, 208), "yellow": (255, 238, 51),
 }
-CAMERA = np.array([7.36, -6.93, 4.96])  # C: the camera of base_scene.blend, looking at the origin
+CAMERA = np.array([7.36, -6.93, 4.96])  # C: the camera of base_scene.blend
+TARGET = np.array([0.0, 0.0, 0.4])       # ours: what it looks at, the middle of the objects
 LIGHTS = {"key": np.array([2.0, -6.0, 6.0]), "fill": np.array([6.0, 3.0, 4.0]), "back": np.array([-5.0, 4.0, 6.0])}
 RELATION_EPSILON = 0.2  # C: how far apart two objects must be along a direction to be related
 
@@ -45,8 +46,8 @@ def relationships(objects: list[dict], ways: dict[str, list[float]]) -> dict[str
 
 
 def project(point: np.ndarray, camera: np.ndarray, field_of_view: float, resolution: int) -> list[float]:
-    """Pixel x, pixel y and depth of a point of the world (perspective, looking at the origin)."""
-    forward = -camera / np.linalg.norm(camera)
+    """Pixel x, pixel y and depth of a point of the world (perspective, looking at the target)."""
+    forward = (TARGET - camera) / np.linalg.norm(TARGET - camera)
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
     up = np.cross(right, forward)
