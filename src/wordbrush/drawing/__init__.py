@@ -1,0 +1,1 @@
+"""The progressive GAN that draws the scenes, and the edits of its drawings."""

@@ -1,0 +1,161 @@
+"""Generator and discriminator of Progressive GAN (K: Karras et al. 2018), growing by levels with fades.
+
+A level is a resolution: 0 is 4×4, 1 is 8×8, and so on. `fade` in [0, 1] is the share of the newest level.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAK = 0.2
+FOURTH_LAYER_LEVEL = 1  # P §4.1: h4 is the output of the fourth convolution, the second of the 8×8 level
+
+
+def resolutions(final: int) -> list[int]:
+    """The levels up to `final`: 4, 8, 16, …"""
+    return [4 * 2**level for level in range(int(math.log2(final)) - 1)]
+
+
+class Equalised(nn.Module):
+    """Equalised learning rate (K §4.1): weights are N(0, 1), scaled at run time by gain/√fan_in; biases are not scaled."""
+
+    def __init__(self, shape: tuple[int, ...], fan_in: int, gain: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.bias = nn.Parameter(torch.zeros(shape[0]))
+        self.scale = gain / math.sqrt(fan_in)
+
+
+class Conv(Equalised):
+    """A convolution that keeps the size."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, gain: float = math.sqrt(2)):
+        super().__init__((outputs, inputs, width, width), inputs * width * width, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2)
+
+
+class Dense(Equalised):
+    def __init__(self, inputs: int, outputs: int, gain: float = math.sqrt(2)):
+        super().__init__((outputs, inputs), inputs, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.scale, self.bias)
+
+
+def pixel_norm(x: Tensor) -> Tensor:
+    """Each pixel's feature vector [N, C, …] to unit mean square (K §4.2)."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+def activate(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, LEAK)
+
+
+def double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def halve(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 2)
+
+
+def minibatch_stddev(x: Tensor, group: int) -> Tensor:
+    """Append one map with the mean standard deviation over groups of `group` samples (K §3): [N, C, H, W] -> [N, C+1, H, W].
+
+    Samples i, i+N/group, … form a group, as in K. A batch that `group` does not divide uses the largest divisor below it.
+    """
+    count = x.shape[0]
+    group = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
+    grouped = x.reshape(group, count // group, *x.shape[1:])
+    deviation = (grouped.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+    return torch.cat([x, deviation.repeat(group).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1)
+
+
+class Generator(nn.Module):
+    """z [N, Z] -> pictures [N, 3, H, W] in [-1, 1].
+
+    `channels` maps each resolution to its width. `encode` stops at h4, the fourth layer's activation (second 8×8 convolution,
+    after its LeakyReLU and before its PixelNorm: G reads a layer before the next one's normalisation, and a zeroed unit then
+    really is absent from what the norm rescales); `decode` is the rest of the generator.
+    """
+
+    def __init__(self, latent_dim: int, channels: dict[int, int], resolution: int):
+        super().__init__()
+        widths = [channels[size] for size in resolutions(resolution)]
+        self.latent_dim, self.top = latent_dim, len(widths) - 1
+        self.first = Dense(latent_dim, widths[0] * 16, gain=math.sqrt(2) / 4)
+        self.first_bias_shape = (widths[0], 4, 4)
+        self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0], widths[0], 3)])])
+        for before, after in zip(widths, widths[1:], strict=False):
+            self.convs.append(nn.ModuleList([Conv(before, after, 3), Conv(after, after, 3)]))
+        self.to_rgb = nn.ModuleList([Conv(width, 3, 1, gain=1.0) for width in widths])
+
+    def trunk(self, z: Tensor) -> Tensor:
+        """The 4×4 level: its features [N, C, 4, 4] after the last LeakyReLU, before PixelNorm."""
+        x = self.first(pixel_norm(z)).view(-1, *self.first_bias_shape)
+        return activate(self.convs[0][0](pixel_norm(activate(x))))
+
+    def grow(self, x: Tensor, level: int) -> Tensor:
+        """From the features of `level - 1` to those of `level`, both before their last PixelNorm."""
+        first, second = self.convs[level]
+        return activate(second(pixel_norm(activate(first(double(pixel_norm(x)))))))
+
+    def encode(self, z: Tensor) -> Tensor:
+        """h4 = g_E(z): [N, C, 8, 8] (P §4.1)."""
+        return self.grow(self.trunk(z), FOURTH_LAYER_LEVEL)
+
+    def decode(self, h4: Tensor) -> Tensor:
+        """g_D(h4): the pictures, at full size (P §4.1)."""
+        x = h4
+        for level in range(FOURTH_LAYER_LEVEL + 1, self.top + 1):
+            x = self.grow(x, level)
+        return self.to_rgb[self.top](pixel_norm(x))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.decode(self.encode(z))
+
+    def at_level(self, z: Tensor, level: int, fade: float) -> Tensor:
+        """Pictures of a generator that has grown to `level`, of which the newest shows by `fade` (K §2)."""
+        x = self.trunk(z)
+        for lower in range(1, level):
+            x = self.grow(x, lower)
+        if level == 0:
+            return self.to_rgb[0](pixel_norm(x))
+        newest = self.to_rgb[level](pixel_norm(self.grow(x, level)))
+        if fade >= 1:
+            return newest
+        return torch.lerp(double(self.to_rgb[level - 1](pixel_norm(x))), newest, fade)
+
+
+class Discriminator(nn.Module):
+    """Pictures [N, 3, H, W] -> scores [N]; the mirror image of the generator, with minibatch statistics at 4×4."""
+
+    def __init__(self, channels: dict[int, int], resolution: int, stddev_group: int):
+        super().__init__()
+        widths = [channels[size] for size in resolutions(resolution)]
+        self.stddev_group = stddev_group
+        self.from_rgb = nn.ModuleList([Conv(3, width, 1) for width in widths])
+        self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0] + 1, widths[0], 3)])])
+        for below, width in zip(widths, widths[1:], strict=False):
+            self.convs.append(nn.ModuleList([Conv(width, width, 3), Conv(width, below, 3)]))
+        self.dense = Dense(widths[0] * 16, widths[0])
+        self.score = Dense(widths[0], 1, gain=1.0)
+
+    def shrink(self, x: Tensor, level: int) -> Tensor:
+        first, second = self.convs[level]
+        return halve(activate(second(activate(first(x)))))
+
+    def forward(self, images: Tensor, level: int, fade: float) -> Tensor:
+        x = activate(self.from_rgb[level](images))
+        if level > 0:
+            x = self.shrink(x, level)
+            if fade < 1:
+                x = torch.lerp(activate(self.from_rgb[level - 1](halve(images))), x, fade)
+        for lower in range(level - 1, 0, -1):
+            x = self.shrink(x, lower)
+        x = activate(self.convs[0][0](minibatch_stddev(x, self.stddev_group)))
+        return self.score(activate(self.dense(x.flatten(1)))).squeeze(1)

@@ -1,0 +1,179 @@
+"""Progressive training: every level is faded in, then held; progress is counted in thousands of real pictures (kimg)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from wordbrush.drawing import losses
+from wordbrush.drawing.networks import Discriminator, Generator, double, halve, resolutions
+from wordbrush.params import Gan
+from wordbrush.runtime.compute import device, require_finite, to_images, to_uint8
+from wordbrush.runtime.progress import Progress
+
+GRID = 8  # sample grids are GRID × GRID pictures
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one level: fading in from 0 to 1, or stable at 1."""
+
+    level: int
+    kimg: float
+    fading: bool
+
+
+def phases(gan: Gan, resolution: int) -> list[Phase]:
+    """K: stable at 4×4, then fade and stable for every further level."""
+    plan = []
+    for level, size in enumerate(resolutions(resolution)):
+        plan += [Phase(level, gan.fade_kimg[size], True)] if level else []
+        plan += [Phase(level, gan.stable_kimg[size], False)]
+    return [phase for phase in plan if phase.kimg > 0]
+
+
+def real_batches(images: np.ndarray, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Endless shuffled batches [batch, 3, H, W] in [-1, 1]; a short rest is carried into the next shuffle."""
+    order = torch.empty(0, dtype=torch.long)
+    while True:
+        while len(order) < batch:
+            order = torch.cat([order, torch.randperm(len(images), generator=rng)])
+        yield to_images(images[order[:batch].numpy()]).to(device())
+        order = order[batch:]
+
+
+def to_level(images: Tensor, level: int, top: int, fade: float) -> Tensor:
+    """Real pictures at the resolution of `level`; while it fades in, blended with the level below (K)."""
+    for _ in range(top - level):
+        images = halve(images)
+    return images if fade >= 1 or level == 0 else torch.lerp(double(halve(images)), images, fade)
+
+
+def augment(images: Tensor, gan: Gan, rng: torch.Generator) -> Tensor:
+    """Shift (edges repeated) and flip real and fake alike, differentiably, so that few pictures are not memorised."""
+    count, size = len(images), images.shape[-1]
+    reach = round(gan.augment_shift * size)
+    if reach:
+        padded = F.pad(images, [reach] * 4, mode="replicate")
+        top, left = (torch.randint(0, 2 * reach + 1, (count,), generator=rng).to(images.device) for _ in range(2))
+        along = torch.arange(size, device=images.device)
+        rows, columns = (top[:, None] + along)[:, None, :, None], (left[:, None] + along)[:, None, None, :]
+        samples, planes = (torch.arange(n, device=images.device) for n in (count, 3))
+        images = padded[samples[:, None, None, None], planes[None, :, None, None], rows, columns]
+    if gan.augment_flip:
+        flipped = torch.rand(count, 1, 1, 1, generator=rng).to(images.device) < 0.5
+        images = torch.where(flipped, images.flip(3), images)
+    return images
+
+
+class Trainer:
+    """The two networks, their optimisers and the generator's moving average."""
+
+    def __init__(self, gan: Gan, resolution: int, seed: int):
+        self.gan, self.top = gan, len(resolutions(resolution)) - 1
+        self.rng = torch.Generator().manual_seed(seed)
+        channels_last = partial(torch.nn.Module.to, device=device(), memory_format=torch.channels_last)
+        self.generator = channels_last(Generator(gan.latent_dim, gan.channels, resolution))
+        self.discriminator = channels_last(Discriminator(gan.channels, resolution, gan.stddev_group))
+        self.average = channels_last(Generator(gan.latent_dim, gan.channels, resolution)).requires_grad_(False)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.steps = 0
+
+    def latents(self, count: int) -> Tensor:
+        return torch.randn(count, self.gan.latent_dim, generator=self.rng).to(device())
+
+    def reset_optimisers(self) -> None:
+        """K: a fresh optimiser for every level."""
+        gan = self.gan
+        adam = partial(torch.optim.Adam, lr=gan.learning_rate, betas=(gan.adam_beta1, gan.adam_beta2),
+                       eps=gan.adam_epsilon, fused=True)
+        self.generator_adam, self.discriminator_adam = adam(self.generator.parameters()), adam(self.discriminator.parameters())
+
+    def discriminator_step(self, real: Tensor, level: int, fade: float) -> Tensor:
+        with torch.no_grad():
+            fake = self.generator.at_level(self.latents(len(real)), level, fade)
+        real, fake = (augment(images, self.gan, self.rng) for images in (real, fake))
+        critic = partial(self.discriminator, level=level, fade=fade)
+        loss = losses.discriminator_loss(critic(real), critic(fake), self.gan)
+        total = loss
+        if self.steps % self.gan.penalty_every == 0:  # lazy: rarer, and as much stronger
+            total = total + self.gan.penalty_every * losses.penalty(critic, real, fake, self.gan, self.rng)
+        self.discriminator_adam.zero_grad()
+        total.backward()
+        self.discriminator_adam.step()
+        return loss.detach()
+
+    def generator_step(self, count: int, level: int, fade: float) -> Tensor:
+        self.discriminator.requires_grad_(False)
+        fake = self.generator.at_level(self.latents(count), level, fade)
+        loss = losses.generator_loss(self.discriminator(augment(fake, self.gan, self.rng), level, fade), self.gan)
+        self.generator_adam.zero_grad()
+        loss.backward()
+        self.generator_adam.step()
+        self.discriminator.requires_grad_(True)
+        update_average(self.average, self.generator, self.gan.ema_decay)
+        return loss.detach()
+
+    def step(self, real: Tensor, level: int, fade: float) -> tuple[float, float]:
+        """One step of each network (K: 1:1); the losses of generator and discriminator."""
+        both = torch.stack([self.discriminator_step(real, level, fade), self.generator_step(len(real), level, fade)])
+        self.steps += 1
+        require_finite(both, "the GAN's loss", self.steps)
+        discriminator, generator = both.tolist()
+        return generator, discriminator
+
+
+@torch.no_grad()
+def update_average(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
+    """Exponential moving average of the weights (K)."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+
+
+@torch.no_grad()
+def sample_grid(average: Generator, latents: Tensor, level: int, fade: float) -> np.ndarray:
+    """GRID × GRID drawings of fixed latents at full size: uint8 [GRID·H, GRID·W, 3]."""
+    images = average.at_level(latents, level, fade)
+    for _ in range(average.top - level):
+        images = double(images)
+    tiles = to_uint8(images)
+    size = tiles.shape[1]
+    return tiles.reshape(GRID, GRID, size, size, 3).swapaxes(1, 2).reshape(GRID * size, GRID * size, 3)
+
+
+def train(gan: Gan, images: np.ndarray, seed: int) -> Iterator[dict]:
+    """Train on uint8 [N, H, W, 3]; yields at `gan.grids` evenly spaced moments a record of the curves and the trainer.
+
+    Each record: kimg, resolution, fade, generator_loss, discriminator_loss (means since the last), grid, trainer.
+    """
+    resolution = images.shape[1]
+    trainer = Trainer(gan, resolution, seed)
+    fixed = trainer.latents(GRID * GRID)
+    plan = phases(gan, resolution)
+    total = sum(phase.kimg for phase in plan)
+    shown, recent, level = 0.0, [], -1
+    with Progress("training the GAN", total, "kimg") as progress:
+        for number, phase in enumerate(plan):
+            size = resolutions(resolution)[phase.level]
+            if phase.level != level:
+                trainer.reset_optimisers()
+                level = phase.level
+            batches = real_batches(images, gan.batch_sizes[size], trainer.rng)
+            begin, end = shown, sum(each.kimg for each in plan[:number + 1])
+            while shown < end:
+                fade = (shown - begin) / phase.kimg if phase.fading else 1.0
+                real = to_level(next(batches), level, trainer.top, fade)
+                recent.append(trainer.step(real, level, fade))
+                before, shown = shown, shown + len(real) / 1000
+                generator_loss, discriminator_loss = np.mean(recent[-50:], 0)
+                progress.advance(len(real) / 1000)
+                progress.note(resolution=size, G=generator_loss, D=discriminator_loss)
+                if int(before / total * gan.grids) != int(shown / total * gan.grids):
+                    means = np.mean(recent, 0)
+                    recent = []
+                    yield {"kimg": shown, "resolution": size, "fade": fade, "generator_loss": float(means[0]),
+                           "discriminator_loss": float(means[1]), "trainer": trainer,
+                           "grid": sample_grid(trainer.average, fixed, level, fade)}

@@ -1,0 +1,46 @@
+"""train-gan: the pictures of data/scenes -> data/generator (EMA weights, sample grids over time), curves and distances."""
+
+import numpy as np
+import torch
+
+from wordbrush.drawing.networks import resolutions
+from wordbrush.drawing.sampling import config, draw
+from wordbrush.drawing.swd import sliced_wasserstein
+from wordbrush.drawing.training import train
+from wordbrush.params import Params
+from wordbrush.runtime.compute import to_images
+from wordbrush.runtime.files import open_array, whole_directory, write_csv, write_json
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.weights import save_weights
+
+CURVES = ("kimg", "resolution", "fade", "generator_loss", "discriminator_loss")
+
+
+def run(params: Params, layout: Layout) -> None:
+    size = params.scenes.resolution
+    clevr = layout.scenes / "gan_images.npy"
+    source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
+    images = open_array(source, "uint8", (None, size, size, 3))
+    curves, distances, grids = [], [], []
+    for record in train(params.gan, images, params.seed):
+        curves.append([record[name] for name in CURVES])
+        grids.append(record["grid"])
+        average = record["trainer"].average
+        if record["resolution"] == size:
+            distances.append((record["kimg"], np.mean(distance(params, images, average))))
+    levels = distance(params, images, average)
+    with whole_directory(layout.generator) as folder:
+        save_weights(folder, "generator", average, config(average, params.gan.channels, size))
+        np.save(folder / "grids.npy", np.stack(grids))
+        write_json(folder / "grids.json", {"kimg": [row[0] for row in curves], "resolution": [row[1] for row in curves]})
+    write_csv(layout.plots("gan"), CURVES, curves)
+    write_csv(layout.plots("gan_swd"), ("kimg", "swd"), distances)
+    scales = {str(scale): round(value, 3) for scale, value in zip(reversed(resolutions(size)), levels, strict=False)}
+    write_json(layout.metrics("gan"), {"swd": {**scales, "mean": round(float(np.mean(levels)), 3)}})
+
+
+def distance(params: Params, images: np.ndarray, generator: torch.nn.Module) -> list[float]:
+    """Sliced Wasserstein distance between the first pictures and as many drawings, at each level."""
+    count = min(params.gan.swd_images, len(images))
+    latents = torch.randn(count, params.gan.latent_dim, generator=torch.Generator().manual_seed(params.seed + 1))
+    return sliced_wasserstein(to_images(images[:count]), to_images(draw(generator, latents, 64)), params.seed)
