@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,15 @@ def tiny() -> parameters.Params:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests read it and do not write to it."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("finished"), ROOT)
-    workspace.run("dvc", "repro", "--quiet")
-    return workspace
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Workspace]:
+    """Two workspaces, each with its own cache, in which `dvc repro` ran every stage on `tiny`, side by side."""
+    pair = tuple(Workspace.create(tmp_path_factory.mktemp(name), ROOT) for name in ("first", "second"))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda workspace: workspace.run("dvc", "repro"), pair))
+    return pair
+
+
+@pytest.fixture(scope="session")
+def finished(two_runs: tuple[Workspace, Workspace]) -> Workspace:
+    """A workspace in which every stage ran on `tiny`. Tests read it and do not write to it."""
+    return two_runs[0]

@@ -1,0 +1,92 @@
+"""Log-mel features by torchaudio, stored without padding and memory-mapped. Silence is 0 and padding is silence."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor
+
+from wordbrush.params import Captions
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
+from wordbrush.speech.voices import SAMPLE_RATE
+
+
+@cache
+def _mel(bands: int, window: int, hop: int, low_hz: float) -> torchaudio.transforms.MelSpectrogram:
+    size = 1 << (window - 1).bit_length()
+    return torchaudio.transforms.MelSpectrogram(
+        SAMPLE_RATE, n_fft=size, win_length=window, hop_length=hop, f_min=low_hz, n_mels=bands,
+        window_fn=torch.hamming_window, power=2.0, center=True, pad_mode="constant")
+
+
+def log_mel(sound: np.ndarray, captions: Captions) -> np.ndarray:
+    """16 kHz sound [S] -> float16 [T, bands] in 0..1: 0 is `range_db` or more below the utterance's maximum, 1 the maximum.
+
+    D: the mean removed, pre-emphasis, a Hamming window, power in decibels relative to the maximum; but D pads with its
+    loudest value, and we with silence.
+    """
+    window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (captions.window_ms, captions.hop_ms))
+    wave = torch.from_numpy(sound) - float(sound.mean())
+    wave = torch.cat([wave[:1], wave[1:] - captions.pre_emphasis * wave[:-1]])
+    power = _mel(captions.bands, window, hop, captions.low_hz)(wave).T
+    decibels = 10 * torch.log10(power.clamp(min=1e-10) / power.max().clamp(min=1e-10))
+    scaled = (decibels / captions.range_db + 1).clamp(0, 1)
+    return scaled[: captions.max_frames].to(torch.float16).numpy()
+
+
+def write_features(folder: Path, features: Iterable[np.ndarray], captions: Captions) -> None:
+    """Store features of many utterances as frames.npy, offsets.npy and features.json in `folder`."""
+    features = list(features)
+    with whole_directory(folder) as scratch:
+        np.save(scratch / "frames.npy", np.concatenate(features))
+        np.save(scratch / "offsets.npy", np.cumsum([0, *(len(each) for each in features)]))
+        write_json(scratch / "features.json", {"hop_ms": captions.hop_ms, "bands": captions.bands,
+                                               "sample_rate": SAMPLE_RATE, "silence_ms": captions.silence_ms})
+
+
+class FeatureStore:
+    """Features of many utterances, memory-mapped. Raises WordbrushError for missing or damaged files."""
+
+    def __init__(self, folder: Path):
+        about = read_json(folder / "features.json")
+        self.bands, self.hop = about["bands"], about["hop_ms"] / 1000
+        self.silence = round(about["silence_ms"] / about["hop_ms"])
+        self.frames = open_array(folder / "frames.npy", "float16", (None, self.bands))
+        self.offsets = np.array(open_array(folder / "offsets.npy", "int64", (None,)))
+        if self.offsets[-1] != len(self.frames) or (np.diff(self.offsets) <= 0).any():
+            raise WordbrushError(f"{folder}: offsets.npy does not fit frames.npy; make them again: dvc repro.")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """float32 [T, bands]"""
+        return self.frames[self.offsets[index]:self.offsets[index + 1]].astype(np.float32)
+
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Whole utterances: features [B, bands, T] padded with silence, and their lengths [B]."""
+        starts = self.offsets[indices]
+        return self._gather(starts, self.offsets[np.asarray(indices) + 1] - starts, margin=0)
+
+    def crops(self, indices: np.ndarray, share: float, min_seconds: float,
+              rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """As `batch`, but a `share` of the utterances is replaced by a random piece of at least `min_seconds`,
+        with silence around it."""
+        starts = self.offsets[indices]
+        lengths = self.offsets[np.asarray(indices) + 1] - starts
+        shortest = np.minimum(round(min_seconds / self.hop), lengths)
+        cropped = rng.random(len(starts)) < share
+        pieces = np.where(cropped, rng.integers(shortest, lengths + 1), lengths)
+        offsets = rng.integers(0, lengths - pieces + 1)
+        return self._gather(starts + offsets, pieces, margin=self.silence)
+
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int) -> tuple[Tensor, Tensor]:
+        width = int(lengths.max()) + 2 * margin
+        features = np.zeros((len(starts), width, self.bands), np.float32)
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            features[row, margin:margin + length] = self.frames[start:start + length]
+        return torch.from_numpy(features).transpose(1, 2), torch.from_numpy(lengths + 2 * margin)

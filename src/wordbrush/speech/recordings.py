@@ -1,0 +1,70 @@
+"""Speech in Parquet shards that Hugging Face `datasets` opens with an audio column."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.speech.voices import SAMPLE_RATE
+
+SCHEMA = pa.schema([
+    ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+    ("sample", pa.int64()), ("split", pa.string()), ("text", pa.string()),
+    ("words", pa.list_(pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())]))),
+    ("voice", pa.string()), ("rate", pa.int64()), ("pitch", pa.int64()),
+])
+# What `datasets` reads to know that the column is sound.
+FEATURES = {"info": {"features": {
+    "audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
+    "sample": {"dtype": "int64", "_type": "Value"}, "split": {"dtype": "string", "_type": "Value"},
+    "text": {"dtype": "string", "_type": "Value"},
+    "words": {"feature": {"word": {"dtype": "string", "_type": "Value"}, "start": {"dtype": "float64", "_type": "Value"},
+                          "end": {"dtype": "float64", "_type": "Value"}}, "_type": "List"},
+    "voice": {"dtype": "string", "_type": "Value"}, "rate": {"dtype": "int64", "_type": "Value"},
+    "pitch": {"dtype": "int64", "_type": "Value"}}}}
+
+
+def encode(sound: np.ndarray) -> bytes:
+    """16-bit FLAC of a 16 kHz sound in [-1, 1]."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def decode(data: bytes, origin: str) -> np.ndarray:
+    """float32 [S] of an encoded sound; an unreadable one is a WordbrushError that names `origin`."""
+    try:
+        sound, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise WordbrushError(f"{origin} is not readable sound ({error}).") from None
+    if rate != SAMPLE_RATE or sound.ndim != 1:
+        raise WordbrushError(f"{origin} must be one channel at {SAMPLE_RATE} Hz.")
+    return sound
+
+
+def write_shards(folder: Path, rows: list[dict], rows_per_shard: int) -> None:
+    """Write rows of SCHEMA as train-00000-of-NNNNN.parquet and so on."""
+    schema = SCHEMA.with_metadata({"huggingface": json.dumps(FEATURES)})
+    shards = [rows[at:at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
+    for number, shard in enumerate(shards):
+        table = pa.Table.from_pylist(shard, schema=schema)
+        pq.write_table(table, folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", compression="zstd")
+
+
+def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:
+    """All rows, in sample order; missing or damaged shards are a WordbrushError."""
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise WordbrushError(f"{folder} holds no Parquet shards. Run synthesize-captions (dvc repro).")
+    rows: list[dict] = []
+    for path in paths:
+        try:
+            rows += pq.read_table(path, columns=columns).to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise WordbrushError(f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}).") from None
+    return rows

@@ -1,0 +1,142 @@
+"""synthesize-captions: samples and segmenter -> speech, features, annotations, and the spoken probes of the tests.
+
+data/features is all that training gets. Text, timings and parsed objects stay in data/speech and data/annotations.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wordbrush.params import Captions, Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.progress import track
+from wordbrush.runtime.splits import CAPTIONED, captioned_count, split_ranges
+from wordbrush.scenes.segmenter import load_segmenter, parse
+from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.speech.features import log_mel, write_features
+from wordbrush.speech.grammar import SYNONYMS, describe
+from wordbrush.speech.recordings import encode, write_shards
+from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
+
+OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
+                    ("area", pa.int64()), ("confidence", pa.float64())])
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is to be spoken, and by whom."""
+
+    text: str
+    voice: Voice
+
+
+def run(params: Params, layout: Layout) -> None:
+    for name in (*params.captions.voices, *params.captions.held_out_voices):
+        check_voice(name)
+    size = params.scenes.resolution
+    images = open_array(layout.samples / "images.npy", "uint8", (None, size, size, 3))
+    parsed = parse(load_segmenter(layout.segmenter, device()), images)
+    lines = caption_lines(params, parsed[:captioned_count(params.samples)])
+    splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
+    rows, features = [], []
+    for number, (line, sound, words, frames) in enumerate(recite(lines, params.captions, "speaking captions")):
+        rows.append({"audio": {"bytes": sound, "path": f"{number:06d}.flac"}, "sample": number, "split": splits[number],
+                     "text": line.text, "words": words, "voice": line.voice.name, "rate": line.voice.rate,
+                     "pitch": line.voice.pitch})
+        features.append(frames)
+    with whole_directory(layout.speech) as folder:
+        write_shards(folder, rows, params.captions.rows_per_shard)
+    write_features(layout.features, features, params.captions)
+    write_annotations(layout, parsed)
+    with whole_directory(layout.probes) as folder:
+        write_words(folder / "words", params)
+        write_real_pairs(folder / "real_pairs", params, read_json(layout.real_pairs / "pairs.json"))
+    write_json(layout.metrics("captions"), summary(parsed, features, params))
+
+
+def caption_lines(params: Params, parsed: list[list[dict]]) -> list[Line]:
+    """One description and voice an image; both depend on the seed and the sample's number alone."""
+    lines = []
+    for sample, objects in enumerate(parsed):
+        rng = np.random.default_rng([params.seed, sample])
+        sure = [thing for thing in objects if thing["confidence"] >= params.segmenter.min_confidence]
+        lines.append(Line(describe(sure, rng), random_voice(params.captions, rng)))
+    return lines
+
+
+def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
+    return Voice(str(rng.choice(captions.voices)), int(rng.choice(captions.rates)), int(rng.choice(captions.pitches)))
+
+
+def recite(lines: list[Line], captions: Captions, title: str) -> Iterator[tuple[Line, bytes, list[dict], np.ndarray]]:
+    """Speak every line on all cores, in order: the line, its FLAC, word timings and features."""
+    with get_context("spawn").Pool(len(os.sched_getaffinity(0)), _one_thread) as pool:
+        spoken = pool.imap(partial(recite_one, captions), lines, chunksize=32)
+        for line, result in track(zip(lines, spoken, strict=True), title, len(lines), "caption"):
+            yield line, *result
+
+
+def _one_thread() -> None:
+    import torch
+    torch.set_num_threads(1)
+
+
+def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.ndarray]:
+    """One line spoken, with silence before and after."""
+    utterance = speak(line.text, line.voice)
+    silence = np.zeros(round(SAMPLE_RATE * captions.silence_ms / 1000), np.float32)
+    sound = np.concatenate([silence, utterance.sound, silence])
+    shift = captions.silence_ms / 1000
+    words = [{"word": word["word"], "start": round(word["start"] + shift, 3), "end": round(word["end"] + shift, 3)}
+             for word in utterance.words]
+    return encode(sound), words, log_mel(sound, captions)
+
+
+def write_annotations(layout: Layout, parsed: list[list[dict]]) -> None:
+    table = pa.table({"sample": pa.array(range(len(parsed)), pa.int64()), "objects": pa.array(parsed, pa.list_(OBJECT))})
+    with whole_directory(layout.annotations) as folder:
+        pq.write_table(table, folder / "parses.parquet", compression="zstd")
+
+
+def write_words(folder: Path, params: Params) -> None:
+    """Every attribute word alone, by every held-out voice, for the semantic test (P §6.2)."""
+    captions = params.captions
+    rate, pitch = (int(np.median(values)) for values in (captions.rates, captions.pitches))
+    entries = [{"word": word, "attribute": attribute, "value": value, "voice": voice}
+               for attribute, values in ATTRIBUTES.items() for value in values for word in SYNONYMS[value]
+               for voice in captions.held_out_voices]
+    lines = [Line(entry["word"], Voice(entry["voice"], rate, pitch)) for entry in entries]
+    features = [frames for *_, frames in recite(lines, captions, "speaking words")]
+    write_features(folder, features, captions)
+    write_json(folder / "words.json", entries)
+
+
+def write_real_pairs(folder: Path, params: Params, pairs: list[dict]) -> None:
+    """A caption of each original scene of the real-image test (P §6.5), from the scene's own JSON."""
+    lines = []
+    for number, pair in enumerate(pairs):
+        rng = np.random.default_rng([params.seed, number, 2])  # another stream than the captions'
+        objects = [{**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
+                   for thing in pair["scene"]["objects"]]
+        lines.append(Line(describe(objects, rng), random_voice(params.captions, rng)))
+    features = [frames for *_, frames in recite(lines, params.captions, "speaking pairs")]
+    write_features(folder, features, params.captions)
+    write_json(folder / "captions.json", [{"text": line.text} for line in lines])
+
+
+def summary(parsed: list[list[dict]], features: list[np.ndarray], params: Params) -> dict[str, float]:
+    """`found`: percent of samples in which the segmenter is sure of an object."""
+    sure = [sum(thing["confidence"] >= params.segmenter.min_confidence for thing in objects) for objects in parsed]
+    lengths = np.array([len(frames) for frames in features])
+    return {"found": round(100 * float(np.mean(np.array(sure) > 0)), 2), "objects": round(float(np.mean(sure)), 3),
+            "seconds": round(float(lengths.mean()) * params.captions.hop_ms / 1000, 3),
+            "truncated": int((lengths >= params.captions.max_frames).sum())}
