@@ -1,0 +1,1 @@
+"""DAVEnet: matching speech and picture through a matchmap (P §5.1; D)."""

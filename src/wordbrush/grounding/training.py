@@ -1,0 +1,144 @@
+"""Training DAVEnet on pairs of picture and speech. Nothing here knows of text, labels or the GAN."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.grounding import losses
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.matchmap import all_similarities, paired_similarities, similarities
+from wordbrush.grounding.retrieval import both_ways, recall
+from wordbrush.params import Davenet, Training
+from wordbrush.runtime.compute import device, require_finite, to_images
+from wordbrush.runtime.progress import Progress
+from wordbrush.speech.features import FeatureStore
+
+CURVES = ("step", "loss", "edited_above", "recall_10")
+VALIDATIONS = 8   # recall of the validation pairs is measured so many times
+ENCODE_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures uint8 [N, H, W, 3], latents [N, Z] and spoken captions of the same samples."""
+
+    images: np.ndarray
+    latents: np.ndarray
+    speech: FeatureStore
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an editor of pictures sees of a step: the sample numbers, pictures, and the features of both branches."""
+
+    index: np.ndarray
+    images: Tensor
+    image_features: Tensor
+    audio_features: Tensor
+    lengths: Tensor
+
+
+Editor = Callable[[Batch], tuple[Tensor, Tensor]]
+"""A batch to edited pictures [B, 3, H, W] and whether each is a valid negative [B] (P §5.2: g_n)."""
+
+
+def shuffled(indices: range, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless batches of distinct samples, epoch after epoch; a short rest is dropped."""
+    batch = min(batch, len(indices))
+    while True:
+        order = rng.permutation(np.asarray(indices))
+        yield from order[: len(order) // batch * batch].reshape(-1, batch)
+
+
+def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range, davenet: Davenet, stage: Training,
+          mining: str, seed: int, editor: Editor | None = None) -> list[tuple[float, ...]]:
+    """Train in place; returns the rows of CURVES."""
+    where = device()
+    encoders.to(where).train()
+    chance, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    optimiser = make_optimiser(encoders, davenet)
+    decay = torch.optim.lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
+    batches = shuffled(train_on, davenet.batch_size, rng)
+    rows, recent = [], []
+    with Progress(f"learning, {mining} negatives", stage.steps, "step") as progress:
+        for step in range(1, stage.steps + 1):
+            mined = "random" if step <= stage.warmup_steps else mining
+            loss, above = train_step(encoders, pairs, next(batches), davenet, stage, mined, rng, chance, editor)
+            require_finite(loss, "DAVEnet's loss", step)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            decay.step()
+            recent.append((loss.item(), above))
+            progress.advance()
+            if step % davenet.log_every == 0 or step == stage.steps:
+                due = len(rows) % max(1, stage.steps // davenet.log_every // VALIDATIONS) == 0 or step == stage.steps
+                found = validation_recall(encoders, pairs, validate_on, davenet.similarity) if due else rows[-1][3]
+                rows.append((step, *np.mean(recent, 0).tolist(), found))
+                recent = []
+                progress.note(loss=rows[-1][1], recall_10=found)
+    encoders.eval()
+    return rows
+
+
+def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Davenet, stage: Training, mining: str,
+               rng: np.random.Generator, chance: torch.Generator, editor: Editor | None) -> tuple[Tensor, float]:
+    """The loss of one batch, and the share of edited pictures that still score above the true one."""
+    where = device()
+    images = to_images(pairs.images[index]).to(where)
+    features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, rng)
+    image_features = encoders.encode_images(images)
+    audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
+    scores = similarities(image_features, audio_features, lengths, davenet.similarity)
+    edited = valid = None
+    above = 0.0
+    if editor is not None:
+        batch = Batch(index, images, image_features.detach(), audio_features.detach(), lengths)
+        with torch.no_grad():
+            pictures, valid = editor(batch)
+        edited = paired_similarities(encoders.encode_images(pictures), audio_features, lengths, davenet.similarity)
+        above = float((edited >= scores.diagonal())[valid].float().mean()) if valid.any() else 0.0
+    if davenet.loss == "margin":
+        return losses.margin_ranking(scores, mining, davenet.margin, chance, edited, valid, stage.edit_weight), above
+    return losses.batch_softmax(scores, mining, davenet.temperature, chance, edited, valid, stage.edit_weight), above
+
+
+def make_optimiser(encoders: Encoders, davenet: Davenet) -> torch.optim.Optimizer:
+    if davenet.optimiser == "sgd":
+        return torch.optim.SGD(encoders.parameters(), lr=davenet.learning_rate, momentum=davenet.momentum)
+    return torch.optim.Adam(encoders.parameters(), lr=davenet.learning_rate, betas=(davenet.momentum, 0.999), fused=True)
+
+
+@torch.no_grad()
+def encode_pairs(encoders: Encoders, pairs: Pairs, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    """Features of pictures [N, D, h, w] and speech [N, D, t] with lengths [N], in evaluation mode, on the CPU."""
+    images = encode_images(encoders, pairs.images, indices)
+    audio, lengths = encode_speech(encoders, pairs.speech, indices)
+    return images, audio, lengths
+
+
+@torch.no_grad()
+def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Tensor:
+    """Features [N, D, h, w] of the pictures with these numbers."""
+    parts = np.array_split(np.asarray(indices), max(1, -(-len(indices) // ENCODE_BATCH)))
+    return torch.cat([encoders.encode_images(to_images(images[part]).to(device())).cpu() for part in parts])
+
+
+@torch.no_grad()
+def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Features [N, D, t] and lengths [N] of whole utterances."""
+    features, lengths = speech.batch(np.asarray(indices))
+    parts = [encoders.encode_audio(f.to(device()), n.to(device()))
+             for f, n in zip(features.split(ENCODE_BATCH), lengths.split(ENCODE_BATCH), strict=True)]
+    return torch.cat([part[0].cpu() for part in parts]), torch.cat([part[1].cpu() for part in parts])
+
+
+def validation_recall(encoders: Encoders, pairs: Pairs, indices: range, kind: str) -> float:
+    """Recall@10, mean of both directions, among the validation pairs."""
+    encoders.eval()
+    scores = all_similarities(*encode_pairs(encoders, pairs, np.asarray(indices)), kind)
+    encoders.train()
+    return recall(both_ways(scores), 10)
