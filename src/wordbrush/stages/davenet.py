@@ -1,0 +1,61 @@
+"""What the DAVEnet stages share: reading the pairs, writing encoders and curves, and editing pictures as negatives."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wordbrush.drawing.editing import spot
+from wordbrush.drawing.networks import Generator
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.matchmap import salient
+from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, train
+from wordbrush.params import Params, Training
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import open_array, whole_directory, write_csv
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.splits import captioned_count, split_ranges
+from wordbrush.runtime.weights import save_weights
+from wordbrush.speech.features import FeatureStore
+
+Edit = Callable[[Batch, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(batch, h4, salient places on the picture grid, cells to ablate) -> edited pictures and whether each differs."""
+
+
+def read_pairs(params: Params, layout: Layout) -> Pairs:
+    """Pictures, latents and speech of all samples."""
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    latents = open_array(layout.samples / "latents.npy", "float32", (len(images), None))
+    speech = FeatureStore(layout.features)
+    if len(speech) != captioned_count(params.samples):
+        raise WordbrushError(f"{layout.features} holds {len(speech)} captions, but samples in params.yaml asks for "
+                             f"{captioned_count(params.samples)}. Run synthesize-captions (dvc repro).")
+    return Pairs(images, latents, speech)
+
+
+def train_stage(params: Params, layout: Layout, name: str, mining: str, encoders: Encoders, stage: Training,
+                make_editor: Callable[[Pairs], Editor] | None = None) -> None:
+    """Train `encoders` and write them with their curve as stage `name`."""
+    pairs = read_pairs(params, layout)
+    splits = split_ranges(params.samples)
+    editor = make_editor(pairs) if make_editor else None
+    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.seed, editor)
+    folder: Path
+    with whole_directory(layout.encoders(name, mining)) as folder:
+        config = {"davenet": params.davenet.model_dump(), "bands": pairs.speech.bands, "mining": mining, "stage": name}
+        save_weights(folder, "encoders", encoders, config)
+    write_csv(layout.plots(f"{name}_{mining}"), CURVES, rows)
+
+
+def salient_editor(generator: Generator, latents, radius: int, edit: Edit) -> Editor:
+    """An editor of batches: draws h4 of each sample anew, finds the salient cell, and lets `edit` ablate there (P §5.4)."""
+    device = next(generator.parameters()).device
+
+    def editor(batch: Batch) -> tuple[Tensor, Tensor]:
+        h4 = generator.encode(torch.from_numpy(latents[batch.index]).to(device))
+        places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
+        cells = places * h4.shape[-1] // batch.image_features.shape[-1]
+        return edit(batch, h4, places, spot(cells, radius, h4.shape[-1]))
+
+    return editor

@@ -1,0 +1,12 @@
+"""pretrain-davenet: pairs of samples and features -> encoders that match speech and picture (P §5.3)."""
+
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.params import Params
+from wordbrush.runtime.layout import Layout
+from wordbrush.speech.features import FeatureStore
+from wordbrush.stages.davenet import train_stage
+
+
+def run(params: Params, layout: Layout, mining: str) -> None:
+    encoders = Encoders(params.davenet, FeatureStore(layout.features).bands)
+    train_stage(params, layout, "pretrain", mining, encoders, params.schedule.pretrain)

@@ -1,0 +1,31 @@
+"""random-edits: pretrained encoders -> encoders trained on against random ablations at the salient spot (P §5.4)."""
+
+import torch
+from torch import Tensor
+
+from wordbrush.drawing.editing import random_edit
+from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.sampling import load_generator
+from wordbrush.grounding.encoders import load_encoders
+from wordbrush.grounding.training import Batch, Editor
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.layout import Layout
+from wordbrush.stages.davenet import salient_editor, train_stage
+
+
+def random_editor(generator: Generator, latents, params: Params) -> Editor:
+    """Random ablations as negatives."""
+    rng = torch.Generator().manual_seed(params.seed)
+
+    def edit(batch: Batch, h4: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        return random_edit(generator, h4, batch.images, where, params.edits, rng)
+
+    return salient_editor(generator, latents, params.edits.radius, edit)
+
+
+def run(params: Params, layout: Layout, mining: str) -> None:
+    generator = load_generator(layout.generator, device())
+    encoders = load_encoders(layout.encoders("pretrain", mining), device())
+    train_stage(params, layout, "random-edits", mining, encoders, params.schedule.random_edits,
+                lambda pairs: random_editor(generator, pairs.latents, params))

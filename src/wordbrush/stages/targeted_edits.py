@@ -1,0 +1,57 @@
+"""targeted-edits: encoders of random-edits and clusters -> encoders trained on against edits of one concept (P §5.6)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.concepts.clusters import cluster_activations
+from wordbrush.drawing.editing import changed, targeted_edit
+from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.sampling import load_generator
+from wordbrush.grounding.encoders import load_encoders
+from wordbrush.grounding.training import Batch, Editor
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.files import open_array
+from wordbrush.runtime.layout import Layout
+from wordbrush.stages.davenet import salient_editor, train_stage
+
+
+class Clusters:
+    """The discovered concepts, as targeted edits need them."""
+
+    def __init__(self, layout: Layout, mining: str):
+        folder = layout.clusters(mining)
+        self.units = torch.from_numpy(np.array(open_array(folder / "units.npy", "bool", (None, None)))).to(device())
+        count = len(self.units)
+        self.members = torch.from_numpy(np.array(open_array(folder / "members.npy", "float32", (count, None)))).to(device())
+        self.scale = torch.from_numpy(np.array(open_array(folder / "scale.npy", "float32", (None,)))).to(device())
+
+    def draw(self, salient_features: Tensor, rng: torch.Generator) -> Tensor:
+        """A cluster for each salient image feature [N, D], in proportion to its similarity (P §5.6): [N]."""
+        similar = cluster_activations(salient_features, self.scale, self.members) + 1e-6
+        return torch.multinomial(similar.cpu(), 1, generator=rng).squeeze(1).to(salient_features.device)
+
+
+def targeted_editor(generator: Generator, latents, clusters: Clusters, params: Params,
+                    drawn: list[Tensor] | None = None) -> Editor:
+    """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
+    rng = torch.Generator().manual_seed(params.seed)
+
+    def edit(batch: Batch, h4: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        rows = torch.arange(len(places), device=places.device)
+        cluster = clusters.draw(batch.image_features[rows, :, places[:, 0], places[:, 1]], rng)
+        if drawn is not None:
+            drawn.append(cluster)
+        edited = targeted_edit(generator, h4, clusters.units[cluster], where)
+        return edited, changed(batch.images, edited, params.edits.min_change)
+
+    return salient_editor(generator, latents, params.edits.radius, edit)
+
+
+def run(params: Params, layout: Layout, mining: str) -> None:
+    generator = load_generator(layout.generator, device())
+    clusters = Clusters(layout, mining)
+    encoders = load_encoders(layout.encoders("random-edits", mining), device())
+    train_stage(params, layout, "targeted-edits", mining, encoders, params.schedule.targeted_edits,
+                lambda pairs: targeted_editor(generator, pairs.latents, clusters, params))
