@@ -1,0 +1,1 @@
+"""The paper's tests: semantic accuracy, recall, real pictures, and how often edits change the caption."""
