@@ -1,6 +1,5 @@
 """Which units draw a concept (G; P §4.2): agreement between where a unit is on and where the concept is seen."""
 
-import torch
 from torch import Tensor
 
 

@@ -1,0 +1,1 @@
+"""The page that people read: figures and one self-contained HTML file."""

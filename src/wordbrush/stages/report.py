@@ -1,0 +1,12 @@
+"""report: metrics, plots and examples -> data/report/index.html, one self-contained page."""
+
+from wordbrush.params import Params
+from wordbrush.report.page import gather, render
+from wordbrush.runtime.files import whole_directory
+from wordbrush.runtime.layout import Layout
+
+
+def run(params: Params, layout: Layout) -> None:
+    page = render(gather(params, layout))
+    with whole_directory(layout.report) as folder:
+        (folder / "index.html").write_text(page, encoding="utf-8")
