@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -43,9 +44,10 @@ def test_pictures_scenes_and_masks_agree(finished, tiny):
 
 
 def test_samples_are_what_the_generator_draws(finished, tiny):
+    import torch
+
     from wordbrush.drawing.sampling import draw, load_generator
     from wordbrush.runtime.compute import device
-    import torch
     latents = np.load(finished.layout.samples / "latents.npy")
     images = np.load(finished.layout.samples / "images.npy")
     assert len(latents) == len(images) == split_ranges(tiny.samples)["semantic"].stop
@@ -97,7 +99,7 @@ def test_the_report_stands_alone(finished):
 
 
 def test_training_reads_no_text_and_no_labels_by_the_graph():
-    stages = YAML(typ="safe").load(open("dvc.yaml"))["stages"]
+    stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
     for stage in TRAINING:
         assert not set(stages[stage]["deps"]) & set(LABELLED), stage
 
@@ -130,7 +132,7 @@ def test_the_gan_sees_pictures_alone(finished, tmp_path):
 
 
 def test_layout_and_dvc_name_the_same_paths():
-    stages = YAML(typ="safe").load(open("dvc.yaml"))["stages"]
+    stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
     outs = {out.replace("${item.mining}", "hard") for stage in stages.values() for out in stage["outs"]}
     layout = Layout()
     folders = {getattr(layout, name) for name in ("scenes", "real_pairs", "generator", "segmenter", "samples", "features",

@@ -4,13 +4,12 @@ import base64
 import io
 
 import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
-matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "wordbrush", "svg.fonttype": "none", "font.size": 11,
                             "axes.spines.top": False, "axes.spines.right": False})
-import matplotlib.pyplot as plt
-import numpy as np
-from PIL import Image
 
 INK = "#7a7a85"  # readable on light and on dark paper
 ACCENTS = ("#4c78d0", "#d0703c", "#3f9d6a", "#a05cc0", "#c0a030", "#50a8b8")
@@ -68,7 +67,8 @@ def film(image: np.ndarray, maps: np.ndarray) -> list[str]:
 
 def chart(series: dict[str, tuple[list[float], list[float]]], x: str, y: str, logarithmic: bool = False) -> str:
     """Lines by name as an SVG data URI."""
-    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axes = figure.subplots()
     for number, (name, (xs, ys)) in enumerate(series.items()):
         axes.plot(xs, ys, label=name, color=ACCENTS[number % len(ACCENTS)], linewidth=1.6)
     axes.set_xlabel(x, color=INK)
@@ -82,5 +82,4 @@ def chart(series: dict[str, tuple[list[float], list[float]]], x: str, y: str, lo
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
     return data_uri("image/svg+xml", buffer.getvalue())

@@ -23,7 +23,8 @@ GAN_MOMENTS = 6       # sample grids shown through time
 GRID_SHOWN = 4        # rows and columns of each
 CLUSTERS_SHOWN = 12   # the clearest concepts
 SOUNDS_SHOWN = 3
-STOP_WORDS = frozenset(["there", "is", "i", "see", "this", "picture", "shows", "here", "in", "an", "a", "and", "it", "of", "to", "the", "on"])
+STOP_WORDS = frozenset(["there", "is", "i", "see", "this", "picture", "shows", "here", "in", "an", "a", "and", "it", "of", "to",
+                        "the", "on"])
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
