@@ -28,7 +28,8 @@ def run_stage(name: str, **options: str) -> None:
     params = parameters.load(PARAMS_FILE)
     started = time.monotonic()
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
-    from wordbrush.runtime.compute import set_seed
+    from wordbrush.runtime.compute import keep_freed_memory, set_seed
+    keep_freed_memory()
     set_seed(params.seed)
     module.run(params, Layout(), **options)
     timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)

@@ -120,8 +120,8 @@ def load_segmenter(folder: Path, where: torch.device) -> Segmenter:
 def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list[dict]]:
     """The objects of each picture uint8 [N, H, W, 3], left to right.
 
-    Each is {shape, material, color, size, x, y (pixels), area (pixels), confidence}: confidence is the least of the centre's
-    peak and the four attributes' probabilities.
+    Each is {shape, material, color, size, x, y (pixels), area (pixels), confidence, certainty}: confidence is the centre's peak,
+    that there is an object; certainty is the least of its four attributes' probabilities.
     """
     where = next(network.parameters()).device
     parsed = []
@@ -146,11 +146,11 @@ def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> list[list[dict
     mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = 1  # a peak is its own at least
     votes = torch.einsum("nkhw,nahw->nka", mine.float(), logits) / mine.sum((2, 3))[..., None]
     chances = [part.softmax(-1).max(-1) for part in votes.split(SIZES, -1)]
-    confidence = torch.stack([strength, *(chance.values for chance in chances)]).amin(0).tolist()
+    certainty = torch.stack([chance.values for chance in chances]).amin(0).tolist()
     values = [chance.indices.tolist() for chance in chances]
     area, x, y, strength = mine.sum((2, 3)).tolist(), x.tolist(), y.tolist(), strength.tolist()
     return [sorted(({**{name: ATTRIBUTES[name][values[a][n][k]] for a, name in enumerate(ATTRIBUTES)},
                      "x": float(x[n][k]), "y": float(y[n][k]), "area": int(area[n][k]),
-                     "confidence": round(confidence[n][k], 4)}
+                     "confidence": round(strength[n][k], 4), "certainty": round(certainty[n][k], 4)}
                     for k in range(len(x[n])) if strength[n][k] >= MIN_PEAK), key=lambda thing: (thing["x"], thing["y"]))
             for n in range(count)]

@@ -28,7 +28,7 @@ from wordbrush.speech.recordings import encode, write_shards
 from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
 
 OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
-                    ("area", pa.int64()), ("confidence", pa.float64())])
+                    ("area", pa.int64()), ("confidence", pa.float64()), ("certainty", pa.float64())])
 
 
 @dataclass(frozen=True)
