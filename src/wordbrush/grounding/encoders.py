@@ -10,7 +10,6 @@ from wordbrush.params import Davenet
 from wordbrush.runtime.weights import load_config, load_weights
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
-EXTRA_LAYERS = 3  # P §6: added at the end of the audio branch for human speech
 
 
 class ImageEncoder(nn.Module):
@@ -63,7 +62,7 @@ class AudioEncoder(nn.Module):
             x = conv(x)
             x = F.relu(x) if number < len(self.convs) - 1 else x  # ours: the last is linear, as the image branch's
             if pool:
-                x = F.max_pool1d(self._keep(x, lengths), 3, 2, 1)
+                x = F.max_pool1d(self._keep(x, lengths, -torch.inf), 3, 2, 1)  # a padded 0 would beat negative frames
                 lengths = (lengths + 1) // 2
             x = self._keep(x, lengths)
         return x, lengths
@@ -76,8 +75,8 @@ class AudioEncoder(nn.Module):
         return out.transpose(1, 2)
 
     @staticmethod
-    def _keep(x: Tensor, lengths: Tensor) -> Tensor:
-        return x * valid_frames(lengths, x.shape[2])[:, None]
+    def _keep(x: Tensor, lengths: Tensor, padding: float = 0.0) -> Tensor:
+        return x.masked_fill(~valid_frames(lengths, x.shape[2])[:, None], padding)
 
 
 def valid_frames(lengths: Tensor, width: int) -> Tensor:

@@ -34,7 +34,7 @@ def pool(maps: Tensor, valid: Tensor, lengths: Tensor, kind: str) -> Tensor:
         return (maps.mean(1) * valid).sum(-1) / lengths
     if kind == "MISA":
         return (maps.amax(1) * valid).sum(-1) / lengths
-    return maps.masked_fill(~valid, -torch.inf).amax(-1).mean(1)
+    return maps.masked_fill(~valid.unsqueeze(-3), -torch.inf).amax(-1).mean(1)
 
 
 def paired_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:

@@ -1,0 +1,65 @@
+"""Ablation changes what it should and nothing else; edits grow until the picture differs."""
+
+import torch
+
+from wordbrush.drawing.dissection import agreement, unit_thresholds
+from wordbrush.drawing.editing import ablate, changed, random_edit, spot, targeted_edit
+from wordbrush.drawing.networks import Generator
+
+
+def small_generator():
+    torch.manual_seed(1)
+    return Generator(6, {4: 8, 8: 8, 16: 8}, 16).requires_grad_(False)
+
+
+def test_ablate_zeroes_the_chosen_units_at_the_chosen_cells_only():
+    h4 = torch.rand(2, 3, 4, 4) + 1
+    units = torch.tensor([[True, False, True], [False, False, False]])
+    where = torch.zeros(2, 4, 4, dtype=torch.bool)
+    where[:, 1, 2] = True
+    out = ablate(h4, units, where)
+    assert out[0, 0, 1, 2] == 0 and out[0, 2, 1, 2] == 0
+    out[0, 0, 1, 2], out[0, 2, 1, 2] = h4[0, 0, 1, 2], h4[0, 2, 1, 2]
+    assert torch.equal(out, h4)
+
+
+def test_spot_is_a_square_cut_at_the_border():
+    mask = spot(torch.tensor([[0, 0], [2, 3]]), 1, 5)
+    assert mask[0].nonzero().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert mask[1].sum() == 9 and mask[1, 1:4, 2:5].all()
+    assert spot(torch.tensor([[4, 1]]), 0, 5)[0].nonzero().tolist() == [[4, 1]]
+
+
+def test_random_edits_grow_until_the_picture_differs(tiny):
+    generator = small_generator()
+    h4 = generator.encode(torch.randn(16, 6))
+    original = generator.decode(h4)
+    where = spot(torch.full((16, 2), 4), 1, 8)
+    edits = tiny.edits.model_copy(update={"probability": 0.01, "probability_step": 0.5, "min_change": 1e-4})
+    edited, differs = random_edit(generator, h4, original, where, edits, torch.Generator().manual_seed(0))
+    assert differs.all() and changed(original, edited, 1e-4).all()
+    never = edits.model_copy(update={"min_change": 10.0})
+    assert not random_edit(generator, h4, original, where, never, torch.Generator().manual_seed(0))[1].any()
+
+
+def test_no_units_no_change():
+    generator = small_generator()
+    h4 = generator.encode(torch.randn(3, 6))
+    same = targeted_edit(generator, h4, torch.zeros(3, 8, dtype=torch.bool), spot(torch.zeros(3, 2).long(), 1, 8))
+    assert torch.equal(same, generator.decode(h4))
+
+
+def test_changed_looks_at_the_most_changed_cell():
+    before = torch.zeros(2, 3, 16, 16)
+    after = before.clone()
+    after[1, :, 4:6, 6:8] = 0.5  # one cell of the 8×8 grid, by 0.25 of 1
+    assert changed(before, after, 0.2).tolist() == [False, True]
+    assert changed(before, after, 0.3).tolist() == [False, False]
+
+
+def test_thresholds_are_exact_and_agreement_is_the_iou():
+    activations = torch.arange(100.0).reshape(1, 1, 10, 10)
+    assert unit_thresholds(activations, 0.05).tolist() == [95.0]
+    units = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.bool)
+    concepts = torch.tensor([[1, 0, 1, 0]], dtype=torch.bool)
+    assert torch.allclose(agreement(units, concepts), torch.tensor([[1 / 3, 0.0]]))

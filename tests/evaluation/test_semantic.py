@@ -1,0 +1,69 @@
+"""The semantic test's pairs are matched; intervals and edit success by hand."""
+
+import numpy as np
+import pytest
+
+from wordbrush.evaluation.edit_success import content_changes
+from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
+from wordbrush.scenes.world import ATTRIBUTES
+
+
+def thing(rng, **fixed):
+    values = {name: str(rng.choice(options)) for name, options in ATTRIBUTES.items()}
+    return {**values, "x": 1.0, "y": 1.0, "area": int(rng.integers(5, 60)), "confidence": 0.9, **fixed}
+
+
+@pytest.fixture
+def world():
+    rng = np.random.default_rng(0)
+    return [[thing(rng) for _ in range(rng.integers(1, 3))] for _ in range(600)]
+
+
+def test_pairs_differ_in_the_word_and_agree_in_number(world):
+    pool = make_pool(list(range(600)), world, 0.5)
+    pairs = matched_pairs(pool, "color", "red", 50, np.random.default_rng(1))
+    assert len(pairs) == 50
+    agree = []
+    for having, lacking in pairs:
+        assert any(each["color"] == "red" for each in world[having])
+        assert all(each["color"] != "red" for each in world[lacking])
+        assert len(world[having]) == len(world[lacking])
+        agree.append(sorted(each["shape"] for each in world[having]) == sorted(each["shape"] for each in world[lacking]))
+    assert np.mean(agree) > 0.9
+
+
+def test_doubtful_and_empty_pictures_are_left_out():
+    rng = np.random.default_rng(0)
+    parsed = [[thing(rng)], [], [thing(rng, confidence=0.2)], [thing(rng), thing(rng, confidence=0.4)]]
+    assert make_pool([7, 8, 9, 10], parsed, 0.5).samples.tolist() == [7]
+
+
+def test_a_value_nobody_has_gives_no_pairs():
+    rng = np.random.default_rng(0)
+    pool = make_pool([0, 1], [[thing(rng, color="red")], [thing(rng, color="blue")]], 0.5)
+    assert matched_pairs(pool, "color", "cyan", 10, rng).shape == (0, 2)
+
+
+def test_outcomes_and_intervals():
+    assert outcomes(np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0])).tolist() == [1.0, 0.5, 0.0]
+    assert bootstrap(np.ones(50), percent, 100, 0) == [100.0, 100.0]
+    low, high = bootstrap(np.arange(400) % 2, percent, 2000, 0)
+    assert low == pytest.approx(50 - 1.96 * 2.5, abs=0.7) and high == pytest.approx(50 + 1.96 * 2.5, abs=0.7)
+
+
+def test_content_is_a_multiset_without_order_or_place():
+    rng = np.random.default_rng(0)
+    one, other = thing(rng, color="red"), thing(rng, color="blue")
+    moved = {**one, "x": 9.0, "area": 1}
+    assert content_changes([[one, other]], [[other, moved]], 0.5) == [False]
+    assert content_changes([[one]], [[one, one]], 0.5) == [True]
+    assert content_changes([[one]], [[{**one, "color": "cyan"}]], 0.5) == [True]
+    assert content_changes([[one]], [[one, {**other, "confidence": 0.1}]], 0.5) == [False]
+
+
+def test_the_paper_s_means_are_the_means_of_its_attributes():
+    for method in METHODS.values():
+        attributes = [value for name, value in method.semantic.items() if name != "mean"]
+        assert method.semantic["mean"] == pytest.approx(np.mean(attributes), abs=0.11)

@@ -1,0 +1,64 @@
+"""Ranking losses against loops, mining by hand, edited negatives, and ranks under ties."""
+
+import pytest
+import torch
+
+from wordbrush.grounding.losses import batch_softmax, impostors, margin_ranking
+from wordbrush.grounding.retrieval import both_ways, ranks, recall
+
+RNG = torch.Generator().manual_seed(0)
+
+
+def hinge(impostor, matched, margin=1.0):
+    return max(impostor - matched + margin, 0.0)
+
+
+def test_hard_margin_against_a_loop():
+    scores = torch.randn(6, 6, dtype=torch.float64, generator=RNG)
+    total = 0.0
+    for n in range(6):
+        others = [m for m in range(6) if m != n]
+        total += hinge(max(scores[n, m].item() for m in others), scores[n, n].item())
+        total += hinge(max(scores[m, n].item() for m in others), scores[n, n].item())
+    assert margin_ranking(scores, "hard", 1.0, RNG).item() == pytest.approx(total / 6)
+
+
+def test_random_impostors_are_never_the_pair_itself():
+    drawn = torch.stack([impostors(torch.zeros(5, 5), "random", RNG) for _ in range(200)])
+    assert not (drawn == torch.arange(5)).any()
+    assert all(set(drawn[:, n].tolist()) == set(range(5)) - {n} for n in range(5))
+
+
+def test_semi_hard_is_the_highest_below_the_pair_also_for_negative_scores():
+    scores = torch.tensor([[-5.0, -9.0, -1.0], [-7.0, -6.0, -8.0], [-1.0, -2.0, -9.0]])
+    assert impostors(scores, "semi-hard", RNG).tolist() == [1, 0, 0]  # the last row has none below: its hardest
+    assert impostors(scores, "hard", RNG).tolist() == [2, 0, 0]
+
+
+def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
+    scores = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
+    edited, valid = torch.tensor([3.0, 9.0]), torch.tensor([True, False])
+    plain = margin_ranking(scores, "hard", 1.0, RNG).item()
+    # utterance 0: picture impostor 1.0 gives 0, the edit gives 2; the second edit is not valid
+    assert margin_ranking(scores, "hard", 1.0, RNG, edited, valid).item() == pytest.approx(plain + 2.0 / 2)
+    own = margin_ranking(scores, "random", 1.0, RNG, edited, valid, 0.5).item()
+    assert own == pytest.approx(margin_ranking(scores, "random", 1.0, RNG).item() + 0.5 * 2.0 / 2)
+
+
+def test_softmax_is_cross_entropy_both_ways():
+    scores = torch.randn(4, 4, generator=RNG)
+    truth = torch.arange(4)
+    wanted = torch.nn.functional.cross_entropy(scores / 0.5, truth) + torch.nn.functional.cross_entropy(scores.T / 0.5, truth)
+    assert torch.allclose(batch_softmax(scores, "hard", 0.5, RNG), wanted)
+    nothing = batch_softmax(scores, "hard", 0.5, RNG, torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool))
+    assert torch.allclose(nothing, wanted)
+    assert batch_softmax(scores, "hard", 0.5, RNG, scores.diagonal(), torch.ones(4, dtype=torch.bool)) > wanted
+
+
+def test_ties_count_against_us():
+    assert ranks(torch.ones(4, 4)).tolist() == [4, 4, 4, 4]
+    scores = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0], [5.0, 4.0, 3.0]])
+    assert ranks(scores).tolist() == [2, 1, 3]
+    assert recall(ranks(scores), 1) == pytest.approx(100 / 3)
+    assert len(both_ways(scores)) == 6
+    assert ranks(torch.full((3, 3), float("nan"))).tolist() == [3, 3, 3]
