@@ -55,12 +55,16 @@ class AudioEncoder(nn.Module):
         inputs = [bands, *(channels for channels, _, _ in specs)]
         self.convs = nn.ModuleList([nn.Conv1d(before, channels, width, padding=width // 2)
                                     for before, (channels, width, _) in zip(inputs, specs, strict=False)])
+        # ours: over the channels of one frame, so that padding never counts; a batch norm would count it
+        self.norms = nn.ModuleList([nn.LayerNorm(channels) if davenet.audio_norm == "layer" else nn.Identity()
+                                    for channels, _, _ in specs[:-1]])
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = self._keep(self._normalise(features, lengths), lengths)
         for number, (conv, pool) in enumerate(zip(self.convs, self.pools, strict=True)):
             x = conv(x)
-            x = F.relu(x) if number < len(self.convs) - 1 else x  # ours: the last is linear, as the image branch's
+            if number < len(self.norms):  # ours: the last layer is linear, as the image branch's
+                x = F.relu(self.norms[number](x.transpose(1, 2)).transpose(1, 2))
             if pool:
                 x = F.max_pool1d(self._keep(x, lengths, -torch.inf), 3, 2, 1)  # a padded 0 would beat negative frames
                 lengths = (lengths + 1) // 2

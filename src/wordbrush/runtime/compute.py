@@ -14,7 +14,7 @@ KEEP_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed blocks for reuse: large tensors are else mapped and faulted in anew each step (a third of the time)."""
+    """Let glibc keep freed blocks for reuse: large tensors are else mapped and faulted in anew at each step."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
