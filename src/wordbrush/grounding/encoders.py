@@ -30,7 +30,10 @@ class ImageEncoder(nn.Module):
             for width in widths:
                 layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
                 inputs = width
-        self.layers = nn.Sequential(*layers, nn.Conv2d(inputs, davenet.embedding, 3, padding=1))
+        layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
+        # ours: centred features, so that the floor, which every picture has, says little from the start
+        layers += [nn.BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "layer" else []
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
         if images.shape[-1] != self.size:

@@ -47,17 +47,22 @@ class Utterance:
 
 
 class Engine:
-    """One espeak-ng, one per process; it keeps what it is told between utterances, so everything is set anew each time."""
+    """One espeak-ng, one per process.
+
+    It keeps the phase of its oscillators from one utterance to the next, even through a restart: the bytes of an utterance
+    depend on those before it in the process. Who needs the same bytes speaks the same lines in the same order (`recite` does).
+    """
 
     def __init__(self) -> None:
         self.library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self.pieces: list[np.ndarray] = []
+        self.events: list[tuple[int, int, int]] = []
+        self.callback = Callback(self._collect)  # kept: espeak holds only a pointer
         data = espeakng_loader.get_data_path()
         self.own_rate = self.library.espeak_Initialize(RETRIEVAL, 500, str(data).encode(), 0)
         if self.own_rate <= 0:
             raise WordbrushError(f"espeak-ng does not start with its data in {data}; run make setup again.")
-        self.pieces: list[np.ndarray] = []
-        self.events: list[tuple[int, int, int]] = []
-        self.callback = Callback(self._collect)  # kept: espeak holds only a pointer
+        self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath and vibrato
         self.library.espeak_SetSynthCallback(self.callback)
 
     def _collect(self, samples, count: int, events) -> int:
@@ -105,19 +110,27 @@ def speak(text: str, voice: Voice) -> Utterance:
     return engine().speak(text, voice)
 
 
-def variants() -> set[str]:
+@cache
+def variants() -> frozenset[str]:
     """The names after the '+': speakers such as m1 and f2."""
-    return {path.name for path in (Path(espeakng_loader.get_data_path()) / "voices/!v").iterdir()}
+    return frozenset(path.name for path in (Path(espeakng_loader.get_data_path()) / "voices/!v").iterdir())
+
+
+@cache
+def languages() -> frozenset[str]:
+    """The names before the '+', in lower case: en, en-us, de, …"""
+    files = (path for path in (Path(espeakng_loader.get_data_path()) / "lang").rglob("*") if path.is_file())
+    return frozenset(path.name.lower() for path in files)
 
 
 def known_voices() -> str:
     """A sentence on what can be named."""
-    return f"use a language of espeak-ng such as en-us or en-gb, with +VARIANT of {', '.join(sorted(variants()))}."
+    return (f"use a language ({', '.join(sorted(languages()))}), with or without a speaker after a + "
+            f"({', '.join(sorted(variants()))}).")
 
 
 def check_voice(name: str) -> None:
-    """Raises WordbrushError for a language or a variant that does not exist (espeak ignores a wrong variant)."""
+    """Raises WordbrushError for a language or speaker that does not exist (espeak would quietly take another)."""
     language, plus, variant = name.partition("+")
-    missing = plus and variant not in variants()
-    if missing or engine().library.espeak_SetVoiceByName(language.encode()) != 0:
+    if language not in languages() or (plus and variant not in variants()):
         raise WordbrushError(f"captions: there is no voice {name!r}; {known_voices()}")

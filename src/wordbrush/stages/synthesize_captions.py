@@ -27,6 +27,7 @@ from wordbrush.speech.grammar import SYNONYMS, describe
 from wordbrush.speech.recordings import encode, write_shards
 from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
 
+CHUNK = 128  # lines a process speaks
 OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
                     ("area", pa.int64()), ("confidence", pa.float64()), ("certainty", pa.float64())])
 
@@ -78,9 +79,15 @@ def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
 
 
 def recite(lines: list[Line], captions: Captions, title: str) -> Iterator[tuple[Line, bytes, list[dict], np.ndarray]]:
-    """Speak every line on all cores, in order: the line, its FLAC, word timings and features."""
-    with get_context("spawn").Pool(len(os.sched_getaffinity(0)), _one_thread) as pool:
-        spoken = pool.imap(partial(recite_one, captions), lines, chunksize=32)
+    """Speak every line on all cores, in order: the line, its FLAC, word timings and features.
+
+    Each chunk of lines is spoken by a fresh process, since espeak-ng remembers what it said before; so the bytes do not depend
+    on the number of workers.
+    """
+    processes = get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    with processes.Pool(len(os.sched_getaffinity(0)), _one_thread, maxtasksperchild=1) as pool:
+        spoken = pool.imap(partial(recite_one, captions), lines, chunksize=CHUNK)
         for line, result in track(zip(lines, spoken, strict=True), title, len(lines), "caption"):
             yield line, *result
 
