@@ -82,8 +82,12 @@ def test_evaluation_has_six_methods_with_every_number(finished):
         numbers = [*entry["semantic"].values(), *entry["recall"].values(), entry["real_images"]]
         assert all(0 <= number <= 100 for number in numbers)
         assert entry["recall"]["1"] <= entry["recall"]["5"] <= entry["recall"]["10"]
-        assert entry["median_rank"] >= 1 and entry["intervals"]
-    assert data["davenet"]["edit_success"] is None and 0 <= data["random_edits"]["edit_success"] <= 100
+        assert entry["median_rank"] >= 1
+        for name, interval in entry["intervals"]["semantic"].items():
+            assert interval["low"] <= entry["semantic"][name] + 25 and interval["low"] <= interval["high"]
+        assert entry["intervals"]["recall_10"]["low"] <= entry["recall"]["10"] <= entry["intervals"]["recall_10"]["high"]
+    assert "edit_success" not in data["davenet"]  # null: it has no edits
+    assert 0 <= data["random_edits"]["edit_success"] <= 100
 
 
 def test_every_plot_is_readable_by_dvc(finished):

@@ -48,8 +48,8 @@ def test_a_value_nobody_has_gives_no_pairs():
 
 def test_outcomes_and_intervals():
     assert outcomes(np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0])).tolist() == [1.0, 0.5, 0.0]
-    assert bootstrap(np.ones(50), percent, 100, 0) == [100.0, 100.0]
-    low, high = bootstrap(np.arange(400) % 2, percent, 2000, 0)
+    assert bootstrap(np.ones(50), percent, 100, 0) == {"low": 100.0, "high": 100.0}
+    low, high = bootstrap(np.arange(400) % 2, percent, 2000, 0).values()
     assert low == pytest.approx(50 - 1.96 * 2.5, abs=0.7) and high == pytest.approx(50 + 1.96 * 2.5, abs=0.7)
 
 

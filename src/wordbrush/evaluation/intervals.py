@@ -3,11 +3,12 @@
 import numpy as np
 
 
-def bootstrap(outcomes: np.ndarray, statistic, resamples: int, seed: int) -> list[float]:
-    """[low, high]: the middle 95 % of `statistic` (over axis 1) of resampled outcomes [N]."""
+def bootstrap(outcomes: np.ndarray, statistic, resamples: int, seed: int) -> dict[str, float]:
+    """{low, high}: the middle 95 % of `statistic` (over axis 1) of resampled outcomes [N]."""
     picked = np.random.default_rng(seed).integers(0, len(outcomes), (resamples, len(outcomes)))
     values = statistic(np.asarray(outcomes)[picked])
-    return [round(float(value), 2) for value in np.percentile(values, [2.5, 97.5])]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return {"low": round(float(low), 2), "high": round(float(high), 2)}  # names, since dvc shows no lists
 
 
 def percent(outcomes: np.ndarray) -> np.ndarray:

@@ -28,6 +28,11 @@ def mitsuba():
     return mi
 
 
+def load(parts: dict):
+    """The scene, its parts in one order: the parallel loader orders lights by chance, and with them the grain."""
+    return mitsuba().load_dict(parts, parallel=False)
+
+
 def linear(rgb: tuple[int, int, int]) -> list[float]:
     """sRGB bytes to linear light."""
     share = np.array(rgb) / 255
@@ -85,7 +90,7 @@ def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     parts = description(scene, scenes)
     parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID)
     parts["integrator"] = {"type": "aov", "aovs": "index:shape_index"}
-    loaded = mi.load_dict(parts)
+    loaded = load(parts)
     index = np.array(mi.render(loaded, spp=1, seed=scene["jitter"]["seed"]))[..., 0].round().astype(int)
     owner = np.array([0, *(owning_object(shape.id()) for shape in loaded.shapes())])  # shape indices count from 1
     owners = owner[index]
@@ -118,7 +123,7 @@ def picture(scene: dict, scenes: Scenes) -> np.ndarray:
     parts = description(scene, scenes)
     parts["sensor"] = sensor(scene, scenes, scenes.resolution)
     parts["integrator"] = {"type": "path", "max_depth": PATH_DEPTH}
-    light = np.array(mi.render(mi.load_dict(parts), spp=scenes.samples_per_pixel, seed=scene["jitter"]["seed"]))
+    light = np.array(mi.render(load(parts), spp=scenes.samples_per_pixel, seed=scene["jitter"]["seed"]))
     light = np.clip(light[..., :3], 0, 1)
     display = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return (display * 255).round().astype(np.uint8)

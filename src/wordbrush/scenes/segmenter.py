@@ -105,8 +105,8 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
             schedule.step()
             progress.advance()
             if step % max(1, params.steps // 50) == 0:
-                progress.note(loss=float(value))
-                curve.append((step, float(value)))
+                progress.note(loss=value.item())
+                curve.append((step, value.item()))
     return network.eval().requires_grad_(False), curve
 
 

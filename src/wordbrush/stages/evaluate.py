@@ -77,7 +77,6 @@ def run(params: Params, layout: Layout) -> None:
             results[name] = {**semantic_test(material, encoders), **recall_test(scores[name], params),
                              **real_image_test(material, encoders)}
             merge_edit_test(results[name], material, method, encoders, generator, segmenter)
-            results[name]["intervals"] = results[name].pop("intervals")
             progress.advance()
     best = max(results, key=lambda name: results[name]["recall"]["10"])
     with whole_directory(layout.evaluation) as folder:
@@ -166,7 +165,7 @@ def make_editor(material: Material, method: Method, generator, drawn: list[Tenso
 def write_tables(layout: Layout, results: dict, scores: Tensor) -> None:
     """The CSVs that `dvc plots` draws."""
     write_csv(layout.plots("semantic"), ("method", "attribute", "accuracy", "low", "high", "paper"),
-              [(METHODS[name].title, attribute, float(result["semantic"][attribute]), *map(float, interval),
+              [(METHODS[name].title, attribute, float(result["semantic"][attribute]), interval["low"], interval["high"],
                 METHODS[name].semantic[attribute])
                for name, result in results.items() for attribute, interval in result["intervals"]["semantic"].items()])
     write_csv(layout.plots("recall"), ("method", "k", "recall", "paper"),
