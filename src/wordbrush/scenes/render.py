@@ -11,9 +11,11 @@ from multiprocessing import get_context
 import numpy as np
 
 from wordbrush.params import Scenes
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
 
+LOADS = 200      # attempts to get the lights in order
 MASK_GRID = 3    # rays a pixel and axis for the mask: the mask is the majority of nine
 PATH_DEPTH = 3   # two bounces: enough for a metal that mirrors the floor
 
@@ -29,8 +31,19 @@ def mitsuba():
 
 
 def load(parts: dict):
-    """The scene, its parts in one order: the parallel loader orders lights by chance, and with them the grain."""
-    return mitsuba().load_dict(parts, parallel=False)
+    """The scene with its lights in alphabetical order.
+
+    Mitsuba orders lights by where they happen to lie in memory (one load in ten differs), and the grain of a picture follows that
+    order. So a scene that came out otherwise is loaded again, while it still holds its place in memory.
+    """
+    others = []
+    for _ in range(LOADS):
+        loaded = mitsuba().load_dict(parts, parallel=False)
+        lights = [shape.id() for shape in loaded.shapes() if shape.is_emitter()]
+        if lights == sorted(lights):
+            return loaded
+        others.append(loaded)
+    raise WordbrushError(f"Mitsuba gave the lights {LOADS} times in another order than {', '.join(sorted(lights))}; run again.")
 
 
 def linear(rgb: tuple[int, int, int]) -> list[float]:
