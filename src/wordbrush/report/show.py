@@ -29,13 +29,13 @@ def show_results(layout: Layout) -> None:
 
 def results_table(results: dict) -> Table:
     """The six methods; the paper's numbers dim."""
-    table = Table(title="Percent; the paper's numbers in brackets", title_justify="left")
-    table.add_column("method")
-    for name in ("semantic", "colour", "size", "R@10", "real pictures", "edits that count"):
-        table.add_column(name, justify="right")
+    table = Table(title="Percent; the paper's in brackets; HN = hard negatives", title_justify="left", box=None)
+    table.add_column("method", no_wrap=True)
+    for name in ("semantic", "colour", "size", "R@10", "real", "edits"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():
         paper = METHODS[name]
-        table.add_row(paper.title, beside(result["semantic"]["mean"], paper.semantic["mean"]),
+        table.add_row(paper.title.replace("Hard negatives +", "HN +"), beside(result["semantic"]["mean"], paper.semantic["mean"]),
                       beside(result["semantic"]["color"], paper.semantic["color"]),
                       beside(result["semantic"]["size"], paper.semantic["size"]),
                       beside(result["recall"]["10"], paper.recall["10"]), f"{result['real_images']:.1f}",
