@@ -44,7 +44,7 @@ def results_table(results: dict) -> Table:
 
 
 def beside(ours: float, paper: float) -> str:
-    return f"{ours:.1f} [dim]({paper:.1f})[/dim]"
+    return f"{ours:.1f} [dim]({paper:.0f})[/dim]"
 
 
 def times_section(seconds: dict[str, float]) -> str:
