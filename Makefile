@@ -4,7 +4,6 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export OMP_WAIT_POLICY ?= PASSIVE
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
 .PHONY: help setup demo show test lint lock clean

@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning OpenMP barriers cost 2–5 times on a busy machine
+# How long OpenMP threads spin at a barrier before they sleep. Its default (100,000s of turns) costs 2–5 times on a busy machine,
+# none (OMP_WAIT_POLICY=PASSIVE) costs a third to a half on a quiet one; some microseconds cost neither (docs/log.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 import importlib
 import sys
