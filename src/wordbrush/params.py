@@ -124,7 +124,7 @@ class Davenet(Section):
     image_channels: Annotated[list[Count], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8)]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
-    audio_norm: Literal["none", "layer"]
+    audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
     embedding: Count
     similarity: Literal["SISA", "MISA", "SIMA"]

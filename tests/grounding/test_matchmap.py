@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from wordbrush.grounding.encoders import AudioEncoder, Encoders
 from wordbrush.grounding.matchmap import all_similarities, matchmap, paired_similarities, salient, similarities
 
 
@@ -36,31 +35,3 @@ def test_salient_ignores_padding():
     place, moment = salient(images, audio, torch.tensor([3]))
     assert place.tolist() == [[1, 0]] and moment.tolist() == [1]
     assert matchmap(images, audio)[0, 1, 0].tolist() == [3.0, 6.0, 1.5, 27.0]
-
-
-def test_padding_changes_nothing(tiny):
-    torch.manual_seed(0)
-    encoder = AudioEncoder(tiny.davenet, 40).eval()
-    features = torch.rand(2, 40, 21)
-    lengths = torch.tensor([21, 21])
-    padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
-    plain, length = encoder(features, lengths)
-    longer, same = encoder(padded, lengths)
-    assert torch.equal(length, same)
-    assert torch.allclose(plain, longer[:, :, :plain.shape[2]], atol=1e-6)
-    assert (longer[:, :, int(same[0]):] == 0).all()
-
-
-def test_paper_networks_have_the_paper_s_shapes(tiny):
-    from pathlib import Path
-
-    from wordbrush import params as parameters
-    base = parameters.read_yaml(Path("params.yaml"))
-    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(Path("presets/paper.yaml"))), "paper").davenet
-    encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
-    convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
-    assert len(convolutions) == 14 and [conv.kernel_size[0] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
-    with torch.no_grad():
-        assert encoders.encode_images(torch.zeros(1, 3, 128, 128)).shape == (1, 512, 14, 14)
-        audio, lengths = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
-    assert audio.shape == (1, 512, 10) and lengths.tolist() == [10]

@@ -32,7 +32,7 @@ class ImageEncoder(nn.Module):
                 inputs = width
         layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
         # ours: centred features, so that the floor, which every picture has, says little from the start
-        layers += [nn.BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "layer" else []
+        layers += [nn.BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -45,45 +45,57 @@ class AudioEncoder(nn.Module):
     """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N].
 
     D: batch norm on the input; a first layer over all bands of one frame, then convolutions over time, ReLU after each, max-pool
-    3/2 where a layer says so. The last layer has D = `embedding` channels. Padding stays 0 in every layer, so it never counts.
+    3/2 where a layer says so. The last layer has D = `embedding` channels and, as the image branch's, no nonlinearity. Padding
+    stays 0 in every layer, so it never counts.
     """
 
     def __init__(self, davenet: Davenet, bands: int):
         super().__init__()
-        self.norm = nn.BatchNorm1d(1)
         specs = [(layer.channels, layer.width, layer.pool) for layer in davenet.audio_layers]
         specs[-1] = (davenet.embedding, *specs[-1][1:])
         specs += [(davenet.embedding, specs[-1][1], False)] * davenet.extra_audio_layers
-        self.pools = [pool for _, _, pool in specs]
         inputs = [bands, *(channels for channels, _, _ in specs)]
+        self.pools = [pool for _, _, pool in specs]
+        self.norm = FrameNorm(1)
         self.convs = nn.ModuleList([nn.Conv1d(before, channels, width, padding=width // 2)
                                     for before, (channels, width, _) in zip(inputs, specs, strict=False)])
-        # ours: over the channels of one frame, so that padding never counts; a batch norm would count it
-        self.norms = nn.ModuleList([nn.LayerNorm(channels) if davenet.audio_norm == "layer" else nn.Identity()
-                                    for channels, _, _ in specs[:-1]])
+        self.norms = nn.ModuleList([FrameNorm(channels) if davenet.audio_norm == "batch" else None for channels, _, _ in specs])
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = self._keep(self._normalise(features, lengths), lengths)
-        for number, (conv, pool) in enumerate(zip(self.convs, self.pools, strict=True)):
-            x = conv(x)
-            if number < len(self.norms):  # ours: the last layer is linear, as the image branch's
-                x = F.relu(self.norms[number](x.transpose(1, 2)).transpose(1, 2))
+        count, bands, width = features.shape
+        valid = valid_frames(lengths, width)[:, None]
+        every = valid.expand(count, bands, width).reshape(count, 1, -1)
+        x = self.norm(features.reshape(count, 1, -1), every).view(count, bands, width)
+        last = len(self.convs) - 1
+        for number, (conv, norm, pool) in enumerate(zip(self.convs, self.norms, self.pools, strict=True)):
+            x = conv(x).masked_fill(~valid, 0.0)
+            x = norm(x, valid) if norm is not None else x
+            x = F.relu(x) if number < last else x
             if pool:
-                x = F.max_pool1d(self._keep(x, lengths, -torch.inf), 3, 2, 1)  # a padded 0 would beat negative frames
+                x = F.max_pool1d(x.masked_fill(~valid, -torch.inf), 3, 2, 1)  # a padded 0 would beat negative frames
                 lengths = (lengths + 1) // 2
-            x = self._keep(x, lengths)
+                valid = valid_frames(lengths, x.shape[2])[:, None]
+                x = x.masked_fill(~valid, 0.0)
         return x, lengths
 
-    def _normalise(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Batch norm over the frames that count."""
-        flat = features.transpose(1, 2)[valid_frames(lengths, features.shape[2])]
-        out = torch.zeros_like(features.transpose(1, 2))
-        out[valid_frames(lengths, features.shape[2])] = self.norm(flat.reshape(-1, 1)).view_as(flat)
-        return out.transpose(1, 2)
 
-    @staticmethod
-    def _keep(x: Tensor, lengths: Tensor, padding: float = 0.0) -> Tensor:
-        return x.masked_fill(~valid_frames(lengths, x.shape[2])[:, None], padding)
+class FrameNorm(nn.BatchNorm1d):
+    """Batch norm over the frames that count; the others stay 0."""
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """x [N, C, T], 0 where `valid` bool [N, 1, T] is false."""
+        mean, variance = self.running_mean, self.running_var
+        if self.training:
+            count = valid.sum()
+            mean = x.sum((0, 2)) / count
+            variance = x.square().sum((0, 2)) / count - mean.square()
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance, self.momentum)
+                self.num_batches_tracked += 1
+        scale = self.weight * (variance.clamp(min=0) + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        return torch.addcmul(shift[:, None], x, scale[:, None]).masked_fill(~valid, 0.0)
 
 
 def valid_frames(lengths: Tensor, width: int) -> Tensor:

@@ -1,0 +1,50 @@
+"""The encoders: padding never counts, and the shapes are the paper's."""
+
+import torch
+from torch import nn
+
+from wordbrush.grounding.encoders import AudioEncoder, Encoders, FrameNorm
+
+
+def test_frame_norm_is_batch_norm_of_the_frames_that_count():
+    torch.manual_seed(0)
+    ours, theirs = FrameNorm(5), nn.BatchNorm1d(5)
+    valid = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]], dtype=torch.bool)[:, None]
+    for _ in range(3):
+        x = (3 * torch.randn(3, 5, 4) + 2).masked_fill(~valid, 0)
+        packed = x.transpose(1, 2)[valid[:, 0]]
+        out = ours(x, valid)
+        assert torch.allclose(out.transpose(1, 2)[valid[:, 0]], theirs(packed), atol=1e-5)
+        assert (out.masked_select(~valid) == 0).all()
+    assert torch.allclose(ours.running_mean, theirs.running_mean, atol=1e-6)
+    packed = x.transpose(1, 2)[valid[:, 0]]
+    theirs.running_var.copy_(ours.running_var)  # torch's is the unbiased one
+    assert torch.allclose(ours.eval()(x, valid).transpose(1, 2)[valid[:, 0]], theirs.eval()(packed), atol=1e-5)
+
+
+def test_padding_changes_nothing(tiny):
+    torch.manual_seed(0)
+    encoder = AudioEncoder(tiny.davenet, 40).eval()
+    features = torch.rand(2, 40, 21)
+    lengths = torch.tensor([21, 21])
+    padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
+    plain, length = encoder(features, lengths)
+    longer, same = encoder(padded, lengths)
+    assert torch.equal(length, same)
+    assert torch.allclose(plain, longer[:, :, :plain.shape[2]], atol=1e-6)
+    assert (longer[:, :, int(same[0]):] == 0).all()
+
+
+def test_paper_networks_have_the_paper_s_shapes(tiny):
+    from pathlib import Path
+
+    from wordbrush import params as parameters
+    base = parameters.read_yaml(Path("params.yaml"))
+    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(Path("presets/paper.yaml"))), "paper").davenet
+    encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
+    convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) == 14 and [conv.kernel_size[0] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
+    with torch.no_grad():
+        assert encoders.encode_images(torch.zeros(1, 3, 128, 128)).shape == (1, 512, 14, 14)
+        audio, lengths = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
+    assert audio.shape == (1, 512, 10) and lengths.tolist() == [10]
