@@ -174,6 +174,10 @@ class Evaluation(Section):
     examples: Annotated[int, Field(ge=1, le=100)]
 
 
+class Promotion(Section):
+    margin: NonNegative
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -188,6 +192,7 @@ class Params(Section):
     edits: Edits
     clusters: Clusters
     evaluation: Evaluation
+    promotion: Promotion
 
     @model_validator(mode="after")
     def _levels(self) -> "Params":

@@ -8,6 +8,7 @@ from wordbrush.scenes import world
 
 TRIES_PER_OBJECT = 50  # C: --max_retries
 RESTARTS = 200         # ours: a world that fails so often is too full
+LAYOUTS = 20           # ours: for the same attributes
 
 
 def cannot_fit(scenes: Scenes) -> WordbrushError:
@@ -44,24 +45,38 @@ def complete(scene: dict, scenes: Scenes) -> dict:
 
 
 def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: dict) -> list[dict]:
-    """`count` objects that keep distance and margins; starts afresh when one finds no place."""
+    """`count` objects that keep distance and margins.
+
+    Attributes are drawn first and get several layouts: to draw anew when an object finds no place, as C does, makes large ones
+    rare in a small world.
+    """
     for _ in range(RESTARTS):
-        objects: list[dict] = []
-        for _ in range(TRIES_PER_OBJECT * count):
-            candidate = random_object(scenes, rng)
-            if fits(candidate, objects, scenes, ways):
-                objects.append(candidate)
-            if len(objects) == count:
+        attributes = [{name: str(rng.choice(values)) for name, values in world.ATTRIBUTES.items()} for _ in range(count)]
+        for _ in range(LAYOUTS):
+            objects = layout(attributes, scenes, rng, ways)
+            if objects:
                 return objects
     raise cannot_fit(scenes)
 
 
-def random_object(scenes: Scenes, rng: np.random.Generator) -> dict:
-    thing = {name: str(rng.choice(values)) for name, values in world.ATTRIBUTES.items()}
+def layout(attributes: list[dict], scenes: Scenes, rng: np.random.Generator, ways: dict) -> list[dict]:
+    """The objects, each at a random place that fits; none where one finds no place."""
+    objects: list[dict] = []
+    for one in attributes:
+        for _ in range(TRIES_PER_OBJECT):
+            candidate = placed(one, scenes, rng)
+            if fits(candidate, objects, scenes, ways):
+                objects.append(candidate)
+                break
+        else:
+            return []
+    return objects
+
+
+def placed(attributes: dict, scenes: Scenes, rng: np.random.Generator) -> dict:
     x, y = rng.uniform(-scenes.extent, scenes.extent, 2)
-    thing["3d_coords"] = [float(x), float(y), float(world.half_width(thing))]
-    thing["rotation"] = float(rng.uniform(0, 360))
-    return thing
+    return {**attributes, "3d_coords": [float(x), float(y), float(world.half_width(attributes))],
+            "rotation": float(rng.uniform(0, 360))}
 
 
 def fits(thing: dict, others: list[dict], scenes: Scenes, ways: dict) -> bool:

@@ -1,0 +1,18 @@
+"""cluster-units as a component."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def cluster_units(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.Artifact], sample_images: dsl.Input[dsl.Artifact],
+                  synthesize_captions: dsl.Input[dsl.Artifact], random_edits: dsl.Input[dsl.Artifact],
+                  lock: dsl.Output[dsl.Artifact], clusters: dsl.Output[dsl.Artifact], page: dsl.Output[dsl.HTML]):
+    """Discover concepts as clusters of co-active units, and the GAN units that draw them."""
+    from wordbrush.report.artifacts import publish
+    from wordbrush.runtime.versioning import run_stage
+
+    locks = [train_gan.path, sample_images.path, synthesize_captions.path, random_edits.path]
+    with run_stage(f"cluster-units@{mining}", params, locks, key) as run:
+        publish(run, {f"data/clusters/{mining}": clusters}, lock, page)

@@ -1,0 +1,18 @@
+"""pretrain-davenet as a component."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def pretrain_davenet(params: str, key: str, mining: str, sample_images: dsl.Input[dsl.Artifact],
+                     synthesize_captions: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
+                     encoders: dsl.Output[dsl.Model], page: dsl.Output[dsl.HTML]):
+    """Learn to match speech and picture from the pairs alone."""
+    from wordbrush.report.artifacts import publish
+    from wordbrush.runtime.versioning import run_stage
+
+    locks = [sample_images.path, synthesize_captions.path]
+    with run_stage(f"pretrain-davenet@{mining}", params, locks, key) as run:
+        publish(run, {f"data/encoders/pretrain/{mining}": encoders}, lock, page)

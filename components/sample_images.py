@@ -1,0 +1,17 @@
+"""sample-images as a component."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def sample_images(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
+                  samples: dsl.Output[dsl.Dataset], page: dsl.Output[dsl.HTML]):
+    """Draw the pictures of the data set from random latents."""
+    from wordbrush.report.artifacts import publish
+    from wordbrush.runtime.versioning import run_stage
+
+    locks = [train_gan.path]
+    with run_stage("sample-images", params, locks, key) as run:
+        publish(run, {"data/samples": samples}, lock, page)

@@ -1,0 +1,17 @@
+"""train-gan as a component."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def train_gan(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
+              generator: dsl.Output[dsl.Model], scalars: dsl.Output[dsl.Metrics], page: dsl.Output[dsl.HTML]):
+    """Train a progressive GAN until it draws such scenes from noise."""
+    from wordbrush.report.artifacts import publish
+    from wordbrush.runtime.versioning import run_stage
+
+    locks = [render_scenes.path]
+    with run_stage("train-gan", params, locks, key) as run:
+        publish(run, {"data/generator": generator}, lock, page, scalars=scalars)

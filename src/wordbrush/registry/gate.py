@@ -1,0 +1,118 @@
+"""The gate: a new model takes the champion's place only if it is better by the margin, both on the new run's held-out tests."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wordbrush.evaluation.paper import METHODS
+from wordbrush.params import Params, load
+from wordbrush.registry.store import open_registry
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import read_json, write_json
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.splits import split_ranges
+from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock
+
+TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate did and why. Scores are percent: `score` is the mean of recall@10 and the semantic test."""
+
+    promoted: bool
+    reason: str
+    version: str
+    method: str
+    new: dict[str, float]
+    champion: dict[str, float] | None
+
+
+def decide(params: str, lock: str | Path, place: str | None = None, source: Path | None = None,
+           storage: Storage | None = None) -> Decision:
+    """Compare the best method of the run with this lock with the champion at `place` (WORDBRUSH_REGISTRY), and keep the better.
+
+    Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
+    """
+    place = place or os.environ.get("WORDBRUSH_REGISTRY")
+    if not place:
+        raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
+    registry, lock = open_registry(place), Path(lock)
+    source = source or Path(os.environ.get("WORDBRUSH_SOURCE", "."))
+    entries = read_lock(lock)["stages"]
+    with fetched(source, params, lock, storage or Storage.from_environment(), ["metrics/evaluation.json"]) as layout:
+        results = read_json(layout.metrics("evaluation"))
+    method = max(results, key=lambda name: results[name]["recall"]["10"])
+    encoders = Layout().encoders(METHODS[method].stage, METHODS[method].mining).as_posix()
+    outs = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
+    version = outs[encoders].removesuffix(".dir")
+    before = registry.champion()
+    if version == before:
+        return Decision(False, "The inputs did not change: this run's best model is the champion.", version, method,
+                        summary(results[method]), summary(results[method]))
+    with fetched(source, params, lock, storage or Storage.from_environment(), [encoders, *TESTS]) as layout, \
+            tempfile.TemporaryDirectory() as folder:
+        loaded = load(layout.root / PARAMS)
+        new, old = scores(layout.root / encoders, loaded, layout), None
+        if before:
+            registry.fetch(before, Path(folder))
+            old = scores_if_it_fits(Path(folder), loaded, layout)
+        better, reason = verdict(new, old, before, loaded.promotion.margin)
+        if better:
+            with tempfile.TemporaryDirectory() as files:
+                pack(Path(files), layout.root / encoders, version, method, results[method], reason, lock)
+                registry.promote(version, Path(files), before)
+    return Decision(better, reason, version, method, new, old)
+
+
+def summary(result: dict) -> dict[str, float]:
+    recall, semantic = result["recall"]["10"], result["semantic"]["mean"]
+    return {"recall_10": recall, "semantic": semantic, "score": round((recall + semantic) / 2, 2)}
+
+
+def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
+    """A model on the held-out tests of this run."""
+    from wordbrush.grounding.encoders import load_encoders
+    from wordbrush.grounding.matchmap import all_similarities
+    from wordbrush.grounding.training import encode_pairs
+    from wordbrush.stages.evaluate import read_material, recall_test, semantic_test
+    material, encoders = read_material(params, layout), load_encoders(folder, device())
+    features = encode_pairs(encoders, material.pairs, np.asarray(split_ranges(params.samples)["test"]))
+    found = recall_test(all_similarities(*features, params.davenet.similarity), params)
+    return summary({**found, **semantic_test(material, encoders)})
+
+
+def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
+    """None where the champion hears other features than this run's."""
+    bands = read_json(folder / "encoders.json")["bands"]
+    return scores(folder, params, layout) if bands == params.captions.bands else None
+
+
+def verdict(new: dict[str, float], old: dict[str, float] | None, before: str | None, margin: float) -> tuple[bool, str]:
+    """Whether the new model takes the place, and why, in one sentence."""
+    if before is None:
+        return True, "There was no champion yet."
+    if old is None:
+        return False, (f"The champion {before[:12]} hears other features than this run's tests: the two cannot be compared. "
+                       "Promote by hand.")
+    gain = new["score"] - old["score"]
+    return gain >= margin, (f"On this run's held-out tests the new model scores {new['score']:.1f}, the champion {before[:12]} "
+                            f"{old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for.")
+
+
+def pack(folder: Path, encoders: Path, version: str, method: str, result: dict, reason: str, lock: Path) -> None:
+    """The files of a version: weights, configuration, numbers, the lock that made it, and a card for people."""
+    for path in encoders.iterdir():
+        shutil.copyfile(path, folder / path.name)
+    shutil.copyfile(lock, folder / "dvc.lock")
+    write_json(folder / "metrics.json", {method: result})
+    (folder / "card.md").write_text(
+        f"# Wordbrush {version[:12]}\n\nSpeech and picture encoders, trained as `{method}` ({METHODS[method].title}).\n\n"
+        f"Recall@10 {result['recall']['10']:.1f} %, semantic test {result['semantic']['mean']:.1f} %, real pictures "
+        f"{result['real_images']:.1f} %.\n\nPromoted because: {reason}\n\n"
+        "`dvc.lock` names every input; `metrics.json` has all numbers.\n", encoding="utf-8")
