@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup demo show test lint lock clean
+.PHONY: help setup pipeline demo show test lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+pipeline: setup ## compile pipeline.yaml anew (after a change of stages or parameters)
+	@python pipeline.py compile
 
 demo: setup ## run the whole method on params.yaml and show the results
 	@dvc repro

@@ -1,146 +1,203 @@
-"""All stages in a chain on `tiny`, by the real dvc: contents, determinism, and what training may see."""
+"""pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys read back, and real local runs against `dvc repro`."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-import datasets
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
-import soundfile
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from wordbrush import params as parameters
-from wordbrush.runtime.compute import set_seed
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.splits import captioned_count, split_ranges
+from tests.kubeflow import Compiled, pipeline
+from tests.workspace import Workspace
+from wordbrush.runtime.versioning import edges
 
-METHODS = ("davenet", "random_edits", "targeted_edits", "hard_negatives", "hn_random_edits", "hn_targeted_edits")
-TRAINING = ("pretrain-davenet", "random-edits", "cluster-units", "targeted-edits")
-LABELLED = ("data/scenes", "data/real_pairs", "data/segmenter", "data/speech", "data/annotations", "data/probes")
-
-
-def test_two_runs_from_scratch_give_identical_hashes(two_runs):
-    first, second = (workspace.hashes() for workspace in two_runs)
-    assert len(first) > 35
-    assert first == second
+ROOT = Path(__file__).resolve().parents[1]
+RUNNING = re.compile(r"^\s*Running stage '(.+)':", re.MULTILINE)
+TASK = re.compile(r"Executing task '?(?:\x1b\[\d+m)?([\w-]+)")
 
 
-def test_a_second_repro_runs_nothing(finished):
-    assert "Data and pipelines are up to date." in finished.run("dvc", "repro").stdout
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory) -> Compiled:
+    target = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
+    done = pipeline("compile", "--output", str(target))
+    assert done.returncode == 0, done.stderr
+    return Compiled.read(target)
 
 
-def test_pictures_scenes_and_masks_agree(finished, tiny):
-    scenes = json.loads((finished.layout.scenes / "scenes.json").read_text())["scenes"]
-    images = np.load(finished.layout.scenes / "images.npy")
-    instances = np.load(finished.layout.scenes / "instances.npy")
-    attributes = np.load(finished.layout.scenes / "attributes.npy")
-    assert images.shape == (tiny.scenes.count, 16, 16, 3) and images.std() > 5
-    assert attributes.shape == (tiny.scenes.count, 4, 16, 16)
-    for scene, mask, labels in zip(scenes, instances, attributes, strict=True):
-        assert set(np.unique(mask)) == set(range(len(scene["objects"]) + 1))
-        assert ((labels > 0) == (mask > 0)).all()
+@pytest.fixture(scope="module")
+def from_scratch(tmp_path_factory) -> tuple[Path, str]:
+    """A folder in which the local runner ran every stage on `tiny`, with nothing in cache or remote before; and its log."""
+    folder = tmp_path_factory.mktemp("local")
+    done = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
 
 
-def test_samples_are_what_the_generator_draws(finished, tiny):
-    import torch
-
-    from wordbrush.drawing.sampling import draw, load_generator
-    from wordbrush.runtime.compute import device
-    latents = np.load(finished.layout.samples / "latents.npy")
-    images = np.load(finished.layout.samples / "images.npy")
-    assert len(latents) == len(images) == split_ranges(tiny.samples)["semantic"].stop
-    generator = load_generator(finished.layout.generator, device())
-    again = draw(generator, torch.from_numpy(latents[:8]), 8)
-    assert np.abs(again.astype(int) - images[:8].astype(int)).max() <= 1
+def stages_of(lock: Path) -> dict:
+    return YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
 
 
-def test_speech_opens_as_a_dataset_and_matches_the_features(finished, tiny):
-    shards = sorted(str(path) for path in finished.layout.speech.glob("*.parquet"))
-    rows = datasets.Dataset.from_parquet(shards, cache_dir=str(finished.root / ".cache"))
-    count = captioned_count(tiny.samples)
-    assert len(rows) == count and rows["sample"] == list(range(count))
-    offsets = np.load(finished.layout.features / "offsets.npy")
-    assert len(offsets) == count + 1 and (np.diff(offsets) > 20).all()
-    table = pq.read_table(shards[0])
-    for row in table.slice(0, 5).to_pylist():
-        import io
-        sound, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]))
-        assert rate == 16000 and sound.std() > 0.001
-        assert row["words"][-1]["end"] <= len(sound) / rate + 0.1
-        assert [word["word"] for word in row["words"]] and row["text"]
+def test_the_dag_is_that_of_dvc(compiled):
+    with Repo(str(ROOT)) as repo:
+        wanted = {stage: sorted(before) for stage, before in edges(repo).items()}
+    assert compiled.edges == wanted
+    assert len(wanted) == 15
 
 
-def test_evaluation_has_six_methods_with_every_number(finished):
-    shown = json.loads(finished.run("dvc", "metrics", "show", "--json").stdout)
-    data = shown[""]["data"]["metrics/evaluation.json"]["data"]
-    assert tuple(data) == METHODS
-    for entry in data.values():
-        assert set(entry["semantic"]) == {"shape", "material", "color", "size", "mean"}
-        assert set(entry["recall"]) == {"1", "5", "10"}
-        numbers = [*entry["semantic"].values(), *entry["recall"].values(), entry["real_images"]]
-        assert all(0 <= number <= 100 for number in numbers)
-        assert entry["recall"]["1"] <= entry["recall"]["5"] <= entry["recall"]["10"]
-        assert entry["median_rank"] >= 1
-        for name, interval in entry["intervals"]["semantic"].items():
-            assert interval["low"] <= entry["semantic"][name] + 25 and interval["low"] <= interval["high"]
-        assert entry["intervals"]["recall_10"]["low"] <= entry["recall"]["10"] <= entry["intervals"]["recall_10"]["high"]
-    assert "edit_success" not in data["davenet"]  # null: it has no edits
-    assert 0 <= data["random_edits"]["edit_success"] <= 100
+def test_the_committed_pipeline_is_fresh(compiled):
+    committed = Compiled.read(ROOT / "pipeline.yaml")
+    assert committed == compiled, "pipeline.yaml is stale: run `make pipeline`"
 
 
-def test_every_plot_is_readable_by_dvc(finished):
-    finished.run("dvc", "plots", "show", "--out", "plots_page")
-    assert "Semantic test" in (finished.root / "plots_page/index.html").read_text()
+def test_nothing_that_changes_results_is_left_open(compiled):
+    assert "inputDefinitions" not in compiled.spec["root"]
+    for name in compiled.tasks:
+        command = " ".join([*compiled.container(name)["command"], *compiled.container(name)["args"]])
+        assert "pip install" not in command
+        assert compiled.container(name)["image"] == "wordbrush-python:0.1.0"
 
 
-def test_the_report_stands_alone(finished):
-    page = (finished.layout.report / "index.html").read_text()
-    assert len(page) < 10e6 and page.count("data:image/") > 5 and "data:audio/" in page
-    finished.run("wordbrush", "show")
-    assert len((finished.root / "report.html").read_text()) > len(page)
+def test_pools_can_be_read_back(compiled):
+    pools = YAML(typ="safe").load((ROOT / "k8s/pools.yaml").read_text())
+    for name in compiled.tasks:
+        pool = pools["pools"][pools["stages"][name.partition("@")[0]]]
+        resources, kubernetes = compiled.container(name)["resources"], compiled.kubernetes(name)
+        accelerator = resources.get("accelerator")
+        assert (accelerator is None) == (pool["accelerator"] is None)
+        if accelerator:
+            assert accelerator["resourceType"] == "nvidia.com/gpu" and accelerator["resourceCount"] == "1"
+        assert resources["resourceMemoryLimit"] == pool["memory"] and resources["resourceCpuLimit"] == pool["cpu"]
+        assert kubernetes["nodeSelector"]["labels"] == pool["node_selector"] | pools["spot"]["node_selector"]
+        assert [one["key"] for one in kubernetes["tolerations"]] == [
+            one["key"] for one in pool["tolerations"] + pools["spot"]["tolerations"]]
+        mounts = {mount["mountPath"]: mount for mount in kubernetes["emptyDirMounts"]}
+        assert mounts["/dev/shm"] == {"medium": "Memory", "mountPath": "/dev/shm", "sizeLimit": pool["shared_memory"],
+                                      "volumeName": "shared-memory"}
+        assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
+        assert kubernetes["securityContext"]["runAsNonRoot"] is True
+        retry = compiled.tasks[name]["retryPolicy"]
+        assert retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
 
 
-def test_training_reads_no_text_and_no_labels_by_the_graph():
-    stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    for stage in TRAINING:
-        assert not set(stages[stage]["deps"]) & set(LABELLED), stage
+def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
+    def keys(one: Compiled) -> dict[str, str]:
+        return {name: task["cachingOptions"]["cacheKey"] for name, task in one.tasks.items()}
+
+    unneeded = shutil.ignore_patterns(".git", ".venv", "data", ".dvc", ".wordbrush", "tests")
+    shutil.copytree(ROOT, tmp_path / "copy", ignore=unneeded)
+    params = tmp_path / "copy/params.yaml"
+    params.write_text(params.read_text().replace("units_per_cluster: 12", "units_per_cluster: 11"))
+    subprocess.run([sys.executable, "pipeline.py", "compile"], cwd=tmp_path / "copy", check=True, capture_output=True,
+                   env={**os.environ, "PYTHONPATH": str(tmp_path / "copy")})
+    before, after = keys(compiled), keys(Compiled.read(tmp_path / "copy/pipeline.yaml"))
+    changed = {name.partition("@")[0] for name in before if before[name] != after[name]}
+    # units_per_cluster is a parameter of these and all that read them; edits as a whole belongs to both edit stages
+    assert changed == {"random-edits", "cluster-units", "targeted-edits", "evaluate", "report"}
 
 
-@pytest.mark.parametrize("mining", ["random", "hard"])
-def test_training_gives_the_same_bytes_without_text_and_labels(finished, tmp_path, mining):
-    """Copies only pictures, latents, features and the generator, and trains all stages again."""
-    import importlib
-    for name in ("data/samples", "data/features", "data/generator"):
-        shutil.copytree(finished.root / name, tmp_path / name)
-    params = parameters.load(finished.root / "params.yaml")
-    for stage in TRAINING:
-        set_seed(params.seed)
-        module = importlib.import_module(f"wordbrush.stages.{stage.replace('-', '_')}")
-        module.run(params, Layout(tmp_path), mining=mining)
-    for folder in [Layout().encoders(kind, mining) for kind in ("pretrain", "random-edits", "targeted-edits")]:
-        for path in sorted((finished.root / folder).iterdir()):
-            assert (tmp_path / folder / path.name).read_bytes() == path.read_bytes(), path
+def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
+    folder, log = from_scratch
+    assert len(RUNNING.findall(log)) == 15
+    ours, theirs = stages_of(folder / ".wordbrush/kfp/dvc.lock"), stages_of(finished.root / "dvc.lock")
+    assert ours == theirs
 
 
-def test_the_gan_sees_pictures_alone(finished, tmp_path):
-    from wordbrush.stages import train_gan
-    (tmp_path / "data/scenes").mkdir(parents=True)
-    shutil.copy(finished.layout.scenes / "images.npy", tmp_path / "data/scenes/images.npy")
-    params = parameters.load(finished.root / "params.yaml")
-    set_seed(params.seed)
-    train_gan.run(params, Layout(tmp_path))
-    weights = "data/generator/generator.safetensors"
-    assert (tmp_path / weights).read_bytes() == (finished.root / weights).read_bytes()
+def test_a_second_run_executes_no_stage(from_scratch):
+    folder, _ = from_scratch
+    again = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert TASK.findall(again.stdout + again.stderr) == []
 
 
-def test_layout_and_dvc_name_the_same_paths():
-    stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    outs = {out.replace("${item.mining}", "hard") for stage in stages.values() for out in stage["outs"]}
-    layout = Layout()
-    folders = {getattr(layout, name) for name in ("scenes", "real_pairs", "generator", "segmenter", "samples", "features",
-                                                  "speech", "annotations", "probes", "evaluation", "report")}
-    folders |= {layout.encoders(kind, "hard") for kind in ("pretrain", "random-edits", "targeted-edits")}
-    folders |= {layout.clusters("hard")}
-    assert outs == {str(folder) for folder in folders}
+def test_pipeline_first_laptop_second(from_scratch, tmp_path):
+    """A laptop that shares only the remote fetches what the pipeline made."""
+    folder, _ = from_scratch
+    laptop = Workspace.create(tmp_path, ROOT)
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(folder / ".wordbrush/kfp/remote"))
+    log = laptop.run("dvc", "repro", "--pull").stdout
+    assert RUNNING.findall(log) == []
+    assert laptop.hashes() == {out["path"]: out["md5"] for stage in stages_of(folder / ".wordbrush/kfp/dvc.lock").values()
+                               for out in stage["outs"]}
+
+
+def test_laptop_first_pipeline_second(finished, tmp_path):
+    """A pipeline that shares only the remote fetches what a laptop made."""
+    remote, folder = tmp_path / "remote", tmp_path / "local"
+    folder.mkdir()
+    laptop = Workspace(tmp_path / "laptop")
+    shutil.copytree(finished.root, laptop.root)
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(remote))
+    laptop.run("dvc", "push", "--run-cache")
+    done = pipeline("run", "--preset", "tiny", "--remote", str(remote), cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert RUNNING.findall(done.stdout) == []
+    assert stages_of(folder / ".wordbrush/kfp/dvc.lock") == stages_of(finished.root / "dvc.lock")
+
+
+def test_people_see_pages_numbers_and_pointers(from_scratch):
+    """Every stage's page is small and whole; pointers name bytes that are in the remote."""
+    folder, _ = from_scratch
+    outputs = next((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
+    pages = list(outputs.glob("*/page"))
+    assert len(pages) == 15
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
+        assert "http://" not in text.replace("http://www.w3.org", "") and "data:image/" in text
+    pointer = json.loads((outputs / "train-gan/generator").read_text())
+    assert pointer["path"] == "data/generator" and Path(pointer["uri"]).is_file() and pointer["size"] > 0
+    scalars = json.loads((outputs / "evaluate/scalars").read_text())
+    assert "hn_targeted_edits.recall.10" in scalars
+
+
+def test_adopting_a_local_run_brings_its_artifacts_home(from_scratch, tmp_path):
+    folder, _ = from_scratch
+    laptop = Workspace.create(tmp_path, ROOT)
+    (laptop.root / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    done = pipeline("adopt", str(folder / ".wordbrush/kfp/dvc.lock"), cwd=laptop.root)
+    assert done.returncode == 0, done.stderr
+    assert (laptop.root / "dvc.lock.before").read_text() == "schema: '2.0'\nstages: {}\n"
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(folder / ".wordbrush/kfp/remote"))
+    laptop.run("dvc", "pull", "data/report", "metrics/evaluation.json")
+    assert (laptop.root / "data/report/index.html").is_file()
+    assert "Data and pipelines are up to date" in laptop.run("dvc", "status", "report").stdout
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("compile", "--preset", "huge"), ("huge", "paper, small, tiny")),
+    (("compile", "--pools", "nowhere.yaml"), ("nowhere.yaml is missing",)),
+    (("run", "--preset", "huge"), ("huge",)),
+    (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
+    (("schedule", "--cron", "0 0 25 * * 1"), ("not valid",)),
+    (("schedule",), ("name one of",)),
+    (("submit",), ("WORDBRUSH_REMOTE is not set",)),
+    (("submit", "--host", "localhost"), ("not a URL",)),
+    (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer",)),
+])
+def test_bad_input_is_one_sentence(arguments, words, tmp_path):
+    done = pipeline(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    for word in words:
+        assert word in done.stderr
+    assert not (tmp_path / "pipeline.yaml").exists()
+
+
+def test_pools_name_file_and_field(tmp_path):
+    text = (ROOT / "k8s/pools.yaml").read_text()
+    (tmp_path / "pools.yaml").write_text(text.replace("train-gan: gpu", "train-gan: tpu"))
+    assert "'tpu'" in pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")).stderr
+    (tmp_path / "pools.yaml").write_text(text.replace("memory: 24Gi", "memory: lots"))
+    done = pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml"))
+    assert "pools.gpu.memory" in done.stderr and "pools.yaml" in done.stderr and not (tmp_path / "x.yaml").exists()
+
+
+def test_help_is_quick_and_has_examples():
+    for verb in ("compile", "run", "submit", "schedule", "adopt"):
+        done = pipeline(verb, "--help")
+        assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(done.stdout.split())

@@ -1,0 +1,74 @@
+"""Champions in a folder and, against an emulator, in a bucket: whole, and never half promoted."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from wordbrush.registry.store import open_registry
+from wordbrush.runtime.errors import WordbrushError
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    from gcp_storage_emulator.server import create_server
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="models")
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def registry(request, tmp_path, monkeypatch):
+    if request.param == "folder":
+        return open_registry(str(tmp_path / "registry"))
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", request.getfixturevalue("emulator"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "test")
+    return open_registry(f"gs://models/{tmp_path.name}")
+
+
+def model(folder, text: str):
+    folder.mkdir()
+    (folder / "encoders.safetensors").write_bytes(text.encode())
+    (folder / "card.md").write_text(text)
+    return folder
+
+
+def test_the_first_champion_and_its_successor(registry, tmp_path):
+    assert registry.champion() is None
+    registry.promote("one", model(tmp_path / "a", "first"), None)
+    registry.promote("two", model(tmp_path / "b", "second"), "one")
+    assert registry.champion() == "two"
+    for version, text in (("one", "first"), ("two", "second")):
+        (tmp_path / version).mkdir()
+        registry.fetch(version, tmp_path / version)
+        assert sorted(path.name for path in (tmp_path / version).iterdir()) == ["card.md", "encoders.safetensors"]
+        assert (tmp_path / version / "card.md").read_text() == text
+
+
+def test_a_champion_that_changed_meanwhile_stays(registry, tmp_path):
+    registry.promote("one", model(tmp_path / "a", "first"), None)
+    with pytest.raises(WordbrushError, match="the champion changed"):
+        registry.promote("two", model(tmp_path / "b", "second"), None)
+    assert registry.champion() == "one"
+
+
+def test_a_champion_without_files_is_named(registry, tmp_path):
+    with pytest.raises(WordbrushError, match="names it"):
+        registry.fetch("never", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["gs://", "s3://bucket/x"])
+def test_other_places_are_refused(place):
+    with pytest.raises(WordbrushError, match="gs://"):
+        open_registry(place)
+
+
+def test_the_pointer_is_readable_by_people(tmp_path):
+    registry = open_registry(str(tmp_path / "registry"))
+    registry.promote("one", model(tmp_path / "a", "first"), None)
+    assert json.loads((tmp_path / "registry/champion.json").read_text()) == {"version": "one", "before": None}
