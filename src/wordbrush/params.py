@@ -115,6 +115,7 @@ class Training(Section):
     """One DAVEnet stage."""
 
     steps: Count
+    learning_rate: Positive
     warmup_steps: Natural
     edit_weight: NonNegative
 
@@ -132,13 +133,14 @@ class Davenet(Section):
     margin: Positive
     temperature: Positive
     optimiser: Literal["sgd", "adam"]
-    learning_rate: Positive
     momentum: Beta
+    decay: Literal["steps", "cosine"]
     decay_factor: Annotated[float, Field(gt=0, le=1)]
     decay_steps: Count
     batch_size: Annotated[int, Field(ge=2)]
     crop_share: Share
     crop_min_seconds: Positive
+    crop_max_seconds: Positive
     log_every: Count
 
 

@@ -104,14 +104,14 @@ def test_crops_are_pieces_with_silence_around(store):
     margin = opened.silence
     rng = np.random.default_rng(1)
     for _ in range(30):
-        batch, lengths = opened.crops(np.array([0, 1, 2]), 1.0, 0.2, rng)
+        batch, lengths = opened.crops(np.array([0, 1, 2]), 1.0, 0.2, 60.0, rng)
         for row, length in enumerate(lengths.tolist()):
             piece = batch[row, :, margin:length - margin].T.numpy().astype(np.float16)
             assert 10 <= len(piece) <= len(features[row])
             assert any(np.array_equal(piece, features[row][at:at + len(piece)])
                        for at in range(len(features[row]) - len(piece) + 1))
             assert (batch[row, :, :margin] == 0).all() and (batch[row, :, length - margin:] == 0).all()
-    whole, lengths = opened.crops(np.array([1]), 0.0, 0.2, rng)
+    whole, lengths = opened.crops(np.array([1]), 0.0, 0.2, 60.0, rng)
     assert lengths.tolist() == [50 + 2 * margin]
     assert torch.equal(whole[0, :, margin:-margin], opened.batch(np.array([1]))[0][0])
 

@@ -59,8 +59,8 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
     where = device()
     encoders.to(where).train()
     chance, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    optimiser = make_optimiser(encoders, davenet)
-    decay = torch.optim.lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
+    optimiser = make_optimiser(encoders, davenet, stage.learning_rate)
+    decay = make_decay(optimiser, davenet, stage.steps)
     batches = shuffled(train_on, davenet.batch_size, rng)
     rows, recent = [], []
     with Progress(f"learning, {mining} negatives", stage.steps, "step") as progress:
@@ -89,7 +89,7 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     """The loss of one batch, and the share of edited pictures that still score above the true one."""
     where = device()
     images = to_images(pairs.images[index]).to(where)
-    features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, rng)
+    features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
     image_features = encoders.encode_images(images)
     audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
     scores = similarities(image_features, audio_features, lengths, davenet.similarity)
@@ -106,10 +106,17 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     return losses.batch_softmax(scores, mining, davenet.temperature, chance, edited, valid, stage.edit_weight), above
 
 
-def make_optimiser(encoders: Encoders, davenet: Davenet) -> torch.optim.Optimizer:
+def make_optimiser(encoders: Encoders, davenet: Davenet, rate: float) -> torch.optim.Optimizer:
     if davenet.optimiser == "sgd":
-        return torch.optim.SGD(encoders.parameters(), lr=davenet.learning_rate, momentum=davenet.momentum)
-    return torch.optim.Adam(encoders.parameters(), lr=davenet.learning_rate, betas=(davenet.momentum, 0.999), fused=True)
+        return torch.optim.SGD(encoders.parameters(), lr=rate, momentum=davenet.momentum)
+    return torch.optim.Adam(encoders.parameters(), lr=rate, betas=(davenet.momentum, 0.999), fused=True)
+
+
+def make_decay(optimiser: torch.optim.Optimizer, davenet: Davenet, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """By steps (D), or along a cosine to 0 at the stage's end."""
+    if davenet.decay == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    return torch.optim.lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
 
 
 @torch.no_grad()

@@ -72,15 +72,18 @@ class FeatureStore:
         starts = self.offsets[indices]
         return self._gather(starts, self.offsets[np.asarray(indices) + 1] - starts, margin=0)
 
-    def crops(self, indices: np.ndarray, share: float, min_seconds: float,
+    def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
               rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """As `batch`, but a `share` of the utterances is replaced by a random piece of at least `min_seconds`,
-        with silence around it."""
+        """As `batch`, but a `share` of the utterances is replaced by a random piece of at least `min_seconds`, with silence around
+        it. Short pieces are likelier (a uniform number, squared): many hold one word. None is longer than `max_seconds`: a batch
+        costs what its longest utterance costs."""
         starts = self.offsets[indices]
         lengths = self.offsets[np.asarray(indices) + 1] - starts
         shortest = np.minimum(round(min_seconds / self.hop), lengths)
         cropped = rng.random(len(starts)) < share
-        pieces = np.where(cropped, rng.integers(shortest, lengths + 1), lengths)
+        longer = (lengths - shortest) * rng.random(len(starts)) ** 2
+        pieces = np.where(cropped, shortest + longer.round().astype(int), lengths)
+        pieces = np.minimum(pieces, round(max_seconds / self.hop))
         offsets = rng.integers(0, lengths - pieces + 1)
         return self._gather(starts + offsets, pieces, margin=self.silence)
 
