@@ -164,15 +164,18 @@ def compile_command(preset: PresetOption = None, image: ImageOption = None, pool
 @app.command()
 def run(preset: PresetOption = None,
         remote: RemoteOption = str(LOCAL / "remote"),
-        lock: Annotated[Path, typer.Option(help="Where the merged lock goes.")] = LOCAL / "dvc.lock") -> None:
+        lock: Annotated[Path, typer.Option(help="Where the merged lock goes.")] = LOCAL / "dvc.lock",
+        gate: Annotated[bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")] = False,
+        registry: Annotated[str, typer.Option(envvar="WORDBRUSH_REGISTRY", help="Where champions are kept.")] = str(
+            LOCAL / "registry")) -> None:
     """Run the pipeline on this machine, with kfp's own local runner: no cluster, no container.
 
     Example: python pipeline.py run --preset tiny
     """
     from kfp import components as kfp_components
     from kfp import local
-    local_environment(remote)
-    planned = replace(marked(plan(preset, None, POOLS)), retries=False)
+    local_environment(remote, registry)
+    planned = replace(marked(plan(preset, None, POOLS, gate=gate)), retries=False)
     package = LOCAL / "pipeline.yaml"
     write_pipeline(planned, package)
     warnings.filterwarnings("ignore", message="You may be attemping to run a task that uses custom or non-Python base image")
@@ -300,9 +303,12 @@ def compiled(planned: Plan) -> Iterator[Path]:
         yield Path(folder) / "pipeline.yaml"
 
 
-def local_environment(remote: str) -> None:
+def local_environment(remote: str, registry: str) -> None:
     """What a pod gets from its image and ConfigMap."""
-    os.environ |= {"WORDBRUSH_SOURCE": str(ROOT), "WORDBRUSH_REMOTE": remote if "://" in remote else str(Path(remote).resolve()),
+    def place(name: str) -> str:
+        return name if "://" in name else str(Path(name).resolve())
+
+    os.environ |= {"WORDBRUSH_SOURCE": str(ROOT), "WORDBRUSH_REMOTE": place(remote), "WORDBRUSH_REGISTRY": place(registry),
                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     os.environ.setdefault("WORDBRUSH_CACHE", str(ROOT / ".dvc/cache"))
     LOCAL.mkdir(parents=True, exist_ok=True)

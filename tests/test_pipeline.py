@@ -114,6 +114,18 @@ def test_a_second_run_executes_no_stage(from_scratch):
     assert TASK.findall(again.stdout + again.stderr) == []
 
 
+def test_the_gate_promotes_at_the_end(from_scratch, finished):
+    """The scheduled pipeline's last task, executed from the compiled YAML; all before it is cached."""
+    folder, _ = from_scratch
+    done = pipeline("run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert TASK.findall(done.stdout + done.stderr) == ["promote"]
+    version = json.loads((folder / ".wordbrush/kfp/registry/champion.json").read_text())["version"]
+    assert (folder / f".wordbrush/kfp/registry/versions/{version}/card.md").is_file()
+    (page,) = (folder / ".wordbrush/kfp/outputs").glob("wordbrush-*/promote/page")
+    assert "no champion yet" in page.read_text()
+
+
 def test_pipeline_first_laptop_second(from_scratch, tmp_path):
     """A laptop that shares only the remote fetches what the pipeline made."""
     folder, _ = from_scratch

@@ -74,9 +74,11 @@ class FeatureStore:
 
     def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
               rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """As `batch`, but a `share` of the utterances is replaced by a random piece of at least `min_seconds`, with silence around
-        it. Short pieces are likelier (a uniform number, squared): many hold one word. None is longer than `max_seconds`: a batch
-        costs what its longest utterance costs."""
+        """As `batch`, but a `share` of the utterances is replaced by a random piece, with silence around it.
+
+        Pieces last `min_seconds` or more; short ones are likelier (a uniform number, squared), since they often hold one word.
+        Nothing is longer than `max_seconds`: a batch costs what its longest utterance costs.
+        """
         starts = self.offsets[indices]
         lengths = self.offsets[np.asarray(indices) + 1] - starts
         shortest = np.minimum(round(min_seconds / self.hop), lengths)
