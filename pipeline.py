@@ -44,9 +44,9 @@ class Plan:
 
 def plan(preset: str | None, image: str | None, pools: Path, cached: bool = True, gate: bool = False) -> Plan:
     """Read and check everything that the user may have got wrong, before anything is compiled."""
-    from components import IMAGE
     from components.pools import load_pools
 
+    from components import IMAGE
     from wordbrush.runtime.versioning import Storage, scratch_workspace, stage_keys
     params = parameters_text(preset)
     with scratch_workspace(ROOT, params, Storage("unused")) as repo:
