@@ -44,9 +44,8 @@ class Plan:
 
 def plan(preset: str | None, image: str | None, pools: Path, cached: bool = True, gate: bool = False) -> Plan:
     """Read and check everything that the user may have got wrong, before anything is compiled."""
-    from components.pools import load_pools
-
     from components import IMAGE
+    from components.pools import load_pools
     from wordbrush.runtime.versioning import Storage, scratch_workspace, stage_keys
     params = parameters_text(preset)
     with scratch_workspace(ROOT, params, Storage("unused")) as repo:
@@ -71,6 +70,8 @@ def parameters_text(preset: str | None) -> str:
 
 def define(plan: Plan):
     """The DAG. Every edge is the lock of the stage before."""
+    from kfp import dsl
+
     from components.cluster_units import cluster_units
     from components.evaluate import evaluate
     from components.pretrain_davenet import pretrain_davenet
@@ -83,7 +84,6 @@ def define(plan: Plan):
     from components.targeted_edits import targeted_edits
     from components.train_gan import train_gan
     from components.train_segmenter import train_segmenter
-    from kfp import dsl
 
     def task(component, mining: str | None = None, **upstream: dsl.PipelineTask) -> dsl.PipelineTask:
         stage = component.name
@@ -200,8 +200,9 @@ HOST = "http://localhost:8080"
 
 def connection(host: str, namespace: str, experiment: str = "wordbrush", pipeline_root: str | None = None,
                service_account: str | None = None):
-    from components.cluster import Connection, token_from_environment
     from pydantic import ValidationError
+
+    from components.cluster import Connection, token_from_environment
     try:
         return Connection(host=host, namespace=namespace, experiment=experiment, pipeline_root=pipeline_root,
                           service_account=service_account, token=token_from_environment())

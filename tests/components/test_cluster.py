@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from components.cluster import check_cron, key_of
 
+from components.cluster import check_cron, key_of
 from tests.kubeflow import Compiled, pipeline
 from wordbrush.runtime.errors import WordbrushError
 
