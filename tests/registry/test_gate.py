@@ -1,5 +1,6 @@
 """The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def run(finished, tmp_path_factory) -> tuple[Workspace, Storage]:
 
 def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
     workspace, storage = run
-    params = (workspace.root / "params.yaml").read_text().replace("margin: 1.0   ", f"margin: {margin}   ")
+    params = re.sub(r"(?s)(promotion:.*margin: )[\d.]+", rf"\g<1>{margin}", (workspace.root / "params.yaml").read_text())
     return decide(params, workspace.root / "dvc.lock", str(place), ROOT, storage)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,27 @@ def test_digest_names_what_is_missing(tmp_path):
 
 def test_only_numbers_are_kept():
     assert flatten({"a": {"b": 1, "c": "x"}, "d": 2.5, "e": None, "f": True}) == {"a.b": 1, "d": 2.5}
+
+
+def test_a_bucket_is_a_remote_too(project, params, tmp_path, monkeypatch):
+    """Against a GCS emulator: a stage runs, its outputs and lock are in the bucket, and a second one fetches them."""
+    from gcp_storage_emulator.server import create_server
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="artifacts")
+    server.start()
+    try:
+        storage = Storage("gs://artifacts/dvc", {"endpointurl": f"http://127.0.0.1:{port}", "allow_anonymous_login": "true",
+                                                 "projectname": "test"})
+        with run_stage("render-scenes", params, [], storage=storage, source=project.root) as run:
+            assert all(pointer.uri.startswith("gs://artifacts/dvc/files/md5/") for pointer in run.pointers)
+        with scratch_workspace(project.root, params, storage) as repo:
+            key = stage_keys(repo)["render-scenes"]
+            assert recorded_lock(repo, key) == run.lock
+            assert lost(repo, {"render-scenes": key}) == []
+        with run_stage("render-scenes", params, [], storage=storage, source=project.root) as again:
+            assert again.lock == run.lock
+    finally:
+        server.stop()

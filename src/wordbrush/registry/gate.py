@@ -6,12 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.params import Params, load
 from wordbrush.registry.store import open_registry
-from wordbrush.runtime.compute import device
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
@@ -77,9 +74,12 @@ def summary(result: dict) -> dict[str, float]:
 
 def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
+    import numpy as np  # torch and what needs it load only here: every task of the pipeline imports this module
+
     from wordbrush.grounding.encoders import load_encoders
     from wordbrush.grounding.matchmap import all_similarities
     from wordbrush.grounding.training import encode_pairs
+    from wordbrush.runtime.compute import device
     from wordbrush.stages.evaluate import read_material, recall_test, semantic_test
     material, encoders = read_material(params, layout), load_encoders(folder, device())
     features = encode_pairs(encoders, material.pairs, np.asarray(split_ranges(params.samples)["test"]))

@@ -197,7 +197,7 @@ def _reproduce(repo: Repo, stage: str, key: str, storage: Storage) -> None:
         repo.push(targets=[stage], run_cache=True)
         if damaged := [pointer for pointer in _pointers(repo, stage) if not _complete(repo, pointer.md5)]:
             for pointer in damaged:  # DVC takes a folder's objects for present where its list is: without the list it pushes all
-                _odb(repo).fs.rm(pointer.uri)
+                _odb(repo).fs.rm(_odb(repo).oid_to_path(pointer.md5))
             repo.push(targets=[stage])
     except dvc.exceptions.DvcException as error:
         raise WordbrushError(f"the stage {stage} did not finish, with the remote {storage.remote}: {_reasons(error)}") from None
