@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +24,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.layout import Layout
@@ -306,6 +309,7 @@ def stage_keys(repo: Repo, environment: str = "") -> dict[str, str]:
     upstream = edges(repo)
     stages = {stage.addressing: stage for stage in repo.index.stages}
     produced = {Path(out.def_path) for stage in stages.values() for out in stage.outs}
+    values = read_yaml(Path(repo.root_dir) / PARAMS)  # once: DVC would parse the file for every stage
     digests: dict[str, str] = {}
     keys: dict[str, str] = {}
 
@@ -316,7 +320,8 @@ def stage_keys(repo: Repo, environment: str = "") -> dict[str, str]:
     def key(name: str) -> str:
         if name not in keys:
             stage = stages[name]
-            parameters = {dep.def_path: dep.read_params() for dep in stage.deps if hasattr(dep, "read_params")}
+            named = [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params]
+            parameters = {name: reduce(getitem, name.split("."), values) for name in named}
             sources = {dep.def_path: code(dep.def_path) for dep in stage.deps if not hasattr(dep, "read_params")}
             content = [stage.cmd, parameters, sources, environment, [key(before) for before in upstream[name]]]
             keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
