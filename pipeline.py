@@ -1,5 +1,6 @@
 """The pipeline on Kubeflow: compile, run, submit, schedule, adopt. Stages and edges are those of dvc.yaml."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -16,7 +17,8 @@ import typer
 from ruamel.yaml import YAML
 
 from wordbrush.params import merge, parse, read_yaml
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.presets import read_preset
+from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import whole_file
 
 if TYPE_CHECKING:
@@ -56,13 +58,9 @@ def plan(preset: str | None, image: str | None, pools: Path, cached: bool = True
 def parameters_text(preset: str | None) -> str:
     """params.yaml, with a preset laid over it, without its comments."""
     values = read_yaml(ROOT / "params.yaml")
-    origin = "params.yaml"
     if preset:
-        known = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
-        if preset not in known:
-            raise WordbrushError(f"no preset {preset!r}; there are: {', '.join(known)}.")
-        values, origin = merge(values, read_yaml(ROOT / f"presets/{preset}.yaml")), f"params.yaml with presets/{preset}.yaml"
-    parse(values, origin)
+        values = merge(values, read_preset(preset, ROOT / "params.yaml", ROOT / "presets"))
+    parse(values, "params.yaml")
     text = io.StringIO()
     YAML(typ="safe").dump(values, text)
     return text.getvalue()
@@ -91,7 +89,7 @@ def define(plan: Plan):
         own = {"mining": mining} if mining else {}
         locks = {name: one.outputs["lock"] for name, one in upstream.items()}
         made = component(params=plan.params, key=plan.keys[address], **own, **locks)
-        return settle(made, stage, address, plan)
+        return settle(made, address, plan)
 
     @dsl.pipeline(name="wordbrush", description="Learns what spoken words mean by drawing pictures (CVPR 2019).")
     def wordbrush() -> dsl.Artifact:
@@ -113,19 +111,17 @@ def define(plan: Plan):
         results = task(evaluate, render_scenes=scenes, **drawn, **learned)
         page = task(report, **drawn, **learned, evaluate=results)
         if plan.gate:
-            settle(promote(params=plan.params, report=page.outputs["lock"]), "promote", "promote", plan)
+            settle(promote(params=plan.params, report=page.outputs["lock"]), "promote", plan)
         return page.outputs["lock"]
 
     return wordbrush
 
 
-def settle(task, stage: str, address: str, plan: Plan):
+def settle(task, address: str, plan: Plan):
     """Image, node pool and cache of a task."""
-    import hashlib
-
     from components.pools import place
     task.set_container_image(plan.image).set_display_name(address)
-    place(task, plan.pools.of(stage), plan.pools.spot)
+    place(task, plan.pools.of(address.partition("@")[0]), plan.pools.spot)
     if not plan.retries:
         task.set_retry(0)
     key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
@@ -322,14 +318,5 @@ def marked(planned: Plan, remote: str | None = None) -> Plan:
         return replace(planned, marks=marks(repo, planned.keys))
 
 
-def main() -> None:
-    """Faults of the user's side, and of the cluster's, are one sentence and exit code 2."""
-    try:
-        app()
-    except WordbrushError as error:
-        print(f"pipeline: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(app, "pipeline")

@@ -62,11 +62,8 @@ def faults(host: str) -> Iterator[None]:
     """Turn what client and network raise into a WordbrushError."""
     try:
         yield
-    except kfp_server_api.ApiException as error:
+    except (kfp_server_api.ApiException, urllib.error.HTTPError) as error:
         reason = ADVICE.get(error.status, f"it answered {error.status} {error.reason}: see the server's log, and try again later")
-        raise WordbrushError(f"{host}: {reason}.") from None
-    except urllib.error.HTTPError as error:
-        reason = ADVICE.get(error.code, f"it answered {error.code} {error.reason}: see the server's log, and try again later")
         raise WordbrushError(f"{host}: {reason}.") from None
     except (urllib.error.URLError, HTTPError, OSError) as error:
         reason = getattr(error, "reason", error)

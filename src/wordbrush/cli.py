@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 import importlib
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ import typer
 
 from wordbrush import params as parameters
 from wordbrush.runtime import timings
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.layout import Layout
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -86,12 +85,8 @@ def show() -> None:
 
 
 def main() -> None:
-    """Entry point: faults of the user's side are one sentence and exit code 2."""
-    try:
-        app()
-    except WordbrushError as error:
-        print(f"wordbrush: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Entry point."""
+    run_command(app, "wordbrush")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -12,18 +13,24 @@ from wordbrush.runtime.files import whole_file
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
     """Lay preset `name` over `params_file`; the result is validated before anything is written."""
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in known:
-        raise WordbrushError(f"no preset {name!r} in {folder}; there are: {', '.join(known)}.")
-    preset_file = folder / f"{name}.yaml"
-    changes = read_yaml(preset_file)
-    parse(merge(read_yaml(params_file), changes), f"{params_file} with {preset_file}")
+    changes = read_preset(name, params_file, folder)
     yaml = YAML()
     yaml.width = 200
     document = yaml.load(params_file.read_text(encoding="utf-8"))
     _lay_over(document, changes)
     with whole_file(params_file) as scratch:
         yaml.dump(document, scratch)
+
+
+def read_preset(name: str, params_file: Path, folder: Path) -> dict[str, Any]:
+    """What preset `name` changes, found good when laid over `params_file`."""
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise WordbrushError(f"no preset {name!r} in {folder}; there are: {', '.join(known)}.")
+    preset_file = folder / f"{name}.yaml"
+    changes = read_yaml(preset_file)
+    parse(merge(read_yaml(params_file), changes), f"{params_file} with {preset_file}")
+    return changes
 
 
 def check_all(params_file: Path, folder: Path) -> Iterator[str]:

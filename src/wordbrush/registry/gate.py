@@ -13,7 +13,7 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import split_ranges
-from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock
+from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock, source_from_environment
 
 TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
 
@@ -40,9 +40,9 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     if not place:
         raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
     registry, lock = open_registry(place), Path(lock)
-    source = source or Path(os.environ.get("WORDBRUSH_SOURCE", "."))
+    source, storage = source or source_from_environment(), storage or Storage.from_environment()
     entries = read_lock(lock)["stages"]
-    with fetched(source, params, lock, storage or Storage.from_environment(), ["metrics/evaluation.json"]) as layout:
+    with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
         results = read_json(layout.metrics("evaluation"))
     method = max(results, key=lambda name: results[name]["recall"]["10"])
     encoders = Layout().encoders(METHODS[method].stage, METHODS[method].mining).as_posix()
@@ -52,7 +52,7 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     if version == before:
         return Decision(False, "The inputs did not change: this run's best model is the champion.", version, method,
                         summary(results[method]), summary(results[method]))
-    with fetched(source, params, lock, storage or Storage.from_environment(), [encoders, *TESTS]) as layout, \
+    with fetched(source, params, lock, storage, [encoders, *TESTS]) as layout, \
             tempfile.TemporaryDirectory() as folder:
         loaded = load(layout.root / PARAMS)
         new, old = scores(layout.root / encoders, loaded, layout), None

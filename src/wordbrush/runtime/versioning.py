@@ -60,6 +60,11 @@ class Storage:
         return Storage(remote, options, Path(cache) if cache else None)
 
 
+def source_from_environment() -> Path:
+    """WORDBRUSH_SOURCE: the folder with dvc.yaml and src; else the current one."""
+    return Path(os.environ.get("WORDBRUSH_SOURCE", "."))
+
+
 @dataclass(frozen=True)
 class Pointer:
     """One output of a stage: its path, its hash, its size in bytes, and where the remote keeps it."""
@@ -93,7 +98,7 @@ def run_stage(stage: str, params: str, locks: Sequence[str | Path], key: str | N
     pushed.
     """
     storage = storage or Storage.from_environment()
-    source = source or Path(os.environ.get("WORDBRUSH_SOURCE", "."))
+    source = source or source_from_environment()
     lock = merge_locks([Path(path) for path in locks])
     folder = Path(tempfile.mkdtemp(prefix="wordbrush-", dir=os.environ.get("WORDBRUSH_WORK")))
     try:
@@ -204,9 +209,7 @@ def _reproduce(repo: Repo, stage: str, key: str, storage: Storage) -> None:
             repo.push(targets=[stage])
     except dvc.exceptions.DvcException as error:
         raise WordbrushError(f"the stage {stage} did not finish, with the remote {storage.remote}: {_reasons(error)}") from None
-    filesystem, path = _odb(repo).fs, _index(repo, key)
-    filesystem.makedirs(filesystem.parent(path), exist_ok=True)
-    filesystem.fs.pipe_file(path, (Path(repo.root_dir) / LOCK).read_bytes())
+    _write(repo, _index(repo, key), (Path(repo.root_dir) / LOCK).read_bytes())
 
 
 def _inputs(repo: Repo, stage: str) -> list[str]:
@@ -223,6 +226,13 @@ def _odb(repo: Repo):
 def _index(repo: Repo, key: str) -> str:
     """Where the remote keeps the lock of the stage with this key."""
     return _odb(repo).fs.join(Path(_odb(repo).path).parent.parent.as_posix(), "wordbrush/locks", f"{key}.lock")
+
+
+def _write(repo: Repo, path: str, content: bytes) -> None:
+    """One small file beside the remote's objects."""
+    filesystem = _odb(repo).fs
+    filesystem.makedirs(filesystem.parent(path), exist_ok=True)
+    filesystem.fs.pipe_file(path, content)
 
 
 def _complete(repo: Repo, md5: str) -> bool:
@@ -261,8 +271,7 @@ def marks(repo: Repo, keys: dict[str, str]) -> dict[str, str]:
     for stage, key in keys.items():
         filesystem, path = _odb(repo).fs, _index(repo, key) + ".mark"
         if stage in gone or not filesystem.exists(path):
-            filesystem.makedirs(filesystem.parent(path), exist_ok=True)
-            filesystem.fs.pipe_file(path, uuid4().hex.encode())
+            _write(repo, path, uuid4().hex.encode())
         found[stage] = filesystem.read_text(path, encoding="utf-8")
     return found
 
