@@ -24,6 +24,12 @@ def tiny() -> parameters.Params:
 
 
 @pytest.fixture(scope="session")
+def demo() -> parameters.Params:
+    """The validated parameters as committed."""
+    return parameters.load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Workspace]:
     """Two workspaces, each with its own cache, in which `dvc repro` ran every stage on `tiny`, side by side."""
     pair = tuple(Workspace.create(tmp_path_factory.mktemp(name), ROOT) for name in ("first", "second"))

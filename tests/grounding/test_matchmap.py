@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from wordbrush.grounding.matchmap import all_similarities, matchmap, paired_similarities, salient, similarities
+from wordbrush.grounding.encoders import valid_frames
+from wordbrush.grounding.matchmap import all_similarities, matchmap, paired_similarities, pool, salient, similarities
 
 
 def written_out(images, audio, lengths, kind):
@@ -26,6 +27,21 @@ def test_similarities_against_a_written_out_loop(kind):
     assert torch.allclose(all_similarities(images, audio, lengths, kind), scores)
     paired = paired_similarities(images, audio[:4], lengths[:4], kind)
     assert torch.allclose(paired, scores[:, :4].diagonal(), atol=1e-5)
+
+
+def test_only_the_winning_places_have_a_gradient():
+    """MISA's own backward pass against autograd's, in double precision."""
+    torch.manual_seed(0)
+    images, audio = torch.randn(3, 5, 2, 3, dtype=torch.float64), torch.randn(4, 5, 6, dtype=torch.float64)
+    lengths, weights = torch.tensor([6, 1, 3, 5]), torch.randn(3, 4, dtype=torch.float64)
+    gradients = []
+    for score in (similarities, lambda *pair: pool(torch.einsum("ndhw,mdt->nhwmt", *pair[:2]).flatten(1, 2),
+                                                  valid_frames(lengths, 6), *pair[2:])):
+        leaves = images.clone().requires_grad_(), audio.clone().requires_grad_()
+        (score(*leaves, lengths, "MISA") * weights).sum().backward()
+        gradients.append([leaf.grad for leaf in leaves])
+    for ours, theirs in zip(*gradients, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-12)
 
 
 def test_salient_ignores_padding():

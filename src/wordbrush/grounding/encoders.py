@@ -1,7 +1,9 @@
 """The two branches of DAVEnet (D), as the paper has them or smaller, built from parameters."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,8 +47,8 @@ class AudioEncoder(nn.Module):
     """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N].
 
     D: batch norm on the input; a first layer over all bands of one frame, then convolutions over time, ReLU after each, max-pool
-    3/2 where a layer says so. The last layer has D = `embedding` channels and, as the image branch's, no nonlinearity. Padding
-    stays 0 in every layer, so it never counts.
+    3/2 where a layer says so. The last layer has D = `embedding` channels and, as the image branch's, no nonlinearity. Only the
+    frames that count are computed and normalised: padding changes nothing.
     """
 
     def __init__(self, davenet: Davenet, bands: int):
@@ -56,46 +58,77 @@ class AudioEncoder(nn.Module):
         specs += [(davenet.embedding, specs[-1][1], False)] * davenet.extra_audio_layers
         inputs = [bands, *(channels for channels, _, _ in specs)]
         self.pools = [pool for _, _, pool in specs]
-        self.norm = FrameNorm(1)
-        self.convs = nn.ModuleList([nn.Conv1d(before, channels, width, padding=width // 2)
-                                    for before, (channels, width, _) in zip(inputs, specs, strict=False)])
-        self.norms = nn.ModuleList([FrameNorm(channels) if davenet.audio_norm == "batch" else None for channels, _, _ in specs])
+        self.norm = InputNorm(1)
+        convs = [nn.Conv2d(before, channels, (1, width), padding=(0, width // 2))
+                 for before, (channels, width, _) in zip(inputs, specs, strict=False)]
+        self.convs = nn.ModuleList(convs).to(memory_format=torch.channels_last)
+        batch = davenet.audio_norm == "batch"
+        self.norms = nn.ModuleList([nn.BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs])
+        strides = np.cumprod([1, *(2 if pool else 1 for pool in self.pools)]).tolist()
+        self.stride = strides[-1]
+        self.gap = max(stride * max(width // 2, int(pool)) for stride, (_, width, pool) in zip(strides, specs, strict=False))
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        count, bands, width = features.shape
-        valid = valid_frames(lengths, width)[:, None]
-        every = valid.expand(count, bands, width).reshape(count, 1, -1)
-        x = self.norm(features.reshape(count, 1, -1), every).view(count, bands, width)
+        tape = Tape.of(lengths, self.gap, self.stride)
+        x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
         last = len(self.convs) - 1
         for number, (conv, norm, pool) in enumerate(zip(self.convs, self.norms, self.pools, strict=True)):
-            x = conv(x).masked_fill(~valid, 0.0)
-            x = norm(x, valid) if norm is not None else x
+            x = norm(tape.read(conv(tape.write(x, 0.0))))
             x = F.relu(x) if number < last else x
             if pool:
-                x = F.max_pool1d(x.masked_fill(~valid, -torch.inf), 3, 2, 1)  # a padded 0 would beat negative frames
-                lengths = (lengths + 1) // 2
-                valid = valid_frames(lengths, x.shape[2])[:, None]
-                x = x.masked_fill(~valid, 0.0)
-        return x, lengths
+                x = tape.write(x, -torch.inf)  # a 0 beside a negative frame would beat it
+                tape = tape.halved()
+                x = tape.read(F.max_pool2d(x, (1, 3), (1, 2), (0, 1)))
+        lengths = -(-lengths // self.stride)
+        valid = valid_frames(lengths, int(lengths.max()))
+        return x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x).transpose(1, 2), lengths
 
 
-class FrameNorm(nn.BatchNorm1d):
-    """Batch norm over the frames that count; the others stay 0."""
+@dataclass(frozen=True)
+class Tape:
+    """Utterances one after another along one time axis, with gaps that no window of a convolution or pool reaches across.
 
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """x [N, C, T], 0 where `valid` bool [N, 1, T] is false."""
+    Most utterances of a batch are far shorter than its longest: a tape holds half the frames of a padded batch.
+    """
+
+    frames: Tensor   # int64 [F]: where on the tape the frames that count lie
+    length: int
+
+    @staticmethod
+    def of(lengths: Tensor, gap: int, stride: int) -> "Tape":
+        """Every utterance starts at a multiple of `stride`, `gap` or more frames behind the last one's end."""
+        rooms = -(-(lengths + gap) // stride) * stride
+        starts = rooms.cumsum(0) - rooms
+        width = int(lengths.max())
+        times = starts[:, None] + torch.arange(width, device=lengths.device)
+        return Tape(times[valid_frames(lengths, width)], int(rooms.sum()))
+
+    def write(self, x: Tensor, gaps: float) -> Tensor:
+        """Frames [F, C] -> [1, C, 1, length], channels last; what does not count is `gaps`."""
+        return x.new_full((self.length, x.shape[1]), gaps).index_copy(0, self.frames, x)[None, None].permute(0, 3, 1, 2)
+
+    def read(self, tape: Tensor) -> Tensor:
+        """[1, C, 1, length] -> the frames that count, [F, C]"""
+        return tape.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, self.frames)
+
+    def halved(self) -> "Tape":
+        """After a pool of stride 2; an odd utterance's last frame stays."""
+        return Tape(self.frames[self.frames % 2 == 0] // 2, self.length // 2)
+
+
+class InputNorm(nn.BatchNorm1d):
+    """Batch norm of all values together, as D's over its one channel. PyTorch's own takes a thread a channel: 30 times slower."""
+
+    def forward(self, x: Tensor) -> Tensor:
         mean, variance = self.running_mean, self.running_var
         if self.training:
-            count = valid.sum()
-            mean = x.sum((0, 2)) / count
-            variance = x.square().sum((0, 2)) / count - mean.square()
+            variance, mean = (part.reshape(1) for part in torch.var_mean(x, correction=0))
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance, self.momentum)
                 self.num_batches_tracked += 1
-        scale = self.weight * (variance.clamp(min=0) + self.eps).rsqrt()
-        shift = self.bias - mean * scale
-        return torch.addcmul(shift[:, None], x, scale[:, None]).masked_fill(~valid, 0.0)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return torch.addcmul(self.bias - mean * scale, x, scale)
 
 
 def valid_frames(lengths: Tensor, width: int) -> Tensor:

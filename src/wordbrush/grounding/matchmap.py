@@ -2,6 +2,8 @@
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional as F
 
 from wordbrush.grounding.encoders import valid_frames
 
@@ -19,13 +21,55 @@ def similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> T
     SISA: mean over space and time. MISA: max over space, mean over time. SIMA: max over time, mean over space. Only the valid
     time counts.
     """
-    places = images.flatten(2).transpose(1, 2)                                  # [N, p, D]
-    frames = audio.permute(1, 0, 2)                                             # [D, M, t]
-    valid = valid_frames(lengths, audio.shape[2])                               # [M, t]
+    valid = valid_frames(lengths, audio.shape[2])                                # [M, t]
     if kind == "SISA":  # the mean of products is the product of means
-        return places.mean(1) @ ((audio * valid[:, None]).sum(2) / lengths[:, None]).T
-    maps = (places.reshape(-1, places.shape[2]) @ frames.flatten(1)).view(*places.shape[:2], *valid.shape)  # [N, p, M, t]
-    return pool(maps, valid, lengths, kind)
+        return images.mean((2, 3)) @ ((audio * valid[:, None]).sum(2) / lengths[:, None]).T
+    if kind == "MISA":
+        best = BestPlace.apply(images, audio.transpose(1, 2)[valid])             # [N, F]
+        owners = F.one_hot(valid.nonzero()[:, 0], len(audio)).to(best.dtype)     # [F, M]
+        return best @ owners / lengths
+    maps = every_place(images, audio.transpose(1, 2).flatten(0, 1))              # [N, p, M·t]
+    return pool(maps.unflatten(2, valid.shape), valid, lengths, kind)
+
+
+def every_place(images: Tensor, frames: Tensor) -> Tensor:
+    """Dot products of all places of pictures [N, D, h, w] with frames [F, D] of speech: [N, p, F].
+
+    As a 1×1 convolution whose filters are the frames: on CPUs, PyTorch's convolutions outrun its matrix products by two.
+    """
+    images = images.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(images, frames[:, :, None, None]).permute(0, 2, 3, 1).flatten(1, 2)
+
+
+class BestPlace(torch.autograd.Function):
+    """Pictures [N, D, h, w] and frames [F, D] of speech -> the greatest dot product over the places, [N, F].
+
+    Only the winning place of each picture and frame has a gradient: the backward pass adds up winners, where autograd's own would
+    multiply matrices that are nearly all 0.
+    """
+
+    @staticmethod
+    def forward(context: FunctionCtx, images: Tensor, frames: Tensor) -> Tensor:
+        best, winner = every_place(images, frames).max(1)
+        context.save_for_backward(images, frames, winner)
+        return best
+
+    @staticmethod
+    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        images, frames, winner = context.saved_tensors
+        places = images.permute(0, 2, 3, 1)                                      # [N, h, w, D]
+        number = torch.arange(places[..., 0].numel(), device=winner.device).view(len(images), -1)
+        winner = winner + number[:, :1]
+        of_frames = weighted_sums(places.flatten(0, 2), winner.T.contiguous(), gradient.T.contiguous())
+        order = winner.flatten().argsort(stable=True)
+        starts = torch.searchsorted(winner.flatten()[order], number.flatten())
+        of_places = weighted_sums(frames, order % len(frames), gradient.flatten()[order], starts)
+        return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames
+
+
+def weighted_sums(rows: Tensor, chosen: Tensor, weights: Tensor, starts: Tensor | None = None) -> Tensor:
+    """Sums of weighted rows [R, D]: one a row of `chosen`, or one from each of `starts` of a flat `chosen` to the next."""
+    return F.embedding_bag(chosen, rows, starts, mode="sum", per_sample_weights=weights)
 
 
 def pool(maps: Tensor, valid: Tensor, lengths: Tensor, kind: str) -> Tensor:
