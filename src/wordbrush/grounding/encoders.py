@@ -80,7 +80,7 @@ class AudioEncoder(nn.Module):
                 tape = tape.halved()
                 x = tape.read(F.max_pool2d(x, (1, 3), (1, 2), (0, 1)))
         lengths = -(-lengths // self.stride)
-        valid = valid_frames(lengths, int(lengths.max()))
+        valid = valid_frames(lengths, -(-features.shape[2] // self.stride))
         return x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x).transpose(1, 2), lengths
 
 
