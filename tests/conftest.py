@@ -4,11 +4,14 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from concurrent.futures import ThreadPoolExecutor
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.kubeflow import pipeline
 from tests.workspace import Workspace
 from wordbrush import params as parameters
 
@@ -30,15 +33,46 @@ def demo() -> parameters.Params:
 
 
 @pytest.fixture(scope="session")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Workspace]:
-    """Two workspaces, each with its own cache, in which `dvc repro` ran every stage on `tiny`, side by side."""
-    pair = tuple(Workspace.create(tmp_path_factory.mktemp(name), ROOT) for name in ("first", "second"))
+def bucket_server() -> Iterator[str]:
+    """The address of a GCS emulator with the bucket `wordbrush`."""
+    from gcp_storage_emulator.server import create_server
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="wordbrush")
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future]]:
+    """The two runs from scratch that any chosen test reads, started beside the other tests."""
+    starters = {"finished": finished_run, "from_scratch": scratch_run}
+    needed = {name for item in request.session.items for name in item.fixturenames} & set(starters)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda workspace: workspace.run("dvc", "repro"), pair))
-    return pair
+        yield {name: pool.submit(starters[name], tmp_path_factory.mktemp(name)) for name in sorted(needed)}
+
+
+def finished_run(folder: Path) -> Workspace:
+    workspace = Workspace.create(folder, ROOT)
+    workspace.run("dvc", "repro")
+    return workspace
+
+
+def scratch_run(folder: Path) -> tuple[Path, str]:
+    done = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
 
 
 @pytest.fixture(scope="session")
-def finished(two_runs: tuple[Workspace, Workspace]) -> Workspace:
-    """A workspace in which every stage ran on `tiny`. Tests read it and do not write to it."""
-    return two_runs[0]
+def finished(long_runs: dict[str, Future]) -> Workspace:
+    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests read it and do not write to it."""
+    return long_runs["finished"].result()
+
+
+@pytest.fixture(scope="session")
+def from_scratch(long_runs: dict[str, Future]) -> tuple[Path, str]:
+    """A folder in which the local runner ran every stage on `tiny`, with its own cache and remote; and its log."""
+    return long_runs["from_scratch"].result()

@@ -29,15 +29,6 @@ def compiled(tmp_path_factory) -> Compiled:
     return Compiled.read(target)
 
 
-@pytest.fixture(scope="module")
-def from_scratch(tmp_path_factory) -> tuple[Path, str]:
-    """A folder in which the local runner ran every stage on `tiny`, with nothing in cache or remote before; and its log."""
-    folder = tmp_path_factory.mktemp("local")
-    done = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
-
-
 def stages_of(lock: Path) -> dict:
     return YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
 
@@ -84,10 +75,18 @@ def test_pools_can_be_read_back(compiled):
         assert retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
 
 
-def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
-    def keys(one: Compiled) -> dict[str, str]:
-        return {name: task["cachingOptions"]["cacheKey"] for name, task in one.tasks.items()}
+def keys(one: Compiled) -> dict[str, str]:
+    return {name: task["cachingOptions"]["cacheKey"] for name, task in one.tasks.items()}
 
+
+def test_another_image_changes_every_key(compiled, tmp_path):
+    assert pipeline("compile", "--image", "other:1", "--output", str(tmp_path / "other.yaml")).returncode == 0
+    other = Compiled.read(tmp_path / "other.yaml")
+    assert other.container("evaluate")["image"] == "other:1"
+    assert not set(keys(other).values()) & set(keys(compiled).values())
+
+
+def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
     unneeded = shutil.ignore_patterns(".git", ".venv", "data", ".dvc", ".wordbrush", "tests")
     shutil.copytree(ROOT, tmp_path / "copy", ignore=unneeded)
     params = tmp_path / "copy/params.yaml"
@@ -101,10 +100,11 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
 
 
 def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
+    """Two runs from scratch, by two runners, give identical hashes for every output."""
     folder, log = from_scratch
     assert len(RUNNING.findall(log)) == 15
     ours, theirs = stages_of(folder / ".wordbrush/kfp/dvc.lock"), stages_of(finished.root / "dvc.lock")
-    assert ours == theirs
+    assert ours == theirs and len(finished.hashes()) > 35
 
 
 def test_a_second_run_executes_no_stage(from_scratch):

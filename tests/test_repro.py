@@ -21,12 +21,6 @@ TRAINING = ("pretrain-davenet", "random-edits", "cluster-units", "targeted-edits
 LABELLED = ("data/scenes", "data/real_pairs", "data/segmenter", "data/speech", "data/annotations", "data/probes")
 
 
-def test_two_runs_from_scratch_give_identical_hashes(two_runs):
-    first, second = (workspace.hashes() for workspace in two_runs)
-    assert len(first) > 35
-    assert first == second
-
-
 def test_a_second_repro_runs_nothing(finished):
     assert "Data and pipelines are up to date." in finished.run("dvc", "repro").stdout
 

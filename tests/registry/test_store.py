@@ -1,8 +1,6 @@
 """Champions in a folder and, against an emulator, in a bucket: whole, and never half promoted."""
 
 import json
-import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,25 +8,13 @@ from wordbrush.registry.store import open_registry
 from wordbrush.runtime.errors import WordbrushError
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[str]:
-    from gcp_storage_emulator.server import create_server
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="models")
-    server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-
-
 @pytest.fixture(params=["folder", "bucket"])
 def registry(request, tmp_path, monkeypatch):
     if request.param == "folder":
         return open_registry(str(tmp_path / "registry"))
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", request.getfixturevalue("emulator"))
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", request.getfixturevalue("bucket_server"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "test")
-    return open_registry(f"gs://models/{tmp_path.name}")
+    return open_registry(f"gs://wordbrush/{tmp_path.name}")
 
 
 def model(folder, text: str):

@@ -1,6 +1,5 @@
 """What the KFP UI shows of a finished stage. KFP's artifacts have `path` and `metadata`; kfp is not imported."""
 
-import csv
 import json
 from collections import Counter
 from dataclasses import asdict
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wordbrush.registry.gate import Decision
-from wordbrush.report.stage_pages import Section, render, stage_page
+from wordbrush.report.page import curve, read_csv
+from wordbrush.report.stage_pages import Section, section_page, stage_page
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.versioning import StageRun
 from wordbrush.scenes.world import ATTRIBUTES
@@ -52,7 +52,8 @@ def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
     old = decision.champion or {}
     table = [["percent", "new", "champion"],
              *([name, f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"] for name, value in decision.new.items())]
-    write(page, render(title, [Section(decision.reason, table=table)]), {"version": decision.version, "method": decision.method})
+    text = section_page(title, [Section(decision.reason, table=table)])
+    write(page, text, {"version": decision.version, "method": decision.method})
 
 
 def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> None:
@@ -64,15 +65,12 @@ def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> N
 
 def confusion_matrix(layout: Layout) -> tuple[list[str], list[list[int]]]:
     """The values of all attributes, and how often each (row) was read as each (column) on held-out scenes."""
-    with layout.plots("segmenter_confusion").open(encoding="utf-8", newline="") as lines:
-        counts = Counter((row["actual"], row["predicted"]) for row in csv.DictReader(lines))
+    counts = Counter((row["actual"], row["predicted"]) for row in read_csv(layout.plots("segmenter_confusion")))
     names = [value for values in ATTRIBUTES.values() for value in values]
     return names, [[counts[row, column] for column in names] for row in names]
 
 
 def roc_curve(layout: Layout) -> tuple[list[float], list[float], list[float]]:
     """False and true positive rates of the best method, and the share of mismatched pairs above the level, as KFP's threshold."""
-    with layout.plots("roc").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    false = [float(row["false_positive_rate"]) for row in rows]
-    return false, [float(row["true_positive_rate"]) for row in rows], [1 - rate for rate in false]
+    false, true = curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")
+    return false, true, [1 - rate for rate in false]

@@ -2,12 +2,11 @@
 
 import csv
 from collections import Counter
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
 from wordbrush.params import Params
@@ -157,8 +156,8 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     }
 
 
-def render(content: dict[str, Any]) -> str:
-    """The page as HTML; every text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("wordbrush.report").joinpath("report.html.j2").read_text(encoding="utf-8"))
-    return template.render(content)
+def render(template: str, content: dict[str, Any]) -> str:
+    """One of the templates beside this module, filled, as HTML; every text is escaped."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+                              loader=PackageLoader("wordbrush.report", "."))
+    return environment.get_template(template).render(content)

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.report import figures
-from wordbrush.report.page import curve, read_csv
+from wordbrush.report.page import curve, render
 from wordbrush.runtime.files import open_array, read_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.scenes.world import ATTRIBUTES
@@ -37,18 +35,15 @@ def stage_page(address: str, layout: Layout) -> str:
     """The page of a stage such as `random-edits@hard`, from its inputs and outputs below `layout`."""
     stage, _, mining = address.partition("@")
     sections = SECTIONS[stage](layout, stage, mining)
-    page = render(address, sections)
+    page = section_page(address, sections)
     while len(page.encode()) > LIMIT and len(sections) > 1:  # large pictures: the last sections go first
         sections = sections[:-1]
-        page = render(address, sections)
+        page = section_page(address, sections)
     return page
 
 
-def render(title: str, sections: list[Section]) -> str:
-    """Sections as HTML; every text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("wordbrush.report").joinpath("stage.html.j2").read_text(encoding="utf-8"))
-    return template.render(title=title, sections=sections)
+def section_page(title: str, sections: list[Section]) -> str:
+    return render("stage.html.j2", {"title": title, "sections": sections})
 
 
 def _tile(images: np.ndarray) -> str:
@@ -124,10 +119,9 @@ def _evaluation(layout: Layout, *_: str) -> list[Section]:
              *(f"{result['semantic'][one]:.1f} ({METHODS[name].semantic[one]:.0f})" for one in (*ATTRIBUTES, "mean")),
              f"{result['recall']['10']:.1f} ({METHODS[name].recall['10']:.0f})", f"{result['real_images']:.1f}",
              "–" if result["edit_success"] is None else f"{result['edit_success']:.1f}"] for name, result in results.items()]
-    roc = [(float(row["false_positive_rate"]), float(row["true_positive_rate"])) for row in read_csv(layout.plots("roc"))]
+    roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     return [Section("Results, percent", table=[head, *rows]),
-            Section("Matched against mismatched pairs", charts=[figures.chart(
-                {"": tuple(map(list, zip(*roc, strict=True)))}, "false positives", "true positives")])]
+            Section("Matched against mismatched pairs", charts=[figures.chart(roc, "false positives", "true positives")])]
 
 
 def _report(layout: Layout, *_: str) -> list[Section]:

@@ -310,10 +310,10 @@ def edges(repo: Repo) -> dict[str, list[str]]:
             for stage in order}
 
 
-def stage_keys(repo: Repo, environment: str = "") -> dict[str, str]:
-    """A key for every stage: the hash of its command, parameters, code, environment, and the keys of those that it reads from.
+def stage_keys(repo: Repo) -> dict[str, str]:
+    """A key for every stage: the hash of its command, parameters, code, and the keys of those that it reads from.
 
-    Without an environment the key says only what would be computed, not where.
+    It says what would be computed, not where: a pipeline adds its image.
     """
     upstream = edges(repo)
     stages = {stage.addressing: stage for stage in repo.index.stages}
@@ -332,7 +332,7 @@ def stage_keys(repo: Repo, environment: str = "") -> dict[str, str]:
             named = [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params]
             parameters = {name: reduce(getitem, name.split("."), values) for name in named}
             sources = {dep.def_path: code(dep.def_path) for dep in stage.deps if not hasattr(dep, "read_params")}
-            content = [stage.cmd, parameters, sources, environment, [key(before) for before in upstream[name]]]
+            content = [stage.cmd, parameters, sources, [key(before) for before in upstream[name]]]
             keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
         return keys[name]
 

@@ -7,6 +7,6 @@ from wordbrush.runtime.layout import Layout
 
 
 def run(params: Params, layout: Layout) -> None:
-    page = render(gather(params, layout))
+    page = render("report.html.j2", gather(params, layout))
     with whole_directory(layout.report) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")
