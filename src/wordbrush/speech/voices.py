@@ -8,7 +8,6 @@ from pathlib import Path
 
 import espeakng_loader
 import numpy as np
-from scipy.signal import resample_poly
 
 from wordbrush.runtime.errors import WordbrushError
 
@@ -88,6 +87,7 @@ class Engine:
         self.library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, CHARS_UTF8, None, None)
         self.library.espeak_Synchronize()
         own = np.concatenate(self.pieces).astype(np.float32) / 32768
+        from scipy.signal import resample_poly  # here: it takes a second to import, and most commands never speak
         common = gcd(SAMPLE_RATE, self.own_rate)
         sound = resample_poly(own, SAMPLE_RATE // common, self.own_rate // common).astype(np.float32)
         return Utterance(sound, self._timings(text, len(sound) / SAMPLE_RATE))
