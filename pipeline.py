@@ -308,6 +308,7 @@ def local_environment(remote: str, registry: str) -> None:
     os.environ |= {"WORDBRUSH_SOURCE": str(ROOT), "WORDBRUSH_REMOTE": place(remote), "WORDBRUSH_REGISTRY": place(registry),
                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     os.environ.setdefault("WORDBRUSH_CACHE", str(ROOT / ".dvc/cache"))
+    os.environ.setdefault("WORDBRUSH_CHECKPOINTS", str((LOCAL / "checkpoints").resolve()))
     LOCAL.mkdir(parents=True, exist_ok=True)
 
 

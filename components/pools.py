@@ -12,7 +12,8 @@ from wordbrush.runtime.errors import WordbrushError
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
 USER = 10001             # the image's user; no root
 SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
-SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY"}
+SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
+                 "checkpoints": "WORDBRUSH_CHECKPOINTS"}
 
 
 class Strict(BaseModel):

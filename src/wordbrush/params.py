@@ -176,6 +176,10 @@ class Evaluation(Section):
     examples: Annotated[int, Field(ge=1, le=100)]
 
 
+class Checkpoints(Section):
+    minutes: Annotated[float, Field(ge=0)]
+
+
 class Promotion(Section):
     margin: NonNegative
 
@@ -195,6 +199,7 @@ class Params(Section):
     clusters: Clusters
     evaluation: Evaluation
     promotion: Promotion
+    checkpoints: Checkpoints
 
     @model_validator(mode="after")
     def _levels(self) -> "Params":

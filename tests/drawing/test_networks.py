@@ -5,7 +5,18 @@ import math
 import pytest
 import torch
 
-from wordbrush.drawing.networks import Conv, Discriminator, Generator, double, minibatch_stddev, pixel_norm, resolutions
+from wordbrush.drawing.networks import (
+    Conv,
+    Discriminator,
+    DoublingConv,
+    Generator,
+    HalvingConv,
+    double,
+    halve,
+    minibatch_stddev,
+    pixel_norm,
+    resolutions,
+)
 
 CHANNELS = {4: 8, 8: 8, 16: 4, 32: 4}
 
@@ -31,6 +42,15 @@ def test_equalised_scale():
     x = torch.randn(1, 8, 5, 5)
     wanted = torch.nn.functional.conv2d(x, conv.weight * conv.scale, conv.bias, padding=1)
     assert torch.equal(conv(x), wanted)
+
+
+def test_doubling_and_halving_convolutions_are_their_two_steps():
+    x = torch.randn(2, 3, 8, 8)
+    plain = Conv(3, 5, 3)
+    for kind, steps in ((DoublingConv, plain(double(x))), (HalvingConv, halve(plain(x)))):
+        fused = kind(3, 5, 3)
+        fused.load_state_dict(plain.state_dict())
+        assert torch.allclose(fused(x), steps, atol=1e-5)
 
 
 @pytest.mark.parametrize(("count", "group", "used"), [(8, 4, 4), (6, 4, 3), (5, 4, 1), (2, 4, 2)])

@@ -17,6 +17,13 @@ def test_pictures_survive_the_round_trip():
 
 
 def test_non_finite_losses_are_named():
-    require_finite(torch.tensor([1.0, 2.0]), "the loss", 3)
-    with pytest.raises(WordbrushError, match="generator loss is not finite at step 12"):
-        require_finite(torch.tensor([1.0, float("inf")]), "generator loss", 12)
+    require_finite("the GAN", 3, "", torch.tensor([1.0, 2.0]))
+    with pytest.raises(WordbrushError, match=r"the GAN diverged at step 12: loss 1, inf, .*There is no checkpoint"):
+        require_finite("the GAN", 12, "", torch.tensor([1.0, float("inf")]))
+
+
+def test_non_finite_gradients_are_named_with_the_last_checkpoint():
+    network = torch.nn.Linear(1, 1)
+    network.weight.grad = torch.full_like(network.weight, torch.nan)
+    with pytest.raises(WordbrushError, match=r"gradient norm nan\. The last good checkpoint is step 4 in x"):
+        require_finite("the segmenter", 5, "step 4 in x", torch.tensor(1.0), network)

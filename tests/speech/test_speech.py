@@ -55,10 +55,10 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
     from wordbrush.stages.synthesize_captions import CHUNK, Line, recite
     lines = [Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40)) for number in range(2 * CHUNK + 3)]
     cores = os.sched_getaffinity(0)
-    everywhere = [sound for _, sound, _, _ in recite(lines, tiny.captions, "speaking")]
+    everywhere = [sound for sound, _, _ in recite(lines, tiny.captions, "speaking")]
     try:
         os.sched_setaffinity(0, {min(cores)})
-        alone = [sound for _, sound, _, _ in recite(lines, tiny.captions, "speaking")]
+        alone = [sound for sound, _, _ in recite(lines, tiny.captions, "speaking")]
     finally:
         os.sched_setaffinity(0, cores)
     assert everywhere == alone

@@ -38,6 +38,27 @@ class Conv(Equalised):
         return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2)
 
 
+class DoublingConv(Conv):
+    """`Conv` of a picture of twice the size, in one transposed convolution with four ninths of the products (K: fused_scale)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = spread(self.weight * self.scale).flip(2, 3).transpose(0, 1)  # a transposed convolution turns its filters round
+        return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
+
+
+class HalvingConv(Conv):
+    """A picture of half the size of what `Conv` gives, in one strided convolution (K: fused_scale)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, spread(self.weight * self.scale) / 4, self.bias, stride=2, padding=1)
+
+
+def spread(weight: Tensor) -> Tensor:
+    """3×3 filters to the 4×4 ones whose taps each sum the four that a doubled (or halved) picture shares."""
+    padded = F.pad(weight, [1, 1, 1, 1])
+    return padded[..., 1:, 1:] + padded[..., 1:, :-1] + padded[..., :-1, 1:] + padded[..., :-1, :-1]
+
+
 class Dense(Equalised):
     def __init__(self, inputs: int, outputs: int, gain: float = math.sqrt(2)):
         super().__init__((outputs, inputs), inputs, gain)
@@ -91,7 +112,7 @@ class Generator(nn.Module):
         self.first_bias_shape = (widths[0], 4, 4)
         self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0], widths[0], 3)])])
         for before, after in zip(widths, widths[1:], strict=False):
-            self.convs.append(nn.ModuleList([Conv(before, after, 3), Conv(after, after, 3)]))
+            self.convs.append(nn.ModuleList([DoublingConv(before, after, 3), Conv(after, after, 3)]))
         self.to_rgb = nn.ModuleList([Conv(width, 3, 1, gain=1.0) for width in widths])
 
     def trunk(self, z: Tensor) -> Tensor:
@@ -102,7 +123,7 @@ class Generator(nn.Module):
     def grow(self, x: Tensor, level: int) -> Tensor:
         """From the features of `level - 1` to those of `level`, both before their last PixelNorm."""
         first, second = self.convs[level]
-        return activate(second(pixel_norm(activate(first(double(pixel_norm(x)))))))
+        return activate(second(pixel_norm(activate(first(pixel_norm(x))))))
 
     def encode(self, z: Tensor) -> Tensor:
         """h4 = g_E(z): [N, C, 8, 8] (P §4.1)."""
@@ -141,13 +162,13 @@ class Discriminator(nn.Module):
         self.from_rgb = nn.ModuleList([Conv(3, width, 1) for width in widths])
         self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0] + 1, widths[0], 3)])])
         for below, width in zip(widths, widths[1:], strict=False):
-            self.convs.append(nn.ModuleList([Conv(width, width, 3), Conv(width, below, 3)]))
+            self.convs.append(nn.ModuleList([Conv(width, width, 3), HalvingConv(width, below, 3)]))
         self.dense = Dense(widths[0] * 16, widths[0])
         self.score = Dense(widths[0], 1, gain=1.0)
 
     def shrink(self, x: Tensor, level: int) -> Tensor:
         first, second = self.convs[level]
-        return halve(activate(second(activate(first(x)))))
+        return activate(second(activate(first(x))))
 
     def forward(self, images: Tensor, level: int, fade: float) -> Tensor:
         x = activate(self.from_rgb[level](images))

@@ -1,8 +1,9 @@
 """Progressive training: every level is faded in, then held; progress is counted in thousands of real pictures (kimg)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,12 @@ from torch.nn import functional as F
 from wordbrush.drawing import losses
 from wordbrush.drawing.networks import Discriminator, Generator, double, halve, resolutions
 from wordbrush.params import Gan
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_finite, to_images, to_uint8
 from wordbrush.runtime.progress import Progress
+from wordbrush.runtime.signals import finishing_steps
 
+CURVES = ("kimg", "resolution", "fade", "generator_loss", "discriminator_loss")
 GRID = 8  # sample grids are GRID × GRID pictures
 
 
@@ -36,14 +40,28 @@ def phases(gan: Gan, resolution: int) -> list[Phase]:
     return [phase for phase in plan if phase.kimg > 0]
 
 
-def real_batches(images: np.ndarray, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Endless shuffled batches [batch, 3, H, W] in [-1, 1]; a short rest is carried into the next shuffle."""
-    order = torch.empty(0, dtype=torch.long)
-    while True:
-        while len(order) < batch:
-            order = torch.cat([order, torch.randperm(len(images), generator=rng)])
-        yield to_images(images[order[:batch].numpy()]).to(device())
-        order = order[batch:]
+class RealBatches:
+    """Endless shuffled batches in [-1, 1]; a short rest is carried into the next shuffle."""
+
+    def __init__(self, images: np.ndarray, rng: torch.Generator):
+        self.images, self.rng = images, rng
+        self.restart()
+
+    def restart(self) -> None:
+        self.order = torch.empty(0, dtype=torch.long)
+
+    def draw(self, batch: int) -> Tensor:
+        """[batch, 3, H, W]"""
+        while len(self.order) < batch:
+            self.order = torch.cat([self.order, torch.randperm(len(self.images), generator=self.rng)])
+        drawn, self.order = self.order[:batch], self.order[batch:]
+        return to_images(self.images[drawn.numpy()]).to(device())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"order": self.order}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.order = state["order"]
 
 
 def to_level(images: Tensor, level: int, top: int, fade: float) -> Tensor:
@@ -82,6 +100,12 @@ class Trainer:
         self.average = channels_last(Generator(gan.latent_dim, gan.channels, resolution)).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.steps = 0
+        self.reset_optimisers()
+
+    def parts(self) -> dict[str, Any]:
+        """All that changes in training, but `steps`."""
+        return {name: getattr(self, name) for name in ("generator", "discriminator", "average", "generator_adam",
+                                                       "discriminator_adam", "rng")}
 
     def latents(self, count: int) -> Tensor:
         return torch.randn(count, self.gan.latent_dim, generator=self.rng).to(device())
@@ -118,11 +142,11 @@ class Trainer:
         update_average(self.average, self.generator, self.gan.ema_decay)
         return loss.detach()
 
-    def step(self, real: Tensor, level: int, fade: float) -> tuple[float, float]:
-        """One step of each network (K: 1:1); the losses of generator and discriminator."""
+    def step(self, real: Tensor, level: int, fade: float, kept: str = "") -> tuple[float, float]:
+        """One step of each network (K: 1:1); the losses of generator and discriminator. `kept` is named if it diverges."""
         both = torch.stack([self.discriminator_step(real, level, fade), self.generator_step(len(real), level, fade)])
         self.steps += 1
-        require_finite(both, "the GAN's loss", self.steps)
+        require_finite("the GAN", self.steps, kept, both, self.generator, self.discriminator)
         discriminator, generator = both.tolist()
         return generator, discriminator
 
@@ -144,36 +168,54 @@ def sample_grid(average: Generator, latents: Tensor, level: int, fade: float) ->
     return tiles.reshape(GRID, GRID, size, size, 3).swapaxes(1, 2).reshape(GRID * size, GRID * size, 3)
 
 
-def train(gan: Gan, images: np.ndarray, seed: int) -> Iterator[dict]:
-    """Train on uint8 [N, H, W, 3]; yields at `gan.grids` evenly spaced moments a record of the curves and the trainer.
+@dataclass
+class History:
+    """What is seen of a training: rows of CURVES, sample grids at the same moments, and distances (kimg, mean) at full size."""
 
-    Each record: kimg, resolution, fade, generator_loss, discriminator_loss (means since the last), grid, trainer.
+    curves: list[tuple[float, ...]] = field(default_factory=list)
+    grids: list[np.ndarray] = field(default_factory=list)
+    distances: list[tuple[float, float]] = field(default_factory=list)
+
+
+def train(gan: Gan, images: np.ndarray, seed: int, distance: Callable[[Generator], float],
+          checkpoints: Checkpoints = NO_CHECKPOINTS) -> tuple[Generator, History]:
+    """Train on uint8 [N, H, W, 3]: the averaged generator, and what was seen at `gan.grids` evenly spaced moments.
+
+    `distance` measures a generator of the full size.
     """
     resolution = images.shape[1]
     trainer = Trainer(gan, resolution, seed)
     fixed = trainer.latents(GRID * GRID)
+    batches = RealBatches(images, trainer.rng)
     plan = phases(gan, resolution)
-    total = sum(phase.kimg for phase in plan)
-    shown, recent, level = 0.0, [], -1
-    with Progress("training the GAN", total, "kimg") as progress:
-        for number, phase in enumerate(plan):
+    ends = np.cumsum([phase.kimg for phase in plan])
+    state = checkpoints.restore({**trainer.parts(), "batches": batches}) or {
+        "shown": 0.0, "steps": 0, "phase": -1, "begin": 0.0, "recent": [], "history": ([], [], [])}
+    shown, current, begin, recent, trainer.steps = (state[name] for name in ("shown", "phase", "begin", "recent", "steps"))
+    history = History(*state["history"])
+    with finishing_steps(), Progress("training the GAN", ends[-1], "kimg", shown) as progress:
+        while shown < ends[-1]:
+            number = int(np.searchsorted(ends, shown, side="right"))
+            phase = plan[number]
+            if number != current:
+                if current < 0 or phase.level != plan[current].level:
+                    trainer.reset_optimisers()
+                batches.restart()
+                current, begin = number, shown
             size = resolutions(resolution)[phase.level]
-            if phase.level != level:
-                trainer.reset_optimisers()
-                level = phase.level
-            batches = real_batches(images, gan.batch_sizes[size], trainer.rng)
-            begin, end = shown, sum(each.kimg for each in plan[:number + 1])
-            while shown < end:
-                fade = (shown - begin) / phase.kimg if phase.fading else 1.0
-                real = to_level(next(batches), level, trainer.top, fade)
-                recent.append(trainer.step(real, level, fade))
-                before, shown = shown, shown + len(real) / 1000
-                generator_loss, discriminator_loss = np.mean(recent[-50:], 0)
-                progress.advance(len(real) / 1000)
-                progress.note(resolution=size, G=generator_loss, D=discriminator_loss)
-                if int(before / total * gan.grids) != int(shown / total * gan.grids):
-                    means = np.mean(recent, 0)
-                    recent = []
-                    yield {"kimg": shown, "resolution": size, "fade": fade, "generator_loss": float(means[0]),
-                           "discriminator_loss": float(means[1]), "trainer": trainer,
-                           "grid": sample_grid(trainer.average, fixed, level, fade)}
+            fade = (shown - begin) / phase.kimg if phase.fading else 1.0
+            real = to_level(batches.draw(gan.batch_sizes[size]), phase.level, trainer.top, fade)
+            recent.append(trainer.step(real, phase.level, fade, checkpoints.kept))
+            before, shown = shown, shown + len(real) / 1000
+            progress.advance(len(real) / 1000)
+            progress.note(resolution=size, **dict(zip("GD", np.mean(recent[-50:], 0), strict=True)))
+            if int(before / ends[-1] * gan.grids) != int(shown / ends[-1] * gan.grids):
+                history.curves.append((shown, size, fade, *np.mean(recent, 0).tolist()))
+                history.grids.append(sample_grid(trainer.average, fixed, phase.level, fade))
+                if size == resolution:
+                    history.distances.append((shown, distance(trainer.average)))
+                recent.clear()
+            checkpoints.offer(trainer.steps, {**trainer.parts(), "batches": batches}, {
+                "shown": shown, "steps": trainer.steps, "phase": current, "begin": begin, "recent": recent,
+                "history": (history.curves, history.grids, history.distances)})
+    return trainer.average, history

@@ -1,7 +1,7 @@
 """Training DAVEnet on pairs of picture and speech. Nothing here knows of text, labels or the GAN."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from wordbrush.grounding.encoders import Encoders
 from wordbrush.grounding.matchmap import all_similarities, paired_similarities, similarities
 from wordbrush.grounding.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Training
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_finite, to_images
 from wordbrush.runtime.progress import Progress
+from wordbrush.runtime.signals import finishing_steps
 from wordbrush.speech.features import FeatureStore
 
 CURVES = ("step", "loss", "edited_above", "recall_10")
@@ -41,35 +43,55 @@ class Batch:
     lengths: Tensor
 
 
-Editor = Callable[[Batch], tuple[Tensor, Tensor]]
-"""A batch to edited pictures [B, 3, H, W] and whether each is a valid negative [B] (P §5.2: g_n)."""
+class Editor(Protocol):
+    """A batch to edited pictures [B, 3, H, W] and whether each is a valid negative [B] (P §5.2: g_n)."""
+
+    rng: torch.Generator
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]: ...
 
 
-def shuffled(indices: range, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+class Shuffled:
     """Endless batches of distinct samples, epoch after epoch; a short rest is dropped."""
-    batch = min(batch, len(indices))
-    while True:
-        order = rng.permutation(np.asarray(indices))
-        yield from order[: len(order) // batch * batch].reshape(-1, batch)
+
+    def __init__(self, indices: range, batch: int, rng: np.random.Generator):
+        self.indices, self.batch, self.rng = np.asarray(indices), min(batch, len(indices)), rng
+        self.rest = self.indices[:0]
+
+    def __next__(self) -> np.ndarray:
+        if len(self.rest) < self.batch:
+            self.rest = self.rng.permutation(self.indices)
+        drawn, self.rest = np.split(self.rest, [self.batch])
+        return drawn
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        return {"rest": self.rest}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        self.rest = state["rest"]
 
 
 def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range, davenet: Davenet, stage: Training,
-          mining: str, seed: int, editor: Editor | None = None) -> list[tuple[float, ...]]:
+          mining: str, seed: int, editor: Editor | None = None,
+          checkpoints: Checkpoints = NO_CHECKPOINTS) -> list[tuple[float, ...]]:
     """Train in place; returns the rows of CURVES."""
     where = device()
     encoders.to(where).train()
     chance, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     optimiser = make_optimiser(encoders, davenet, stage.learning_rate)
     decay = make_decay(optimiser, davenet, stage.steps)
-    batches = shuffled(train_on, davenet.batch_size, rng)
-    rows, recent = [], []
-    with Progress(f"learning, {mining} negatives", stage.steps, "step") as progress:
-        for step in range(1, stage.steps + 1):
+    batches = Shuffled(train_on, davenet.batch_size, rng)
+    parts = {"encoders": encoders, "optimiser": optimiser, "decay": decay, "batches": batches, "chance": chance, "rng": rng}
+    parts |= {"editor": editor.rng} if editor else {}
+    state = checkpoints.restore(parts) or {"step": 0, "rows": [], "recent": []}
+    rows, recent = state["rows"], state["recent"]
+    with finishing_steps(), Progress(f"learning, {mining} negatives", stage.steps, "step", state["step"]) as progress:
+        for step in range(state["step"] + 1, stage.steps + 1):
             mined = "random" if step <= stage.warmup_steps else mining
             loss, above = train_step(encoders, pairs, next(batches), davenet, stage, mined, rng, chance, editor)
-            require_finite(loss, "DAVEnet's loss", step)
             optimiser.zero_grad()
             loss.backward()
+            require_finite("DAVEnet", step, checkpoints.kept, loss.detach(), encoders)
             optimiser.step()
             decay.step()
             recent.append((loss.item(), above))
@@ -78,8 +100,9 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
                 due = len(rows) % max(1, stage.steps // davenet.log_every // VALIDATIONS) == 0 or step == stage.steps
                 found = validation_recall(encoders, pairs, validate_on, davenet.similarity) if due else rows[-1][3]
                 rows.append((step, *np.mean(recent, 0).tolist(), found))
-                recent = []
+                recent.clear()
                 progress.note(loss=rows[-1][1], recall_10=found)
+            checkpoints.offer(step, parts, {"step": step, "rows": rows, "recent": recent})
     encoders.eval()
     return rows
 

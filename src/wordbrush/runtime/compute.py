@@ -36,14 +36,18 @@ def set_seed(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step's time, and nothing reads it
 
 
-def require_finite(value: torch.Tensor, what: str, step: float) -> None:
-    """Stop on NaN or infinity, naming the loss and the step.
+def require_finite(what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module) -> None:
+    """Stop on a loss or a gradient of `networks` that is NaN or infinite, naming loss, step and last good checkpoint.
 
     Raises WordbrushError, so that no half-trained weights are written.
     """
-    if not torch.isfinite(value).all():
-        raise WordbrushError(f"{what} is not finite at step {step:g}. Lower the learning rate of this stage in "
-                             "params.yaml, or look at the last figures above.")
+    gradients = [weight.grad for network in networks for weight in network.parameters() if weight.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
+    if not torch.isfinite(loss.sum() + norm):
+        values = ", ".join(f"{value:g}" for value in loss.flatten().tolist())
+        last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
+        raise WordbrushError(f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
+                             "Lower the learning rate of this stage in params.yaml.")
 
 
 def to_images(images: np.ndarray) -> torch.Tensor:

@@ -3,15 +3,20 @@
 import sys
 from collections.abc import Callable
 
+from wordbrush.runtime.signals import Stopped
+
 
 class WordbrushError(Exception):
     """A fault in what the user gave or has: the command line prints its sentence and exits with code 2."""
 
 
 def run_command(command: Callable[[], None], name: str) -> None:
-    """Run a command line; faults of the user's side are one sentence and exit code 2."""
+    """Run a command line; faults of the user's side are one sentence and exit code 2, a stop by a signal one and EXIT_STOPPED."""
     try:
         command()
+    except Stopped as stop:
+        print(f"{name}: {stop.reason}", file=sys.stderr)
+        sys.exit(stop.code)
     except WordbrushError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,5 +1,6 @@
 """Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
 
+import errno
 import json
 import os
 import shutil
@@ -9,8 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from wordbrush.runtime.errors import WordbrushError
+
+WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
+                errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
+                errno.EROFS: "name a place that can be written"}
+
+
+@contextmanager
+def write_faults(path: Path) -> Iterator[None]:
+    """A full disk, a folder that cannot be written and their like, as one sentence that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in WRITE_FAULTS:
+            raise
+        raise WordbrushError(f"{path} cannot be written: {os.strerror(error.errno).lower()}; {WRITE_FAULTS[error.errno]}, "
+                             "then run again.") from error
+    except SafetensorError as error:
+        if "os error" not in str(error).lower() and "i/o error" not in str(error).lower():
+            raise
+        raise WordbrushError(f"{path} cannot be written ({error}); free some space, then run again.") from error
 
 
 @contextmanager
@@ -18,11 +40,12 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """Yield a scratch folder beside `path`; it takes the name `path` (replacing what was there) only on success."""
     scratch = path.parent / f".{path.name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
     try:
-        yield scratch
-        shutil.rmtree(path, ignore_errors=True)
-        scratch.rename(path)
+        with write_faults(path):
+            scratch.mkdir(parents=True)
+            yield scratch
+            shutil.rmtree(path, ignore_errors=True)
+            scratch.rename(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -30,11 +53,12 @@ def whole_directory(path: Path) -> Iterator[Path]:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a scratch file name beside `path`; the file takes the name `path` only on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.parent / f".{path.name}.partial"
     try:
-        yield scratch
-        os.replace(scratch, path)
+        with write_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield scratch
+            os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -14,14 +14,14 @@ LINE_SECONDS = 15.0
 
 
 class Progress:
-    """Counts towards `total`; `note` shows named figures (losses, rates) and publishes them as metrics."""
+    """Counts from `done` towards `total`; `note` shows named figures (losses, rates) and publishes them as metrics."""
 
-    def __init__(self, title: str, total: float, unit: str = "it"):
+    def __init__(self, title: str, total: float, unit: str = "it", done: float = 0):
         self.title, self.total, self.unit = title, total, unit
-        self.done, self.figures = 0.0, ""
+        self.done, self.figures = float(done), ""
         self.started = self.last_line = time.monotonic()
         on_terminal = sys.stderr.isatty()
-        self.bar = tqdm(total=total, desc=title, unit=unit, dynamic_ncols=True) if on_terminal else None
+        self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True) if on_terminal else None
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
@@ -54,9 +54,9 @@ class Progress:
             self._line()
 
 
-def track(items: Iterable[T], title: str, total: int, unit: str = "it") -> Iterator[T]:
+def track(items: Iterable[T], title: str, total: int, unit: str = "it", done: float = 0) -> Iterator[T]:
     """Iterate over `items` and show progress."""
-    with Progress(title, total, unit) as progress:
+    with Progress(title, total, unit, done) as progress:
         for item in items:
             yield item
             progress.advance()

@@ -4,7 +4,6 @@ A stage that anyone ever ran with the same code, parameters and inputs is fetche
 so laptop and cluster share one cache. Nothing here knows Kubeflow.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from ruamel.yaml.error import YAMLError
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
+from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.layout import Layout
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
@@ -333,21 +333,10 @@ def stage_keys(repo: Repo) -> dict[str, str]:
             parameters = {name: reduce(getitem, name.split("."), values) for name in named}
             sources = {dep.def_path: code(dep.def_path) for dep in stage.deps if not hasattr(dep, "read_params")}
             content = [stage.cmd, parameters, sources, [key(before) for before in upstream[name]]]
-            keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+            keys[name] = combined(content)
         return keys[name]
 
     return {name: key(name) for name in stages}
-
-
-def digest(path: Path) -> str:
-    """The hash of a file, or of a folder's names and contents."""
-    if not path.exists():
-        raise WordbrushError(f"{path} is missing, but dvc.yaml names it as code.")
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    total = hashlib.sha256()
-    for one in files:
-        total.update(f"{one.relative_to(path)}\0".encode() + hashlib.sha256(one.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def _pointers(repo: Repo, stage: str) -> tuple[Pointer, ...]:

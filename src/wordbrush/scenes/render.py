@@ -12,6 +12,7 @@ import numpy as np
 
 from wordbrush.params import Scenes
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.signals import leave_signals
 from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
 
@@ -169,8 +170,8 @@ def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray
     raise cannot_fit(scenes)
 
 
-def render_all(function, scenes: Scenes, seed: int, count: int) -> Iterator:
-    """`function(scenes, seed, index)` for every index, in order, on all cores."""
-    workers = len(os.sched_getaffinity(0))
-    with get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(function, scenes, seed), range(count), chunksize=8)
+def render_all(function, scenes: Scenes, seed: int, count: int, first: int = 0) -> Iterator:
+    """`function(scenes, seed, index)` for every index from `first` on, in order, on all cores."""
+    if first < count:
+        with get_context("spawn").Pool(len(os.sched_getaffinity(0)), leave_signals) as pool:
+            yield from pool.imap(partial(function, scenes, seed), range(first, count), chunksize=8)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wordbrush.params import Segmenter as SegmenterParams
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_finite, to_images
 from wordbrush.runtime.progress import Progress
+from wordbrush.runtime.signals import finishing_steps
 from wordbrush.runtime.weights import load_config, load_weights
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -85,28 +87,31 @@ def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
 
 
 def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, attributes: np.ndarray,
-          seed: int) -> tuple[Segmenter, list[tuple[int, float]]]:
+          seed: int, checkpoints: Checkpoints = NO_CHECKPOINTS) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
     rng = torch.Generator().manual_seed(seed)
     network = Segmenter(params.channels).to(device(), memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, params.steps)
-    curve = []
-    with Progress("training the segmenter", params.steps, "step") as progress:
-        for step in range(1, params.steps + 1):
+    parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
+    state = checkpoints.restore(parts) or {"step": 0, "curve": []}
+    curve = state["curve"]
+    with finishing_steps(), Progress("training the segmenter", params.steps, "step", state["step"]) as progress:
+        for step in range(state["step"] + 1, params.steps + 1):
             picked = torch.randint(len(images), (params.batch_size,), generator=rng).numpy()
             batch = disturb(to_images(images[picked]).to(device()), params.noise, rng)
             targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
             value = loss(network(batch), *targets)
-            require_finite(value, "the segmenter's loss", step)
             adam.zero_grad()
             value.backward()
+            require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
             adam.step()
             schedule.step()
             progress.advance()
             if step % max(1, params.steps // 50) == 0:
                 progress.note(loss=value.item())
                 curve.append((step, value.item()))
+            checkpoints.offer(step, parts, {"step": step, "curve": curve})
     return network.eval().requires_grad_(False), curve
 
 

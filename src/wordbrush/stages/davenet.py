@@ -1,8 +1,10 @@
 """What the DAVEnet stages share: reading the pairs, writing encoders and curves, and editing pictures as negatives."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from wordbrush.grounding.encoders import Encoders
 from wordbrush.grounding.matchmap import salient
 from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, train
 from wordbrush.params import Params, Training
+from wordbrush.runtime.checkpoints import Checkpoints
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
@@ -35,12 +38,13 @@ def read_pairs(params: Params, layout: Layout) -> Pairs:
 
 
 def train_stage(params: Params, layout: Layout, name: str, mining: str, encoders: Encoders, stage: Training,
-                make_editor: Callable[[Pairs], Editor] | None = None) -> None:
+                checkpoints: Checkpoints, make_editor: Callable[[Pairs], Editor] | None = None) -> None:
     """Train `encoders` and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
     splits = split_ranges(params.samples)
     editor = make_editor(pairs) if make_editor else None
-    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.seed, editor)
+    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.seed, editor,
+                 checkpoints)
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
         config = {"davenet": params.davenet.model_dump(), "bands": pairs.speech.bands, "mining": mining, "stage": name}
@@ -48,14 +52,19 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, encoders
     write_csv(layout.plots(f"{name}_{mining}"), CURVES, rows)
 
 
-def salient_editor(generator: Generator, latents, radius: int, edit: Edit) -> Editor:
+@dataclass(frozen=True)
+class SalientEditor:
     """An editor of batches: draws h4 of each sample anew, finds the salient cell, and lets `edit` ablate there (P §5.4)."""
-    device = next(generator.parameters()).device
 
-    def editor(batch: Batch) -> tuple[Tensor, Tensor]:
-        h4 = generator.encode(torch.from_numpy(latents[batch.index]).to(device))
+    generator: Generator
+    latents: np.ndarray
+    radius: int
+    edit: Edit
+    rng: torch.Generator
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        device = next(self.generator.parameters()).device
+        h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device))
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
         cells = places * h4.shape[-1] // batch.image_features.shape[-1]
-        return edit(batch, h4, places, spot(cells, radius, h4.shape[-1]))
-
-    return editor
+        return self.edit(batch, h4, places, spot(cells, self.radius, h4.shape[-1]))

@@ -2,11 +2,12 @@
 
 from wordbrush.grounding.encoders import Encoders
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.layout import Layout
 from wordbrush.speech.features import FeatureStore
 from wordbrush.stages.davenet import train_stage
 
 
-def run(params: Params, layout: Layout, mining: str) -> None:
+def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     encoders = Encoders(params.davenet, FeatureStore(layout.features).bands)
-    train_stage(params, layout, "pretrain", mining, encoders, params.schedule.pretrain)
+    train_stage(params, layout, "pretrain", mining, encoders, params.schedule.pretrain, checkpoints)

@@ -9,9 +9,10 @@ from wordbrush.drawing.sampling import load_generator
 from wordbrush.grounding.encoders import load_encoders
 from wordbrush.grounding.training import Batch, Editor
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.layout import Layout
-from wordbrush.stages.davenet import salient_editor, train_stage
+from wordbrush.stages.davenet import SalientEditor, train_stage
 
 
 def random_editor(generator: Generator, latents, params: Params) -> Editor:
@@ -21,11 +22,11 @@ def random_editor(generator: Generator, latents, params: Params) -> Editor:
     def edit(batch: Batch, h4: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         return random_edit(generator, h4, batch.images, where, params.edits, rng)
 
-    return salient_editor(generator, latents, params.edits.radius, edit)
+    return SalientEditor(generator, latents, params.edits.radius, edit, rng)
 
 
-def run(params: Params, layout: Layout, mining: str) -> None:
+def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     generator = load_generator(layout.generator, device())
     encoders = load_encoders(layout.encoders("pretrain", mining), device())
-    train_stage(params, layout, "random-edits", mining, encoders, params.schedule.random_edits,
+    train_stage(params, layout, "random-edits", mining, encoders, params.schedule.random_edits, checkpoints,
                 lambda pairs: random_editor(generator, pairs.latents, params))

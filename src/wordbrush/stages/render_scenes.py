@@ -4,11 +4,13 @@ With `scenes.source: clevr` the GAN's pictures (`gan_images.npy`) come from an e
 what the segmenter and the tests need is rendered all the same.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.files import whole_directory, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.progress import track
@@ -19,12 +21,12 @@ from wordbrush.scenes.render import render_all, render_one, render_pair
 INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "generator": "wordbrush"}
 
 
-def run(params: Params, layout: Layout) -> None:
+def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     scenes = params.scenes
     if scenes.source == "clevr":
         clevr.check(Path(scenes.clevr_path))
     with whole_directory(layout.scenes) as folder:
-        rendered = render_all(render_one, scenes, params.seed, scenes.count)
+        rendered = checkpoints.continued("scenes", partial(render_all, render_one, scenes, params.seed, scenes.count))
         records, images, masks = zip(*track(rendered, "rendering scenes", scenes.count, "scene"), strict=True)
         np.save(folder / "images.npy", np.stack(images))
         np.save(folder / "instances.npy", np.stack(masks))
@@ -35,7 +37,7 @@ def run(params: Params, layout: Layout) -> None:
             source = clevr.pictures(Path(scenes.clevr_path), scenes.count, scenes.resolution)
             np.save(folder / "gan_images.npy", np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))))
     with whole_directory(layout.real_pairs) as folder:
-        pairs = render_all(render_pair, scenes, params.seed, scenes.real_pairs)
+        pairs = checkpoints.continued("pairs", partial(render_all, render_pair, scenes, params.seed, scenes.real_pairs))
         records, images = zip(*track(pairs, "rendering pairs", scenes.real_pairs, "pair"), strict=True)
         np.save(folder / "images.npy", np.stack(images))
         write_json(folder / "pairs.json", list(records))

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wordbrush.params import Captions, Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.progress import track
+from wordbrush.runtime.signals import leave_signals
 from wordbrush.runtime.splits import CAPTIONED, captioned_count, split_ranges
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
@@ -27,7 +29,7 @@ from wordbrush.speech.grammar import SYNONYMS, describe
 from wordbrush.speech.recordings import encode, write_shards
 from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
 
-CHUNK = 128  # lines a process speaks
+CHUNK = 32  # lines a process speaks
 OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
                     ("area", pa.int64()), ("confidence", pa.float64()), ("certainty", pa.float64())])
 
@@ -40,7 +42,7 @@ class Line:
     voice: Voice
 
 
-def run(params: Params, layout: Layout) -> None:
+def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     for name in (*params.captions.voices, *params.captions.held_out_voices):
         check_voice(name)
     size = params.scenes.resolution
@@ -49,7 +51,8 @@ def run(params: Params, layout: Layout) -> None:
     lines = caption_lines(params, parsed[:captioned_count(params.samples)])
     splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
     rows, features = [], []
-    for number, (line, sound, words, frames) in enumerate(recite(lines, params.captions, "speaking captions")):
+    recited = checkpoints.continued("captions", partial(recite, lines, params.captions, "speaking captions"), CHUNK)
+    for number, (line, (sound, words, frames)) in enumerate(zip(lines, recited, strict=True)):
         rows.append({"audio": {"bytes": sound, "path": f"{number:06d}.flac"}, "sample": number, "split": splits[number],
                      "text": line.text, "words": words, "voice": line.voice.name, "rate": line.voice.rate,
                      "pitch": line.voice.pitch})
@@ -78,23 +81,23 @@ def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
     return Voice(str(rng.choice(captions.voices)), int(rng.choice(captions.rates)), int(rng.choice(captions.pitches)))
 
 
-def recite(lines: list[Line], captions: Captions, title: str) -> Iterator[tuple[Line, bytes, list[dict], np.ndarray]]:
-    """Speak every line on all cores, in order: the line, its FLAC, word timings and features.
+def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) -> Iterator[tuple[bytes, list[dict], np.ndarray]]:
+    """Speak every line from `first` on, on all cores, in order: FLAC, word timings and features.
 
-    Each chunk of lines is spoken by a fresh process, since espeak-ng remembers what it said before; so the bytes do not depend
-    on the number of workers.
+    `first` is a multiple of CHUNK: each chunk of lines is spoken by a fresh process, since espeak-ng remembers what it said
+    before; so the bytes do not depend on the number of workers.
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__])
-    with processes.Pool(len(os.sched_getaffinity(0)), _one_thread, maxtasksperchild=1) as pool:
-        spoken = pool.imap(partial(recite_one, captions), lines, chunksize=CHUNK)
-        for line, result in track(zip(lines, spoken, strict=True), title, len(lines), "caption"):
-            yield line, *result
+    with processes.Pool(len(os.sched_getaffinity(0)), _start_worker, maxtasksperchild=1) as pool:
+        spoken = pool.imap(partial(recite_one, captions), lines[first:], chunksize=CHUNK)
+        yield from track(spoken, title, len(lines), "caption", first)
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     import torch
     torch.set_num_threads(1)
+    leave_signals()
 
 
 def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.ndarray]:
@@ -122,7 +125,7 @@ def write_words(folder: Path, params: Params) -> None:
                for attribute, values in ATTRIBUTES.items() for value in values for word in SYNONYMS[value]
                for voice in captions.held_out_voices]
     lines = [Line(entry["word"], Voice(entry["voice"], rate, pitch)) for entry in entries]
-    features = [frames for *_, frames in recite(lines, captions, "speaking words")]
+    features = [frames for _, _, frames in recite(lines, captions, "speaking words")]
     write_features(folder, features, captions)
     write_json(folder / "words.json", entries)
 
@@ -135,7 +138,7 @@ def write_real_pairs(folder: Path, params: Params, pairs: list[dict]) -> None:
         objects = [{**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
                    for thing in pair["scene"]["objects"]]
         lines.append(Line(describe(objects, rng), random_voice(params.captions, rng)))
-    features = [frames for *_, frames in recite(lines, params.captions, "speaking pairs")]
+    features = [frames for _, _, frames in recite(lines, params.captions, "speaking pairs")]
     write_features(folder, features, params.captions)
     write_json(folder / "captions.json", [{"text": line.text} for line in lines])
 

@@ -11,10 +11,11 @@ from wordbrush.drawing.sampling import load_generator
 from wordbrush.grounding.encoders import load_encoders
 from wordbrush.grounding.training import Batch, Editor
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import open_array
 from wordbrush.runtime.layout import Layout
-from wordbrush.stages.davenet import salient_editor, train_stage
+from wordbrush.stages.davenet import SalientEditor, train_stage
 
 
 class Clusters:
@@ -46,12 +47,12 @@ def targeted_editor(generator: Generator, latents, clusters: Clusters, params: P
         edited = targeted_edit(generator, h4, clusters.units[cluster], where)
         return edited, changed(batch.images, edited, params.edits.min_change)
 
-    return salient_editor(generator, latents, params.edits.radius, edit)
+    return SalientEditor(generator, latents, params.edits.radius, edit, rng)
 
 
-def run(params: Params, layout: Layout, mining: str) -> None:
+def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     generator = load_generator(layout.generator, device())
     clusters = Clusters(layout, mining)
     encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    train_stage(params, layout, "targeted-edits", mining, encoders, params.schedule.targeted_edits,
+    train_stage(params, layout, "targeted-edits", mining, encoders, params.schedule.targeted_edits, checkpoints,
                 lambda pairs: targeted_editor(generator, pairs.latents, clusters, params))

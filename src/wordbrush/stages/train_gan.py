@@ -6,35 +6,30 @@ import torch
 from wordbrush.drawing.networks import resolutions
 from wordbrush.drawing.sampling import config, draw
 from wordbrush.drawing.swd import sliced_wasserstein
-from wordbrush.drawing.training import train
+from wordbrush.drawing.training import CURVES, train
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import to_images
 from wordbrush.runtime.files import open_array, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.weights import save_weights
 
-CURVES = ("kimg", "resolution", "fade", "generator_loss", "discriminator_loss")
 
-
-def run(params: Params, layout: Layout) -> None:
+def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     size = params.scenes.resolution
     clevr = layout.scenes / "gan_images.npy"
     source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
     images = open_array(source, "uint8", (None, size, size, 3))
-    curves, distances, grids = [], [], []
-    for record in train(params.gan, images, params.seed):
-        curves.append([record[name] for name in CURVES])
-        grids.append(record["grid"])
-        average = record["trainer"].average
-        if record["resolution"] == size:
-            distances.append((record["kimg"], np.mean(distance(params, images, average))))
+    average, history = train(params.gan, images, params.seed,
+                             lambda generator: float(np.mean(distance(params, images, generator))), checkpoints)
     levels = distance(params, images, average)
     with whole_directory(layout.generator) as folder:
         save_weights(folder, "generator", average, config(average, params.gan.channels, size))
-        np.save(folder / "grids.npy", np.stack(grids))
-        write_json(folder / "grids.json", {"kimg": [row[0] for row in curves], "resolution": [row[1] for row in curves]})
-    write_csv(layout.plots("gan"), CURVES, curves)
-    write_csv(layout.plots("gan_swd"), ("kimg", "swd"), distances)
+        np.save(folder / "grids.npy", np.stack(history.grids))
+        kimg, resolution, *_ = zip(*history.curves, strict=True)
+        write_json(folder / "grids.json", {"kimg": kimg, "resolution": resolution})
+    write_csv(layout.plots("gan"), CURVES, history.curves)
+    write_csv(layout.plots("gan_swd"), ("kimg", "swd"), history.distances)
     scales = {str(scale): round(value, 3) for scale, value in zip(reversed(resolutions(size)), levels, strict=False)}
     write_json(layout.metrics("gan"), {"swd": {**scales, "mean": round(float(np.mean(levels)), 3)}})
 

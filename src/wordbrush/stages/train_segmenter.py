@@ -3,6 +3,7 @@
 import numpy as np
 
 from wordbrush.params import Params
+from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.files import open_array, read_json, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.weights import save_weights
@@ -10,13 +11,13 @@ from wordbrush.scenes.segmenter import parse, train
 from wordbrush.scenes.world import ATTRIBUTES
 
 
-def run(params: Params, layout: Layout) -> None:
+def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     size = params.scenes.resolution
     images = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
     instances = open_array(layout.scenes / "instances.npy", "uint8", (len(images), size, size))
     attributes = open_array(layout.scenes / "attributes.npy", "uint8", (len(images), 4, size, size))
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
-    network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed)
+    network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
     scenes = read_json(layout.scenes / "scenes.json")["scenes"][kept:]
     metrics, confusion = score(parse(network, images[kept:]), scenes, size)
     with whole_directory(layout.segmenter) as folder:
