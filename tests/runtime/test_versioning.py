@@ -10,7 +10,6 @@ from tests.workspace import Workspace
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.versioning import (
     Storage,
-    digest,
     flatten,
     lost,
     marks,
@@ -159,11 +158,6 @@ def test_a_damaged_input_is_not_used(project, storage, params, rendered, tmp_pat
     with pytest.raises(WordbrushError, match="train-segmenter"), \
             run_stage("train-segmenter", params, [write(tmp_path / "lock", rendered)], storage=own, source=project.root):
         pass
-
-
-def test_digest_names_what_is_missing(tmp_path):
-    with pytest.raises(WordbrushError, match="names it as code"):
-        digest(tmp_path / "gone")
 
 
 def test_only_numbers_are_kept():

@@ -175,7 +175,7 @@ def pack(tree: Any) -> bytes:
         if isinstance(node, np.ndarray):
             return leaf("array", torch.from_numpy(np.ascontiguousarray(node)))
         if isinstance(node, bytes):
-            return leaf("bytes", torch.from_numpy(np.frombuffer(node, np.uint8)))
+            return leaf("bytes", torch.from_numpy(np.frombuffer(bytearray(node), np.uint8)))
         if isinstance(node, Mapping):
             return {"dict": [[key, walk(value)] for key, value in node.items()]}
         if isinstance(node, tuple | list):
