@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show test lint lock clean
+.PHONY: help setup pipeline demo show test test-faults lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ show: setup ## print the results table and write report.html
 
 test: setup lint ## the fast test suite
 	@python -m pytest
+
+test-faults: setup ## kills, full disks, broken storage, damaged files (half an hour)
+	@python -m pytest -m faults -s tests/faults
 
 lint: setup ## style and static faults
 	@ruff check --quiet .

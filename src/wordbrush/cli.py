@@ -4,7 +4,7 @@ import os
 
 # How long OpenMP threads spin at a barrier before they sleep. Its default (100,000s of turns) costs 2–5 times on a busy machine,
 # none (OMP_WAIT_POLICY=PASSIVE) costs a third to a half on a quiet one; some microseconds cost neither (docs/log.md).
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import importlib
 import time
@@ -83,6 +83,14 @@ def check() -> None:
     from wordbrush.presets import check_all
     for checked in check_all(PARAMS_FILE, Path("presets")):
         print(f"{checked}: good")
+
+
+@app.command(rich_help_panel="Helpers")
+def doctor(fix: Annotated[bool, typer.Option("--fix", help="Put right what can be put right.")] = False) -> None:
+    """Look at environment, parameters, and every byte of the artifacts in folder, cache, remote; exit code 1: one is wrong."""
+    from wordbrush.doctor import examine
+    if not examine(Path("."), fix):
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="Helpers")

@@ -1,0 +1,81 @@
+"""`wordbrush doctor`: looks at environment, parameters and every artifact, byte for byte, and puts right what it can."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import dvc.exceptions
+from dvc.repo import Repo
+
+from wordbrush.presets import check_all
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.integrity import Fault, faults, repair
+
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+FREE_GIB = 5.0    # what a demo leaves on disk, and its cache
+
+
+def examine(root: Path, fix: bool) -> bool:
+    """Print what is good and what is wrong; whether all is good at the end."""
+    wrong = [*environment(root), *parameters(root)]
+    for sentence in wrong:
+        print(f"wrong   {sentence}")
+    return not artifacts(root, fix) and not wrong
+
+
+def environment(root: Path) -> Iterator[str]:
+    """Packages against the lock, and space on the disk."""
+    if sys.version_info[:2] != (3, 11):
+        yield f"Python is {sys.version.split()[0]}; 3.11 is what the lock is for."
+    lock = root / "requirements.lock"
+    pins = dict(PIN.findall(lock.read_text(encoding="utf-8"))) if lock.is_file() else {}
+    for name, version in pins.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found = "missing"
+        if found != version:
+            yield f"the package {name} is {found}, the lock has {version}: run `make setup`."
+    free = shutil.disk_usage(root).free / 2**30
+    if free < FREE_GIB:
+        yield f"only {free:.1f} GiB are free on this disk; a demo needs {FREE_GIB:g}."
+    else:
+        print(f"good    environment: {len(pins)} packages as in the lock, {free:.0f} GiB free")
+
+
+def parameters(root: Path) -> Iterator[str]:
+    """params.yaml and all presets."""
+    try:
+        print(f"good    parameters: {', '.join(check_all(root / 'params.yaml', root / 'presets'))}")
+    except WordbrushError as error:
+        yield str(error)
+
+
+def artifacts(root: Path, fix: bool) -> list[Fault]:
+    """Print the faults of all artifacts, repair them if wished, and return those that are left."""
+    with Repo(str(root)) as repo:
+        found = list(tell(repo))
+        if found and fix:
+            repair(repo, found)
+            print("after the repair:")
+            found = list(tell(repo))
+            for path in sorted({fault.artifact.path for fault in found}):
+                print(f"        {path} is whole nowhere: the next `dvc repro` makes it again.")
+        return found
+
+
+def tell(repo: Repo) -> Iterator[Fault]:
+    """Every fault, printed as it is found."""
+    seen: set[str] = set()
+    bad: set[str] = set()
+    try:
+        for fault in faults(repo, seen.add):
+            bad.add(fault.artifact.path)
+            print(f"wrong   {fault.artifact.path}, in the {fault.place}: {fault.what}")
+            yield fault
+    except (dvc.exceptions.DvcException, OSError) as error:
+        raise WordbrushError(f"the artifacts cannot be looked at: {' '.join(str(error).split())}") from error
+    print(f"good    artifacts: {len(seen - bad)} of {len(seen)} whole")

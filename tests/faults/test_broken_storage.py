@@ -1,0 +1,48 @@
+"""Whole stages against a bucket in trouble: they wait, or say one sentence; nothing half is left, nothing wrong is fetched."""
+
+import threading
+
+import pytest
+
+from tests.faults.proxy import Proxy
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.versioning import Storage, lost, run_stage, scratch_workspace, stage_keys
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def proxy(bucket_server, monkeypatch) -> Proxy:
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    proxy = Proxy(bucket_server)
+    yield proxy
+    proxy.shutdown()
+    proxy.server_close()
+
+
+def storage(proxy: Proxy, name: str) -> Storage:
+    options = {"endpointurl": proxy.address, "allow_anonymous_login": "true", "projectname": "test"}
+    return Storage(f"gs://wordbrush/{name}", options)
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [(503, 20), ("drop", 5)])
+def test_a_stage_outlasts_a_bucket_in_trouble(proxy, finished, tmp_path, fault, seconds):
+    params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
+    with run_stage("render-scenes", params, [], storage=place, source=finished.root) as run:
+        before = run.lock
+    proxy.fault = fault
+    threading.Timer(seconds, setattr, (proxy, "fault", None)).start()
+    with run_stage("render-scenes", params, [], storage=place, source=finished.root) as again:
+        assert again.lock == before
+    with scratch_workspace(finished.root, params, place) as repo:
+        assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
+
+
+@pytest.mark.parametrize("fault", [401, 403])
+def test_a_refused_stage_says_so_in_one_sentence(proxy, finished, tmp_path, fault):
+    params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
+    proxy.fault = fault
+    with pytest.raises(WordbrushError, match="gs://wordbrush") as caught, \
+            run_stage("render-scenes", params, [], storage=place, source=finished.root):
+        pass
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,97 @@
+"""Killed at any moment, a run goes on to the bytes of one that nobody killed."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workspace import Workspace
+
+pytestmark = pytest.mark.faults
+KILLS = 20
+WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
+STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrain/hard"
+
+
+def every_step(workspace: Workspace) -> Workspace:
+    """Keep a checkpoint after every step."""
+    params = workspace.root / "params.yaml"
+    params.write_text(params.read_text().replace("minutes: 2.0", "minutes: 0.0"))
+    return workspace
+
+
+def test_the_whole_group_is_killed_at_random_moments(finished, tmp_path):
+    chance, killed, resumed = random.Random(1), 0, 0
+    workspace = every_step(Workspace.create(tmp_path / "work", Path.cwd()))
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    while killed < KILLS:
+        process = subprocess.Popen(["dvc", "repro"], cwd=workspace.root, env=environment, text=True, start_new_session=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            said, _ = process.communicate(timeout=chance.uniform(3, 12))
+            assert process.returncode == 0, said
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said, _ = process.communicate()
+            killed += 1
+        resumed += said.count("resuming from")
+        assert "Traceback" not in said, said
+    last = workspace.run("dvc", "repro")
+    print(f"\nkilled {killed} times; {resumed + last.stderr.count('resuming from')} stages resumed from a checkpoint")
+    assert killed >= KILLS // 2
+    assert workspace.hashes() == finished.hashes()
+
+
+@pytest.mark.parametrize(("moment", "patch"), [
+    ("while a checkpoint is written", "os.fsync = lambda _: os.kill(os.getpid(), 9)"),
+    ("before its rename", "os.replace = lambda a, b: os.kill(os.getpid(), 9)"),
+    ("after its rename", "real = os.replace; os.replace = lambda a, b: (real(a, b), os.kill(os.getpid(), 9))"),
+])
+def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
+    """The fourth checkpoint is the last thing that the process does."""
+    shutil.copytree(finished.root, tmp_path / "work")
+    workspace = every_step(Workspace(tmp_path / "work"))
+    shutil.rmtree(workspace.root / OUTPUT)
+    script = (f"import os, sys, itertools\nfrom wordbrush.runtime.storage import FolderStore\nfrom wordbrush import cli\n"
+              f"count, write = itertools.count(1), FolderStore.write\n"
+              f"def fourth(self, name, data):\n    if next(count) == 4:\n        {patch}\n    write(self, name, data)\n"
+              f"FolderStore.write = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()")
+    done = subprocess.run([sys.executable, "-c", script], cwd=workspace.root, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, (moment, done.stderr)
+    again = workspace.run("wordbrush", *STAGE)
+    assert "resuming from step" in again.stderr
+    for path in (finished.root / OUTPUT).iterdir():
+        assert (workspace.root / OUTPUT / path.name).read_bytes() == path.read_bytes()
+
+
+def test_killed_while_pushing(finished, tmp_path):
+    """What `dvc push` left is completed by the next run of the stage, which runs nothing."""
+    from wordbrush.runtime.versioning import Storage, lost, scratch_workspace, stage_keys
+    params, remote = (finished.root / "params.yaml").read_text(), tmp_path / "remote"
+    script = ("from pathlib import Path\nfrom wordbrush.runtime.versioning import run_stage\n"
+              "with run_stage('render-scenes', Path('params.yaml').read_text(), []): pass")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                   "WORDBRUSH_WORK": str(tmp_path), "WORDBRUSH_REMOTE": str(remote), "WORDBRUSH_CACHE": str(tmp_path / "cache")}
+    killed = 0
+    for objects in (1, 2, 3, 4):
+        shutil.rmtree(remote, ignore_errors=True)
+        process = subprocess.Popen([sys.executable, "-c", script], cwd=finished.root, env=environment, start_new_session=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len([one for one in remote.rglob("*") if one.is_file()]) < objects:
+            time.sleep(0.001)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+        subprocess.run([sys.executable, "-c", script], cwd=finished.root, env=environment, check=True, capture_output=True)
+        with scratch_workspace(finished.root, params, Storage(str(remote))) as repo:
+            assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
+    print(f"\nkilled {killed} times while pushing")
+    assert killed >= 2
