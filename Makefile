@@ -35,7 +35,7 @@ test: setup lint ## the fast test suite
 	@python -m pytest
 
 test-faults: setup ## kills, full disks, broken storage, damaged files (half an hour)
-	@python -m pytest -m faults -s tests/faults
+	@python -m pytest -m faults -s
 
 lint: setup ## style and static faults
 	@ruff check --quiet .

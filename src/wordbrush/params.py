@@ -103,6 +103,7 @@ class Captions(Section):
     max_frames: Count
     silence_ms: NonNegative
     rows_per_shard: Count
+    lines_per_process: Count
 
 
 class AudioLayer(Section):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,18 @@ class Fault:
     artifact: Artifact
     place: str     # "folder", "cache" or "remote"
     what: str      # such as: images.npy has another content
+
+
+@contextmanager
+def repository(root: Path) -> Iterator[Repo]:
+    """The DVC repository in `root`. Raises WordbrushError where there is none, or where cache or remote cannot be read."""
+    try:
+        with Repo(str(root)) as repo:
+            yield repo
+    except dvc.exceptions.NotDvcRepoError:
+        raise WordbrushError(f"{root.resolve()} is no DVC repository: run in the project's folder, or `dvc init`.") from None
+    except (dvc.exceptions.DvcException, OSError) as error:
+        raise WordbrushError(f"the artifacts cannot be looked at: {' '.join(str(error).split())}") from error
 
 
 def artifacts(root: Path) -> list[Artifact]:

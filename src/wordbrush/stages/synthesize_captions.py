@@ -29,7 +29,6 @@ from wordbrush.speech.grammar import SYNONYMS, describe
 from wordbrush.speech.recordings import encode, write_shards
 from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
 
-CHUNK = 32  # lines a process speaks
 OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
                     ("area", pa.int64()), ("confidence", pa.float64()), ("certainty", pa.float64())])
 
@@ -51,7 +50,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     lines = caption_lines(params, parsed[:captioned_count(params.samples)])
     splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
     rows, features = [], []
-    recited = checkpoints.continued("captions", partial(recite, lines, params.captions, "speaking captions"), CHUNK)
+    recited = checkpoints.continued("captions", partial(recite, lines, params.captions, "speaking captions"),
+                                     params.captions.lines_per_process)
     for number, (line, (sound, words, frames)) in enumerate(zip(lines, recited, strict=True)):
         rows.append({"audio": {"bytes": sound, "path": f"{number:06d}.flac"}, "sample": number, "split": splits[number],
                      "text": line.text, "words": words, "voice": line.voice.name, "rate": line.voice.rate,
@@ -84,13 +84,13 @@ def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
 def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) -> Iterator[tuple[bytes, list[dict], np.ndarray]]:
     """Speak every line from `first` on, on all cores, in order: FLAC, word timings and features.
 
-    `first` is a multiple of CHUNK: each chunk of lines is spoken by a fresh process, since espeak-ng remembers what it said
-    before; so the bytes do not depend on the number of workers.
+    Every `lines_per_process` lines, of which `first` is a multiple, are spoken by a fresh process, since espeak-ng remembers what
+    it said before; so the bytes do not depend on the number of workers.
     """
     processes = get_context("forkserver")
-    processes.set_forkserver_preload([__name__])
+    processes.set_forkserver_preload([__name__, "scipy.signal"])
     with processes.Pool(len(os.sched_getaffinity(0)), _start_worker, maxtasksperchild=1) as pool:
-        spoken = pool.imap(partial(recite_one, captions), lines[first:], chunksize=CHUNK)
+        spoken = pool.imap(partial(recite_one, captions), lines[first:], chunksize=captions.lines_per_process)
         yield from track(spoken, title, len(lines), "caption", first)
 
 
