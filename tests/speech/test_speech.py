@@ -53,7 +53,8 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
     import os
 
     from wordbrush.stages.synthesize_captions import Line, recite
-    lines = [Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40)) for number in range(2 * tiny.captions.lines_per_process + 3)]
+    count = 2 * tiny.captions.lines_per_process + 3
+    lines = [Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40)) for number in range(count)]
     cores = os.sched_getaffinity(0)
     everywhere = [sound for sound, _, _ in recite(lines, tiny.captions, "speaking")]
     try:
