@@ -1,7 +1,6 @@
 """A folder and a bucket keep small objects alike; faults are tried again where that helps, and are one sentence where not."""
 
 import threading
-import time
 
 import pytest
 
@@ -69,10 +68,9 @@ def test_a_bucket_in_trouble_is_asked_again(proxy, tmp_path, fault):
 def test_a_refusal_is_one_sentence_and_is_not_asked_again(proxy, tmp_path, fault, words):
     store = open_store(f"gs://wordbrush/{tmp_path.name}")
     proxy.fault = fault
-    started = time.monotonic()
     with pytest.raises(WordbrushError, match=words) as caught:
         store.write("x", b"1")
-    assert time.monotonic() - started < 5 and len([one for one in proxy.requests if one.startswith("POST")]) == 1
+    assert len([one for one in proxy.requests if one.startswith("POST")]) == 1
     assert str(caught.value).startswith(store.place) and "\n" not in str(caught.value)
 
 
