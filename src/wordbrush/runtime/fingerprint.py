@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -19,11 +20,15 @@ def fingerprint(stage: str, mining: str | None, root: Path = Path(".")) -> str:
     stages = read_yaml(root / "dvc.yaml").get("stages", {})
     if stage not in stages:
         raise WordbrushError(f"{root / 'dvc.yaml'} has no stage {stage!r}.")
-    values = read_yaml(root / "params.yaml")
-    parameters = {name: reduce(getitem, name.split("."), values) for name in stages[stage]["params"]}
+    parameters = chosen(read_yaml(root / "params.yaml"), stages[stage]["params"])
     named = [dep.replace("${item.mining}", mining or "") for dep in stages[stage]["deps"]]
     content = [stage, mining, parameters, {name: digest(root / name) for name in (*named, RUNTIME)}, torch_version]
     return combined(content)
+
+
+def chosen(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The parameters with these dotted names."""
+    return {name: reduce(getitem, name.split("."), values) for name in names}
 
 
 def combined(content: Any) -> str:

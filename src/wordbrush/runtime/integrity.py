@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,8 +18,6 @@ from dvc.repo import Repo
 
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.versioning import LOCK, read_lock
-
-BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def artifacts(root: Path) -> list[Artifact]:
 class Vault:
     """The objects of a cache or a remote, by their hash."""
 
-    def __init__(self, odb, name: str):
-        self.odb, self.name = odb, name
+    def __init__(self, odb):
+        self.odb = odb
 
     def fault(self, md5: str) -> str | None:
         """What is wrong with this one object, if anything."""
@@ -97,16 +96,13 @@ class Vault:
 
 
 def _md5(content: BinaryIO) -> str:
-    total = hashlib.md5(usedforsecurity=False)
-    while block := content.read(BLOCK):
-        total.update(block)
-    return total.hexdigest()
+    return hashlib.file_digest(content, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def vaults(repo: Repo) -> tuple[Vault, Vault | None]:
     """The cache, and the default remote if there is one."""
-    remote = Vault(repo.cloud.get_remote_odb(), "remote") if repo.config["core"].get("remote") else None
-    return Vault(repo.cache.local, "cache"), remote
+    remote = Vault(repo.cloud.get_remote_odb()) if repo.config["core"].get("remote") else None
+    return Vault(repo.cache.local), remote
 
 
 def faults(repo: Repo, report: Callable[[str], None] = lambda _: None) -> Iterator[Fault]:

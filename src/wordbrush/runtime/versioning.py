@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,7 +24,7 @@ from ruamel.yaml.error import YAMLError
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
-from wordbrush.runtime.fingerprint import combined, digest
+from wordbrush.runtime.fingerprint import chosen, combined, digest
 from wordbrush.runtime.layout import Layout
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
@@ -329,8 +327,7 @@ def stage_keys(repo: Repo) -> dict[str, str]:
     def key(name: str) -> str:
         if name not in keys:
             stage = stages[name]
-            named = [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params]
-            parameters = {name: reduce(getitem, name.split("."), values) for name in named}
+            parameters = chosen(values, [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params])
             sources = {dep.def_path: code(dep.def_path) for dep in stage.deps if not hasattr(dep, "read_params")}
             content = [stage.cmd, parameters, sources, [key(before) for before in upstream[name]]]
             keys[name] = combined(content)
