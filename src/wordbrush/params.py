@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.validation import Count, Natural, validated
 
 Mining = Literal["random", "semi-hard", "hard"]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Resolution = Literal[16, 32, 64, 128, 256]
+Bands = Annotated[int, Field(ge=8, le=128)]
+Width = Annotated[int, Field(ge=1, le=1 << 16)]   # of a layer
+SegmenterChannels = Annotated[list[Width], Field(min_length=2, max_length=6)]
+Batch = Annotated[int, Field(ge=2, le=1 << 16)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -30,7 +34,7 @@ class Scenes(Section):
     count: Count
     min_objects: Annotated[int, Field(ge=1, le=10)]
     max_objects: Annotated[int, Field(ge=1, le=10)]
-    resolution: Literal[16, 32, 64, 128, 256]
+    resolution: Resolution
     samples_per_pixel: Annotated[int, Field(ge=1, le=4096)]
     extent: Annotated[float, Field(gt=0, le=3)]
     field_of_view: Annotated[float, Field(gt=1, lt=120)]
@@ -45,15 +49,18 @@ class Scenes(Section):
     def _consistent(self) -> "Scenes":
         if self.min_objects > self.max_objects:
             raise ValueError(f"min_objects {self.min_objects} is more than max_objects {self.max_objects}")
+        if self.max_objects * self.min_visible_share > 1:
+            raise ValueError(f"{self.max_objects} objects (max_objects) cannot each show {self.min_visible_share} of a picture "
+                             "(min_visible_share)")
         if self.source == "clevr" and not self.clevr_path:
             raise ValueError("source: clevr needs clevr_path, the folder of CLEVR v1.0")
         return self
 
 
 class Gan(Section):
-    latent_dim: Count
-    channels: dict[int, Count]
-    batch_sizes: dict[int, Annotated[int, Field(ge=2)]]
+    latent_dim: Width
+    channels: dict[int, Width]
+    batch_sizes: dict[int, Batch]
     stable_kimg: dict[int, NonNegative]
     fade_kimg: dict[int, NonNegative]
     learning_rate: Positive
@@ -73,9 +80,9 @@ class Gan(Section):
 
 
 class Segmenter(Section):
-    channels: Annotated[list[Count], Field(min_length=2, max_length=6)]
+    channels: SegmenterChannels
     steps: Count
-    batch_size: Count
+    batch_size: Batch
     learning_rate: Positive
     held_out: Share
     noise: NonNegative
@@ -94,22 +101,28 @@ class Captions(Section):
     held_out_voices: Annotated[list[str], Field(min_length=1)]
     rates: Annotated[list[Annotated[int, Field(ge=80, le=450)]], Field(min_length=1)]
     pitches: Annotated[list[Annotated[int, Field(ge=0, le=99)]], Field(min_length=1)]
-    bands: Annotated[int, Field(ge=8, le=128)]
-    window_ms: Positive
-    hop_ms: Positive
-    low_hz: NonNegative
+    bands: Bands
+    window_ms: Annotated[float, Field(ge=1, le=1000)]
+    hop_ms: Annotated[float, Field(ge=1, le=1000)]
+    low_hz: Annotated[float, Field(ge=0, lt=8000)]   # half of 16 kHz
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
     range_db: Positive
     max_frames: Count
-    silence_ms: NonNegative
+    silence_ms: Annotated[float, Field(ge=0, le=10_000)]
     rows_per_shard: Count
     lines_per_process: Count
 
 
 class AudioLayer(Section):
-    channels: Count
-    width: Count
+    channels: Width
+    width: Width
     pool: bool
+
+    @model_validator(mode="after")
+    def _centred(self) -> "AudioLayer":
+        if self.width % 2 == 0:
+            raise ValueError(f"width {self.width} is even; a convolution that keeps the number of frames has an odd one")
+        return self
 
 
 class Training(Section):
@@ -123,12 +136,12 @@ class Training(Section):
 
 class Davenet(Section):
     image_network: Literal["vgg16", "small"]
-    image_channels: Annotated[list[Count], Field(min_length=1)]
-    image_size: Annotated[int, Field(ge=8)]
+    image_channels: Annotated[list[Width], Field(min_length=1)]
+    image_size: Annotated[int, Field(ge=8, le=1 << 12)]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
-    embedding: Count
+    embedding: Width
     similarity: Literal["SISA", "MISA", "SIMA"]
     loss: Literal["margin", "softmax"]
     margin: Positive
@@ -138,11 +151,21 @@ class Davenet(Section):
     decay: Literal["steps", "cosine"]
     decay_factor: Annotated[float, Field(gt=0, le=1)]
     decay_steps: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Batch
     crop_share: Share
     crop_min_seconds: Positive
     crop_max_seconds: Positive
     log_every: Count
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Davenet":
+        halvings = 4 if self.image_network == "vgg16" else len(self.image_channels) - 1
+        if self.image_size < 2**halvings:
+            raise ValueError(f"image_size {self.image_size} is halved {halvings} times by the image network, and must be "
+                             f"{2**halvings} or more")
+        if self.crop_min_seconds > self.crop_max_seconds:
+            raise ValueError(f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds {self.crop_max_seconds}")
+        return self
 
 
 class Schedule(Section):
@@ -204,12 +227,29 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _levels(self) -> "Params":
-        levels = [4 * 2**i for i in range((self.scenes.resolution // 4).bit_length())]
+        size = self.scenes.resolution
+        levels = [4 * 2**i for i in range((size // 4).bit_length())]
         for name in ("channels", "batch_sizes", "stable_kimg", "fade_kimg"):
             given = sorted(getattr(self.gan, name))
             if not set(levels) <= set(given):
-                raise ValueError(f"gan.{name} names the resolutions {given}, but scenes.resolution "
-                                 f"{self.scenes.resolution} needs {levels}")
+                raise ValueError(f"gan.{name} names the resolutions {given}, but scenes.resolution {size} needs {levels}")
+        if not self.gan.stable_kimg[size]:
+            raise ValueError(f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be learned there")
+        return self
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "Params":
+        scales = len(self.segmenter.channels)
+        if self.scenes.resolution % 2 ** (scales - 1):
+            raise ValueError(f"segmenter.channels has {scales} scales, but scenes.resolution {self.scenes.resolution} cannot be "
+                             "halved so often")
+        units = self.gan.channels[8]
+        if self.edits.units_per_cluster > units:
+            raise ValueError(f"edits.units_per_cluster {self.edits.units_per_cluster} is more than the {units} units of the "
+                             "fourth layer, gan.channels[8]")
+        if self.clusters.count > self.davenet.embedding:
+            raise ValueError(f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} units of "
+                             "davenet.embedding")
         return self
 
 
@@ -230,11 +270,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def parse(data: dict[str, Any], origin: str) -> Params:
     """Validate plain data; every fault is named with file, field, value and what is allowed."""
-    try:
-        return Params.model_validate(data)
-    except ValidationError as error:
-        faults = [_fault(fault) for fault in error.errors()]
-        raise WordbrushError(f"{origin}: " + "; ".join(faults)) from None
+    return validated(Params, data, origin)
 
 
 def load(path: Path) -> Params:
@@ -250,14 +286,3 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
-
-def _fault(fault: Any) -> str:
-    field = ".".join(str(part) for part in fault["loc"]) or "file"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "missing":
-        return f"{field} is missing"
-    if fault["type"] == "extra_forbidden":
-        return f"{field} = {fault['input']!r} is unknown; remove it or correct its name"
-    if fault["type"] == "value_error":
-        return f"{field}: {message}" if fault["loc"] else message
-    return f"{field} = {fault['input']!r}: {message[0].lower()}{message[1:]}"

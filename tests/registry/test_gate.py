@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workspace import Workspace
+from wordbrush.evaluation.results import Results
 from wordbrush.registry.gate import decide, verdict
 from wordbrush.registry.store import open_registry
 from wordbrush.runtime.errors import WordbrushError
@@ -59,7 +60,7 @@ def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, m
     decision = judge(run, tmp_path / "registry", margin)
     gain = decision.new["score"] - decision.champion["score"]
     assert decision.promoted == (gain >= margin)
-    assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"))[best]["recall"]["10"]
+    assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
     assert open_registry(str(tmp_path / "registry")).champion() == (decision.version if decision.promoted else "other")
     assert f"{gain:+.1f}" in decision.reason
 

@@ -83,6 +83,20 @@ def test_a_damaged_checkpoint_is_left_aside_by_name(tmp_path, capsys, damage):
     assert checkpoints.restore({"network": network}) is None
 
 
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path, capsys):
+    checkpoints, _ = saved(tmp_path, 2)
+    shutil.move(tmp_path / "key", tmp_path / "away")
+    (tmp_path / "key").write_text("a file where the folder was")
+    network = torch.nn.Linear(2, 2)
+    for step in (3, 4):
+        checkpoints.offer(step, {"network": network}, {"step": step})
+    said = capsys.readouterr().err
+    assert f"no checkpoint of state 3 (the last one is step 2 in {tmp_path}/key)" in said and "no checkpoint of state 4" in said
+    (tmp_path / "key").unlink()
+    shutil.move(tmp_path / "away", tmp_path / "key")
+    assert checkpoints.restore({"network": network}) == {"step": 2}
+
+
 def test_a_stream_goes_on_where_it_was(tmp_path):
     def start(first: int):
         begun.append(first)

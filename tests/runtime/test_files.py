@@ -29,13 +29,13 @@ def test_a_failing_file_writer_leaves_nothing(tmp_path):
 
 def test_json_round_trip_and_nan(tmp_path):
     write_json(tmp_path / "a.json", {"ä": [1, 2.5]})
-    assert read_json(tmp_path / "a.json") == {"ä": [1, 2.5]}
+    assert read_json(tmp_path / "a.json", dict[str, list[float]]) == {"ä": [1, 2.5]}
     with pytest.raises(ValueError):
         write_json(tmp_path / "b.json", float("nan"))
     assert not (tmp_path / "b.json").exists()
     (tmp_path / "c.json").write_text('{"a": ')
     with pytest.raises(WordbrushError, match=r"c\.json is not readable JSON"):
-        read_json(tmp_path / "c.json")
+        read_json(tmp_path / "c.json", dict[str, int])
 
 
 def test_csv_has_a_header_and_short_floats(tmp_path):

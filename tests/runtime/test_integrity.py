@@ -1,5 +1,6 @@
 """Damage is found in folder, cache and remote, by the bytes, and put right from where they are whole."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pytest
 from tests.workspace import Workspace
 from wordbrush.doctor import examine
 
-FILE, FOLDER = "metrics/gan.json", "data/samples"
+FILE = "metrics/gan.json"
+KINDS = {  # an artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing
+    "arrays": ("data/samples", "images.npy"), "listing": ("data/samples", ""), "metrics": (FILE, ""),
+    "plot": ("plots/gan.csv", ""), "speech": ("data/speech", "train-00000-of-00002.parquet"),
+    "annotations": ("data/annotations", "parses.parquet"), "weights": ("data/generator", "generator.safetensors"),
+    "records": ("data/scenes", "scenes.json"), "page": ("data/report", "index.html"),
+    "inner": ("data/probes", "words/frames.npy")}
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +46,15 @@ def doctor(patient, monkeypatch, capsys):
     return examined
 
 
-def place_of(workspace: Workspace, place: str, path: str) -> Path:
+def place_of(workspace: Workspace, place: str, path: str, child: str = "") -> Path:
     """The file of an artifact in the folder, or its object in cache or remote."""
     if place == "folder":
-        return workspace.root / (f"{path}/images.npy" if path == FOLDER else path)
-    md5 = workspace.hashes()[path]
+        return workspace.root / path / child
     root = workspace.root / (".dvc/cache" if place == "cache" else "remote") / "files/md5"
+    md5 = workspace.hashes()[path]
+    if child:
+        listing = json.loads((root / md5[:2] / md5[2:]).read_text())
+        md5 = next(entry["md5"] for entry in listing if entry["relpath"] == child)
     return root / md5[:2] / md5[2:]
 
 
@@ -66,10 +76,13 @@ def test_a_sound_run_is_found_sound(patient):
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
 @pytest.mark.parametrize("place", ["folder", "cache", "remote"])
-@pytest.mark.parametrize("path", [pytest.param(FILE, marks=pytest.mark.faults), FOLDER])
-def test_damage_is_named_and_put_right(patient, doctor, place, path, damage):
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[] if kind == "arrays" else pytest.mark.faults) for kind in KINDS])
+def test_damage_is_named_and_put_right(patient, doctor, kind, place, damage):
     before = patient.hashes()
-    harm(place_of(patient, place, path), damage)
+    path, child = KINDS[kind]
+    if kind == "listing" and place == "folder":
+        child = "latents.npy"
+    harm(place_of(patient, place, path, child), damage)
     good, said = doctor()
     assert not good and f"wrong   {path}, in the {place}:" in said
     good, said = doctor(fix=True)

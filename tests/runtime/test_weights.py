@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.weights import load_config, load_weights, save_weights
+from wordbrush.runtime.files import read_json
+from wordbrush.runtime.weights import load_weights, save_weights
 
 
 def test_round_trip_and_damage(tmp_path):
@@ -13,7 +14,7 @@ def test_round_trip_and_damage(tmp_path):
     save_weights(tmp_path, "net", saved, {"inputs": 3})
     fresh = torch.nn.Linear(3, 2)
     load_weights(tmp_path, "net", fresh)
-    assert torch.equal(fresh.weight, saved.weight) and load_config(tmp_path, "net") == {"inputs": 3}
+    assert torch.equal(fresh.weight, saved.weight) and read_json(tmp_path / "net.json", dict[str, int]) == {"inputs": 3}
     with pytest.raises(WordbrushError, match=r"net\.safetensors does not hold this network's weights"):
         load_weights(tmp_path, "net", torch.nn.Linear(4, 2))
     path = tmp_path / "net.safetensors"

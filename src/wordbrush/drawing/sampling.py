@@ -5,23 +5,37 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import TypedDict
 
-from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.networks import Generator, resolutions
+from wordbrush.params import Resolution
 from wordbrush.runtime.compute import to_uint8
-from wordbrush.runtime.weights import load_config, load_weights
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import read_json
+from wordbrush.runtime.validation import Count
+from wordbrush.runtime.weights import load_weights
+
+
+class GeneratorFile(TypedDict):
+    """generator.json: what `load_generator` needs beside the weights."""
+
+    latent_dim: Count
+    channels: dict[int, Count]
+    resolution: Resolution
 
 
 def config(generator: Generator, channels: dict[int, int], resolution: int) -> dict:
-    """What `load_generator` needs beside the weights."""
     return {"latent_dim": generator.latent_dim, "channels": {str(k): v for k, v in channels.items()},
             "resolution": resolution}
 
 
 def load_generator(folder: Path, device: torch.device) -> Generator:
     """The trained generator, frozen."""
-    stored = load_config(folder, "generator")
-    channels = {int(size): width for size, width in stored["channels"].items()}
-    generator = Generator(stored["latent_dim"], channels, stored["resolution"])
+    stored = read_json(folder / "generator.json", GeneratorFile)
+    if not set(resolutions(stored["resolution"])) <= set(stored["channels"]):
+        raise WordbrushError(f"{folder / 'generator.json'}: channels lack a resolution up to {stored['resolution']}. "
+                             "Make it again: dvc repro.")
+    generator = Generator(stored["latent_dim"], stored["channels"], stored["resolution"])
     load_weights(folder, "generator", generator)
     return generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 

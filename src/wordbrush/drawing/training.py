@@ -14,7 +14,7 @@ from wordbrush.drawing import losses
 from wordbrush.drawing.networks import Discriminator, Generator, double, halve, resolutions
 from wordbrush.params import Gan
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_finite, to_images, to_uint8
+from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, to_uint8, training_bytes
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 
@@ -86,6 +86,21 @@ def augment(images: Tensor, gan: Gan, rng: torch.Generator) -> Tensor:
         flipped = torch.rand(count, 1, 1, 1, generator=rng).to(images.device) < 0.5
         images = torch.where(flipped, images.flip(3), images)
     return images
+
+
+def require_room(gan: Gan, resolution: int) -> None:
+    """Raises WordbrushError where the memory does not hold a step, at the level that takes the most."""
+    def build() -> torch.nn.Module:
+        return torch.nn.ModuleList([Generator(gan.latent_dim, gan.channels, resolution),
+                                    Discriminator(gan.channels, resolution, gan.stddev_group)])
+
+    for level, size in enumerate(resolutions(resolution)):
+        def step(both: torch.nn.Module, level: int = level, count: int = gan.batch_sizes[size]) -> Tensor:
+            generator, discriminator = both
+            return discriminator(generator.at_level(torch.empty(count, gan.latent_dim), level, 1.0), level, 1.0)
+
+        require_device_memory(f"a step of the GAN at {size}×{size}", training_bytes(build, step),
+                              "lower gan.batch_sizes or gan.channels")
 
 
 class Trainer:
@@ -184,6 +199,7 @@ def train(gan: Gan, images: np.ndarray, seed: int, distance: Callable[[Generator
     `distance` measures a generator of the full size.
     """
     resolution = images.shape[1]
+    require_room(gan, resolution)
     trainer = Trainer(gan, resolution, seed)
     fixed = trainer.latents(GRID * GRID)
     batches = RealBatches(images, trainer.rng)

@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import TypedDict
 
-from wordbrush.params import Davenet
-from wordbrush.runtime.weights import load_config, load_weights
+from wordbrush.params import Bands, Davenet, Mining
+from wordbrush.runtime.files import read_json
+from wordbrush.runtime.weights import load_weights
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
 
@@ -150,9 +152,18 @@ class Encoders(nn.Module):
         return self.audio(features, lengths)
 
 
+class EncoderFile(TypedDict):
+    """encoders.json"""
+
+    davenet: Davenet
+    bands: Bands
+    mining: Mining
+    stage: str
+
+
 def load_encoders(folder: Path, device: torch.device) -> Encoders:
     """Trained encoders, in evaluation mode."""
-    config = load_config(folder, "encoders")
-    encoders = Encoders(Davenet.model_validate(config["davenet"]), config["bands"])
+    config = read_json(folder / "encoders.json", EncoderFile)
+    encoders = Encoders(config["davenet"], config["bands"])
     load_weights(folder, "encoders", encoders)
     return encoders.to(device).eval()

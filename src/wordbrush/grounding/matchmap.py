@@ -6,6 +6,8 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from wordbrush.grounding.encoders import valid_frames
+from wordbrush.runtime.compute import require_device_memory
+from wordbrush.runtime.memory import require_memory
 
 CHUNK = 32  # pictures a matrix product when all pairs of a large set are scored
 
@@ -37,6 +39,8 @@ def every_place(images: Tensor, frames: Tensor) -> Tensor:
 
     As a 1×1 convolution whose filters are the frames: on CPUs, PyTorch's convolutions outrun its matrix products by two.
     """
+    require_device_memory(f"the matchmaps of {len(images)} pictures and {len(frames)} frames of speech",
+                          images[:, 0].numel() * len(frames) * images.element_size(), "lower davenet.batch_size")
     images = images.contiguous(memory_format=torch.channels_last)
     return F.conv2d(images, frames[:, :, None, None]).permute(0, 2, 3, 1).flatten(1, 2)
 
@@ -89,6 +93,8 @@ def paired_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: st
 
 def all_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:
     """As `similarities`, in chunks of pictures, for sets whose matchmaps do not fit into memory."""
+    require_memory(f"the scores of {len(images)} pictures with {len(audio)} captions", 4 * len(images) * len(audio),
+                   "lower the numbers of samples")
     return torch.cat([similarities(part, audio, lengths, kind) for part in images.split(CHUNK)])
 
 

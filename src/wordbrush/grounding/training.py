@@ -1,5 +1,7 @@
 """Training DAVEnet on pairs of picture and speech. Nothing here knows of text, labels or the GAN."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +15,8 @@ from wordbrush.grounding.matchmap import all_similarities, paired_similarities, 
 from wordbrush.grounding.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Training
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_finite, to_images
+from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
+from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.speech.features import FeatureStore
@@ -21,6 +24,7 @@ from wordbrush.speech.features import FeatureStore
 CURVES = ("step", "loss", "edited_above", "recall_10")
 VALIDATIONS = 8   # recall of the validation pairs is measured so many times
 ENCODE_BATCH = 250
+AUDIO_COPIES = 4  # of a layer's frames are kept for the backward pass: on and off the tape, before and after the norm
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,18 @@ class Shuffled:
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         self.rest = state["rest"]
+
+
+def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
+    """Raises WordbrushError where the memory does not hold a step; `edited`: with edited pictures beside the batch's own."""
+    seconds = min(davenet.crop_max_seconds, speech.lengths.max() * speech.hop)
+    frames = davenet.batch_size * seconds / speech.hop
+    strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
+    heard = sum(frames / stride * layer.channels for stride, layer in zip(strides, davenet.audio_layers, strict=True))
+    pictures = torch.Size((davenet.batch_size * (1 + edited), 3, davenet.image_size, davenet.image_size))
+    seen = training_bytes(lambda: Encoders(davenet, speech.bands), lambda encoders: encoders.encode_images(torch.empty(pictures)))
+    require_device_memory("a step of DAVEnet", seen + round(4 * AUDIO_COPIES * heard),
+                          "lower davenet.batch_size or the channels of davenet")
 
 
 def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range, davenet: Davenet, stage: Training,
@@ -153,17 +169,33 @@ def encode_pairs(encoders: Encoders, pairs: Pairs, indices: np.ndarray) -> tuple
 @torch.no_grad()
 def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Tensor:
     """Features [N, D, h, w] of the pictures with these numbers."""
-    parts = np.array_split(np.asarray(indices), max(1, -(-len(indices) // ENCODE_BATCH)))
-    return torch.cat([encoders.encode_images(to_images(images[part]).to(device())).cpu() for part in parts])
+    features: Tensor | None = None
+    for rows in torch.arange(len(indices)).split(ENCODE_BATCH):
+        part = encoders.encode_images(to_images(images[np.asarray(indices)[rows]]).to(device())).cpu()
+        features = room_for(features, len(indices), part.shape[1:])
+        features[rows] = part
+    return features
 
 
 @torch.no_grad()
 def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> tuple[Tensor, Tensor]:
     """Features [N, D, t] and lengths [N] of whole utterances."""
-    features, lengths = speech.batch(np.asarray(indices))
-    parts = [encoders.encode_audio(f.to(device()), n.to(device()))
-             for f, n in zip(features.split(ENCODE_BATCH), lengths.split(ENCODE_BATCH), strict=True)]
-    return torch.cat([part[0].cpu() for part in parts]), torch.cat([part[1].cpu() for part in parts])
+    indices, features, lengths = np.asarray(indices), None, torch.empty(len(indices), dtype=torch.long)
+    width = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
+    for rows in torch.arange(len(indices)).split(ENCODE_BATCH):
+        part, lengths[rows] = (one.cpu() for one in encoders.encode_audio(*(
+            one.to(device()) for one in speech.batch(indices[rows]))))
+        features = room_for(features, len(indices), (part.shape[1], width))
+        features[rows, :, :part.shape[2]] = part
+    return features, lengths
+
+
+def room_for(features: Tensor | None, count: int, shape: Sequence[int]) -> Tensor:
+    """`features`, or, before the first part of them came, zeros for so many."""
+    if features is not None:
+        return features
+    require_memory(f"the features of {count} samples", 4 * count * math.prod(shape), "lower the numbers of samples")
+    return torch.zeros(count, *shape)
 
 
 def validation_recall(encoders: Encoders, pairs: Pairs, indices: range, kind: str) -> float:

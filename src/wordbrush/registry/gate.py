@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.results import Result, Results
 from wordbrush.params import Params, load
 from wordbrush.registry.store import open_registry
 from wordbrush.runtime.errors import WordbrushError
@@ -43,7 +44,7 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     source, storage = source or source_from_environment(), storage or Storage.from_environment()
     entries = read_lock(lock)["stages"]
     with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
-        results = read_json(layout.metrics("evaluation"))
+        results = read_json(layout.metrics("evaluation"), Results)
     method = max(results, key=lambda name: results[name]["recall"]["10"])
     encoders = Layout().encoders(METHODS[method].stage, METHODS[method].mining).as_posix()
     outs = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
@@ -67,7 +68,7 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     return Decision(better, reason, version, method, new, old)
 
 
-def summary(result: dict) -> dict[str, float]:
+def summary(result: Result) -> dict[str, float]:
     recall, semantic = result["recall"]["10"], result["semantic"]["mean"]
     return {"recall_10": recall, "semantic": semantic, "score": round((recall + semantic) / 2, 2)}
 
@@ -89,7 +90,8 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
 
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
     """None where the champion hears other features than this run's."""
-    bands = read_json(folder / "encoders.json")["bands"]
+    from wordbrush.grounding.encoders import EncoderFile
+    bands = read_json(folder / "encoders.json", EncoderFile)["bands"]
     return scores(folder, params, layout) if bands == params.captions.bands else None
 
 
@@ -105,7 +107,7 @@ def verdict(new: dict[str, float], old: dict[str, float] | None, before: str | N
                             f"{old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for.")
 
 
-def pack(folder: Path, encoders: Path, version: str, method: str, result: dict, reason: str, lock: Path) -> None:
+def pack(folder: Path, encoders: Path, version: str, method: str, result: Result, reason: str, lock: Path) -> None:
     """The files of a version: weights, configuration, numbers, the lock that made it, and a card for people."""
     for path in encoders.iterdir():
         shutil.copyfile(path, folder / path.name)

@@ -9,11 +9,15 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
+from wordbrush.evaluation.results import Results
 from wordbrush.params import Params
 from wordbrush.report import figures
+from wordbrush.report.records import ExampleFile, GanMetrics, GridFile, read_clusters, read_examples
 from wordbrush.report.show import TIMES_MARK
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, read_json, require_file
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.validation import Finite
 from wordbrush.speech.recordings import decode, encode, read_shards
 from wordbrush.speech.voices import SAMPLE_RATE
 
@@ -32,14 +36,20 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def curve(path: Path, x: str, y: str) -> tuple[list[float], list[float]]:
-    rows = read_csv(path)
-    return [float(row[x]) for row in rows], [float(row[y]) for row in rows]
+    """Two columns of a table. Raises WordbrushError where there are none, or where they hold no numbers."""
+    try:
+        rows = [(float(row[x]), float(row[y])) for row in read_csv(path)]
+    except (KeyError, TypeError, ValueError, csv.Error):
+        rows = []
+    if not rows:
+        raise WordbrushError(f"{path} holds no numbers {x} and {y}. Make it again: dvc repro.")
+    return [row[0] for row in rows], [row[1] for row in rows]
 
 
 def gan_section(layout: Layout) -> dict[str, Any]:
     """Samples through time, losses and distance."""
     grids = open_array(layout.generator / "grids.npy", "uint8", (None, None, None, 3))
-    about = read_json(layout.generator / "grids.json")
+    about = read_json(layout.generator / "grids.json", GridFile)
     side = grids.shape[1] * GRID_SHOWN // 8  # drawing.training draws 8 × 8
     moments = np.unique(np.linspace(0, len(grids) - 1, GAN_MOMENTS).round().astype(int))
     return {
@@ -49,11 +59,11 @@ def gan_section(layout: Layout) -> dict[str, Any]:
                                  for name in ("generator", "discriminator")}, "thousand pictures seen", "loss"),
         "distance": figures.chart({"": curve(layout.plots("gan_swd"), "kimg", "swd")},
                                   "thousand pictures seen", "sliced Wasserstein × 1000"),
-        "swd": read_json(layout.metrics("gan"))["swd"]["mean"],
+        "swd": read_json(layout.metrics("gan"), GanMetrics)["swd"]["mean"],
     }
 
 
-def edits_section(layout: Layout, examples: dict, images: np.ndarray) -> list[dict[str, Any]]:
+def edits_section(layout: Layout, examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
     """Rows of original, randomly edited, and concept-edited pictures (P Figures 3 and 6)."""
     random, targeted = (open_array(layout.evaluation / f"{kind}_edits.npy", "uint8", (None, None, None, 3))
                         for kind in ("random", "targeted"))
@@ -76,7 +86,7 @@ def clusters_section(layout: Layout, mining: str, images: np.ndarray, speech: di
     """The concepts whose sounds agree best on a word: pictures, playable sounds, word list, precision, recall and F1 (V)."""
     spoken = Counter(word["word"] for row in speech.values() for word in row["words"])
     cards = []
-    for number, cluster in enumerate(read_json(layout.clusters(mining) / "clusters.json")["clusters"]):
+    for number, cluster in enumerate(read_clusters(layout.clusters(mining), len(images))):
         heard = [heard_words(speech[sound["sample"]], sound["start"], sound["end"]) for sound in cluster["sounds"]]
         count = Counter(word for words in heard for word in set(words) - STOP_WORDS)
         # the word that is most over-represented among the cluster's sounds
@@ -102,13 +112,13 @@ def add_sounds(cards: list[dict], sounds: dict[int, bytes]) -> None:
             card["audio"].append(figures.flac(encode(wave[begin:max(end, begin + 1600)])))
 
 
-def retrieval_section(examples: dict, images: np.ndarray) -> list[dict[str, Any]]:
+def retrieval_section(examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
     return [{"text": text, "truth": figures.png(images[sample]), "selected": figures.png(images[chosen]),
              "right": sample == chosen}
             for text, sample, chosen in zip(examples["texts"], examples["samples"], examples["selected"], strict=True)]
 
 
-def matchmap_section(layout: Layout, examples: dict, images: np.ndarray) -> list[dict[str, Any]]:
+def matchmap_section(layout: Layout, examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
     maps = open_array(layout.evaluation / "matchmaps.npy", "float16", (None, None, None, None))
     shown = zip(examples["samples"], maps, examples["lengths"], examples["words"], strict=True)
     rows = []
@@ -135,9 +145,9 @@ def learning_section(layout: Layout) -> str:
 
 def gather(params: Params, layout: Layout) -> dict[str, Any]:
     """Everything that the template shows."""
-    results = read_json(layout.metrics("evaluation"))
-    examples = read_json(layout.evaluation / "examples.json")
+    results = read_json(layout.metrics("evaluation"), Results)
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    examples = read_examples(layout.evaluation, len(images))
     speech = {row["sample"]: row for row in read_shards(layout.speech, ["sample", "text", "words"])}
     cards = clusters_section(layout, METHODS[examples["best"]].mining, images, speech)
     wanted = {sound["sample"] for card in cards for sound in card["sounds"]} | set(examples["samples"])
@@ -147,7 +157,8 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     return {
         "params": params, "methods": METHODS, "results": results, "attributes": ATTRIBUTES, "best": examples["best"],
         "paper_edit_success": EDIT_SUCCESS, "paper_real": REAL_IMAGES, "gan": gan_section(layout),
-        "segmenter": read_json(layout.metrics("segmenter")), "captions": read_json(layout.metrics("captions")),
+        "segmenter": read_json(layout.metrics("segmenter"), dict[str, Finite]),
+        "captions": read_json(layout.metrics("captions"), dict[str, Finite]),
         "edits": edits_section(layout, examples, images), "clusters": cards,
         "retrieval": retrieval_section(examples, images), "matchmaps": matchmap_section(layout, examples, images),
         "learning": learning_section(layout), "times_mark": TIMES_MARK,

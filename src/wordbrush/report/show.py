@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.results import Results
 from wordbrush.runtime import timings
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, whole_file
@@ -19,7 +20,7 @@ def show_results(layout: Layout) -> None:
     page, metrics = layout.report / "index.html", layout.metrics("evaluation")
     if not page.is_file() or not metrics.is_file():
         raise WordbrushError("there are no results here yet: run `make demo`.")
-    Console().print(results_table(read_json(metrics)))
+    Console().print(results_table(read_json(metrics, Results)))
     target = layout.root / "report.html"
     with whole_file(target) as scratch:
         text = page.read_text(encoding="utf-8").replace(TIMES_MARK, times_section(timings.read(layout)))
@@ -27,7 +28,7 @@ def show_results(layout: Layout) -> None:
     print(f"The page: {target.resolve()}")
 
 
-def results_table(results: dict) -> Table:
+def results_table(results: Results) -> Table:
     """The six methods; the paper's numbers dim."""
     table = Table(title="Percent; the paper's in brackets; HN = hard negatives", title_justify="left", box=None)
     table.add_column("method", no_wrap=True)

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
 from wordbrush.report.page import curve, render
+from wordbrush.report.records import GridFile, read_clusters
 from wordbrush.runtime.files import open_array, read_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.validation import Finite
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.recordings import read_shards
 
@@ -60,7 +63,7 @@ def _scenes(layout: Layout, *_: str) -> list[Section]:
 
 def _gan(layout: Layout, *_: str) -> list[Section]:
     grids = open_array(layout.generator / "grids.npy", "uint8", (None, None, None, 3))
-    seen = read_json(layout.generator / "grids.json")["kimg"]
+    seen = read_json(layout.generator / "grids.json", GridFile)["kimg"]
     losses = {name: curve(layout.plots("gan"), "kimg", f"{name}_loss") for name in ("generator", "discriminator")}
     distance = {"": curve(layout.plots("gan_swd"), "kimg", "swd")}
     return [Section(f"Drawings after {seen[-1]:.0f} thousand pictures", [figures.png(grids[-1])]),
@@ -71,7 +74,7 @@ def _gan(layout: Layout, *_: str) -> list[Section]:
 
 
 def _segmenter(layout: Layout, *_: str) -> list[Section]:
-    accuracy = read_json(layout.metrics("segmenter"))
+    accuracy = read_json(layout.metrics("segmenter"), dict[str, Finite])
     losses = {"": curve(layout.plots("segmenter_training"), "step", "loss")}
     return [Section("Held-out accuracy", table=[["", "percent"], *([name, f"{value:.1f}"] for name, value in accuracy.items())]),
             Section("Training", charts=[figures.chart(losses, "step", "loss")])]
@@ -85,7 +88,7 @@ def _samples(layout: Layout, *_: str) -> list[Section]:
 def _captions(layout: Layout, *_: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     rows = [row for row in read_shards(layout.speech, ["sample", "text", "audio"]) if row["sample"] < CAPTIONS_SHOWN]
-    numbers = read_json(layout.metrics("captions"))
+    numbers = read_json(layout.metrics("captions"), dict[str, Finite])
     spoken, bytes_left = [], LIMIT // 2  # embedded bytes grow by a third
     for row in rows:
         bytes_left -= len(row["audio"]["bytes"])
@@ -106,14 +109,14 @@ def _grounding(layout: Layout, stage: str, mining: str) -> list[Section]:
 
 def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    clusters = read_json(layout.clusters(mining) / "clusters.json")["clusters"]
+    clusters = read_clusters(layout.clusters(mining), len(images))
     return [Section(f"Concept {number}: {len(cluster['units'])} units; best drawing unit agrees {cluster['agreement'][0]:.2f}",
                     [_tile(np.stack([figures.mark(images[p["sample"]], p["y"], p["x"]) for p in cluster["pictures"]]))])
             for number, cluster in enumerate(clusters)]
 
 
 def _evaluation(layout: Layout, *_: str) -> list[Section]:
-    results = read_json(layout.metrics("evaluation"))
+    results = read_json(layout.metrics("evaluation"), Results)
     head = ["method (the paper's in brackets)", *ATTRIBUTES, "mean", "R@10", "real", "edits"]
     rows = [[METHODS[name].title,
              *(f"{result['semantic'][one]:.1f} ({METHODS[name].semantic[one]:.0f})" for one in (*ATTRIBUTES, "mean")),

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load, save
 
 from wordbrush.runtime import signals
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.storage import Changed, Store, open_store
 
 T = TypeVar("T")
@@ -42,30 +43,25 @@ class Checkpoints:
 
         parts: modules, optimisers, anything with state_dict and load_state_dict, and generators of random numbers.
         """
-        for name in reversed(self._names("state")):
+        for step, name in reversed(self._names("state")):
             state = self._load(name)
             if state is not None:
                 for part, content in state["parts"].items():
                     fill(parts[part], content)
                 _set_global_random(state["random"])
-                self.kept = f"step {int(name.split('-')[1])} in {self.store.place}/{self.key}" if self.store else ""
+                self.kept = self._words("step", step)
                 print(f"resuming from {self.kept}", file=sys.stderr, flush=True)
                 return state["values"]
         return None
 
     def offer(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """After each step: save when it is time, and stop when asked to. Raises signals.Stopped."""
-        stop = signals.asked()
-        if self.store is not None and (stop or time.monotonic() - self.last >= self.seconds):
+        if self._due():
             state = {"parts": {name: capture(part) for name, part in parts.items()}, "values": dict(values),
                      "random": _global_random()}
-            self._save("state", step, state)
-            for name in self._names("state")[:-KEPT]:
-                self.store.delete(f"{self.key}/{name}")
-            self.kept = f"step {step} in {self.store.place}/{self.key}"
-        if stop:
-            raise signals.Stopped(f"stopped by {stop}; " + (f"the next run goes on from {self.kept}." if self.kept else
-                                                            "nothing was kept."))
+            if self._save("state", step, state):
+                self.kept = self._words("step", step)
+        self._stop_if_asked()
 
     def continued(self, kind: str, start: Callable[[int], Iterator[T]], multiple: int = 1) -> Iterator[T]:
         """The items of an ordered stream; `start(first)` makes those from number `first` on, always a multiple of `multiple`.
@@ -73,8 +69,8 @@ class Checkpoints:
         Items, made of arrays and plain data, are kept as they come; a run that follows makes only the others.
         """
         done = 0
-        for name in self._names(kind):
-            piece = self._load(name) if int(name.split("-")[-2]) == done else None
+        for first, name in self._names(kind):
+            piece = self._load(name) if first == done else None
             if piece is None:
                 break
             yield from piece
@@ -84,31 +80,53 @@ class Checkpoints:
             for item in start(done):
                 yield item
                 fresh.append(item)
-                stop = signals.asked()
-                if len(fresh) % multiple == 0 and (stop or time.monotonic() - self.last >= self.seconds):
-                    if self.store is not None:
-                        self._save(kind, done, fresh)
+                if len(fresh) % multiple == 0:
+                    if self._due() and self._save(kind, done, fresh):
                         done, fresh = done + len(fresh), []
-                    if stop:
-                        raise signals.Stopped(f"stopped by {stop}; " + ("the next run goes on from here." if self.store else
-                                                                        "nothing was kept."))
+                        self.kept = self._words(kind, done)
+                    self._stop_if_asked()
 
     def clear(self) -> None:
         """The stage's outputs are written: nothing here is needed any more."""
         if self.store is not None:
-            self.store.clear(self.key)
+            try:
+                self.store.clear(self.key)
+            except WordbrushError as error:
+                print(f"checkpoints are left: {error}", file=sys.stderr, flush=True)
 
-    def _names(self, kind: str) -> list[str]:
-        """Names of one kind, in the order of their steps."""
+    def _due(self) -> bool:
+        return self.store is not None and bool(signals.asked() or time.monotonic() - self.last >= self.seconds)
+
+    def _stop_if_asked(self) -> None:
+        if stop := signals.asked():
+            raise signals.Stopped(f"stopped by {stop}; " + (f"the next run goes on from {self.kept}." if self.kept else
+                                                            "nothing was kept."))
+
+    def _words(self, kind: str, step: int) -> str:
+        return f"{kind} {step} in {self.store.place}/{self.key}" if self.store else ""
+
+    def _names(self, kind: str) -> list[tuple[int, str]]:
+        """Steps and names of one kind, in order."""
         found = self.store.names(self.key) if self.store is not None else []
-        return [name for name in found if (match := NAME.fullmatch(name)) and match["kind"] == kind]
+        matches = (match for name in found if (match := NAME.fullmatch(name)) and match["kind"] == kind)
+        return [(int(match["step"]), match[0]) for match in matches]
 
-    def _save(self, kind: str, step: int, state: Any) -> None:
+    def _save(self, kind: str, step: int, state: Any) -> bool:
+        """Whether it is kept. A place that cannot be written for a while costs a checkpoint, not the training."""
         data = pack(state)
         name = f"{self.key}/{kind}-{step:010d}-{hashlib.sha256(data).hexdigest()}.safetensors"
-        with suppress(Changed):  # another run of the same stage left the same bytes
-            self.store.exchange(name, data, None)
         self.last = time.monotonic()
+        try:
+            with suppress(Changed):  # another run of the same stage left the same bytes
+                self.store.exchange(name, data, None)
+            if kind == "state":
+                for _, old in self._names(kind)[:-KEPT]:
+                    self.store.delete(f"{self.key}/{old}")
+            return True
+        except WordbrushError as error:
+            last = f"the last one is {self.kept}" if self.kept else "there is none yet"
+            print(f"no checkpoint of {kind} {step} ({last}): {error}", file=sys.stderr, flush=True)
+            return False
 
     def _load(self, name: str) -> Any:
         """The state, or None, with a line that says so, where its bytes are not what its name says."""

@@ -3,11 +3,14 @@
 import ctypes
 import random
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.memory import require_memory
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
@@ -48,6 +51,33 @@ def require_finite(what: str, step: float, kept: str, loss: torch.Tensor, *netwo
         last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
         raise WordbrushError(f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
                              "Lower the learning rate of this stage in params.yaml.")
+
+
+def training_bytes(build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]) -> int:
+    """What training a network takes: weights, gradients, two moments, and what a forward pass keeps for the backward one.
+
+    Counted on PyTorch's meta device, where nothing is allocated or computed.
+    """
+    kept = 0
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        kept += tensor.nbytes
+        return tensor
+
+    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        network = build()
+        forward(network)
+    return 4 * sum(weight.nbytes for weight in network.parameters()) + kept
+
+
+def require_device_memory(what: str, needed: int, advice: str) -> None:
+    """As `require_memory`, of the device on which networks run."""
+    if torch.cuda.is_available():
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # held by PyTorch, and free to be used
+        require_memory(what, needed, advice, torch.cuda.mem_get_info()[0] + unused)
+    else:
+        require_memory(what, needed, advice)
 
 
 def to_images(images: np.ndarray) -> torch.Tensor:

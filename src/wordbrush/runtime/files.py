@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError
 
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.validation import validated_json
+
+T = TypeVar("T")
 
 WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
                 errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
@@ -70,13 +73,9 @@ def write_json(path: Path, value: Any) -> None:
         scratch.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; a missing or damaged one is a WordbrushError that names it."""
-    require_file(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WordbrushError(f"{path} is not readable JSON ({error}). Make it again: dvc repro.") from None
+def read_json(path: Path, shape: type[T]) -> T:
+    """A JSON file as plain data of this shape; a missing, damaged or other one is a WordbrushError that names it."""
+    return validated_json(shape, require_file(path).read_bytes(), str(path))
 
 
 def require_file(path: Path) -> Path:
@@ -84,6 +83,13 @@ def require_file(path: Path) -> Path:
     if not path.is_file():
         raise WordbrushError(f"{path} is missing. Run the stage that writes it (dvc repro), or fetch it (dvc pull).")
     return path
+
+
+def require_counts(folder: Path, **counts: int) -> None:
+    """Things that belong together, such as pictures and captions, are as many as each other."""
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+        raise WordbrushError(f"{folder}: what belongs together differs in number: {numbers}. Make it again: dvc repro.")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -96,10 +102,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) 
         scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def open_array(path: Path, dtype: str, shape: tuple[int | None, ...]) -> np.ndarray:
+def open_array(path: Path, dtype: str, shape: tuple[int | None, ...], most: int | Sequence[int] | None = None) -> np.ndarray:
     """Memory-map a `.npy` file, read-only, after checking its type and shape (`None`: any length).
 
-    Raises WordbrushError when the file is missing, truncated, of another type or shape, or empty.
+    most: the greatest value allowed, for all or for each entry of the second axis; the whole file is read for it.
+    Raises WordbrushError when the file is missing, truncated, of another type or shape, or empty, or where a value is too great.
     """
     require_file(path)
     try:
@@ -112,4 +119,8 @@ def open_array(path: Path, dtype: str, shape: tuple[int | None, ...]) -> np.ndar
         raise WordbrushError(f"{path} holds {array.dtype} {list(array.shape)}, but {dtype} {wanted} is needed.")
     if array.size == 0:
         raise WordbrushError(f"{path} is empty: there is nothing to work on.")
+    if most is not None:
+        axes = tuple(axis for axis in range(array.ndim) if np.ndim(most) == 0 or axis != 1)
+        if (array.max(axes) > most).any():
+            raise WordbrushError(f"{path} holds values above {most}. Make it again: dvc repro.")
     return array

@@ -92,7 +92,12 @@ class Vault:
         """Delete those of an artifact's objects that are not what their names say."""
         for one in self.members(md5).values():
             if self.fault(one) == "is damaged":
-                self.odb.fs.rm(self.odb.oid_to_path(one))
+                self.drop(one)
+
+    def drop(self, md5: str) -> None:
+        """Delete one object, if it is there."""
+        if self.odb.fs.exists(self.odb.oid_to_path(md5)):
+            self.odb.fs.rm(self.odb.oid_to_path(md5))
 
 
 def _md5(content: BinaryIO) -> str:
@@ -162,9 +167,12 @@ def repair(repo: Repo, found: list[Fault]) -> None:
             _remove(root / fault.artifact.path)
     repo.checkout(targets=paths, force=True, allow_missing=True)
     if remote:
-        present = [path for path in paths if (root / path).exists()]
+        whole = {fault.artifact.path: fault.artifact.md5 for fault in found if not cache.damage(fault.artifact.md5)}
+        for md5 in whole.values():
+            if remote.damage(md5):
+                remote.drop(md5)    # DVC takes a folder's objects for present where its listing is: without it, it pushes all
         try:
-            repo.push(targets=present)
+            repo.push(targets=list(whole))
         except dvc.exceptions.DvcException as error:
             raise WordbrushError(f"the remote takes no objects: {error}.") from error
 

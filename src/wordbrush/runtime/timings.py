@@ -1,11 +1,11 @@
 """How long each stage took on this machine; kept outside the artifacts, whose bytes must not depend on it."""
 
+from pathlib import Path
+
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
-
-
-def _path(layout: Layout):
-    return layout.root / ".wordbrush/timings.json"
+from wordbrush.runtime.validation import Finite
 
 
 def record(layout: Layout, stage: str, seconds: float) -> None:
@@ -14,5 +14,12 @@ def record(layout: Layout, stage: str, seconds: float) -> None:
 
 
 def read(layout: Layout) -> dict[str, float]:
-    """Seconds by stage, in the order of their first run; empty where nothing was recorded."""
-    return read_json(_path(layout)) if _path(layout).is_file() else {}
+    """Seconds by stage, in the order of their first run; empty where nothing, or nothing readable, was recorded."""
+    try:
+        return read_json(_path(layout), dict[str, Finite])
+    except WordbrushError:   # no result depends on it
+        return {}
+
+
+def _path(layout: Layout) -> Path:
+    return layout.root / ".wordbrush/timings.json"

@@ -348,7 +348,7 @@ def _metrics(repo: Repo, stage: str) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for out in repo.stage.collect(stage)[0].outs:
         if out.metric:
-            numbers |= flatten(read_json(Path(repo.root_dir) / out.def_path))
+            numbers |= flatten(read_json(Path(repo.root_dir) / out.def_path, dict[str, Any]))
     return numbers
 
 

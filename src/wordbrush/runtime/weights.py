@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json, require_file, whole_file, write_json
+from wordbrush.runtime.files import require_file, whole_file, write_json
 
 
 def save_weights(folder: Path, name: str, module: torch.nn.Module, config: dict[str, Any]) -> None:
@@ -17,10 +17,6 @@ def save_weights(folder: Path, name: str, module: torch.nn.Module, config: dict[
     with whole_file(folder / f"{name}.safetensors") as scratch:
         save_file(tensors, scratch)
     write_json(folder / f"{name}.json", config)
-
-
-def load_config(folder: Path, name: str) -> dict[str, Any]:
-    return read_json(folder / f"{name}.json")
 
 
 def load_weights(folder: Path, name: str, module: torch.nn.Module) -> None:

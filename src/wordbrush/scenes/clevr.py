@@ -8,9 +8,10 @@ from PIL import Image, UnidentifiedImageError
 
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
+from wordbrush.scenes.records import ClevrScene, ClevrSceneFile
 
 
-def check(folder: Path) -> list[dict]:
+def check(folder: Path) -> list[ClevrScene]:
     """The training scenes of a CLEVR folder.
 
     Raises WordbrushError that names the first part that is missing.
@@ -19,15 +20,7 @@ def check(folder: Path) -> list[dict]:
     for part in (folder, folder / "images/train", scenes_file):
         if not part.exists():
             raise WordbrushError(f"scenes.clevr_path: {folder} is not a CLEVR v1.0 folder: {part} is missing.")
-    content = read_json(scenes_file)
-    scenes = content.get("scenes") if isinstance(content, dict) else None
-    if not scenes or not isinstance(scenes, list):
-        raise WordbrushError(f"{scenes_file} lists no scenes.")
-    for number, scene in enumerate(scenes):
-        name = scene.get("image_filename") if isinstance(scene, dict) else None
-        if not isinstance(name, str) or Path(name).name != name:
-            raise WordbrushError(f"{scenes_file}: scene {number} names no picture: image_filename is {name!r}.")
-    return scenes
+    return read_json(scenes_file, ClevrSceneFile)["scenes"]
 
 
 def pictures(folder: Path, count: int, resolution: int) -> Iterator[np.ndarray]:

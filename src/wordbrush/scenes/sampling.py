@@ -18,6 +18,11 @@ def cannot_fit(scenes: Scenes) -> WordbrushError:
         f"{scenes.min_visible_share}; lower max_objects or these, or raise extent.")
 
 
+def require_room(scenes: Scenes, seed: int) -> None:
+    """Raises WordbrushError where the parameters leave no room for as many objects as a scene may have."""
+    place_objects(scenes, np.random.default_rng(seed), scenes.max_objects, world.directions(world.CAMERA))
+
+
 def sample_scene(scenes: Scenes, rng: np.random.Generator, index: int, split: str) -> dict:
     """One scene in CLEVR's JSON schema, with the jitter that makes it renderable again.
 

@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import TypedDict
 
 from wordbrush.params import Segmenter as SegmenterParams
+from wordbrush.params import SegmenterChannels
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_finite, to_images
+from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
+from wordbrush.runtime.files import read_json
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
-from wordbrush.runtime.weights import load_config, load_weights
+from wordbrush.runtime.weights import load_weights
 from wordbrush.scenes.world import ATTRIBUTES
 
 SIZES = [len(values) for values in ATTRIBUTES.values()]
@@ -89,6 +92,9 @@ def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
 def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, attributes: np.ndarray,
           seed: int, checkpoints: Checkpoints = NO_CHECKPOINTS) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
+    batch = torch.Size((params.batch_size, 3, *images.shape[1:3]))
+    needed = training_bytes(lambda: Segmenter(params.channels), lambda network: network(torch.empty(batch)))
+    require_device_memory("a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels")
     rng = torch.Generator().manual_seed(seed)
     network = Segmenter(params.channels).to(device(), memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
@@ -115,8 +121,14 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
     return network.eval().requires_grad_(False), curve
 
 
+class SegmenterFile(TypedDict):
+    """segmenter.json"""
+
+    channels: SegmenterChannels
+
+
 def load_segmenter(folder: Path, where: torch.device) -> Segmenter:
-    network = Segmenter(load_config(folder, "segmenter")["channels"])
+    network = Segmenter(read_json(folder / "segmenter.json", SegmenterFile)["channels"])
     load_weights(folder, "segmenter", network)
     return network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
 

@@ -3,15 +3,19 @@
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 import torchaudio
+from pydantic import Field
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from wordbrush.params import Captions
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
+from wordbrush.runtime.validation import Count, Finite
 from wordbrush.speech.voices import SAMPLE_RATE
 
 
@@ -48,20 +52,34 @@ def write_features(folder: Path, features: Iterable[np.ndarray], captions: Capti
                                                "sample_rate": SAMPLE_RATE, "silence_ms": captions.silence_ms})
 
 
+class FeatureFile(TypedDict):
+    """features.json"""
+
+    hop_ms: Annotated[Finite, Field(gt=0)]
+    bands: Count
+    sample_rate: Count
+    silence_ms: Annotated[Finite, Field(ge=0)]
+
+
 class FeatureStore:
     """Features of many utterances, memory-mapped. Raises WordbrushError for missing or damaged files."""
 
     def __init__(self, folder: Path):
-        about = read_json(folder / "features.json")
+        about = read_json(folder / "features.json", FeatureFile)
         self.bands, self.hop = about["bands"], about["hop_ms"] / 1000
         self.silence = round(about["silence_ms"] / about["hop_ms"])
         self.frames = open_array(folder / "frames.npy", "float16", (None, self.bands))
         self.offsets = np.array(open_array(folder / "offsets.npy", "int64", (None,)))
-        if self.offsets[-1] != len(self.frames) or (np.diff(self.offsets) <= 0).any():
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.frames) or (np.diff(self.offsets) <= 0).any():
             raise WordbrushError(f"{folder}: offsets.npy does not fit frames.npy; make them again: dvc repro.")
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Frames of every utterance: int64 [N]."""
+        return np.diff(self.offsets)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """float32 [T, bands]"""
@@ -69,8 +87,7 @@ class FeatureStore:
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         """Whole utterances: features [B, bands, T] padded with silence, and their lengths [B]."""
-        starts = self.offsets[indices]
-        return self._gather(starts, self.offsets[np.asarray(indices) + 1] - starts, margin=0)
+        return self._gather(self.offsets[indices], self.lengths[indices], margin=0)
 
     def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
               rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -79,8 +96,7 @@ class FeatureStore:
         Pieces last `min_seconds` or more; short ones are likelier (a uniform number, squared), since they often hold one word.
         Nothing is longer than `max_seconds`: a batch costs what its longest utterance costs.
         """
-        starts = self.offsets[indices]
-        lengths = self.offsets[np.asarray(indices) + 1] - starts
+        starts, lengths = self.offsets[indices], self.lengths[indices]
         shortest = np.minimum(round(min_seconds / self.hop), lengths)
         cropped = rng.random(len(starts)) < share
         longer = (lengths - shortest) * rng.random(len(starts)) ** 2

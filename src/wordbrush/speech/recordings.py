@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import soundfile
+from typing_extensions import TypedDict
 
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.tables import read_table, write_table
 from wordbrush.speech.voices import SAMPLE_RATE
 
 SCHEMA = pa.schema([
@@ -27,6 +28,15 @@ FEATURES = {"info": {"features": {
                           "end": {"dtype": "float64", "_type": "Value"}}, "_type": "List"},
     "voice": {"dtype": "string", "_type": "Value"}, "rate": {"dtype": "int64", "_type": "Value"},
     "pitch": {"dtype": "int64", "_type": "Value"}}}}
+
+
+class SpokenWord(TypedDict):
+    """An entry of words.json: a word alone, by a held-out voice, that means this value (P §6.2)."""
+
+    word: str
+    attribute: str
+    value: str
+    voice: str
 
 
 def encode(sound: np.ndarray) -> bytes:
@@ -52,8 +62,7 @@ def write_shards(folder: Path, rows: list[dict], rows_per_shard: int) -> None:
     schema = SCHEMA.with_metadata({"huggingface": json.dumps(FEATURES)})
     shards = [rows[at:at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
     for number, shard in enumerate(shards):
-        table = pa.Table.from_pylist(shard, schema=schema)
-        pq.write_table(table, folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", compression="zstd")
+        write_table(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", shard, schema)
 
 
 def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:
@@ -61,10 +70,4 @@ def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
         raise WordbrushError(f"{folder} holds no Parquet shards. Run synthesize-captions (dvc repro).")
-    rows: list[dict] = []
-    for path in paths:
-        try:
-            rows += pq.read_table(path, columns=columns).to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise WordbrushError(f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}).") from None
-    return rows
+    return [row for path in paths for row in read_table(path, SCHEMA, columns)]

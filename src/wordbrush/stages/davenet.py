@@ -12,11 +12,10 @@ from wordbrush.drawing.editing import spot
 from wordbrush.drawing.networks import Generator
 from wordbrush.grounding.encoders import Encoders
 from wordbrush.grounding.matchmap import salient
-from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, train
+from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_room, train
 from wordbrush.params import Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import open_array, whole_directory, write_csv
+from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.runtime.weights import save_weights
@@ -31,16 +30,17 @@ def read_pairs(params: Params, layout: Layout) -> Pairs:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     latents = open_array(layout.samples / "latents.npy", "float32", (len(images), None))
     speech = FeatureStore(layout.features)
-    if len(speech) != captioned_count(params.samples):
-        raise WordbrushError(f"{layout.features} holds {len(speech)} captions, but samples in params.yaml asks for "
-                             f"{captioned_count(params.samples)}. Run synthesize-captions (dvc repro).")
+    require_counts(layout.samples, drawings=len(images), asked_for=split_ranges(params.samples)["semantic"].stop)
+    require_counts(layout.features, captions=len(speech), asked_for=captioned_count(params.samples))
     return Pairs(images, latents, speech)
 
 
-def train_stage(params: Params, layout: Layout, name: str, mining: str, encoders: Encoders, stage: Training,
-                checkpoints: Checkpoints, make_editor: Callable[[Pairs], Editor] | None = None) -> None:
-    """Train `encoders` and write them with their curve as stage `name`."""
+def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: Training, checkpoints: Checkpoints,
+                make_encoders: Callable[[Pairs], Encoders], make_editor: Callable[[Pairs], Editor] | None = None) -> None:
+    """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
+    require_room(params.davenet, pairs.speech, edited=make_editor is not None)
+    encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     editor = make_editor(pairs) if make_editor else None
     rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.seed, editor,

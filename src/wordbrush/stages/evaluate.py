@@ -6,7 +6,6 @@ Each method is scored by the same pictures, words and edits, so that methods dif
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -21,14 +20,15 @@ from wordbrush.grounding.retrieval import both_ways, recall
 from wordbrush.grounding.training import Batch, Pairs, encode_images, encode_pairs, encode_speech
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device, to_images, to_uint8
-from wordbrush.runtime.files import open_array, read_json, require_file, whole_directory, write_csv, write_json
+from wordbrush.runtime.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.splits import split_ranges
+from wordbrush.scenes.annotations import read_annotations
 from wordbrush.scenes.segmenter import Segmenter, load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.features import FeatureStore
-from wordbrush.speech.recordings import read_shards
+from wordbrush.speech.recordings import SpokenWord, read_shards
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.random_edits import random_editor
 from wordbrush.stages.targeted_edits import Clusters, targeted_editor
@@ -45,7 +45,7 @@ class Material:
     layout: Layout
     pairs: Pairs
     parsed: list[list[dict]]
-    words: list[dict]
+    words: list[SpokenWord]
     word_speech: FeatureStore
     word_pairs: dict[str, np.ndarray]
     real_images: np.ndarray
@@ -53,16 +53,20 @@ class Material:
 
 
 def read_material(params: Params, layout: Layout) -> Material:
-    parsed = pq.read_table(require_file(layout.annotations / "parses.parquet"))["objects"].to_pylist()
+    """Raises WordbrushError where a part is missing, damaged, or does not fit the others."""
+    pairs, parsed = read_pairs(params, layout), read_annotations(layout.annotations)
+    require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
+    words, word_speech = read_json(layout.probes / "words/words.json", list[SpokenWord]), FeatureStore(layout.probes / "words")
+    require_counts(layout.probes / "words", words=len(words), sounds=len(word_speech))
+    real_images = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))
+    real_speech = FeatureStore(layout.probes / "real_pairs")
+    require_counts(layout.real_pairs, pairs=len(real_images), captions=len(real_speech))
     semantic = split_ranges(params.samples)["semantic"]
     pool = make_pool(list(semantic), [parsed[sample] for sample in semantic], params.segmenter.min_confidence)
     rng = np.random.default_rng(params.seed)
     word_pairs = {value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
                   for attribute, values in ATTRIBUTES.items() for value in values}
-    return Material(params, layout, read_pairs(params, layout), parsed, read_json(layout.probes / "words/words.json"),
-                    FeatureStore(layout.probes / "words"), word_pairs,
-                    open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3)),
-                    FeatureStore(layout.probes / "real_pairs"))
+    return Material(params, layout, pairs, parsed, words, word_speech, word_pairs, real_images, real_speech)
 
 
 def run(params: Params, layout: Layout) -> None:

@@ -4,10 +4,9 @@ from wordbrush.grounding.encoders import Encoders
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.layout import Layout
-from wordbrush.speech.features import FeatureStore
 from wordbrush.stages.davenet import train_stage
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    encoders = Encoders(params.davenet, FeatureStore(layout.features).bands)
-    train_stage(params, layout, "pretrain", mining, encoders, params.schedule.pretrain, checkpoints)
+    train_stage(params, layout, "pretrain", mining, params.schedule.pretrain, checkpoints,
+                lambda pairs: Encoders(params.davenet, pairs.speech.bands))

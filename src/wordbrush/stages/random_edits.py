@@ -27,6 +27,6 @@ def random_editor(generator: Generator, latents, params: Params) -> Editor:
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     generator = load_generator(layout.generator, device())
-    encoders = load_encoders(layout.encoders("pretrain", mining), device())
-    train_stage(params, layout, "random-edits", mining, encoders, params.schedule.random_edits, checkpoints,
+    train_stage(params, layout, "random-edits", mining, params.schedule.random_edits, checkpoints,
+                lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
                 lambda pairs: random_editor(generator, pairs.latents, params))

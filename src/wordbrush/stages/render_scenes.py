@@ -13,16 +13,22 @@ from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.files import whole_directory, write_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.progress import track
 from wordbrush.scenes import clevr
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.scenes.render import render_all, render_one, render_pair
+from wordbrush.scenes.sampling import require_room
 
+BYTES_A_PIXEL = 3 + 1 + 4   # picture, instance, four attributes
 INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "generator": "wordbrush"}
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     scenes = params.scenes
+    require_memory(f"{scenes.count} scenes of {scenes.resolution}×{scenes.resolution}",
+                   2 * scenes.count * scenes.resolution**2 * BYTES_A_PIXEL, "lower scenes.count or scenes.resolution")
+    require_room(scenes, params.seed)
     if scenes.source == "clevr":
         clevr.check(Path(scenes.clevr_path))
     with whole_directory(layout.scenes) as folder:

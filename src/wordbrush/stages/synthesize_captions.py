@@ -11,8 +11,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from wordbrush.params import Captions, Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -22,15 +20,14 @@ from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.progress import track
 from wordbrush.runtime.signals import leave_signals
 from wordbrush.runtime.splits import CAPTIONED, captioned_count, split_ranges
+from wordbrush.scenes.annotations import write_annotations
+from wordbrush.scenes.records import RealPair
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.features import log_mel, write_features
 from wordbrush.speech.grammar import SYNONYMS, describe
 from wordbrush.speech.recordings import encode, write_shards
 from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
-
-OBJECT = pa.struct([*((name, pa.string()) for name in ATTRIBUTES), ("x", pa.float64()), ("y", pa.float64()),
-                    ("area", pa.int64()), ("confidence", pa.float64()), ("certainty", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,10 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     with whole_directory(layout.speech) as folder:
         write_shards(folder, rows, params.captions.rows_per_shard)
     write_features(layout.features, features, params.captions)
-    write_annotations(layout, parsed)
+    write_annotations(layout.annotations, parsed)
     with whole_directory(layout.probes) as folder:
         write_words(folder / "words", params)
-        write_real_pairs(folder / "real_pairs", params, read_json(layout.real_pairs / "pairs.json"))
+        write_real_pairs(folder / "real_pairs", params, read_json(layout.real_pairs / "pairs.json", list[RealPair]))
     write_json(layout.metrics("captions"), summary(parsed, features, params))
 
 
@@ -111,12 +108,6 @@ def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.nd
     return encode(sound), words, log_mel(sound, captions)
 
 
-def write_annotations(layout: Layout, parsed: list[list[dict]]) -> None:
-    table = pa.table({"sample": pa.array(range(len(parsed)), pa.int64()), "objects": pa.array(parsed, pa.list_(OBJECT))})
-    with whole_directory(layout.annotations) as folder:
-        pq.write_table(table, folder / "parses.parquet", compression="zstd")
-
-
 def write_words(folder: Path, params: Params) -> None:
     """Every attribute word alone, by every held-out voice, for the semantic test (P §6.2)."""
     captions = params.captions
@@ -130,7 +121,7 @@ def write_words(folder: Path, params: Params) -> None:
     write_json(folder / "words.json", entries)
 
 
-def write_real_pairs(folder: Path, params: Params, pairs: list[dict]) -> None:
+def write_real_pairs(folder: Path, params: Params, pairs: list[RealPair]) -> None:
     """A caption of each original scene of the real-image test (P §6.5), from the scene's own JSON."""
     lines = []
     for number, pair in enumerate(pairs):

@@ -53,6 +53,6 @@ def targeted_editor(generator: Generator, latents, clusters: Clusters, params: P
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     generator = load_generator(layout.generator, device())
     clusters = Clusters(layout, mining)
-    encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    train_stage(params, layout, "targeted-edits", mining, encoders, params.schedule.targeted_edits, checkpoints,
+    train_stage(params, layout, "targeted-edits", mining, params.schedule.targeted_edits, checkpoints,
+                lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
                 lambda pairs: targeted_editor(generator, pairs.latents, clusters, params))

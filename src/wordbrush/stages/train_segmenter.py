@@ -4,22 +4,19 @@ import numpy as np
 
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.files import open_array, read_json, whole_directory, write_csv, write_json
+from wordbrush.runtime.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.weights import save_weights
-from wordbrush.scenes.segmenter import parse, train
+from wordbrush.scenes.records import Scene, SceneFile
+from wordbrush.scenes.segmenter import MAX_OBJECTS, SIZES, parse, train
 from wordbrush.scenes.world import ATTRIBUTES
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    size = params.scenes.resolution
-    images = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
-    instances = open_array(layout.scenes / "instances.npy", "uint8", (len(images), size, size))
-    attributes = open_array(layout.scenes / "attributes.npy", "uint8", (len(images), 4, size, size))
+    images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
     network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
-    scenes = read_json(layout.scenes / "scenes.json")["scenes"][kept:]
-    metrics, confusion = score(parse(network, images[kept:]), scenes, size)
+    metrics, confusion = score(parse(network, images[kept:]), scenes[kept:], params.scenes.resolution)
     with whole_directory(layout.segmenter) as folder:
         save_weights(folder, "segmenter", network, {"channels": params.segmenter.channels})
     write_csv(layout.plots("segmenter_training"), ("step", "loss"), curve)
@@ -27,7 +24,18 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     write_json(layout.metrics("segmenter"), metrics)
 
 
-def score(parsed: list[list[dict]], scenes: list[dict], size: int) -> tuple[dict[str, float], list[tuple[str, str]]]:
+def read_scenes(params: Params, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Scene]]:
+    """Pictures, instance masks and attribute masks with values that exist, and as many scenes."""
+    size = params.scenes.resolution
+    images = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
+    instances = open_array(layout.scenes / "instances.npy", "uint8", (len(images), size, size), most=MAX_OBJECTS)
+    attributes = open_array(layout.scenes / "attributes.npy", "uint8", (len(images), 4, size, size), most=SIZES)
+    scenes = read_json(layout.scenes / "scenes.json", SceneFile)["scenes"]
+    require_counts(layout.scenes, pictures=len(images), scenes=len(scenes))
+    return images, instances, attributes, scenes
+
+
+def score(parsed: list[list[dict]], scenes: list[Scene], size: int) -> tuple[dict[str, float], list[tuple[str, str]]]:
     """Percent of held-out scenes with the right number of objects, of objects found, and of attributes right on these.
 
     An object is found when a parsed one lies within a tenth of the picture of its centre; the nearest counts.

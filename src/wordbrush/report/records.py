@@ -1,0 +1,106 @@
+"""The JSON files that the pages read: their shapes, and that they name samples which exist. Loads no torch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from wordbrush.evaluation.paper import METHODS
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import read_json
+from wordbrush.runtime.validation import Count, Finite, Natural
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class GridFile(TypedDict):
+    """grids.json: when each sample grid was drawn, and up to which resolution the GAN had grown."""
+
+    kimg: Annotated[list[Finite], Field(min_length=1)]
+    resolution: list[Count]
+
+
+class GanMetrics(TypedDict):
+    """metrics/gan.json: sliced Wasserstein distance by resolution, and its mean."""
+
+    swd: dict[str, Finite]
+
+
+class Picture(TypedDict):
+    """A drawing in which a concept is active, and where."""
+
+    sample: Natural
+    y: Share
+    x: Share
+
+
+class Stretch(TypedDict):
+    """A stretch of a caption in which a concept is active, in seconds."""
+
+    sample: Natural
+    start: Finite
+    end: Finite
+
+
+class Cluster(TypedDict):
+    units: Annotated[list[Natural], Field(min_length=1)]
+    gan_units: list[Natural]
+    agreement: Annotated[list[Finite], Field(min_length=1)]
+    pictures: Annotated[list[Picture], Field(min_length=1)]
+    sounds: list[Stretch]
+
+
+class ClusterFile(TypedDict):
+    """clusters.json"""
+
+    clusters: Annotated[list[Cluster], Field(min_length=1)]
+
+
+class Word(TypedDict):
+    """A spoken word, in seconds."""
+
+    word: str
+    start: Finite
+    end: Finite
+
+
+class Edits(TypedDict):
+    """Where each shown picture was edited, as shares of it, and the concept that was ablated."""
+
+    places: list[tuple[Share, Share]]
+    clusters: list[Natural] | None
+
+
+class ExampleFile(TypedDict):
+    """examples.json: what evaluate shows of the test samples `samples`; `selected` are the drawings that were retrieved."""
+
+    best: Literal[tuple(METHODS)]
+    samples: Annotated[list[Natural], Field(min_length=1)]
+    selected: list[Natural]
+    lengths: list[Count]
+    texts: list[str]
+    words: list[Annotated[list[Word], Field(min_length=1)]]
+    edits: dict[Literal["random", "targeted"], Edits]
+
+
+def read_clusters(folder: Path, samples: int) -> list[Cluster]:
+    """The concepts, whose pictures and sounds are among so many samples."""
+    path = folder / "clusters.json"
+    clusters = read_json(path, ClusterFile)["clusters"]
+    _require_samples(path, samples, (one["sample"] for cluster in clusters for one in (*cluster["pictures"], *cluster["sounds"])))
+    return clusters
+
+
+def read_examples(folder: Path, samples: int) -> ExampleFile:
+    """The shown examples, which are among so many samples."""
+    path = folder / "examples.json"
+    examples = read_json(path, ExampleFile)
+    _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
+    return examples
+
+
+def _require_samples(path: Path, samples: int, named: Iterable[int]) -> None:
+    if (greatest := max(named, default=0)) >= samples:
+        raise WordbrushError(f"{path} names the sample {greatest}, but there are {samples}. Make it again: dvc repro.")

@@ -1,0 +1,60 @@
+"""The records of rendered scenes, in CLEVR's JSON schema (C) plus the jitter, as they are checked when they are read."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from wordbrush.runtime.validation import Finite, Natural
+from wordbrush.scenes.world import ATTRIBUTES
+
+Point = Annotated[list[Finite], Field(min_length=3, max_length=3)]
+Attribute = Literal[tuple(ATTRIBUTES)]
+Thing = TypedDict("Thing", {**{name: Literal[values] for name, values in ATTRIBUTES.items()},
+                            "3d_coords": Point, "rotation": Finite, "pixel_coords": Point})
+
+
+class Jitter(TypedDict):
+    camera: Point
+    lights: dict[str, Point]
+    seed: Natural
+
+
+class Scene(TypedDict):
+    """Enough to render the scene again."""
+
+    split: str
+    image_index: Natural
+    image_filename: str
+    directions: dict[str, Point]
+    objects: Annotated[list[Thing], Field(min_length=1)]
+    relationships: dict[str, list[list[Natural]]]
+    jitter: Jitter
+
+
+class SceneFile(TypedDict):
+    """scenes.json"""
+
+    info: dict[str, str]
+    scenes: Annotated[list[Scene], Field(min_length=1)]
+
+
+class RealPair(TypedDict):
+    """An entry of pairs.json: a scene, and the same with one attribute of one object changed (P §6.5)."""
+
+    scene: Scene
+    edited: Scene
+    object: Natural
+    attribute: Attribute
+    before: str
+    after: str
+
+
+class ClevrScene(TypedDict):
+    """What is read of CLEVR v1.0's own scenes."""
+
+    image_filename: Annotated[str, Field(pattern=r"^[^/\\\x00]+\.[a-zA-Z]+$")]   # a name, and no path
+
+
+class ClevrSceneFile(TypedDict):
+    scenes: Annotated[list[ClevrScene], Field(min_length=1)]
