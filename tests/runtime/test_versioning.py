@@ -1,5 +1,6 @@
 """run_stage: locks are merged or refused, code is checked, what failed leaves nothing, what was lost is found and healed."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from wordbrush.runtime.versioning import (
     lost,
     marks,
     merge_locks,
+    read_lock,
     recorded_lock,
     run_stage,
     scratch_workspace,
@@ -158,6 +160,32 @@ def test_a_damaged_input_is_not_used(project, storage, params, rendered, tmp_pat
     with pytest.raises(WordbrushError, match="train-segmenter"), \
             run_stage("train-segmenter", params, [write(tmp_path / "lock", rendered)], storage=own, source=project.root):
         pass
+
+
+def test_a_listing_that_leaves_its_folder_is_refused(project, storage, params, rendered, tmp_path):
+    """DVC itself would write there. The listing's hash is right, as the lock of whoever made it would have it."""
+    own = Storage(str(tmp_path / "remote"))
+    shutil.copytree(storage.remote, own.remote)
+    objects = Path(own.remote) / "files/md5"
+    md5 = next(out["md5"] for out in read_lock(write(tmp_path / "lock", rendered))["stages"]["render-scenes"]["outs"]
+               if out["path"] == "data/scenes")
+    listing = json.loads((objects / md5[:2] / md5[2:]).read_text())
+    content = json.dumps([*listing, {**listing[0], "relpath": "../../../escaped"}]).encode()
+    forged = f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir"
+    (objects / forged[:2]).mkdir(exist_ok=True)
+    (objects / forged[:2] / forged[2:]).write_bytes(content)
+    lock = write(tmp_path / "forged.lock", rendered.replace(md5, forged))
+    with pytest.raises(WordbrushError, match=r"escaped.*outside"), \
+            run_stage("train-segmenter", params, [lock], storage=own, source=project.root):
+        pass
+    assert not list(tmp_path.parent.glob("**/escaped"))
+
+
+def test_a_lock_that_leaves_the_folder_is_refused(tmp_path):
+    with pytest.raises(WordbrushError, match="outside"):
+        read_lock(write(tmp_path / "lock", LOCK.format(md5="x").replace("path: a", "path: ../a")))
+    with pytest.raises(WordbrushError, match=r"is not a dvc\.lock"):
+        read_lock(write(tmp_path / "lock", "schema: '2.0'\nstages: {one: 3}\n"))
 
 
 def test_only_numbers_are_kept():

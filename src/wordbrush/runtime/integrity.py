@@ -17,6 +17,7 @@ import dvc.exceptions
 from dvc.repo import Repo
 
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.listings import guard, require_inside
 from wordbrush.runtime.versioning import LOCK, read_lock
 
 
@@ -41,6 +42,7 @@ class Fault:
 @contextmanager
 def repository(root: Path) -> Iterator[Repo]:
     """The DVC repository in `root`. Raises WordbrushError where there is none, or where cache or remote cannot be read."""
+    guard()
     try:
         with Repo(str(root)) as repo:
             yield repo
@@ -76,8 +78,11 @@ class Vault:
         """Names and hashes of a folder's files; None where the listing itself is lost."""
         if self.fault(md5):
             return None
-        with self.odb.fs.open(self.odb.oid_to_path(md5), "r", encoding="utf-8") as listing:
-            return {child["relpath"]: child["md5"] for child in json.load(listing)}
+        with self.odb.fs.open(self.odb.oid_to_path(md5), "r", encoding="utf-8") as content:
+            listing = {child["relpath"]: child["md5"] for child in json.load(content)}
+        for name in listing:
+            require_inside(name)
+        return listing
 
     def members(self, md5: str) -> dict[str, str]:
         """The object itself and, for a folder, what it lists: names and hashes."""

@@ -13,24 +13,40 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 from uuid import uuid4
 
 import dvc.exceptions
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from typing_extensions import TypedDict
 
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.fingerprint import chosen, combined, digest
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.listings import guard, require_inside
+from wordbrush.runtime.validation import validated
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
 CODE = ("dvc.yaml", ".dvcignore", "src")     # what a workspace takes from the source
 NOT_CODE = ("__pycache__", "*.pyc", "*.egg-info")
 REMOTE = "wordbrush"
+
+
+class Output(TypedDict):
+    """An output in a lock, as far as it is read here."""
+
+    path: str
+    md5: NotRequired[str]
+
+
+class StageEntry(TypedDict):
+    """A stage in a lock, likewise."""
+
+    outs: NotRequired[list[Output]]
 
 
 @dataclass(frozen=True)
@@ -131,8 +147,11 @@ def read_lock(path: Path) -> dict[str, Any]:
         raise WordbrushError(f"{path} is missing: the stage before did not leave its lock.") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise WordbrushError(f"{path} is not a readable dvc.lock ({str(error).splitlines()[0]}).") from None
-    if not isinstance(lock, dict) or lock.get("schema") != "2.0" or not isinstance(lock.get("stages"), dict):
+    if not isinstance(lock, dict) or lock.get("schema") != "2.0":
         raise WordbrushError(f"{path} is not a dvc.lock: it needs `schema: '2.0'` and `stages`.")
+    for entry in validated(dict[str, StageEntry], lock.get("stages"), f"{path} is not a dvc.lock").values():
+        for out in entry.get("outs", []):
+            require_inside(out["path"])
     return lock
 
 
@@ -146,6 +165,7 @@ def write_lock(path: Path, lock: dict[str, Any]) -> None:
 @contextmanager
 def workspace(folder: Path, source: Path, params: str, lock: dict[str, Any], storage: Storage) -> Iterator[Repo]:
     """A DVC repository without git in `folder`: the code of `source`, these parameters, this lock, this remote."""
+    guard()
     if not (source / "dvc.yaml").is_file():
         raise WordbrushError(f"{source.resolve()} holds no dvc.yaml: set WORDBRUSH_SOURCE to the folder with dvc.yaml and src.")
     for name in CODE:
@@ -240,8 +260,11 @@ def _complete(repo: Repo, md5: str) -> bool:
         return False
     if not md5.endswith(".dir"):
         return True
-    with odb.fs.open(odb.oid_to_path(md5), "r", encoding="utf-8") as listing:
-        return all(odb.fs.exists(odb.oid_to_path(entry["md5"])) for entry in json.load(listing))
+    with odb.fs.open(odb.oid_to_path(md5), "r", encoding="utf-8") as content:
+        listing = json.load(content)
+    for entry in listing:
+        require_inside(entry["relpath"])
+    return all(odb.fs.exists(odb.oid_to_path(entry["md5"])) for entry in listing)
 
 
 def recorded_lock(repo: Repo, key: str) -> str | None:
