@@ -13,6 +13,11 @@ from wordbrush import presets
 from wordbrush.runtime.layout import Layout
 
 
+def environment(**more: str) -> dict[str, str]:
+    """This process' variables, with the commands of its Python first in the path."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder without git, as a pod has it."""
@@ -34,11 +39,9 @@ class Workspace:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment in this folder; on failure the test shows its output."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True,
-                              env={**os.environ, "PATH": path, **environment})
+        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True, env=environment(**variables))
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done

@@ -259,10 +259,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WordbrushError(f"{path} is missing. Run from the project's folder.") from None
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        raise WordbrushError(f"{path}{where} is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise WordbrushError(f"{path}{where} is not valid YAML: {reason}.") from None
     if not isinstance(data, dict):
         raise WordbrushError(f"{path} must hold a mapping of sections, not {type(data).__name__}.")
     return data

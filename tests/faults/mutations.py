@@ -1,37 +1,43 @@
-"""What goes wrong in files that people edit and disks keep: strategies that damage plain data and bytes."""
+"""What goes wrong in files that people edit and disks keep: strategies that damage plain data and bytes.
+
+Each example is a seed: hypothesis' own choices begin with the simplest, which here are nearly all the same.
+"""
 
 import copy
 import json
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
 WRONG = (None, True, "", "x", "../../etc/passwd", [], {}, -1, 0, 1, 2, 3, 10**12, 0.0, 0.5, -1.5, 1e300, float("nan"),
          float("inf"))
+SEEDS = st.integers(0, 2**32 - 1)
 
 
-def paths(tree: Any, here: tuple = ()) -> list[tuple]:
-    """The ways to every value of nested dictionaries and lists; of long lists only the first values."""
-    found = [here] if here else []
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree[:4]) if isinstance(tree, list) else ()
-    for key, value in inner:
-        found += paths(value, (*here, key))
-    return found
+def mutated(tree: Any) -> st.SearchStrategy[tuple[Any, tuple]]:
+    """The data with one or two values lost, renamed, doubled, or replaced by near or wrong ones; and the way to the first."""
+    return SEEDS.map(lambda seed: mutate(copy.deepcopy(tree), Random(seed)))
 
 
-@st.composite
-def mutated(draw: st.DrawFn, tree: Any) -> tuple[Any, tuple]:
-    """The data with one to three values lost, renamed, doubled, or replaced by wrong ones; and the way to the first."""
-    tree, first = copy.deepcopy(tree), ()
-    for _ in range(draw(st.integers(1, 3))):
-        *way, last = path = draw(st.sampled_from(paths(tree)))
+def harmed(content: bytes) -> st.SearchStrategy[bytes]:
+    """The bytes cut off, with a bit turned, or with bytes put in."""
+    return SEEDS.map(lambda seed: harm(content, Random(seed)))
+
+
+def mutate(tree: Any, chance: Random) -> tuple[Any, tuple]:
+    first = ()
+    for _ in range(chance.randint(1, 2)):
+        *way, last = path = chance.choice(paths(tree))
         first = first or path
         parent = tree
         for key in way:
             parent = parent[key]
-        change = draw(st.sampled_from(["replace", "replace", "delete", "rename", "double"]))
-        if change == "replace":
-            parent[last] = draw(st.sampled_from(WRONG))
+        change = chance.choice(["replace", "nudge", "nudge", "nudge", "delete", "rename", "double"])
+        if change == "nudge":
+            parent[last] = chance.choice(nearby(parent[last]))
+        elif change == "replace":
+            parent[last] = chance.choice(WRONG)
         elif change == "delete":
             del parent[last]
         elif isinstance(parent, dict):
@@ -43,13 +49,30 @@ def mutated(draw: st.DrawFn, tree: Any) -> tuple[Any, tuple]:
     return tree, first
 
 
-@st.composite
-def harmed(draw: st.DrawFn, content: bytes) -> bytes:
-    """The bytes cut off, with bits turned, or with bytes put in."""
-    at = draw(st.integers(0, max(0, len(content) - 1)))
-    return draw(st.sampled_from([
-        content[:at], content[:at] + bytes([content[at] ^ (1 << draw(st.integers(0, 7)))]) + content[at + 1:],
-        content[:at] + draw(st.binary(min_size=1, max_size=8)) + content[at:], b""]))
+def harm(content: bytes, chance: Random) -> bytes:
+    at = chance.randrange(len(content))
+    return chance.choice([content[:at], content[:at] + bytes([content[at] ^ (1 << chance.randrange(8))]) + content[at + 1:],
+                          content[:at] + chance.randbytes(chance.randint(1, 8)) + content[at:]])
+
+
+def paths(tree: Any, here: tuple = ()) -> list[tuple]:
+    """The ways to every value of nested dictionaries and lists; of long lists only the first values."""
+    found = [here] if here else []
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree[:4]) if isinstance(tree, list) else ()
+    for key, value in inner:
+        found += paths(value, (*here, key))
+    return found
+
+
+def nearby(value: Any) -> list[Any]:
+    """Values that somebody might write there instead."""
+    if isinstance(value, bool) or value is None:
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1, value - 1, value * 2, value // 2, float(value), -value]
+    if isinstance(value, str):
+        return [value.upper(), value[:-1], f"{value} ", "small", "red"]
+    return [value[:-1], value[::-1], value + value] if isinstance(value, list) else [{}]
 
 
 def as_json(tree: Any) -> bytes:

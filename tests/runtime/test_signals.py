@@ -86,6 +86,18 @@ def test_a_second_signal_exits_at_once(unfinished):
     assert process.wait(timeout=10) == 128 + signal.SIGINT   # before the first one's grace of 14 seconds is over
 
 
+@pytest.mark.faults
+def test_a_step_that_does_not_end_is_left_in_time():
+    """Spot nodes give fifteen seconds; the last checkpoint stands."""
+    script = ("from wordbrush.runtime import signals; signals.install(); print('up', flush=True)\n"
+              "with signals.finishing_steps():\n    while True: pass")
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == EXIT_STOPPED and "the last checkpoint stands" in said
+
+
 @pytest.mark.parametrize("killed", ["the shell", "the caller above it"])
 def test_a_killed_caller_leaves_no_orphan(unfinished, killed):
     """caller (as dvc, make or kfp) -> shell -> stage."""

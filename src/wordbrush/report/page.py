@@ -65,7 +65,7 @@ def gan_section(layout: Layout) -> dict[str, Any]:
 
 def edits_section(layout: Layout, examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
     """Rows of original, randomly edited, and concept-edited pictures (P Figures 3 and 6)."""
-    random, targeted = (open_array(layout.evaluation / f"{kind}_edits.npy", "uint8", (None, None, None, 3))
+    random, targeted = (open_array(layout.evaluation / f"{kind}_edits.npy", "uint8", (len(examples["samples"]), None, None, 3))
                         for kind in ("random", "targeted"))
     rows = []
     for number, sample in enumerate(examples["samples"]):
@@ -119,7 +119,7 @@ def retrieval_section(examples: ExampleFile, images: np.ndarray) -> list[dict[st
 
 
 def matchmap_section(layout: Layout, examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
-    maps = open_array(layout.evaluation / "matchmaps.npy", "float16", (None, None, None, None))
+    maps = open_array(layout.evaluation / "matchmaps.npy", "float16", (len(examples["samples"]), None, None, None))
     shown = zip(examples["samples"], maps, examples["lengths"], examples["words"], strict=True)
     rows = []
     for sample, one, length, words in list(shown)[:4]:

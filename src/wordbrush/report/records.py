@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json
+from wordbrush.runtime.files import read_json, require_counts
 from wordbrush.runtime.validation import Count, Finite, Natural
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -73,6 +73,11 @@ class Edits(TypedDict):
     clusters: list[Natural] | None
 
 
+class EditKinds(TypedDict):
+    random: Edits
+    targeted: Edits
+
+
 class ExampleFile(TypedDict):
     """examples.json: what evaluate shows of the test samples `samples`; `selected` are the drawings that were retrieved."""
 
@@ -82,7 +87,7 @@ class ExampleFile(TypedDict):
     lengths: list[Count]
     texts: list[str]
     words: list[Annotated[list[Word], Field(min_length=1)]]
-    edits: dict[Literal["random", "targeted"], Edits]
+    edits: EditKinds
 
 
 def read_clusters(folder: Path, samples: int) -> list[Cluster]:
@@ -97,6 +102,10 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
     """The shown examples, which are among so many samples."""
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
+    targeted = examples["edits"]["targeted"]
+    require_counts(path, samples=len(examples["samples"]), selected=len(examples["selected"]), lengths=len(examples["lengths"]),
+                   texts=len(examples["texts"]), spoken=len(examples["words"]), places=len(targeted["places"]),
+                   clusters=len(targeted["clusters"] or []))
     _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
     return examples
 

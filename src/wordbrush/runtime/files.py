@@ -85,11 +85,11 @@ def require_file(path: Path) -> Path:
     return path
 
 
-def require_counts(folder: Path, **counts: int) -> None:
+def require_counts(path: Path, **counts: int) -> None:
     """Things that belong together, such as pictures and captions, are as many as each other."""
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        raise WordbrushError(f"{folder}: what belongs together differs in number: {numbers}. Make it again: dvc repro.")
+        raise WordbrushError(f"{path}: what belongs together differs in number: {numbers}. Make it again: dvc repro.")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
