@@ -8,10 +8,19 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import TypedDict
+
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.storage import Changed, Store, open_store
+from wordbrush.runtime.validation import Natural, validated_json
 
-CHAMPION = "champion.json"
+CHAMPION, REJECTIONS = "champion.json", "rejections.json"
+
+
+class Rejections(TypedDict):
+    """rejections.json"""
+
+    in_a_row: Natural
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,14 @@ class Registry:
         except Changed:
             raise WordbrushError(f"the champion changed while this run compared itself with {before}: it is {self.champion()} "
                                  "now; run the gate again.") from None
+
+    def rejections(self) -> int:
+        """How many models in a row were worse than the champion."""
+        text = self.store.read(REJECTIONS)
+        return validated_json(Rejections, text, f"{self.store.place}/{REJECTIONS}")["in_a_row"] if text else 0
+
+    def note_rejections(self, in_a_row: int) -> None:
+        self.store.write(REJECTIONS, json.dumps({"in_a_row": in_a_row}).encode())
 
     def _version(self, pointer: bytes | None) -> str | None:
         if pointer is None:
