@@ -36,12 +36,15 @@ class Workspace:
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment in this folder; on failure the test shows its output."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True,
-                              env={**os.environ, "PATH": path, **environment})
+        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True, env={**self.environment(), **environment})
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """This process's, with the commands of its Python first."""
+        return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def hashes(self) -> dict[str, str]:
         """The md5 of every output, by path, as dvc.lock has them."""

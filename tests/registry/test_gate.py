@@ -1,11 +1,11 @@
 """The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.monitoring.servers import get, pushgateway
 from tests.workspace import Workspace
 from wordbrush.evaluation.results import Results
 from wordbrush.registry.gate import decide, verdict
@@ -17,15 +17,10 @@ from wordbrush.runtime.versioning import Storage
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def run(finished, tmp_path_factory) -> tuple[Workspace, Storage]:
-    """A finished run with its artifacts in a remote."""
-    folder = tmp_path_factory.mktemp("gate")
-    workspace = Workspace(folder / "workspace")
-    shutil.copytree(finished.root, workspace.root)
-    workspace.run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"))
-    workspace.run("dvc", "push")
-    return workspace, Storage(str(folder / "remote"))
+@pytest.fixture
+def run(finished, pushed) -> tuple[Workspace, Storage]:
+    """A finished run, and the remote with its artifacts."""
+    return finished, pushed
 
 
 def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
@@ -42,7 +37,7 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
                                                                "metrics.json"]
     assert first.method in (version / "card.md").read_text()
     second = judge(run, tmp_path / "registry")
-    assert not second.promoted and "inputs did not change" in second.reason
+    assert second.verdict == "unchanged" and not second.promoted and "inputs did not change" in second.reason
 
 
 def another_champion(run, place: Path) -> str:
@@ -63,6 +58,30 @@ def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, m
     assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
     assert open_registry(str(tmp_path / "registry")).champion() == (decision.version if decision.promoted else "other")
     assert f"{gain:+.1f}" in decision.reason
+
+
+def test_rejections_in_a_row_are_counted_and_pushed(run, tmp_path, monkeypatch):
+    another_champion(run, tmp_path)
+    registry = open_registry(str(tmp_path / "registry"))
+    with pushgateway() as gateway:
+        monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
+        for times in (1, 2):
+            assert judge(run, tmp_path / "registry", 100.0).verdict == "rejected"
+            pushed = get(f"http://{gateway}/metrics")
+            assert re.search(rf'^wordbrush_gate_rejections{{.*stage="promote".*}} {times}$', pushed, re.MULTILINE)
+            assert re.search(r'^wordbrush_gate_verdict{.*verdict="rejected".*} 1$', pushed, re.MULTILINE)
+    assert registry.rejections() == 2
+    assert judge(run, tmp_path / "registry", -100.0).promoted
+    assert registry.rejections() == 0
+    assert judge(run, tmp_path / "registry").verdict == "unchanged"
+    assert registry.rejections() == 0
+
+
+def test_a_count_that_cannot_be_kept_changes_no_decision(run, tmp_path, capsys):
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry/rejections.json").write_text("[]")
+    assert judge(run, tmp_path / "registry").promoted
+    assert "rejections are not counted" in capsys.readouterr().err
 
 
 def test_a_champion_of_other_features_stays(tmp_path):

@@ -49,8 +49,8 @@ class Outcome:
         try:
             pushadd_to_gateway(gateway, JOB, self.registry, group, PATIENCE)
         except (OSError, HTTPException, ValueError) as error:
-            print(f"the outcome of {stage} is not pushed: {gateway} ({GATEWAY_VARIABLE}): {getattr(error, 'reason', error)}",
-                  file=sys.stderr, flush=True)
+            why = " ".join(str(getattr(error, "reason", error)).split())
+            print(f"the outcome of {stage} is not pushed: {gateway} ({GATEWAY_VARIABLE}): {why}", file=sys.stderr, flush=True)
 
 
 @contextmanager
