@@ -82,6 +82,8 @@ def test_every_panel_has_data(asked, title):
 @pytest.mark.parametrize("title", sorted(OF_A_GPU))
 def test_panels_of_the_gpu_have_data_where_there_is_one(asked, title):
     assert bool(asked.numbers(query(PANELS[title]))) == torch.cuda.is_available()
+    evaluated = YAML(typ="safe").load(ROOT / "tests/monitoring/rules_test.yaml")["tests"]   # by promtool, on series made up
+    assert query(PANELS[title]) in [one["expr"] for test in evaluated for one in test.get("promql_expr_test", [])]
 
 
 def test_what_was_scraped_is_what_happened(asked):

@@ -8,7 +8,7 @@ import pytest
 from tests.monitoring.servers import get, pushgateway
 from tests.workspace import Workspace
 from wordbrush.evaluation.results import Results
-from wordbrush.registry.gate import decide, verdict
+from wordbrush.registry.gate import Decision, decide, rejections, verdict
 from wordbrush.registry.store import open_registry
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
@@ -50,9 +50,14 @@ def another_champion(run, place: Path) -> str:
 
 
 @pytest.mark.parametrize("margin", [0.0, 100.0])
-def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, margin):
+def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, margin, monkeypatch):
     best = another_champion(run, tmp_path)
-    decision = judge(run, tmp_path / "registry", margin)
+    with pushgateway() as gateway:
+        monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
+        decision = judge(run, tmp_path / "registry", margin)
+        pushed = get(f"http://{gateway}/metrics")
+    assert re.search(rf'^wordbrush_gate_rejections{{.*stage="promote"}} {int(not decision.promoted)}$', pushed, re.MULTILINE)
+    assert re.search(rf'^wordbrush_gate_verdict{{.*verdict="{decision.verdict}"}} 1$', pushed, re.MULTILINE)
     gain = decision.new["score"] - decision.champion["score"]
     assert decision.promoted == (gain >= margin)
     assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
@@ -60,28 +65,21 @@ def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, m
     assert f"{gain:+.1f}" in decision.reason
 
 
-def test_rejections_in_a_row_are_counted_and_pushed(run, tmp_path, monkeypatch):
-    another_champion(run, tmp_path)
-    registry = open_registry(str(tmp_path / "registry"))
-    with pushgateway() as gateway:
-        monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
-        for times in (1, 2):
-            assert judge(run, tmp_path / "registry", 100.0).verdict == "rejected"
-            pushed = get(f"http://{gateway}/metrics")
-            assert re.search(rf'^wordbrush_gate_rejections{{.*stage="promote".*}} {times}$', pushed, re.MULTILINE)
-            assert re.search(r'^wordbrush_gate_verdict{.*verdict="rejected".*} 1$', pushed, re.MULTILINE)
-    assert registry.rejections() == 2
-    assert judge(run, tmp_path / "registry", -100.0).promoted
-    assert registry.rejections() == 0
-    assert judge(run, tmp_path / "registry").verdict == "unchanged"
-    assert registry.rejections() == 0
+def made(verdict: str) -> Decision:
+    return Decision(verdict, "", "0123", "davenet", {"score": 50.0}, None)
 
 
-def test_a_count_that_cannot_be_kept_changes_no_decision(run, tmp_path, capsys):
-    (tmp_path / "registry").mkdir()
-    (tmp_path / "registry/rejections.json").write_text("[]")
-    assert judge(run, tmp_path / "registry").promoted
-    assert "rejections are not counted" in capsys.readouterr().err
+def test_rejections_in_a_row_are_counted(tmp_path):
+    registry = open_registry(str(tmp_path))
+    counts = [rejections(registry, made(verdict)) for verdict in
+              ("rejected", "rejected", "unchanged", "rejected", "promoted", "unchanged", "rejected")]
+    assert counts == [1, 2, 2, 3, 0, 0, 1]
+
+
+def test_a_count_that_cannot_be_kept_costs_a_line(tmp_path, capsys):
+    (tmp_path / "rejections.json").mkdir()
+    assert rejections(open_registry(str(tmp_path)), made("rejected")) == 1
+    assert capsys.readouterr().err.startswith("rejections are not counted: ")
 
 
 def test_a_champion_of_other_features_stays(tmp_path):

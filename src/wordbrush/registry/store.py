@@ -1,7 +1,8 @@
 """Where champions are kept: a local folder, or gs://bucket/prefix.
 
 `versions/VERSION/` holds a model's files and never changes; `champion.json` names the version that serves. It is written last and
-at once, so a reader sees the old champion or the new one, whole.
+at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts, for monitoring, the models that failed
+since.
 """
 
 import json
@@ -56,9 +57,12 @@ class Registry:
                                  "now; run the gate again.") from None
 
     def rejections(self) -> int:
-        """How many models in a row were worse than the champion."""
+        """How many models in a row did not take the champion's place; a damaged count begins anew."""
         text = self.store.read(REJECTIONS)
-        return validated_json(Rejections, text, f"{self.store.place}/{REJECTIONS}")["in_a_row"] if text else 0
+        try:
+            return validated_json(Rejections, text, REJECTIONS)["in_a_row"] if text else 0
+        except WordbrushError:
+            return 0
 
     def note_rejections(self, in_a_row: int) -> None:
         self.store.write(REJECTIONS, json.dumps({"in_a_row": in_a_row}).encode())
