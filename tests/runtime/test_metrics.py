@@ -38,7 +38,7 @@ def test_a_scrape_sees_the_task_in_base_units():
 
 
 def test_a_wrong_port_is_one_sentence_before_anything_runs(tmp_path):
-    for port in ("http", "0", "65536"):
+    for port in ("http", "0", "65536", "9" * 5000):
         done = Workspace(tmp_path).run("wordbrush", "train-gan", check=False, WORDBRUSH_METRICS_PORT=port)
         assert done.returncode == 2 and done.stderr.count("\n") == 1
         assert done.stderr.startswith(f"wordbrush: WORDBRUSH_METRICS_PORT is {port!r}")

@@ -5,6 +5,7 @@ stand in the code.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ def running() -> tuple[str, str]:
 def serve(stage: str, mining: str) -> None:
     """From now on metrics are of this stage, and served where the environment asks for it; a busy port costs a line."""
     port = os.environ.get(PORT_VARIABLE, "")
-    if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
+    if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise WordbrushError(f"{PORT_VARIABLE} is {port!r}; a port number from 1 to 65535 is needed.")
     _Running.labels = stage, mining
     PROGRESS.labels(stage, mining).set_to_current_time()
