@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show test test-faults lint lock clean
+.PHONY: help setup pipeline demo show test test-faults test-cluster lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: setup lint ## the fast test suite
 
 test-faults: setup ## kills, full disks, broken storage, damaged files (half an hour)
 	@python -m pytest -m faults -s
+
+test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
+	@python -m pytest -m cluster
 
 lint: setup ## style and static faults
 	@ruff check --quiet .

@@ -14,6 +14,7 @@ USER = 10001             # the image's user; no root
 SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
 SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
                  "checkpoints": "WORDBRUSH_CHECKPOINTS"}
+OPTIONAL_KEYS = {"pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
 
 
 class Strict(BaseModel):
@@ -99,4 +100,5 @@ def place(task: dsl.PipelineTask, pool: Pool, spot: Placement) -> dsl.PipelineTa
     kubernetes.empty_dir_mount(task, "scratch", "/tmp")  # the root file system is read-only
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
+    kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
     return task

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 from tests.kubeflow import pipeline
 from tests.workspace import Workspace
 from wordbrush import params as parameters
+from wordbrush.runtime.versioning import Storage
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,6 +72,17 @@ def scratch_run(folder: Path) -> tuple[Path, str]:
 def finished(long_runs: dict[str, Future]) -> Workspace:
     """A workspace in which `dvc repro` ran every stage on `tiny`. Tests read it and do not write to it."""
     return long_runs["finished"].result()
+
+
+@pytest.fixture(scope="session")
+def pushed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """A remote with the artifacts of the finished run."""
+    folder = tmp_path_factory.mktemp("pushed")
+    workspace = Workspace(folder / "workspace")
+    shutil.copytree(finished.root, workspace.root)
+    workspace.run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"))
+    workspace.run("dvc", "push")
+    return Storage(str(folder / "remote"))
 
 
 @pytest.fixture(scope="session")

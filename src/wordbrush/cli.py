@@ -25,16 +25,24 @@ MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-h
 
 
 def run_stage(name: str, resumes: bool, **options: str) -> None:
+    """Run a stage, and report how it goes and ends."""
+    from wordbrush.runtime.outcome import reported
+    with reported(name, **options):
+        run_module(name, resumes, **options)
+
+
+def run_module(name: str, resumes: bool, **options: str) -> None:
     """Run the stage module `stages.NAME` on params.yaml of the current folder."""
     params = parameters.load(PARAMS_FILE)
     started = time.monotonic()
     signals.install()
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
-    from wordbrush.runtime import checkpoints
+    from wordbrush.runtime import checkpoints, gpu
     from wordbrush.runtime.compute import keep_freed_memory, set_seed
     from wordbrush.runtime.fingerprint import fingerprint
     keep_freed_memory()
     set_seed(params.seed)
+    gpu.watch()
     if resumes and DVC_FILE.is_file():  # which says what a result depends on: without it, no checkpoint could be trusted
         kept = checkpoints.for_stage(fingerprint(name, options.get("mining")), params.checkpoints.minutes)
         module.run(params, Layout(), checkpoints=kept, **options)

@@ -1,14 +1,14 @@
 """The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.monitoring.servers import get, pushgateway
 from tests.workspace import Workspace
 from wordbrush.evaluation.results import Results
-from wordbrush.registry.gate import decide, verdict
+from wordbrush.registry.gate import Decision, decide, rejections, verdict
 from wordbrush.registry.store import open_registry
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
@@ -17,15 +17,10 @@ from wordbrush.runtime.versioning import Storage
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def run(finished, tmp_path_factory) -> tuple[Workspace, Storage]:
-    """A finished run with its artifacts in a remote."""
-    folder = tmp_path_factory.mktemp("gate")
-    workspace = Workspace(folder / "workspace")
-    shutil.copytree(finished.root, workspace.root)
-    workspace.run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"))
-    workspace.run("dvc", "push")
-    return workspace, Storage(str(folder / "remote"))
+@pytest.fixture
+def run(finished, pushed) -> tuple[Workspace, Storage]:
+    """A finished run, and the remote with its artifacts."""
+    return finished, pushed
 
 
 def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
@@ -42,7 +37,7 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
                                                                "metrics.json"]
     assert first.method in (version / "card.md").read_text()
     second = judge(run, tmp_path / "registry")
-    assert not second.promoted and "inputs did not change" in second.reason
+    assert second.verdict == "unchanged" and not second.promoted and "inputs did not change" in second.reason
 
 
 def another_champion(run, place: Path) -> str:
@@ -63,6 +58,35 @@ def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, m
     assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
     assert open_registry(str(tmp_path / "registry")).champion() == (decision.version if decision.promoted else "other")
     assert f"{gain:+.1f}" in decision.reason
+
+
+@pytest.mark.cluster
+def test_the_decision_is_pushed(run, tmp_path, monkeypatch):
+    another_champion(run, tmp_path)
+    with pushgateway() as gateway:
+        monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
+        decision = judge(run, tmp_path / "registry", 100.0)
+        pushed = get(f"http://{gateway}/metrics")
+    assert decision.verdict == "rejected"
+    assert re.search(r'^wordbrush_gate_rejections{.*stage="promote"} 1$', pushed, re.MULTILINE)
+    assert re.search(r'^wordbrush_gate_verdict{.*verdict="rejected"} 1$', pushed, re.MULTILINE)
+
+
+def made(verdict: str) -> Decision:
+    return Decision(verdict, "", "0123", "davenet", {"score": 50.0}, None)
+
+
+def test_rejections_in_a_row_are_counted(tmp_path):
+    registry = open_registry(str(tmp_path))
+    counts = [rejections(registry, made(verdict)) for verdict in
+              ("rejected", "rejected", "unchanged", "rejected", "promoted", "unchanged", "rejected")]
+    assert counts == [1, 2, 2, 3, 0, 0, 1]
+
+
+def test_a_count_that_cannot_be_kept_costs_a_line(tmp_path, capsys):
+    (tmp_path / "rejections.json").mkdir()
+    assert rejections(open_registry(str(tmp_path)), made("rejected")) == 1
+    assert capsys.readouterr().err.startswith("rejections are not counted: ")
 
 
 def test_a_champion_of_other_features_stays(tmp_path):

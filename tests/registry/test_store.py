@@ -48,6 +48,14 @@ def test_a_champion_without_files_is_named(registry, tmp_path):
         registry.fetch("never", tmp_path)
 
 
+def test_rejections_are_counted_and_a_damaged_count_begins_anew(registry):
+    assert registry.rejections() == 0
+    registry.note_rejections(3)
+    assert registry.rejections() == 3
+    registry.store.write("rejections.json", b'{"in_a_row": "three"}')
+    assert registry.rejections() == 0
+
+
 @pytest.mark.parametrize("place", ["gs://", "s3://bucket/x"])
 def test_other_places_are_refused(place):
     with pytest.raises(WordbrushError, match="gs://"):

@@ -1,20 +1,6 @@
-"""Progress and live metrics of a long task."""
+"""Progress of a long task, for people."""
 
-import os
-import socket
-import subprocess
-import sys
-
-from wordbrush.runtime.progress import track
-
-SCRAPE = """
-import urllib.request
-from wordbrush.runtime.progress import Progress
-with Progress("draw", 4, "kimg") as progress:
-    progress.advance(3)
-    progress.note(loss=0.5)
-    print(urllib.request.urlopen("http://127.0.0.1:{port}/metrics").read().decode())
-"""
+from wordbrush.runtime.progress import Progress, track
 
 
 def test_track_passes_items_through_and_ends_with_a_line(capsys):
@@ -22,17 +8,8 @@ def test_track_passes_items_through_and_ends_with_a_line(capsys):
     assert "letters: 3/3 it (100 %)" in capsys.readouterr().err
 
 
-def test_a_prometheus_scrape_sees_the_task():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    done = subprocess.run([sys.executable, "-c", SCRAPE.format(port=port)], text=True, capture_output=True,
-                          env={**os.environ, "WORDBRUSH_METRICS_PORT": str(port)})
-    assert 'wordbrush_progress_done{task="draw"} 3.0' in done.stdout, done.stderr
-    assert 'wordbrush_figure{name="loss",task="draw"} 0.5' in done.stdout
-
-
-def test_a_bad_port_is_one_sentence():
-    done = subprocess.run([sys.executable, "-c", SCRAPE.format(port=1)], text=True, capture_output=True,
-                          env={**os.environ, "WORDBRUSH_METRICS_PORT": "http"})
-    assert "WORDBRUSH_METRICS_PORT is 'http'" in done.stderr
+def test_figures_stand_beside_the_count(capsys):
+    with Progress("draw", 4, "kimg", shows=(1000, "image")) as progress:
+        progress.advance(3)
+        progress.note(loss=0.5)
+    assert "draw: 3/4 kimg (75 %)" in (said := capsys.readouterr().err) and "loss 0.5" in said

@@ -15,6 +15,7 @@ from wordbrush.drawing.networks import Discriminator, Generator, double, halve, 
 from wordbrush.params import Gan
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, to_uint8, training_bytes
+from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 
@@ -50,6 +51,7 @@ class RealBatches:
     def restart(self) -> None:
         self.order = torch.empty(0, dtype=torch.long)
 
+    @waiting_for_data()
     def draw(self, batch: int) -> Tensor:
         """[batch, 3, H, W]"""
         while len(self.order) < batch:
@@ -209,7 +211,7 @@ def train(gan: Gan, images: np.ndarray, seed: int, distance: Callable[[Generator
         "shown": 0.0, "steps": 0, "phase": -1, "begin": 0.0, "recent": [], "history": ([], [], [])}
     shown, current, begin, recent, trainer.steps = (state[name] for name in ("shown", "phase", "begin", "recent", "steps"))
     history = History(*state["history"])
-    with finishing_steps(), Progress("training the GAN", ends[-1], "kimg", shown) as progress:
+    with finishing_steps(), Progress("training the GAN", ends[-1], "kimg", shown, (1000, "image")) as progress:
         while shown < ends[-1]:
             number = int(np.searchsorted(ends, shown, side="right"))
             phase = plan[number]
@@ -224,7 +226,8 @@ def train(gan: Gan, images: np.ndarray, seed: int, distance: Callable[[Generator
             recent.append(trainer.step(real, phase.level, fade, checkpoints.kept))
             before, shown = shown, shown + len(real) / 1000
             progress.advance(len(real) / 1000)
-            progress.note(resolution=size, **dict(zip("GD", np.mean(recent[-50:], 0), strict=True)))
+            progress.note(resolution=size, fade=fade, **dict(zip("GD", np.mean(recent[-50:], 0), strict=True)),
+                          learning_rate=gan.learning_rate)
             if int(before / ends[-1] * gan.grids) != int(shown / ends[-1] * gan.grids):
                 history.curves.append((shown, size, fade, *np.mean(recent, 0).tolist()))
                 history.grids.append(sample_grid(trainer.average, fixed, phase.level, fade))

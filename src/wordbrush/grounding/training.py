@@ -17,6 +17,7 @@ from wordbrush.params import Davenet, Training
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.memory import require_memory
+from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.speech.features import FeatureStore
@@ -101,7 +102,8 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
     parts |= {"editor": editor.rng} if editor else {}
     state = checkpoints.restore(parts) or {"step": 0, "rows": [], "recent": []}
     rows, recent = state["rows"], state["recent"]
-    with finishing_steps(), Progress(f"learning, {mining} negatives", stage.steps, "step", state["step"]) as progress:
+    with finishing_steps(), Progress(f"learning, {mining} negatives", stage.steps, "step", state["step"],
+                                     (batches.batch, "pair")) as progress:
         for step in range(state["step"] + 1, stage.steps + 1):
             mined = "random" if step <= stage.warmup_steps else mining
             loss, above = train_step(encoders, pairs, next(batches), davenet, stage, mined, rng, chance, editor)
@@ -117,7 +119,7 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
                 found = validation_recall(encoders, pairs, validate_on, davenet.similarity) if due else rows[-1][3]
                 rows.append((step, *np.mean(recent, 0).tolist(), found))
                 recent.clear()
-                progress.note(loss=rows[-1][1], recall_10=found)
+                progress.note(loss=rows[-1][1], recall_10=found, learning_rate=decay.get_last_lr()[0])
             checkpoints.offer(step, parts, {"step": step, "rows": rows, "recent": recent})
     encoders.eval()
     return rows
@@ -127,8 +129,9 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
                rng: np.random.Generator, chance: torch.Generator, editor: Editor | None) -> tuple[Tensor, float]:
     """The loss of one batch, and the share of edited pictures that still score above the true one."""
     where = device()
-    images = to_images(pairs.images[index]).to(where)
-    features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
+    with waiting_for_data():
+        images = to_images(pairs.images[index]).to(where)
+        features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
     image_features = encoders.encode_images(images)
     audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
     scores = similarities(image_features, audio_features, lengths, davenet.similarity)

@@ -2,33 +2,41 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Result, Results
 from wordbrush.params import Params, load
-from wordbrush.registry.store import open_registry
+from wordbrush.registry.store import Registry, open_registry
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.outcome import Outcome, reported
 from wordbrush.runtime.splits import split_ranges
 from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock, source_from_environment
 
 TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
+Verdict = Literal["promoted", "rejected", "unchanged"]
 
 
 @dataclass(frozen=True)
 class Decision:
     """What the gate did and why. Scores are percent: `score` is the mean of recall@10 and the semantic test."""
 
-    promoted: bool
+    verdict: Verdict
     reason: str
     version: str
     method: str
     new: dict[str, float]
     champion: dict[str, float] | None
+
+    @property
+    def promoted(self) -> bool:
+        return self.verdict == "promoted"
 
 
 def decide(params: str, lock: str | Path, place: str | None = None, source: Path | None = None,
@@ -37,11 +45,40 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
 
     Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
     """
-    place = place or os.environ.get("WORDBRUSH_REGISTRY")
-    if not place:
-        raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
-    registry, lock = open_registry(place), Path(lock)
-    source, storage = source or source_from_environment(), storage or Storage.from_environment()
+    with reported("promote") as outcome:
+        place = place or os.environ.get("WORDBRUSH_REGISTRY")
+        if not place:
+            raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
+        registry = open_registry(place)
+        decision = compare(registry, params, Path(lock), source or source_from_environment(),
+                           storage or Storage.from_environment())
+        tell(outcome, decision, rejections(registry, decision))
+    return decision
+
+
+def rejections(registry: Registry, decision: Decision) -> int:
+    """How many models in a row were rejected, this one included; a run whose inputs did not change is not counted."""
+    try:
+        before = registry.rejections()
+        in_a_row = {"promoted": 0, "rejected": before + 1, "unchanged": before}[decision.verdict]
+        registry.note_rejections(in_a_row)
+    except WordbrushError as error:   # an alert depends on it, no decision
+        print(f"rejections are not counted: {error}", file=sys.stderr)
+        return int(decision.verdict == "rejected")
+    return in_a_row
+
+
+def tell(outcome: Outcome, decision: Decision, in_a_row: int) -> None:
+    """Put the decision into what is pushed."""
+    outcome.choose("wordbrush_gate_verdict", "What the gate decided last", "verdict", decision.verdict, get_args(Verdict))
+    outcome.set("wordbrush_gate_rejections", "Models in a row that did not take the champion's place", in_a_row)
+    scored = {"new": decision.new, "champion": decision.champion}
+    outcome.compare("wordbrush_gate_score_ratio", "Scores on the new held-out tests", "model",
+                    {model: one["score"] / 100 for model, one in scored.items() if one})
+
+
+def compare(registry: Registry, params: str, lock: Path, source: Path, storage: Storage) -> Decision:
+    """The run's best model against the champion, which it replaces where it is better by the margin."""
     entries = read_lock(lock)["stages"]
     with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
         results = read_json(layout.metrics("evaluation"), Results)
@@ -51,7 +88,7 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     version = outs[encoders].removesuffix(".dir")
     before = registry.champion()
     if version == before:
-        return Decision(False, "The inputs did not change: this run's best model is the champion.", version, method,
+        return Decision("unchanged", "The inputs did not change: this run's best model is the champion.", version, method,
                         summary(results[method]), summary(results[method]))
     with fetched(source, params, lock, storage, [encoders, *TESTS]) as layout, \
             tempfile.TemporaryDirectory() as folder:
@@ -65,7 +102,7 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
             with tempfile.TemporaryDirectory() as files:
                 pack(Path(files), layout.root / encoders, version, method, results[method], reason, lock)
                 registry.promote(version, Path(files), before)
-    return Decision(better, reason, version, method, new, old)
+    return Decision("promoted" if better else "rejected", reason, version, method, new, old)
 
 
 def summary(result: Result) -> dict[str, float]:

@@ -1,17 +1,27 @@
 """Where champions are kept: a local folder, or gs://bucket/prefix.
 
 `versions/VERSION/` holds a model's files and never changes; `champion.json` names the version that serves. It is written last and
-at once, so a reader sees the old champion or the new one, whole.
+at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts, for monitoring, the models that failed
+since.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import TypedDict
+
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.storage import Changed, Store, open_store
+from wordbrush.runtime.validation import Natural, validated_json
 
-CHAMPION = "champion.json"
+CHAMPION, REJECTIONS = "champion.json", "rejections.json"
+
+
+class Rejections(TypedDict):
+    """rejections.json"""
+
+    in_a_row: Natural
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,17 @@ class Registry:
         except Changed:
             raise WordbrushError(f"the champion changed while this run compared itself with {before}: it is {self.champion()} "
                                  "now; run the gate again.") from None
+
+    def rejections(self) -> int:
+        """How many models in a row did not take the champion's place; a damaged count begins anew."""
+        text = self.store.read(REJECTIONS)
+        try:
+            return validated_json(Rejections, text, REJECTIONS)["in_a_row"] if text else 0
+        except WordbrushError:
+            return 0
+
+    def note_rejections(self, in_a_row: int) -> None:
+        self.store.write(REJECTIONS, json.dumps({"in_a_row": in_a_row}).encode())
 
     def _version(self, pointer: bytes | None) -> str | None:
         if pointer is None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from wordbrush.runtime import signals
+from wordbrush.runtime import metrics, signals
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.storage import Changed, Store, open_store
 
@@ -119,6 +119,7 @@ class Checkpoints:
         try:
             with suppress(Changed):  # another run of the same stage left the same bytes
                 self.store.exchange(name, data, None)
+            metrics.checkpoint_kept()
             if kind == "state":
                 for _, old in self._names(kind)[:-KEPT]:
                     self.store.delete(f"{self.key}/{old}")

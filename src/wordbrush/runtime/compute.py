@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.errors import Diverged
 from wordbrush.runtime.memory import require_memory
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -42,15 +42,15 @@ def set_seed(seed: int) -> None:
 def require_finite(what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module) -> None:
     """Stop on a loss or a gradient of `networks` that is NaN or infinite, naming loss, step and last good checkpoint.
 
-    Raises WordbrushError, so that no half-trained weights are written.
+    Raises Diverged, so that no half-trained weights are written.
     """
     gradients = [weight.grad for network in networks for weight in network.parameters() if weight.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
     if not torch.isfinite(loss.sum() + norm):
         values = ", ".join(f"{value:g}" for value in loss.flatten().tolist())
         last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
-        raise WordbrushError(f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
-                             "Lower the learning rate of this stage in params.yaml.")
+        raise Diverged(f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
+                       "Lower the learning rate of this stage in params.yaml.")
 
 
 def training_bytes(build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]) -> int:

@@ -10,6 +10,10 @@ class WordbrushError(Exception):
     """A fault in what the user gave or has: the command line prints its sentence and exits with code 2."""
 
 
+class Diverged(WordbrushError):
+    """A loss or gradient is no longer a finite number."""
+
+
 def run_command(command: Callable[[], None], name: str) -> None:
     """Run a command line; faults of the user's side are one sentence and exit code 2, a stop by a signal one and EXIT_STOPPED."""
     try:

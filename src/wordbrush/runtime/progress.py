@@ -14,25 +14,30 @@ LINE_SECONDS = 15.0
 
 
 class Progress:
-    """Counts from `done` towards `total`; `note` shows named figures (losses, rates) and publishes them as metrics."""
+    """Counts from `done` towards `total`; `note` shows named figures (losses, rates). Both are published as metrics.
 
-    def __init__(self, title: str, total: float, unit: str = "it", done: float = 0):
+    shows: how many of what one unit stands for, where metrics should count these: (1000, "image") for a kimg.
+    """
+
+    def __init__(self, title: str, total: float, unit: str = "it", done: float = 0, shows: tuple[int, str] | None = None):
         self.title, self.total, self.unit = title, total, unit
         self.done, self.figures = float(done), ""
+        self.each, counted = shows or (1, unit)
+        self.work = metrics.Work(title, counted, round(self.each * total), round(self.each * done))
         self.started = self.last_line = time.monotonic()
         on_terminal = sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True) if on_terminal else None
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
-        metrics.progress(self.title, self.done, self.total)
+        self.work.advance(round(self.each * amount))
         if self.bar is not None:
             self.bar.update(amount)
         elif time.monotonic() - self.last_line >= LINE_SECONDS:
             self._line()
 
     def note(self, **figures: float) -> None:
-        metrics.figures(self.title, figures)
+        metrics.figures(figures)
         self.figures = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if self.bar is not None:
             self.bar.set_postfix_str(self.figures, refresh=False)

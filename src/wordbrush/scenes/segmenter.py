@@ -16,6 +16,7 @@ from wordbrush.params import SegmenterChannels
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.files import read_json
+from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.runtime.weights import load_weights
@@ -102,11 +103,14 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
     parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
     state = checkpoints.restore(parts) or {"step": 0, "curve": []}
     curve = state["curve"]
-    with finishing_steps(), Progress("training the segmenter", params.steps, "step", state["step"]) as progress:
+    with finishing_steps(), Progress("training the segmenter", params.steps, "step", state["step"],
+                                     (params.batch_size, "image")) as progress:
         for step in range(state["step"] + 1, params.steps + 1):
             picked = torch.randint(len(images), (params.batch_size,), generator=rng).numpy()
-            batch = disturb(to_images(images[picked]).to(device()), params.noise, rng)
-            targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
+            with waiting_for_data():
+                batch = to_images(images[picked]).to(device())
+                targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
+            batch = disturb(batch, params.noise, rng)
             value = loss(network(batch), *targets)
             adam.zero_grad()
             value.backward()
@@ -115,7 +119,7 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
             schedule.step()
             progress.advance()
             if step % max(1, params.steps // 50) == 0:
-                progress.note(loss=value.item())
+                progress.note(loss=value.item(), learning_rate=schedule.get_last_lr()[0])
                 curve.append((step, value.item()))
             checkpoints.offer(step, parts, {"step": step, "curve": curve})
     return network.eval().requires_grad_(False), curve

@@ -17,6 +17,7 @@ from wordbrush.params import Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.metrics import edited
 from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.runtime.weights import save_weights
 from wordbrush.speech.features import FeatureStore
@@ -67,4 +68,6 @@ class SalientEditor:
         h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device))
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
         cells = places * h4.shape[-1] // batch.image_features.shape[-1]
-        return self.edit(batch, h4, places, spot(cells, self.radius, h4.shape[-1]))
+        pictures, differs = self.edit(batch, h4, places, spot(cells, self.radius, h4.shape[-1]))
+        edited(len(differs), int(differs.sum()))
+        return pictures, differs
