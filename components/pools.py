@@ -11,9 +11,10 @@ from wordbrush.runtime.errors import WordbrushError
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
 USER = 10001             # the image's user; no root
-SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage and the port of the metrics
+SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
 SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
-                 "checkpoints": "WORDBRUSH_CHECKPOINTS", "metrics-port": "WORDBRUSH_METRICS_PORT"}
+                 "checkpoints": "WORDBRUSH_CHECKPOINTS"}
+OPTIONAL_KEYS = {"metrics-port": "WORDBRUSH_METRICS_PORT", "pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
 
 
 class Strict(BaseModel):
@@ -84,7 +85,7 @@ def load_pools(path: Path) -> Pools:
 
 
 def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
-    """Resources, nodes, labels, time and retries of a task. Retries need a KFP backend of 2.5 or newer; older ones ignore them."""
+    """Resources, nodes, labels, time and retries of a task. KFP backends before 2.5 ignore retries."""
     pool = pools.of(stage)
     task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
     if pool.accelerator:
@@ -103,4 +104,5 @@ def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
     kubernetes.empty_dir_mount(task, "scratch", "/tmp")  # the root file system is read-only
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
+    kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
     return task
