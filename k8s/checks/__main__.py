@@ -33,7 +33,7 @@ def check(overlay: Annotated[Path, typer.Argument(help="A folder with a kustomiz
     objects = build(overlay)
     wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
     if wrong:
-        raise WordbrushError("\n".join([f"{overlay} has {len(wrong)} fault(s):", *wrong]))
+        raise WordbrushError("\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong]))
     print(f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to {schemas.VERSIONS[-1]}.")
 
 

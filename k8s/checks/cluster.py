@@ -100,7 +100,7 @@ def _flavor(what: str, pool: Pool, placements: list[Placement], flavors: dict[st
         yield f"ResourceFlavor {found[0]}: its taints are {sorted(taints)}, but {what} tolerates {sorted(tolerated)}."
     for resource, amount in needs(pool).items():
         if quotas.get(found[0], {}).get(resource, 0) < amount:
-            yield f"ClusterQueue: the quota of {resource} in {found[0]} is below what one pod of {what} needs: it would never start."
+            yield f"ClusterQueue: the quota of {resource} in {found[0]} is below what a pod of {what} needs: none would start."
 
 
 def budgets(cluster: Cluster, pools: Pools) -> Iterator[str]:

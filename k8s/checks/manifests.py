@@ -1,5 +1,7 @@
 """An overlay as the objects that kubectl would apply."""
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,9 +51,16 @@ def build(overlay: Path) -> list[Manifest]:
 
 
 def reason(complaint: str) -> str:
-    """The innermost of kubectl's nested complaints, on one line."""
-    text = " ".join(complaint.split()).partition('err=')[2].strip("<> \"") or " ".join(complaint.split())
-    return text.rpartition("accumulating resources: ")[2] or text
+    """The innermost of kubectl's nested complaints: the last file that it quotes, and what is said of it."""
+    text = " ".join(complaint.split()).removeprefix("error: ")
+    logged = re.search(r' err=(".*")$', text)     # some builds of kubectl write their errors as log lines
+    text = json.loads(logged[1]) if logged else text.rpartition(" err=< ")[2].removesuffix(" >") or text
+    text = text.partition("': must build at directory")[0]    # it then tries the file as a folder
+    innermost = re.search(r".*'([^']*)' ?: (.*)", text)
+    if not innermost:
+        return f"{text}."
+    file, what = innermost.groups()
+    return f"{file}: {what.removeprefix(f'lstat {file}: ')}."
 
 
 def fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
