@@ -121,7 +121,7 @@ def settle(task, address: str, plan: Plan):
     """Image, node pool and cache of a task."""
     from components.pools import place
     task.set_container_image(plan.image).set_display_name(address)
-    place(task, plan.pools.of(address.partition("@")[0]), plan.pools.spot)
+    place(task, plan.pools, address.partition("@")[0])
     if not plan.retries:
         task.set_retry(0)
     key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"

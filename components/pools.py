@@ -14,7 +14,7 @@ USER = 10001             # the image's user; no root
 SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
 SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
                  "checkpoints": "WORDBRUSH_CHECKPOINTS"}
-OPTIONAL_KEYS = {"pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
+OPTIONAL_KEYS = {"metrics-port": "WORDBRUSH_METRICS_PORT", "pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
 
 
 class Strict(BaseModel):
@@ -58,8 +58,9 @@ class Pool(Placement):
 
 
 class Pools(Strict):
-    """The pools, what spot nodes need, and the pool of each stage."""
+    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage."""
 
+    labels: dict[str, str]
     pools: dict[str, Pool]
     spot: Placement
     stages: dict[str, str]
@@ -83,19 +84,22 @@ def load_pools(path: Path) -> Pools:
     return pools
 
 
-def place(task: dsl.PipelineTask, pool: Pool, spot: Placement) -> dsl.PipelineTask:
-    """Resources, nodes, time and retries of a task. Retries need a KFP backend of 2.5 or newer; older ones ignore them."""
+def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
+    """Resources, nodes, labels, time and retries of a task. KFP backends before 2.5 ignore retries."""
+    pool = pools.of(stage)
     task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
     if pool.accelerator:
         task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(pool.accelerator.count)
     retries = pool.retries
     task.set_retry(retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s")
     kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))
-    for placement in (pool, spot) if pool.spot else (pool,):
+    for placement in (pool, pools.spot) if pool.spot else (pool,):
         for key, value in placement.node_selector.items():
             kubernetes.add_node_selector(task, key, value)
         for one in placement.tolerations:
             kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
+    for key, value in pools.labels.items():
+        kubernetes.add_pod_label(task, key, value)
     kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", pool.shared_memory)
     kubernetes.empty_dir_mount(task, "scratch", "/tmp")  # the root file system is read-only
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)

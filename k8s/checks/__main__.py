@@ -1,0 +1,41 @@
+"""`python -m k8s.checks OVERLAY`: every fault of an overlay in one sentence; exit code 2 where there is one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.pools import Pools, load_pools
+from k8s.checks import cluster, pods, references, schemas
+from k8s.checks.manifests import Manifest, build
+from wordbrush.runtime.errors import WordbrushError, run_command
+
+POOLS = Path(__file__).resolve().parents[1] / "pools.yaml"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def faults(objects: list[Manifest], pools: Pools) -> list[str]:
+    """All that is wrong; shapes first, since the other checks rely on them."""
+    shapes = [*schemas.shapes(objects), *schemas.enums(objects), *schemas.amounts(objects), *schemas.schedules(objects)]
+    if shapes:
+        return shapes
+    namespace = next((one.name for one in objects if one.kind == "Namespace"), "default")
+    around = references.surroundings(objects, pools, namespace)
+    return [*pods.images(objects), *pods.privileges(objects), *pods.bounds(objects), *references.names(around),
+            *references.selectors(around), *cluster.namespaces(objects), *cluster.rights(objects), *cluster.settings(around),
+            *cluster.metrics(around), *cluster.queues(around, pools), *cluster.budgets(around, pools)]
+
+
+@app.command()
+def check(overlay: Annotated[Path, typer.Argument(help="A folder with a kustomization, such as k8s/overlays/gke.")]) -> None:
+    """Build an overlay and check it: schemas of the four newest Kubernetes versions, references, selectors, security, pools."""
+    own = overlay / "pools.yaml"
+    objects = build(overlay)
+    wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
+    if wrong:
+        raise WordbrushError("\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong]))
+    print(f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to {schemas.VERSIONS[-1]}.")
+
+
+if __name__ == "__main__":
+    run_command(app, "manifests")

@@ -1,0 +1,144 @@
+"""What holds between manifests, k8s/pools.yaml and the compiled pipeline: isolation, rights, settings, queues and budgets."""
+
+import re
+from collections.abc import Iterator
+
+from components.pools import OPTIONAL_KEYS, SETTINGS, SETTINGS_KEYS, Placement, Pool, Pools
+from k8s.checks.manifests import Manifest, fields
+from k8s.checks.references import KFP_LABEL, Cluster
+from k8s.checks.schemas import quantity
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")
+RIGHTS = {"pods/exec", "pods/attach", "pods/portforward", "serviceaccounts/token", "*"}   # of no use to training
+DEEDS = {"*", "escalate", "bind", "impersonate"}
+
+
+def namespaces(objects: list[Manifest]) -> Iterator[str]:
+    """Objects outside a namespace that is ours and enforces the restricted standard."""
+    made = {one.name: one for one in objects if one.kind == "Namespace"}
+    for one in objects:
+        if one.namespace and one.namespace not in made:
+            yield f"{one}: its namespace is {one.namespace}; the overlay makes {', '.join(made) or 'none'}."
+    for one in made.values():
+        for mode in ("enforce", "audit", "warn"):
+            if one.data["metadata"].get("labels", {}).get(f"pod-security.kubernetes.io/{mode}") != "restricted":
+                yield f"{one}: the label pod-security.kubernetes.io/{mode} must be restricted."
+        if not any(other.kind == "NetworkPolicy" and other.namespace == one.name and _denies_all(other) for other in objects):
+            yield f"{one}: no NetworkPolicy denies the pods of runs ({_only(KFP_LABEL)}) everything that is not listed."
+
+
+def _denies_all(policy: Manifest) -> bool:
+    return (policy.spec["podSelector"].get("matchLabels", {}).items() <= KFP_LABEL.items()
+            and sorted(policy.spec["policyTypes"]) == ["Egress", "Ingress"]
+            and not policy.spec.get("ingress") and not policy.spec.get("egress"))
+
+
+def rights(objects: list[Manifest]) -> Iterator[str]:
+    """Roles that give more than a run needs."""
+    for one in objects:
+        for rule in one.data.get("rules", []) if one.kind in ("Role", "ClusterRole") else []:
+            broad = (DEEDS & set(rule["verbs"])) | (RIGHTS & set(rule["resources"])) | ({"*"} & set(rule["apiGroups"]))
+            if broad:
+                yield f"{one}: {', '.join(sorted(broad))} gives more than a run needs; name what it does."
+            if "secrets" in rule["resources"] and (set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")):
+                yield f"{one}: secrets may only be read (get), and one by one (resourceNames)."
+
+
+def settings(cluster: Cluster) -> Iterator[str]:
+    """The ConfigMap that the compiled pipeline reads, and values that nobody has filled in."""
+    data = cluster.settings(SETTINGS)
+    missing, unknown = SETTINGS_KEYS.keys() - data.keys(), data.keys() - SETTINGS_KEYS.keys() - OPTIONAL_KEYS.keys()
+    if missing:
+        yield f"ConfigMap {SETTINGS}: {', '.join(sorted(missing))} is missing, and no pod of a run would start."
+    if unknown:
+        yield f"ConfigMap {SETTINGS}: {', '.join(sorted(unknown))} is read by nobody; remove it or correct its name."
+    for one in cluster.objects:
+        for path, value in fields(one.data):
+            if isinstance(value, str) and PLACEHOLDER.search(value):
+                yield f"{one}: {path[-1]} is still {value!r}; write yours into settings.env (docs/cluster.md)."
+
+
+def metrics(cluster: Cluster) -> Iterator[str]:
+    """The port of the metrics, in the ConfigMap and in the addresses that Prometheus asks."""
+    port = cluster.settings(SETTINGS).get("metrics-port")
+    for one in cluster.objects:
+        for endpoint in one.spec.get("podMetricsEndpoints", []) if one.kind == "PodMonitor" else []:
+            rules = endpoint.get("relabelings", [])
+            addresses = [rule["replacement"] for rule in rules if rule.get("targetLabel") == "__address__"]
+            if "port" not in endpoint and addresses != [f"$1:{port}"]:
+                yield f"{one}: it asks {', '.join(addresses) or 'no port'}, but the pods of runs serve their metrics on {port}."
+
+
+def queues(cluster: Cluster, pools: Pools) -> Iterator[str]:
+    """Kueue's queues, where an overlay has them, against the pools."""
+    local = [one for one in cluster.objects if one.kind == "LocalQueue"]
+    if not local:
+        return
+    wanted = pools.labels.get(QUEUE_LABEL)
+    if wanted not in {one.name for one in local}:
+        yield f"LocalQueue {local[0].name}: the pods of runs ask for {wanted!r} ({QUEUE_LABEL} in k8s/pools.yaml)."
+    flavors = {one.name: one for one in cluster.objects if one.kind == "ResourceFlavor"}
+    quotas = {flavor["name"]: {one["name"]: quantity(one["nominalQuota"]) or 0 for one in flavor["resources"]}
+              for queue in cluster.objects if queue.kind == "ClusterQueue"
+              for group in queue.spec["resourceGroups"] for flavor in group["flavors"]}
+    for name, pool in pools.pools.items():
+        for where, placements in (("spot", [pool, pools.spot]), ("on demand", [pool])):
+            yield from _flavor(f"the pool {name} ({where})", pool, placements, flavors, quotas)
+
+
+def _flavor(what: str, pool: Pool, placements: list[Placement], flavors: dict[str, Manifest],
+            quotas: dict[str, dict[str, float]]) -> Iterator[str]:
+    labels = {key: value for one in placements for key, value in one.node_selector.items()}
+    (*found,) = (name for name, one in flavors.items() if one.spec.get("nodeLabels") == labels)
+    if len(found) != 1:
+        yield f"ResourceFlavor: {len(found)} flavors have the node labels of {what}: {labels}; one is needed."
+        return
+    taints = {taint["key"] for taint in flavors[found[0]].spec.get("nodeTaints", [])}
+    tolerated = {one.key for placement in placements for one in placement.tolerations}
+    if taints != tolerated:
+        yield f"ResourceFlavor {found[0]}: its taints are {sorted(taints)}, but {what} tolerates {sorted(tolerated)}."
+    for resource, amount in needs(pool).items():
+        if quotas.get(found[0], {}).get(resource, 0) < amount:
+            yield f"ClusterQueue: the quota of {resource} in {found[0]} is below what a pod of {what} needs: none would start."
+
+
+def budgets(cluster: Cluster, pools: Pools) -> Iterator[str]:
+    """Quota and limits of the namespace: each stage must fit, and all that the queue admits."""
+    for one in cluster.objects:
+        for limit in one.spec["limits"] if one.kind == "LimitRange" else []:
+            for name, pool in pools.pools.items():
+                for resource, amount in needs(pool).items():
+                    most = limit.get("max", {}).get(resource)
+                    if most and (quantity(most) or 0) < amount:
+                        yield f"{one}: a container may have {most} of {resource}; the pool {name} asks for more."
+        if one.kind == "ResourceQuota":
+            for resource, admitted in _admitted(cluster, pools).items():
+                given = quantity(one.spec["hard"].get(f"requests.{resource}", "0")) or 0
+                if given < admitted:
+                    yield f"{one}: requests.{resource} is less than what the queue admits or one stage needs ({admitted:g})."
+
+
+def _admitted(cluster: Cluster, pools: Pools) -> dict[str, float]:
+    """The most that may run at once: what the queue admits; without one, the largest stage."""
+    total: dict[str, float] = {}
+    for pool in pools.pools.values():
+        for resource, amount in needs(pool).items():
+            total[resource] = max(total.get(resource, 0), amount)
+    queued: dict[str, float] = {}
+    for queue in (one for one in cluster.objects if one.kind == "ClusterQueue"):
+        for group in queue.spec["resourceGroups"]:
+            for flavor in group["flavors"]:
+                for one in flavor["resources"]:
+                    queued[one["name"]] = queued.get(one["name"], 0) + (quantity(one["nominalQuota"]) or 0)
+    return total | queued
+
+
+def needs(pool: Pool) -> dict[str, float]:
+    """What one pod of a pool asks for."""
+    accelerator = {pool.accelerator.type: float(pool.accelerator.count)} if pool.accelerator else {}
+    return {"cpu": quantity(pool.cpu) or 0, "memory": quantity(pool.memory) or 0, **accelerator}
+
+
+def _only(labels: dict[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels.items())

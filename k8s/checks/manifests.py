@@ -1,0 +1,88 @@
+"""An overlay as the objects that kubectl would apply."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from wordbrush.runtime.errors import WordbrushError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object, with the fields that checks ask for most."""
+
+    data: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.data["kind"]
+
+    @property
+    def name(self) -> str:
+        return self.data["metadata"]["name"]
+
+    @property
+    def namespace(self) -> str | None:
+        return self.data["metadata"].get("namespace")
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return self.data.get("spec") or {}
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def build(overlay: Path) -> list[Manifest]:
+    """What `kubectl apply -k` would send. Raises WordbrushError where kubectl cannot build it."""
+    try:
+        built = subprocess.run(["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise WordbrushError("kubectl is missing: install kubectl 1.27 or newer (Debian: kubernetes-client).") from None
+    if built.returncode != 0:
+        raise WordbrushError(f"{overlay} does not build: {reason(built.stderr)}")
+    return [Manifest(data) for data in YAML(typ="safe").load_all(built.stdout) if data]
+
+
+def reason(complaint: str) -> str:
+    """The innermost of kubectl's nested complaints: the last file that it quotes, and what is said of it."""
+    text = " ".join(complaint.split()).removeprefix("error: ")
+    logged = re.search(r' err=(".*")$', text)     # some builds of kubectl write their errors as log lines
+    text = json.loads(logged[1]) if logged else text.rpartition(" err=< ")[2].removesuffix(" >") or text
+    text = text.partition("': must build at directory")[0]    # it then tries the file as a folder
+    innermost = re.search(r".*'([^']*)' ?: (.*)", text)
+    if not innermost:
+        return f"{text}."
+    file, what = innermost.groups()
+    return f"{file}: {what.removeprefix(f'lstat {file}: ')}."
+
+
+def fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value below a value with the names that lead to it; places in lists are not counted."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from fields(inner, (*path, str(name)))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner, path)
+    else:
+        yield path, value
+
+
+def pod_template(manifest: Manifest) -> dict[str, Any] | None:
+    """The pods that an object makes: {metadata, spec}."""
+    if manifest.kind == "Pod":
+        return manifest.data
+    if manifest.kind == "CronJob":
+        return manifest.spec["jobTemplate"]["spec"]["template"]
+    return manifest.spec.get("template") if manifest.kind in ("Deployment", "StatefulSet", "DaemonSet", "Job") else None
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]

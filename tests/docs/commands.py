@@ -1,0 +1,61 @@
+"""The commands of a page: its bash blocks, read as a shell would read them, with the page's own variables put in."""
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+VARIABLE = re.compile(r"\$(\w+)")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, its bash blocks, and every command in order, as words."""
+
+    text: str
+    blocks: list[str]
+    commands: list[list[str]]
+
+    @staticmethod
+    def read(path: Path) -> "Page":
+        text = path.read_text(encoding="utf-8")
+        blocks = BLOCK.findall(text)
+        return Page(text, blocks, [*_commands(blocks)])
+
+    def of(self, *words: str) -> list[list[str]]:
+        """The arguments of every command that begins so."""
+        return [command[len(words):] for command in self.commands if command[:len(words)] == list(words)]
+
+
+def _commands(blocks: list[str]):
+    known: dict[str, str] = {}
+    for block in blocks:
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            values = [_filled(word, known) for word in words]
+            if values[:1] == ["export"]:
+                known |= dict(word.split("=", 1) for word in (_filled(word, known) for word in words[1:]) if re.match(r"\w+=", word))
+                continue
+            yield [word for word in values if word != "&"]
+
+
+def _filled(word: str, known: dict[str, str]) -> str:
+    return VARIABLE.sub(lambda match: known[match[1]], word)   # KeyError: the page uses what it never set
+
+
+def parses_in_bash(block: str) -> str:
+    """What bash says against a block; empty where it is fine."""
+    return subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False).stderr
+
+
+def options(arguments: list[str]) -> dict[str, str]:
+    """--name=value, --name value and --name of a command."""
+    found = {}
+    for number, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            following = arguments[number + 1] if number + 1 < len(arguments) else ""
+            found[name.removeprefix("--")] = value if equals else "" if following.startswith("--") else following
+    return found

@@ -1,0 +1,234 @@
+"""docs/cluster.md: its commands parse, its overlays build, and its node pools are those of k8s/pools.yaml."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from dvc.cli.parser import get_main_parser
+from ruamel.yaml import YAML
+
+import pipeline
+from components.cluster import check_cron
+from components.pools import SETTINGS, load_pools
+from k8s.checks.__main__ import app as checks
+from k8s.checks.cluster import needs
+from k8s.checks.manifests import build
+from k8s.checks.schemas import quantity
+from tests.docs.commands import Page, options, parses_in_bash
+from tests.k8s.overlays import copied
+from wordbrush import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = Page.read(ROOT / "docs/cluster.md")
+POOLS = load_pools(ROOT / "k8s/pools.yaml")
+NODE_POOLS = {arguments[0]: options(arguments) for arguments in PAGE.of("gcloud", "container", "node-pools", "create")}
+MACHINES = {"g2-standard-8": (8, 32), "e2-standard-8": (8, 32), "e2-standard-4": (4, 16)}   # cores, GiB
+TOOLS = {"gcloud", "kubectl", "helm", "kind", "docker", "git", "printf", "sed", "gcp-storage-emulator"}
+KUBECTL_PAGES: dict[str, str] = {}
+
+
+@pytest.mark.parametrize("block", PAGE.blocks)
+def test_bash_reads_every_block(block):
+    assert parses_in_bash(block) == ""
+
+
+def test_every_command_is_of_a_tool_that_this_test_knows():
+    assert {command[0] for command in PAGE.commands} == TOOLS | {"python", "wordbrush", "dvc", "make"}
+
+
+def parses(command: click.Command, arguments: list[str]) -> None:
+    """Arguments through the command's own parser, types and required ones included; nothing runs."""
+    try:
+        context = command.make_context("command", list(arguments))
+    except click.exceptions.Exit:     # --help
+        return
+    if isinstance(command, click.Group):
+        _, inner, rest = command.resolve_command(context, [*context.protected_args, *context.args])
+        assert inner is not None
+        parses(inner, rest)
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("python", "pipeline.py"), ids=" ".join)
+def test_pipeline_commands(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parses(typer.main.get_command(pipeline.app), arguments)
+    given = options(arguments)
+    if "cron" in given:
+        check_cron(given["cron"])
+    if "preset" in given:
+        assert (ROOT / f"presets/{given['preset']}.yaml").is_file()
+    if given.get("pools", "on-demand.yaml") != "on-demand.yaml":
+        load_pools(ROOT / given["pools"])
+
+
+def test_a_wrong_command_would_be_found():
+    for wrong in (["submit", "--presets", "small"], ["adopt"], ["sumbit"], ["submit", "--every", "soon"]):
+        with pytest.raises(click.UsageError):
+            parses(typer.main.get_command(pipeline.app), wrong)
+    assert "syntax error" in parses_in_bash("echo 'x' | | cat\n")
+    with pytest.raises(SystemExit):
+        get_main_parser().parse_args(["remote", "add", "--defualt", "shared", "gs://b"])
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("wordbrush"), ids=" ".join)
+def test_wordbrush_commands(arguments):
+    parses(typer.main.get_command(cli.app), arguments)
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("dvc"), ids=" ".join)
+def test_dvc_commands(arguments):
+    assert get_main_parser().parse_args(arguments).func
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("make"), ids=" ".join)
+def test_make_commands(arguments):
+    assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("python", "-m", "k8s.checks"), ids=" ".join)
+def test_overlays_that_are_checked_build(arguments):
+    parses(typer.main.get_command(checks), arguments)
+    assert build(ROOT / arguments[0])
+
+
+def test_overlays_that_are_applied_are_checked_before():
+    applied = [options(["--k", arguments[1]])["k"] for arguments in PAGE.of("kubectl", "apply") if arguments[0] == "-k"]
+    assert [path for path in applied if not path.startswith("http")] == [path for (path,) in PAGE.of("python", "-m", "k8s.checks")]
+
+
+def kubectl_help(verb: str) -> str:
+    """What kubectl says of a verb and of the options that all verbs take."""
+    if verb not in KUBECTL_PAGES:
+        pages = [subprocess.run(["kubectl", *words], capture_output=True, text=True, check=True).stdout
+                 for words in ([verb, "--help"], ["options"])]
+        KUBECTL_PAGES[verb] = "".join(pages)
+    return KUBECTL_PAGES[verb]
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("kubectl"), ids=" ".join)
+def test_kubectl_commands(arguments):
+    """The verb and every option exist; files that are named exist."""
+    for option in options(arguments):
+        assert f"--{option}=" in kubectl_help(arguments[0]), option
+    file = options(arguments).get("patch-file")
+    assert file is None or (ROOT / file).is_file()
+
+
+@pytest.mark.parametrize("arguments", PAGE.of("gcloud"), ids=lambda words: " ".join(words[:3]))
+def test_gcloud_commands_are_well_formed(arguments):
+    """Nothing offline knows gcloud's options; these find typing errors: forms, and values where one is needed."""
+    for word in arguments:
+        assert re.fullmatch(r"--[a-z]+(-[a-z0-9]+)*(=\S.*)?|[a-z][\w.@:/*-]*", word), word
+    for word in arguments:
+        assert not re.search(r"=$|,,|\s,|PROJECT|BUCKET", word), word
+
+
+def test_the_settings_are_written_as_the_overlay_reads_them(tmp_path):
+    """The page's own printf, run by bash."""
+    tree = copied(tmp_path)
+    (line,) = (line for block in PAGE.blocks for line in block.splitlines() if line.startswith("printf"))
+    subprocess.run(["bash", "-euc", f"PROJECT=acme BUCKET=acme-data; {line}"], cwd=tmp_path, check=True)
+    made = {str(one): one.data for one in build(tree / "overlays/gke")}
+    account = made["ServiceAccount wordbrush"]["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
+    assert account == "wordbrush@acme.iam.gserviceaccount.com" and made[f"ConfigMap {SETTINGS}"]["data"]["remote"] == "gs://acme-data/dvc"
+
+
+def test_the_accounts_are_those_of_the_manifests():
+    """Workload Identity binds the account that the manifests make, submit names and the overlay annotates."""
+    (binding,) = PAGE.of("gcloud", "iam", "service-accounts", "add-iam-policy-binding")
+    made = {(one.kind, one.namespace, one.name) for one in build(ROOT / "k8s/overlays/gke")}
+    (space, account) = re.search(r"svc\.id\.goog\[(.+)/(.+)\]$", options(binding)["member"]).groups()
+    assert ("ServiceAccount", space, account) in made
+    assert f"WORDBRUSH_KFP_SERVICE_ACCOUNT={account} " in PAGE.text
+    assert {arguments[0] for arguments in PAGE.of("gcloud", "iam", "service-accounts", "create")} == {"wordbrush", "wordbrush-nodes"}
+
+
+def test_on_demand_pools_are_those_of_the_page(tmp_path):
+    """The page's sed leaves valid pools, none of them spot."""
+    shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
+    (line,) = (line for block in PAGE.blocks for line in block.splitlines() if line.startswith("sed"))
+    subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
+    assert not any(pool.spot for pool in load_pools(tmp_path / "on-demand.yaml").pools.values())
+
+
+def test_workflow_defaults_name_our_priority():
+    patch = YAML(typ="safe").load((ROOT / "k8s/workflow-defaults.yaml").read_text())
+    defaults = YAML(typ="safe").load(patch["data"]["workflowDefaults"])["spec"]
+    names = {one.name for one in build(ROOT / "k8s/base") if one.kind == "PriorityClass"}
+    assert defaults["podPriorityClassName"] in names and defaults["templateDefaults"]["retryStrategy"]["retryPolicy"] == "Always"
+
+
+@pytest.mark.parametrize("name", POOLS.pools)
+@pytest.mark.parametrize("spot", [True, False])
+def test_node_pools_are_those_of_the_stages(name, spot):
+    """One node pool for each pool, spot and on demand: labels, taints, accelerator, room for a pod, from nothing to the budget."""
+    pool = POOLS.pools[name]
+    labels = pool.node_selector | (POOLS.spot.node_selector if spot else {})
+    tolerated = {one.key: one.value for one in pool.tolerations + (POOLS.spot.tolerations if spot else [])}
+    (node,) = (one for one in NODE_POOLS.values() if _labels(one) == labels)
+    taints = [re.fullmatch(r"(.+)=(.+):(\w+)", taint).groups() for taint in node.get("node-taints", "").split(",") if taint]
+    assert {key for key, _, _ in taints} == set(tolerated)
+    assert all(tolerated[key] in (None, value) and effect == "NoSchedule" for key, value, effect in taints)
+    wanted = f"count={pool.accelerator.count}" if pool.accelerator else ""
+    assert wanted in node.get("accelerator", "") and bool(wanted) == ("accelerator" in node)
+    assert (node["num-nodes"], node["min-nodes"]) == ("0", "0") and "enable-autoscaling" in node
+    cores, memory = allocatable(node["machine-type"])
+    assert needs(pool)["cpu"] < cores and needs(pool)["memory"] < memory
+    assert int(node["max-nodes"]) * (cores // needs(pool)["cpu"]) >= admitted(name, spot, "cpu") // needs(pool)["cpu"]
+    if pool.accelerator:
+        assert int(node["max-nodes"]) * pool.accelerator.count == admitted(name, spot, pool.accelerator.type)
+
+
+def _labels(node: dict[str, str]) -> dict[str, str]:
+    given = dict(label.split("=") for label in node["node-labels"].split(","))
+    return given | ({"cloud.google.com/gke-spot": "true"} if "spot" in node else {})
+
+
+def allocatable(machine: str) -> tuple[float, float]:
+    """What GKE leaves to pods: cores, and bytes of memory (its documented reservations)."""
+    cores, gib = MACHINES[machine]
+    reserved = sum(share * min(max(cores - start, 0), width) for share, start, width in
+                   ((0.06, 0, 1), (0.01, 1, 1), (0.005, 2, 2), (0.0025, 4, 999)))
+    kept = 0.1 + sum(share * min(max(gib - start, 0), width) for share, start, width in
+                     ((0.25, 0, 4), (0.2, 4, 4), (0.1, 8, 8), (0.06, 16, 112)))
+    return cores - reserved, (gib - kept) * 2**30
+
+
+def admitted(name: str, spot: bool, resource: str) -> float:
+    """What Kueue's queue admits of a resource on these nodes."""
+    (queue,) = (one for one in build(ROOT / "k8s/overlays/gke") if one.kind == "ClusterQueue")
+    (flavor,) = (one for one in queue.spec["resourceGroups"][0]["flavors"] if one["name"] == f"wordbrush-{name}{'-spot' * spot}")
+    return quantity({one["name"]: one["nominalQuota"] for one in flavor["resources"]}[resource]) or 0
+
+
+def test_the_local_cluster_has_the_labels_of_its_pools():
+    cluster = YAML(typ="safe").load((ROOT / "k8s/overlays/kind/cluster.yaml").read_text())
+    labels = cluster["nodes"][0]["labels"]
+    assert all(pool.node_selector.items() <= labels.items() and not pool.spot and not pool.accelerator
+               for pool in load_pools(ROOT / "k8s/overlays/kind/pools.yaml").pools.values())
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the table whose first line begins so."""
+    table = PAGE.text.partition(f"\n| {heading} |")[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_the_costs_add_up():
+    prices = {kind.strip("`"): (float(on_demand), float(spot)) for _, kind, on_demand, spot in rows("machine")[:2]}
+    assert len(rows("preset")) == 3
+    for preset, gpu, cpu, spot, on_demand in rows("preset"):
+        assert preset == "demo" or (ROOT / f"presets/{preset}.yaml").is_file()
+        for column, price in enumerate((on_demand, spot)):
+            assert float(price) == pytest.approx(float(gpu) * prices["gpu"][column] + float(cpu) * prices["cpu"][column], abs=0.006)
+    always = rows("machine")[2]
+    assert float(always[2]) == pytest.approx(0.10 + 2 * 0.135) and f"{float(always[2]):.2f} × 24 = {float(always[2]) * 24:.2f} $" in PAGE.text
+    for terms, total in re.findall(r"(0\.6 \+ [\d. +]+) = ([\d.]+) h", PAGE.text):
+        assert sum(float(term) for term in terms.split(" + ")) == pytest.approx(float(total), abs=0.06)
+    for product, total in re.findall(r"([\d,]+ / 10 / 3,600) = ([\d.]+) h", PAGE.text):
+        work = float(product.partition(" ")[0].replace(",", ""))
+        assert work / 10 / 3600 == pytest.approx(float(total), abs=0.06)

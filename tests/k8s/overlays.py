@@ -1,0 +1,25 @@
+"""Overlays as people use them: a copy of the manifests whose settings are filled in, built by the real kubectl."""
+
+import shutil
+from pathlib import Path
+
+from k8s.checks.manifests import Manifest, build
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = "bucket=speech-and-pictures\nservice-account=wordbrush@acme-research.iam.gserviceaccount.com\n"
+
+
+def copied(folder: Path) -> Path:
+    """k8s/ in `folder`, filled in as docs/cluster.md says."""
+    shutil.copytree(ROOT / "k8s", folder / "k8s", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "k8s/overlays/gke/settings.env").write_text(SETTINGS)
+    return folder / "k8s"
+
+
+def everything(folder: Path) -> list[Manifest]:
+    """The overlay gke with the optional component switched on."""
+    overlay = copied(folder) / "overlays/gke/kustomization.yaml"
+    text = overlay.read_text()
+    assert "  # - ../../components/pushgateway" in text
+    overlay.write_text(text.replace("  # - ../../components/pushgateway", "  - ../../components/pushgateway"))
+    return build(overlay.parent)
