@@ -12,7 +12,7 @@ from wordbrush.doctor import examine
 FILE = "metrics/gan.json"
 KINDS = {  # an artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing
     "arrays": ("data/samples", "images.npy"), "listing": ("data/samples", ""), "metrics": (FILE, ""),
-    "plot": ("plots/gan.csv", ""), "speech": ("data/speech", "train-00000-of-00002.parquet"),
+    "plot": ("plots/gan.csv", ""), "speech": ("data/speech", "train-00000-of-00003.parquet"),
     "annotations": ("data/annotations", "parses.parquet"), "weights": ("data/generator", "generator.safetensors"),
     "records": ("data/scenes", "scenes.json"), "page": ("data/report", "index.html"),
     "inner": ("data/probes", "words/frames.npy")}

@@ -28,9 +28,12 @@ def write_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in WRITE_FAULTS:
+        code = error.errno
+        if code is None and str(error).endswith(" written"):   # numpy's, of an array of which only a part was taken
+            code = errno.ENOSPC
+        if code not in WRITE_FAULTS:
             raise
-        raise WordbrushError(f"{path} cannot be written: {os.strerror(error.errno).lower()}; {WRITE_FAULTS[error.errno]}, "
+        raise WordbrushError(f"{path} cannot be written: {os.strerror(code).lower()}; {WRITE_FAULTS[code]}, "
                              "then run again.") from error
     except SafetensorError as error:
         if "os error" not in str(error).lower() and "i/o error" not in str(error).lower():
