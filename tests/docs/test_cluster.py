@@ -65,7 +65,7 @@ def test_pipeline_commands(arguments, tmp_path, monkeypatch):
 
 def test_a_wrong_command_would_be_found():
     for wrong, complaint in ((["submit", "--presets", "small"], "No such option"), (["adopt"], "Missing parameter: run"),
-                             (["sumbit"], "there is no verb"), (["submit", "--every", "soon"], "not a valid float")):
+                             (["sumbit"], "there is no verb"), (["submit", "--every", "soon"], "valid number")):
         with pytest.raises(Exception, match=complaint):
             parses(pipeline.app, wrong)
     assert "syntax error" in parses_in_bash("echo 'x' | | cat\n")
@@ -227,10 +227,11 @@ def test_the_costs_add_up():
         for column, price in enumerate((on_demand, spot)):
             total = float(gpu) * prices["gpu"][column] + float(cpu) * prices["cpu"][column]
             assert float(price) == pytest.approx(total, abs=0.006)
-    always = float(rows("machine")[2][2])
-    assert always == pytest.approx(0.10 + 2 * 0.135) and f"{always:.2f} × 24 = {always * 24:.2f} $" in PAGE.text
-    for terms, total in re.findall(r"(0\.6 \+ [\d. +]+) = ([\d.]+) h", PAGE.text):
-        assert sum(float(term) for term in terms.split(" + ")) == pytest.approx(float(total), abs=0.06)
-    for product, total in re.findall(r"([\d,]+ / 10 / 3,600) = ([\d.]+) h", PAGE.text):
-        work = float(product.partition(" ")[0].replace(",", ""))
-        assert work / 10 / 3600 == pytest.approx(float(total), abs=0.06)
+    always, prose = float(rows("machine")[2][2]), " ".join(PAGE.text.split())
+    assert always == pytest.approx(0.10 + 2 * 0.135) and f"{always:.2f} × 24 = {always * 24:.2f} $" in prose
+    sums = re.findall(r"(0\.6 \+ [\d. +]+) = ([\d.]+) h", prose)
+    assert [total for _, total in sums] == [gpu for preset, gpu, *_ in rows("preset") if preset != "demo"]
+    assert all(sum(map(float, terms.split(" + "))) == pytest.approx(float(total), abs=0.06) for terms, total in sums)
+    quotients = re.findall(r"([\d,]+) / 10 / 3,600 = ([\d.]+) h", prose)
+    assert len(quotients) == 2
+    assert all(float(work.replace(",", "")) / 36000 == pytest.approx(float(hours), abs=0.06) for work, hours in quotients)
