@@ -71,11 +71,19 @@ def test_pools_can_be_read_back(compiled):
                                       "volumeName": "shared-memory"}
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
-        gateway = kubernetes["configMapAsEnv"][-1]
-        assert gateway["optional"]   # a pod starts without it
-        assert gateway["keyToEnv"] == [{"configMapKey": "pushgateway", "envVar": "WORDBRUSH_PUSHGATEWAY"}]
+        assert kubernetes["podMetadata"]["labels"] == pools["labels"]
         retry = compiled.tasks[name]["retryPolicy"]
         assert retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
+
+
+def test_pods_read_the_settings_of_the_cluster(compiled):
+    """Those without which none starts, and those that may be missing."""
+    for name in compiled.tasks:
+        needed, optional = compiled.kubernetes(name)["configMapAsEnv"]
+        assert {one["configMapName"] for one in (needed, optional)} == {"wordbrush"}
+        assert [one["configMapKey"] for one in needed["keyToEnv"]] == ["remote", "remote-options", "registry", "checkpoints"]
+        assert needed["optional"] is False and optional["optional"] is True
+        assert {"configMapKey": "metrics-port", "envVar": "WORDBRUSH_METRICS_PORT"} in optional["keyToEnv"]
 
 
 def keys(one: Compiled) -> dict[str, str]:

@@ -29,8 +29,8 @@ def namespaces(objects: list[Manifest]) -> Iterator[str]:
 
 
 def _denies_all(policy: Manifest) -> bool:
-    return (policy.spec["podSelector"].get("matchLabels", {}).items() <= KFP_LABEL.items()
-            and sorted(policy.spec["policyTypes"]) == ["Egress", "Ingress"]
+    return (policy.spec.get("podSelector", {}).get("matchLabels", {}).items() <= KFP_LABEL.items()
+            and sorted(policy.spec.get("policyTypes", [])) == ["Egress", "Ingress"]
             and not policy.spec.get("ingress") and not policy.spec.get("egress"))
 
 

@@ -102,7 +102,7 @@ def selectors(cluster: Cluster) -> Iterator[str]:
         own = one.namespace or "default"
         if one.kind == "NetworkPolicy":
             yield from _policy(cluster, one, own)
-        elif one.kind == "Service":
+        elif one.kind == "Service" and "selector" in one.spec:
             found = cluster.matching({own}, one.spec["selector"])
             wanted = [port.get("targetPort", port["port"]) for port in one.spec["ports"]]
             yield from _matched(one, one.spec["selector"], found, wanted)
@@ -117,7 +117,7 @@ def selectors(cluster: Cluster) -> Iterator[str]:
 
 
 def _policy(cluster: Cluster, one: Manifest, own: str) -> Iterator[str]:
-    labels = one.spec["podSelector"].get("matchLabels", {})
+    labels = one.spec.get("podSelector", {}).get("matchLabels", {})
     guarded = cluster.matching({own}, labels)
     incoming = [port["port"] for rule in one.spec.get("ingress", []) for port in rule.get("ports", [])]
     yield from _matched(one, labels, guarded, incoming)
@@ -125,7 +125,7 @@ def _policy(cluster: Cluster, one: Manifest, own: str) -> Iterator[str]:
         for rule in one.spec.get(way, []):
             if not rule.get("ports") or not rule.get(peers):
                 yield f"{one}: a rule of {way} without {peers} or ports allows everything; name both."
-            if way.capitalize() not in one.spec["policyTypes"]:
+            if way.capitalize() not in one.spec.get("policyTypes", ["Ingress"]):
                 yield f"{one}: it has rules of {way}, but policyTypes lacks {way.capitalize()}."
             for peer in rule.get(peers, []):
                 if "ipBlock" in peer:

@@ -34,11 +34,12 @@ def _commands(blocks: list[str]):
     for block in blocks:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            values = [_filled(word, known) for word in words]
-            if values[:1] == ["export"]:
-                known |= dict(word.split("=", 1) for word in (_filled(word, known) for word in words[1:]) if re.match(r"\w+=", word))
-                continue
-            yield [word for word in values if word != "&"]
+            if words[:1] == ["export"]:
+                for word in words[1:]:
+                    name, _, value = word.partition("=")
+                    known[name] = _filled(value, known)
+            else:
+                yield [_filled(word, known) for word in words if word != "&"]
 
 
 def _filled(word: str, known: dict[str, str]) -> str:

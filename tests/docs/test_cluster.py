@@ -5,13 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import click
+import pipeline
 import pytest
 import typer
+from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 from ruamel.yaml import YAML
 
-import pipeline
 from components.cluster import check_cron
 from components.pools import SETTINGS, load_pools
 from k8s.checks.__main__ import app as checks
@@ -40,22 +40,20 @@ def test_every_command_is_of_a_tool_that_this_test_knows():
     assert {command[0] for command in PAGE.commands} == TOOLS | {"python", "wordbrush", "dvc", "make"}
 
 
-def parses(command: click.Command, arguments: list[str]) -> None:
+def parses(app: typer.Typer, arguments: list[str]) -> None:
     """Arguments through the command's own parser, types and required ones included; nothing runs."""
-    try:
-        context = command.make_context("command", list(arguments))
-    except click.exceptions.Exit:     # --help
-        return
-    if isinstance(command, click.Group):
-        _, inner, rest = command.resolve_command(context, [*context.protected_args, *context.args])
-        assert inner is not None
-        parses(inner, rest)
+    command = typer.main.get_command(app)
+    if isinstance(command, typer.core.TyperGroup):
+        verb, *arguments = arguments
+        assert verb in command.commands, f"there is no verb {verb}"
+        command = command.commands[verb]
+    command.make_context("command", list(arguments))
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("python", "pipeline.py"), ids=" ".join)
 def test_pipeline_commands(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    parses(typer.main.get_command(pipeline.app), arguments)
+    parses(pipeline.app, arguments)
     given = options(arguments)
     if "cron" in given:
         check_cron(given["cron"])
@@ -66,17 +64,18 @@ def test_pipeline_commands(arguments, tmp_path, monkeypatch):
 
 
 def test_a_wrong_command_would_be_found():
-    for wrong in (["submit", "--presets", "small"], ["adopt"], ["sumbit"], ["submit", "--every", "soon"]):
-        with pytest.raises(click.UsageError):
-            parses(typer.main.get_command(pipeline.app), wrong)
+    for wrong, complaint in ((["submit", "--presets", "small"], "No such option"), (["adopt"], "Missing parameter: run"),
+                             (["sumbit"], "there is no verb"), (["submit", "--every", "soon"], "valid number")):
+        with pytest.raises(Exception, match=complaint):
+            parses(pipeline.app, wrong)
     assert "syntax error" in parses_in_bash("echo 'x' | | cat\n")
-    with pytest.raises(SystemExit):
+    with pytest.raises(DvcParserError):
         get_main_parser().parse_args(["remote", "add", "--defualt", "shared", "gs://b"])
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("wordbrush"), ids=" ".join)
 def test_wordbrush_commands(arguments):
-    parses(typer.main.get_command(cli.app), arguments)
+    parses(cli.app, arguments)
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("dvc"), ids=" ".join)
@@ -91,13 +90,14 @@ def test_make_commands(arguments):
 
 @pytest.mark.parametrize("arguments", PAGE.of("python", "-m", "k8s.checks"), ids=" ".join)
 def test_overlays_that_are_checked_build(arguments):
-    parses(typer.main.get_command(checks), arguments)
+    parses(checks, arguments)
     assert build(ROOT / arguments[0])
 
 
 def test_overlays_that_are_applied_are_checked_before():
-    applied = [options(["--k", arguments[1]])["k"] for arguments in PAGE.of("kubectl", "apply") if arguments[0] == "-k"]
-    assert [path for path in applied if not path.startswith("http")] == [path for (path,) in PAGE.of("python", "-m", "k8s.checks")]
+    applied = [arguments[1] for arguments in PAGE.of("kubectl", "apply") if arguments[0] == "-k"]
+    checked = [path for (path,) in PAGE.of("python", "-m", "k8s.checks")]
+    assert [path for path in applied if not path.startswith("http")] == checked
 
 
 def kubectl_help(verb: str) -> str:
@@ -144,7 +144,8 @@ def test_the_accounts_are_those_of_the_manifests():
     (space, account) = re.search(r"svc\.id\.goog\[(.+)/(.+)\]$", options(binding)["member"]).groups()
     assert ("ServiceAccount", space, account) in made
     assert f"WORDBRUSH_KFP_SERVICE_ACCOUNT={account} " in PAGE.text
-    assert {arguments[0] for arguments in PAGE.of("gcloud", "iam", "service-accounts", "create")} == {"wordbrush", "wordbrush-nodes"}
+    created = {arguments[0] for arguments in PAGE.of("gcloud", "iam", "service-accounts", "create")}
+    assert created == {account, "wordbrush-nodes"}
 
 
 def test_on_demand_pools_are_those_of_the_page(tmp_path):
@@ -165,7 +166,7 @@ def test_workflow_defaults_name_our_priority():
 @pytest.mark.parametrize("name", POOLS.pools)
 @pytest.mark.parametrize("spot", [True, False])
 def test_node_pools_are_those_of_the_stages(name, spot):
-    """One node pool for each pool, spot and on demand: labels, taints, accelerator, room for a pod, from nothing to the budget."""
+    """One node pool for each pool, spot and on demand: labels, taints, accelerator, room, from nothing to the budget."""
     pool = POOLS.pools[name]
     labels = pool.node_selector | (POOLS.spot.node_selector if spot else {})
     tolerated = {one.key: one.value for one in pool.tolerations + (POOLS.spot.tolerations if spot else [])}
@@ -224,11 +225,13 @@ def test_the_costs_add_up():
     for preset, gpu, cpu, spot, on_demand in rows("preset"):
         assert preset == "demo" or (ROOT / f"presets/{preset}.yaml").is_file()
         for column, price in enumerate((on_demand, spot)):
-            assert float(price) == pytest.approx(float(gpu) * prices["gpu"][column] + float(cpu) * prices["cpu"][column], abs=0.006)
-    always = rows("machine")[2]
-    assert float(always[2]) == pytest.approx(0.10 + 2 * 0.135) and f"{float(always[2]):.2f} × 24 = {float(always[2]) * 24:.2f} $" in PAGE.text
-    for terms, total in re.findall(r"(0\.6 \+ [\d. +]+) = ([\d.]+) h", PAGE.text):
-        assert sum(float(term) for term in terms.split(" + ")) == pytest.approx(float(total), abs=0.06)
-    for product, total in re.findall(r"([\d,]+ / 10 / 3,600) = ([\d.]+) h", PAGE.text):
-        work = float(product.partition(" ")[0].replace(",", ""))
-        assert work / 10 / 3600 == pytest.approx(float(total), abs=0.06)
+            total = float(gpu) * prices["gpu"][column] + float(cpu) * prices["cpu"][column]
+            assert float(price) == pytest.approx(total, abs=0.006)
+    always, prose = float(rows("machine")[2][2]), " ".join(PAGE.text.split())
+    assert always == pytest.approx(0.10 + 2 * 0.135) and f"{always:.2f} × 24 = {always * 24:.2f} $" in prose
+    sums = re.findall(r"(0\.6 \+ [\d. +]+) = ([\d.]+) h", prose)
+    assert [total for _, total in sums] == [gpu for preset, gpu, *_ in rows("preset") if preset != "demo"]
+    assert all(sum(map(float, terms.split(" + "))) == pytest.approx(float(total), abs=0.06) for terms, total in sums)
+    quotients = re.findall(r"([\d,]+) / 10 / 3,600 = ([\d.]+) h", prose)
+    assert len(quotients) == 2
+    assert all(float(work.replace(",", "")) / 36000 == pytest.approx(float(hours), abs=0.06) for work, hours in quotients)

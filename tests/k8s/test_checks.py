@@ -14,6 +14,7 @@ from k8s.checks.manifests import Manifest
 from k8s.checks.references import Cluster
 from tests.k8s.overlays import ROOT, everything
 
+pytestmark = pytest.mark.cluster
 GONE = object()
 GATEWAY, QUEUE, LOCAL = "Deployment pushgateway", "ClusterQueue wordbrush", "LocalQueue wordbrush"
 FLAVOR, SCRAPE = "ResourceFlavor wordbrush-gpu", "NetworkPolicy prometheus-to-runs"

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.pools import load_pools
+from k8s.checks import cluster
 from k8s.checks.__main__ import faults
 from k8s.checks.manifests import build
+from k8s.checks.references import Cluster
 from k8s.checks.schemas import VERSIONS
 from tests.k8s.overlays import ROOT, copied, everything
 from wordbrush.runtime.errors import WordbrushError
@@ -29,16 +31,16 @@ def test_the_overlay_of_a_local_cluster_is_good(tree):
     assert faults(build(tree / "overlays/kind"), load_pools(tree / "overlays/kind/pools.yaml")) == []
 
 
-def test_the_overlay_of_gke_is_good(tree):
-    done = check(tree / "overlays/gke")
-    assert done.returncode == 0, done.stderr
-    assert len(VERSIONS) == 4 and f"good for Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}" in done.stdout
-
-
-def test_the_optional_component_is_good_too(tmp_path):
+def test_the_overlay_of_gke_is_good_with_every_component(tmp_path):
     objects = everything(tmp_path)
-    assert faults(objects, load_pools(ROOT / "k8s/pools.yaml")) == []
-    assert {"Deployment pushgateway", "PersistentVolumeClaim pushgateway", "Service pushgateway"} <= set(map(str, objects))
+    done = check(tmp_path / "k8s/overlays/gke")
+    assert done.returncode == 0, done.stderr
+    assert len(VERSIONS) == 4 and f"{len(objects)} objects, good for Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}" in done.stdout
+    assert {"Deployment pushgateway", "ClusterQueue wordbrush", "PodMonitor wordbrush"} <= set(map(str, objects))
+
+
+def test_the_optional_component_is_off(tree):
+    assert "Deployment pushgateway" not in set(map(str, build(tree / "overlays/gke")))
 
 
 def test_settings_reach_every_place(tree):
@@ -52,9 +54,14 @@ def test_settings_reach_every_place(tree):
 
 
 def test_an_overlay_that_nobody_filled_in_is_refused():
-    done = check(ROOT / "k8s/overlays/gke")
-    assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "4 faults" in done.stderr and "write yours into settings.env (docs/cluster.md)" in done.stderr
+    wrong = list(cluster.settings(Cluster(build(ROOT / "k8s/overlays/gke"), [])))
+    assert len(wrong) == 4 and all("write yours into settings.env (docs/cluster.md)" in fault for fault in wrong)
+
+
+def test_a_fault_is_a_sentence_and_exit_code_2(tmp_path):
+    done = check(tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and done.stdout == ""
+    assert done.stderr.startswith(f"manifests: {tmp_path} does not build: ") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("file", "content", "reason"), [
