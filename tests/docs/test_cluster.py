@@ -22,6 +22,7 @@ from tests.docs.commands import Page, options, parses_in_bash
 from tests.k8s.overlays import copied
 from wordbrush import cli
 
+pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = Page.read(ROOT / "docs/cluster.md")
 POOLS = load_pools(ROOT / "k8s/pools.yaml")

@@ -15,6 +15,8 @@ from k8s.checks.schemas import VERSIONS
 from tests.k8s.overlays import ROOT, copied, everything
 from wordbrush.runtime.errors import WordbrushError
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> Path:
