@@ -1,5 +1,6 @@
 """What holds between manifests, k8s/pools.yaml and the compiled pipeline: isolation, rights, settings, queues and budgets."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -38,10 +39,11 @@ def rights(objects: list[Manifest]) -> Iterator[str]:
     """Roles that give more than a run needs."""
     for one in objects:
         for rule in one.data.get("rules", []) if one.kind in ("Role", "ClusterRole") else []:
-            broad = (DEEDS & set(rule["verbs"])) | (RIGHTS & set(rule["resources"])) | ({"*"} & set(rule["apiGroups"]))
+            resources = set(rule.get("resources", []))
+            broad = (DEEDS & set(rule["verbs"])) | (RIGHTS & resources) | ({"*"} & set(rule.get("apiGroups", [])))
             if broad:
                 yield f"{one}: {', '.join(sorted(broad))} gives more than a run needs; name what it does."
-            if "secrets" in rule["resources"] and (set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")):
+            if "secrets" in resources and (set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")):
                 yield f"{one}: secrets may only be read (get), and one by one (resourceNames)."
 
 
@@ -53,6 +55,13 @@ def settings(cluster: Cluster) -> Iterator[str]:
         yield f"ConfigMap {SETTINGS}: {', '.join(sorted(missing))} is missing, and no pod of a run would start."
     if unknown:
         yield f"ConfigMap {SETTINGS}: {', '.join(sorted(unknown))} is read by nobody; remove it or correct its name."
+    port = data.get("metrics-port", "9100")
+    if not (port.isdecimal() and 1 <= int(port) <= 65535):
+        yield f"ConfigMap {SETTINGS}: metrics-port is {port!r}; a port number from 1 to 65535 is needed."
+    try:
+        json.loads(data.get("remote-options", "{}"))
+    except json.JSONDecodeError as error:
+        yield f"ConfigMap {SETTINGS}: remote-options is not JSON ({error})."
     for one in cluster.objects:
         for path, value in fields(one.data):
             if isinstance(value, str) and PLACEHOLDER.search(value):

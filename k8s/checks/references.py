@@ -42,8 +42,8 @@ class Cluster:
 def surroundings(objects: list[Manifest], pools: Pools, namespace: str) -> Cluster:
     """Objects, the pods that they make, the pods of stages, and the neighbours."""
     pods = validated(list[Listening], YAML(typ="safe").load(NEIGHBOURS.read_text(encoding="utf-8")), str(NEIGHBOURS))
-    port = Cluster(objects, []).settings(SETTINGS).get("metrics-port")
-    pods.append(Listening(namespace=namespace, labels=pools.labels | KFP_LABEL, ports=[int(port)] if port else []))
+    port = Cluster(objects, []).settings(SETTINGS).get("metrics-port", "")
+    pods.append(Listening(namespace=namespace, labels=pools.labels | KFP_LABEL, ports=[int(port)] if port.isdecimal() else []))
     for one in objects:
         pod = pod_template(one)
         if pod:
@@ -65,7 +65,7 @@ def names(cluster: Cluster) -> Iterator[str]:
 def _named(one: Manifest) -> Iterator[tuple[str, str]]:
     if one.kind in ("RoleBinding", "ClusterRoleBinding"):
         yield one.data["roleRef"]["kind"], one.data["roleRef"]["name"]
-        yield from ((subject["kind"], subject["name"]) for subject in one.data["subjects"] if subject["kind"] == "ServiceAccount")
+        yield from (("ServiceAccount", who["name"]) for who in one.data.get("subjects", []) if who["kind"] == "ServiceAccount")
     if one.kind == "LocalQueue":
         yield "ClusterQueue", one.spec["clusterQueue"]
     if one.kind == "ClusterQueue":

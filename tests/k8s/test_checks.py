@@ -228,6 +228,9 @@ def test_rights(good, place, value, sentence):
 @pytest.mark.parametrize(("place", "value", "sentence"), [
     ("data remote", GONE, "remote is missing"),
     ("data remotes", "x", "remotes is read by nobody"),
+    ("data metrics-port", "http", "metrics-port is 'http'; a port number"),
+    ("data metrics-port", "70000", "metrics-port is '70000'; a port number"),
+    ("data remote-options", "{", "remote-options is not JSON"),
     ("data remote", "gs://BUCKET/dvc", "remote is still 'gs://BUCKET/dvc'")])
 def test_settings(good, pools, place, value, sentence):
     assert list(cluster.settings(around(good, pools))) == []
