@@ -130,7 +130,7 @@ def test_schedules(cron):
     assert "five fields are needed" in next(schemas.schedules([Manifest(job)]))
 
 
-@pytest.mark.parametrize("image", ["pushgateway", "quay.io/pushgateway:latest", "registry:5000/pushgateway", "x@sha256:123"])
+@pytest.mark.parametrize("image", ["pushgateway", "prom/pushgateway:latest", "registry:5000/pushgateway", "x@sha256:123"])
 def test_images(good, image):
     assert list(pods.images(good)) == []
     (fault,) = pods.images(changed(good, GATEWAY, f"{CONTAINER} image", image))
