@@ -123,7 +123,7 @@ def test_kubectl_commands(arguments):
 def test_gcloud_commands_are_well_formed(arguments):
     """Nothing offline knows gcloud's options; these find typing errors: forms, and values where one is needed."""
     for word in arguments:
-        assert re.fullmatch(r"--[a-z]+(-[a-z0-9]+)*(=\S.*)?|[a-z][\w.@:/*-]*", word), word
+        assert re.fullmatch(r"--[a-z]+(-[a-z0-9]+)*(=\S.*)?|[a-z][\w.@:/*-]*|\$\{[A-Z]+%%/\*\}", word), word
     for word in arguments:
         assert not re.search(r"=$|,,|\s,|PROJECT|BUCKET", word), word
 
