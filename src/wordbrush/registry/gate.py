@@ -1,6 +1,5 @@
 """The gate: a new model takes the champion's place only if it is better by the margin, both on the new run's held-out tests."""
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Result, Results
 from wordbrush.params import Params, load
 from wordbrush.registry.store import open_registry
-from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import split_ranges
@@ -37,9 +35,6 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
 
     Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
     """
-    place = place or os.environ.get("WORDBRUSH_REGISTRY")
-    if not place:
-        raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
     registry, lock = open_registry(place), Path(lock)
     source, storage = source or source_from_environment(), storage or Storage.from_environment()
     entries = read_lock(lock)["stages"]

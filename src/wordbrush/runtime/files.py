@@ -73,6 +73,20 @@ def write_json(path: Path, value: Any) -> None:
         scratch.write_text(text, encoding="utf-8")
 
 
+def require_new(path: Path) -> None:
+    """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
+    if not path.name or path.is_symlink() or path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise WordbrushError(f"{path} is there already: name a folder that is not, or delete it.")
+
+
+def require_space(folder: Path, size: int, what: str) -> None:
+    """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise WordbrushError(f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
+                             "space, or name another place.")
+
+
 def read_json(path: Path, shape: type[T]) -> T:
     """A JSON file as plain data of this shape; a missing, damaged or other one is a WordbrushError that names it."""
     return validated_json(shape, require_file(path).read_bytes(), str(path))
