@@ -3,8 +3,10 @@
 zip (stored or deflated), tar and tar.gz. A member's name, kind and size are looked at before it is written.
 """
 
+import errno
 import gzip
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,7 +23,10 @@ from wordbrush.runtime.progress import Progress
 
 MIB = 1 << 20
 NAME_BYTES, PART_BYTES = 1000, 255    # of a path, and of one name in it, as file systems take them
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError)
+# What the three libraries raise at hostile bytes; tests change bytes by the thousand.
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, ValueError, ArithmeticError, LookupError,
+          RuntimeError)
+DAMAGE_NUMBERS = (None, errno.EINVAL)   # of an OSError: gzip's own, and a leap before the beginning
 
 
 class BadArchive(WordbrushError):
@@ -37,6 +42,9 @@ class Limits:
     fair: int = 64 * MIB          # unpacked, whatever the ratio
 
 
+LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Member:
     """A file or folder in an archive."""
@@ -47,7 +55,7 @@ class Member:
     end: int                   # how much of the archive is read after it, in bytes
 
 
-def unpack(archive: Path, folder: Path, name: str, limits: Limits = Limits()) -> None:
+def unpack(archive: Path, folder: Path, name: str, limits: Limits = LIMITS) -> None:
     """Write all of the archive into `folder`, which is new or empty. `name` is what sentences call the archive.
 
     Raises BadArchive, or WordbrushError where the disk has no room; the folder then holds some of it.
@@ -55,7 +63,7 @@ def unpack(archive: Path, folder: Path, name: str, limits: Limits = Limits()) ->
     folder.mkdir(parents=True, exist_ok=True)
     packed = archive.stat().st_size
     most = max(limits.fair, limits.ratio * packed)
-    with damage(name), Progress("unpacking", packed / MIB, "MiB") as progress:
+    with damage(name), Progress("unpacking", round(packed / MIB, 1), "MiB") as progress:
         for number, member in enumerate(members(archive, folder, most), 1):
             if number > limits.files:
                 raise BadArchive(f"it holds more than {limits.files} files")
@@ -70,7 +78,9 @@ def damage(name: str) -> Iterator[None]:
         yield
     except BadArchive as error:
         raise BadArchive(f"{name} was not unpacked: {error}.") from None
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in DAMAGE_NUMBERS:
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadArchive(f"{name} was not unpacked: it is damaged or cut short ({reason}).") from error
 

@@ -5,14 +5,15 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests import exceptions
+from typing_extensions import TypedDict
 from urllib3.exceptions import HTTPError
 
 from wordbrush.runtime.errors import WordbrushError
@@ -22,6 +23,7 @@ from wordbrush.runtime.storage import PATIENCE, bucket_and_name, bucket_client, 
 
 MIB = 1 << 20
 PIECE = 8 * MIB                    # of an object, by one request
+PAUSES = (0.5, 10.0)               # seconds before the second try, and at most; each is twice the one before
 TIMEOUT = (10.0, 60.0)             # seconds for a server to accept, and between two pieces of its answer
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
@@ -78,7 +80,7 @@ def download(source: Source, folder: Path, sha256: str | None = None, patience: 
     file, note = folder / "content", folder / "content.json"
     with write_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    deadline, pause = time.monotonic() + patience, 0.5
+    deadline, pause = time.monotonic() + patience, PAUSES[0]
     while True:
         before = file.stat().st_size if file.is_file() else 0
         try:
@@ -86,26 +88,25 @@ def download(source: Source, folder: Path, sha256: str | None = None, patience: 
             break
         except Interrupted as trouble:
             if file.is_file() and file.stat().st_size > before:
-                deadline, pause = time.monotonic() + patience, 0.5
+                deadline, pause = time.monotonic() + patience, PAUSES[0]
             elif time.monotonic() + pause > deadline:
                 raise WordbrushError(f"{source.place} did not answer well for {patience:.0f} seconds ({trouble}); run again when "
                                      "it does: it goes on where it was.") from trouble
             time.sleep(pause)
-            pause = min(2 * pause, 10.0)
+            pause = min(2 * pause, PAUSES[1])
     require_hash(source.place, file, crc32c, sha256)
     return file
 
 
 def _go_on(source: Source, file: Path, note: Path, sha256: str | None) -> str | None:
     """Read what is missing; the source's own checksum, if it has one."""
-    known = read_json(note, Note) if note.is_file() else None
-    start, mark = 0, None
+    known, start, mark = _known(note), 0, None
     if known and known["place"] == source.place and file.is_file() and (known["mark"] or sha256):
         start, mark = file.stat().st_size, known["mark"]
     stream = source.open(start, mark)
     require_space(file.parent, max(0, (stream.size or 0) - stream.start), f"the download of {source.place}")
     write_json(note, {"place": source.place, "mark": stream.mark, "size": stream.size})
-    total = (stream.size or 0) / MIB
+    total = round((stream.size or 0) / MIB, 1)
     with write_faults(file), file.open("r+b" if stream.start else "wb") as out, \
             Progress("downloading", total, "MiB", stream.start / MIB) as progress:
         out.truncate(out.seek(stream.start))
@@ -115,6 +116,13 @@ def _go_on(source: Source, file: Path, note: Path, sha256: str | None) -> str | 
         if stream.size is not None and out.tell() != stream.size:
             raise Interrupted(f"{out.tell()} of {stream.size} bytes came")
     return stream.crc32c
+
+
+def _known(note: Path) -> Note | None:
+    """What an earlier call noted; nothing, where it did not or its note is damaged."""
+    with suppress(WordbrushError):
+        return read_json(note, Note)
+    return None
 
 
 def require_hash(place: str, file: Path, crc32c: str | None, sha256: str | None) -> None:

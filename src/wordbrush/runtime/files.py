@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
                 errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
-                errno.EROFS: "name a place that can be written"}
+                errno.EROFS: "name a place that can be written", errno.ENOTDIR: "name a place in a folder"}
 
 
 @contextmanager
