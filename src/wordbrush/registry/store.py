@@ -43,17 +43,20 @@ class Registry:
 
     def read(self, version: str, name: str) -> bytes:
         """One of a version's files, as it was promoted."""
+        return self._checked(version, name, self.files(version).get(name))
+
+    def fetch(self, version: str, folder: Path) -> None:
+        """Copy a version's files into `folder`."""
+        for name, sha256 in self.files(version).items():
+            (folder / name).write_bytes(self._checked(version, name, sha256))
+
+    def _checked(self, version: str, name: str, sha256: str | None) -> bytes:
         data = self.store.read(f"versions/{version}/{name}")
-        if data is None or hashlib.sha256(data).hexdigest() != self.files(version).get(name):
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
             raise WordbrushError(f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
                                  f"{CHAMPION}, and the next run is promoted.")
         return data
-
-    def fetch(self, version: str, folder: Path) -> None:
-        """Copy a version's files into `folder`."""
-        for name in self.files(version):
-            (folder / name).write_bytes(self.read(version, name))
 
     def promote(self, version: str, folder: Path, before: str | None) -> None:
         """Keep the files of `folder` as `version`, and let it serve in place of `before`; an error if another took its place."""

@@ -182,7 +182,7 @@ class BucketStore:
             try:
                 data = blob.download_as_bytes(checksum="crc32c", retry=self.retry)
             except NotFound as error:
-                if "bucket" in str(error).lower() and not is_there(self.bucket, self.retry):
+                if "no such object" not in str(error).lower() and not is_there(self.bucket, self.retry):
                     raise
                 return None
         return data, blob.generation
