@@ -131,27 +131,26 @@ def tar_members(stream: BinaryIO, raw: BinaryIO, folder: Path, most: int) -> Ite
             total += info.size
             require_fair(total, folder, most)
             yield Member(info.name, info.size, archive.extractfile(info) if info.isreg() else None, raw.tell())
-        stream.seek(archive.offset)
-        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        if stream.last != bytes(tarfile.BLOCKSIZE):   # tarfile itself takes whatever is no header for the end
             raise BadArchive("it is cut short: the mark of its end is missing")
         while stream.read(MIB):   # to the checksum of gzip
             pass
 
 
 class Sober:
-    """A stream that gives neither much at once (a header may claim any length) nor too much in all."""
+    """A stream that gives neither much at once (a header may claim any length) nor too much in all, and knows its last piece."""
 
     def __init__(self, stream: BinaryIO, most: int):
-        self.stream, self.most = stream, most
+        self.stream, self.most, self.last = stream, most, b""
         self.seek, self.tell = stream.seek, stream.tell
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MIB:
             raise BadArchive("a header in it is too long")
-        data = self.stream.read(size)
+        self.last = self.stream.read(size)
         if self.stream.tell() > self.most:
             raise too_much(self.most)
-        return data
+        return self.last
 
 
 def require_fair(size: int, folder: Path, most: int) -> None:
