@@ -1,10 +1,16 @@
 """The command line: help is quick, faults are one sentence with exit code 2, nothing half-written stays."""
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
+from typer.main import get_command
+
+from wordbrush.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
@@ -48,3 +54,14 @@ def test_faults_of_the_user_are_one_sentence(tmp_path):
 
 def test_show_without_results_says_what_to_do(tmp_path):
     assert "make demo" in one_sentence(wordbrush("show", cwd=tmp_path))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+def test_every_command_of_the_pages_is_one(page):
+    """Lines of code that begin with `wordbrush`, as the parser reads them."""
+    commands = get_command(app).commands
+    for block in re.findall(r"(?ms)^```\n(.*?)^```", page.read_text(encoding="utf-8")):
+        for line in block.splitlines():
+            if line.startswith("wordbrush "):
+                _, verb, *arguments = shlex.split(line)
+                commands[verb].make_context(verb, arguments)

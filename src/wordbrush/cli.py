@@ -102,6 +102,37 @@ def doctor(fix: Annotated[bool, typer.Option("--fix", help="Put right what can b
 
 
 @app.command(rich_help_panel="Helpers")
+def remote(
+        place: Annotated[str, typer.Argument(help="gs://bucket/prefix, or a folder.")],
+        option: Annotated[list[str] | None, typer.Option(
+            metavar="NAME=VALUE", help="Of gs://: projectname, endpointurl or allow_anonymous_login.")] = None) -> None:
+    """Keep artifacts at PLACE from now on: try it, then make it DVC's default remote."""
+    from wordbrush.runtime.remote import set_remote
+    set_remote(Path("."), place, option or ())
+
+
+@app.command("import", rich_help_panel="Helpers")
+def import_(
+        source: Annotated[str, typer.Argument(help="A zip, tar or tar.gz at gs://bucket/name or https://…")],
+        target: Annotated[Path, typer.Argument(help="The folder that it becomes.")],
+        sha256: Annotated[str | None, typer.Option(help="What the archive's hash must be.")] = None) -> None:
+    """Download an archive, such as CLEVR_v1.0.zip, and unpack it; called again, it goes on where it was."""
+    from wordbrush.importing import import_archive
+    signals.install()
+    import_archive(source, target, sha256)
+
+
+@app.command(rich_help_panel="Helpers")
+def champion(
+        target: Annotated[Path | None, typer.Argument(help="A folder for the model's files.")] = None,
+        registry: Annotated[str | None, typer.Option(help="A folder or gs://bucket/prefix; or set WORDBRUSH_REGISTRY.")] = None,
+) -> None:
+    """Show the model that serves; with TARGET, fetch its files too."""
+    from wordbrush.registry.champion import show_champion
+    show_champion(registry, target)
+
+
+@app.command(rich_help_panel="Helpers")
 def show() -> None:
     """Print the results table and write report.html: the page with this machine's run times."""
     from wordbrush.report.show import show_results

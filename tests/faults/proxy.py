@@ -19,7 +19,7 @@ class Proxy(ThreadingHTTPServer):
         self.target = urlsplit(target).netloc
         self.fault: int | str | None = None
         self.requests: list[str] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def address(self) -> str:

@@ -34,7 +34,7 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
     assert first.promoted and "no champion yet" in first.reason
     version = tmp_path / "registry/versions" / first.version
     assert sorted(path.name for path in version.iterdir()) == ["card.md", "dvc.lock", "encoders.json", "encoders.safetensors",
-                                                               "metrics.json"]
+                                                               "files.json", "metrics.json"]
     assert first.method in (version / "card.md").read_text()
     second = judge(run, tmp_path / "registry")
     assert second.verdict == "unchanged" and not second.promoted and "inputs did not change" in second.reason

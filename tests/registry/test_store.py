@@ -44,7 +44,7 @@ def test_a_champion_that_changed_meanwhile_stays(registry, tmp_path):
 
 
 def test_a_champion_without_files_is_named(registry, tmp_path):
-    with pytest.raises(WordbrushError, match="names it"):
+    with pytest.raises(WordbrushError, match="names that version"):
         registry.fetch("never", tmp_path)
 
 
@@ -54,6 +54,21 @@ def test_rejections_are_counted_and_a_damaged_count_begins_anew(registry):
     assert registry.rejections() == 3
     registry.store.write("rejections.json", b'{"in_a_row": "three"}')
     assert registry.rejections() == 0
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("encoders.safetensors", b"other", "another content than was promoted"), ("card.md", None, "card.md is missing"),
+    ("files.json", b"{", "is not readable JSON"), ("files.json", b'{"../x": "%s"}' % (b"0" * 64), "files.json: "),
+    ("files.json", b'{"card.md": "1"}', "files.json: ")])
+def test_damage_is_found_by_the_hashes(registry, tmp_path, name, content, words):
+    registry.promote("one", model(tmp_path / "a", "first"), None)
+    if content is None:
+        registry.store.delete(f"versions/one/{name}")
+    else:
+        registry.store.write(f"versions/one/{name}", content)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(WordbrushError, match=words):
+        registry.fetch("one", tmp_path / "out")
 
 
 @pytest.mark.parametrize("place", ["gs://", "s3://bucket/x"])

@@ -1,6 +1,5 @@
 """The gate: a new model takes the champion's place only if it is better by the margin, both on the new run's held-out tests."""
 
-import os
 import shutil
 import sys
 import tempfile
@@ -46,9 +45,6 @@ def decide(params: str, lock: str | Path, place: str | None = None, source: Path
     Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
     """
     with reported("promote") as outcome:
-        place = place or os.environ.get("WORDBRUSH_REGISTRY")
-        if not place:
-            raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
         registry = open_registry(place)
         decision = compare(registry, params, Path(lock), source or source_from_environment(),
                            storage or Storage.from_environment())

@@ -1,21 +1,27 @@
 """Where champions are kept: a local folder, or gs://bucket/prefix.
 
-`versions/VERSION/` holds a model's files and never changes; `champion.json` names the version that serves. It is written last and
-at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts, for monitoring, the models that failed
-since.
+`versions/VERSION/` holds a model's files and never changes; its `files.json` has their hashes. `champion.json` names the version
+that serves. It is written last and at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts, for
+monitoring, the models that failed since.
 """
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.storage import Changed, Store, open_store
 from wordbrush.runtime.validation import Natural, validated_json
 
-CHAMPION, REJECTIONS = "champion.json", "rejections.json"
+CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
+Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]   # a name, and no path
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Rejections(TypedDict):
@@ -34,13 +40,31 @@ class Registry:
         """The version that serves, if any."""
         return self._version(self.store.read(CHAMPION))
 
+    def files(self, version: str) -> dict[str, str]:
+        """The names of a version's files, and their hashes."""
+        path = f"versions/{version}/{FILES}"
+        listing = self.store.read(path)
+        if listing is None:
+            raise WordbrushError(f"{self.store.place}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
+                                 "and the next run is promoted.")
+        return validated_json(dict[Name, Sha256], listing, f"{self.store.place}/{path}")
+
+    def read(self, version: str, name: str) -> bytes:
+        """One of a version's files, as it was promoted."""
+        return self._checked(version, name, self.files(version).get(name))
+
     def fetch(self, version: str, folder: Path) -> None:
         """Copy a version's files into `folder`."""
-        names = self.store.names(f"versions/{version}")
-        if not names:
-            raise WordbrushError(f"{self.store.place}/versions/{version} is empty, but {CHAMPION} names it.")
-        for name in names:
-            (folder / name).write_bytes(self.store.read(f"versions/{version}/{name}") or b"")
+        for name, sha256 in self.files(version).items():
+            (folder / name).write_bytes(self._checked(version, name, sha256))
+
+    def _checked(self, version: str, name: str, sha256: str | None) -> bytes:
+        data = self.store.read(f"versions/{version}/{name}")
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
+            fault = "is missing" if data is None else "has another content than was promoted"
+            raise WordbrushError(f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
+                                 f"{CHAMPION}, and the next run is promoted.")
+        return data
 
     def promote(self, version: str, folder: Path, before: str | None) -> None:
         """Keep the files of `folder` as `version`, and let it serve in place of `before`; an error if another took its place."""
@@ -48,8 +72,12 @@ class Registry:
         try:
             if self._version(pointer) != before:
                 raise Changed(CHAMPION)
+            hashes = {}
             for path in sorted(folder.iterdir()):
-                self.store.write(f"versions/{version}/{path.name}", path.read_bytes())
+                data = path.read_bytes()
+                hashes[path.name] = hashlib.sha256(data).hexdigest()
+                self.store.write(f"versions/{version}/{path.name}", data)
+            self.store.write(f"versions/{version}/{FILES}", (json.dumps(hashes, indent=1) + "\n").encode())
             text = json.dumps({"version": version, "before": before}, indent=1) + "\n"
             self.store.exchange(CHAMPION, text.encode(), pointer)
         except Changed:
@@ -76,6 +104,9 @@ class Registry:
             raise WordbrushError(f"{self.store.place}/{CHAMPION} is damaged: it must hold JSON with a `version`.") from None
 
 
-def open_registry(place: str) -> Registry:
-    """A registry in a folder or at gs://bucket/prefix."""
+def open_registry(place: str | None = None) -> Registry:
+    """A registry in a folder or at gs://bucket/prefix; if none is named, the one of WORDBRUSH_REGISTRY."""
+    place = place or os.environ.get("WORDBRUSH_REGISTRY")
+    if not place:
+        raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
     return Registry(open_store(place))

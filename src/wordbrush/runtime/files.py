@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
                 errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
-                errno.EROFS: "name a place that can be written"}
+                errno.EROFS: "name a place that can be written", errno.ENOTDIR: "name a place in a folder"}
 
 
 @contextmanager
@@ -74,6 +74,20 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with whole_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def require_new(path: Path) -> None:
+    """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
+    if not path.name or path.is_symlink() or path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise WordbrushError(f"{path} is there already: name a folder that is not, or delete it.")
+
+
+def require_space(folder: Path, size: int, what: str) -> None:
+    """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise WordbrushError(f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
+                             "space, or name another place.")
 
 
 def read_json(path: Path, shape: type[T]) -> T:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
@@ -49,13 +50,18 @@ class Store(Protocol):
 def open_store(place: str, patience: float = PATIENCE) -> Store:
     """A folder, or gs://bucket/prefix."""
     if place.startswith("gs://"):
-        bucket, _, prefix = place.removeprefix("gs://").strip("/").partition("/")
-        if not bucket:
-            raise WordbrushError(f"{place!r} names no bucket; an example: gs://bucket/wordbrush.")
-        return BucketStore(bucket, prefix, patience)
+        return BucketStore(*bucket_and_name(place), patience)
     if "://" in place:
         raise WordbrushError(f"{place!r} is neither a folder nor gs://bucket/prefix.")
     return FolderStore(Path(place))
+
+
+def bucket_and_name(place: str) -> tuple[str, str]:
+    """gs://bucket/some/name -> bucket, some/name."""
+    bucket, _, name = place.removeprefix("gs://").strip("/").partition("/")
+    if not bucket:
+        raise WordbrushError(f"{place!r} names no bucket; an example: gs://bucket/wordbrush.")
+    return bucket, name
 
 
 def inside(name: str) -> PurePosixPath:
@@ -123,14 +129,12 @@ class FolderStore:
 class BucketStore:
     """Uploads and downloads are checksummed; all requests are idempotent, so each may be tried again."""
 
-    def __init__(self, bucket: str, prefix: str, patience: float):
-        from google.cloud.storage.retry import DEFAULT_RETRY
+    def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client=None):
         self.prefix, self.place = PurePosixPath(prefix), f"gs://{bucket}/{prefix}".rstrip("/")
-        self.retry = DEFAULT_RETRY.with_delay(initial=0.5, maximum=10.0).with_timeout(patience)
-        self.patience = patience
+        self.retry = bucket_retry(patience)
+        self._faults = partial(bucket_faults, self.place, patience)
         with self._faults():
-            from google.cloud import storage
-            self.bucket = storage.Client().bucket(bucket)
+            self.bucket = (client or bucket_client()).bucket(bucket)
 
     def read(self, name: str) -> bytes | None:
         blob = self._found(name)
@@ -178,28 +182,52 @@ class BucketStore:
             try:
                 data = blob.download_as_bytes(checksum="crc32c", retry=self.retry)
             except NotFound as error:
-                if "bucket" in str(error).lower() and not self.bucket.exists(retry=self.retry):
+                if "no such object" not in str(error).lower() and not is_there(self.bucket, self.retry):
                     raise
                 return None
         return data, blob.generation
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """The server's refusals, and what is left after all retries, as one sentence."""
-        from google.api_core.exceptions import GoogleAPICallError, RetryError
-        from google.auth.exceptions import GoogleAuthError
-        from requests.exceptions import RequestException
-        try:
-            yield
-        except GoogleAPICallError as error:
-            code = int(error.code or 0)
-            reason = HINTS.get(code, " ".join(str(error.message).split()) or "no reason given")
-            raise WordbrushError(f"{self.place} answered {code}: {reason}.") from error
-        except RetryError as error:
-            cause = " ".join(str(error.cause or error).split())
-            raise WordbrushError(f"{self.place} did not answer well for {self.patience:.0f} seconds ({cause}); "
-                                 "run again when it does.") from error
-        except GoogleAuthError as error:
-            raise WordbrushError(f"{self.place} needs Google credentials: {str(error).splitlines()[0]}") from error
-        except RequestException as error:
-            raise WordbrushError(f"{self.place} cannot be reached ({type(error).__name__}); check the network.") from error
+
+def bucket_client(project: str | None = None, endpoint: str | None = None, anonymous: bool = False):
+    """By Workload Identity or Application Default Credentials; objects need no project. `endpoint` is for emulators."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+    return storage.Client(project, AnonymousCredentials() if anonymous else None,
+                          client_options={"api_endpoint": endpoint} if endpoint else None)
+
+
+def bucket_retry(patience: float):
+    """Google's own policy: idempotent requests again after 408, 429, 5xx and broken connections."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+    return DEFAULT_RETRY.with_delay(initial=0.5, maximum=10.0).with_timeout(patience)
+
+
+def is_there(bucket, retry) -> bool:
+    """Whether a bucket exists, as far as this account may know: to look at one needs more than the right to its objects."""
+    from google.api_core.exceptions import Forbidden
+    try:
+        return bucket.exists(retry=retry)
+    except Forbidden:
+        return True
+
+
+@contextmanager
+def bucket_faults(place: str, patience: float) -> Iterator[None]:
+    """The server's refusals, and what is left after all retries, as one sentence."""
+    from google.api_core.exceptions import GoogleAPICallError, RetryError
+    from google.auth.exceptions import GoogleAuthError
+    from requests.exceptions import RequestException
+    try:
+        yield
+    except GoogleAPICallError as error:
+        code = int(error.code or 0)
+        reason = HINTS.get(code, " ".join(str(error.message).split()) or "no reason given")
+        raise WordbrushError(f"{place} answered {code}: {reason}.") from error
+    except RetryError as error:
+        cause = " ".join(str(error.cause or error).split())
+        raise WordbrushError(f"{place} did not answer well for {patience:.0f} seconds ({cause}); "
+                             "run again when it does.") from error
+    except GoogleAuthError as error:
+        raise WordbrushError(f"{place} needs Google credentials: {str(error).splitlines()[0]}") from error
+    except RequestException as error:
+        raise WordbrushError(f"{place} cannot be reached ({type(error).__name__}); check the network.") from error
