@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show test test-faults lint lock clean
+.PHONY: help setup pipeline demo show test test-faults test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,23 @@ test: setup lint ## the fast test suite
 
 test-faults: setup ## kills, full disks, broken storage, damaged files (half an hour)
 	@python -m pytest -m faults -s
+
+# The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF, PIP_CONF, CA_BUNDLE: what the build
+# needs to reach packages where the plain Internet is not there; the files are build secrets, of which no layer keeps anything.
+VARIANT ?= gpu
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= wordbrush-python:$(VERSION)$(if $(filter cpu,$(VARIANT)),-cpu)
+DOCKER ?= docker
+SECRETS = $(if $(APT_CONF),--secret id=apt_conf,src=$(APT_CONF)) $(if $(PIP_CONF),--secret id=pip_conf,src=$(PIP_CONF)) \
+	$(if $(CA_BUNDLE),--secret id=ca_bundle,src=$(CA_BUNDLE))
+
+image: ## build the image: make image VARIANT=cpu
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) $(SECRETS) \
+		--build-arg VARIANT=$(VARIANT) $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git show --no-patch --format=%cI) .
+
+test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; half an hour, 15 GB)
+	@python -m pytest -m image -s
 
 lint: setup ## style and static faults
 	@ruff check --quiet .

@@ -163,19 +163,23 @@ def run(preset: PresetOption = None,
         lock: Annotated[Path, typer.Option(help="Where the merged lock goes.")] = LOCAL / "dvc.lock",
         gate: Annotated[bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")] = False,
         registry: Annotated[str, typer.Option(envvar="WORDBRUSH_REGISTRY", help="Where champions are kept.")] = str(
-            LOCAL / "registry")) -> None:
-    """Run the pipeline on this machine, with kfp's own local runner: no cluster, no container.
+            LOCAL / "registry"),
+        docker: Annotated[bool, typer.Option("--docker", help="Run each stage in a container of --image: read-only, without "
+                                             "network or root, and all it writes in .wordbrush/kfp.")] = False,
+        image: ImageOption = None) -> None:
+    """Run the pipeline on this machine, with kfp's own local runner: no cluster and, without --docker, no container.
 
     Example: python pipeline.py run --preset tiny
     """
     from kfp import components as kfp_components
     from kfp import local
     local_environment(remote, registry)
-    planned = replace(marked(plan(preset, None, POOLS, gate=gate)), retries=False)
+    planned = replace(marked(plan(preset, image if docker else None, POOLS, gate=gate)), retries=False)
     package = LOCAL / "pipeline.yaml"
     write_pipeline(planned, package)
     warnings.filterwarnings("ignore", message="You may be attemping to run a task that uses custom or non-Python base image")
-    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(LOCAL / "outputs"), enable_caching=True)
+    runner = containers(planned.image) if docker else local.SubprocessRunner(use_venv=False)
+    local.init(runner, pipeline_root=str(LOCAL / "outputs"), enable_caching=True)
     try:
         finished = kfp_components.load_component_from_file(str(package))()
     except RuntimeError as error:
@@ -310,6 +314,19 @@ def local_environment(remote: str, registry: str) -> None:
     os.environ.setdefault("WORDBRUSH_CACHE", str(ROOT / ".dvc/cache"))
     os.environ.setdefault("WORDBRUSH_CHECKPOINTS", str((LOCAL / "checkpoints").resolve()))
     LOCAL.mkdir(parents=True, exist_ok=True)
+
+
+def containers(image: str):
+    """kfp's DockerRunner on the folder of local runs."""
+    from components.containers import docker_runner
+    own = LOCAL.resolve()
+    (own / "outputs").mkdir(exist_ok=True)
+    settings = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
+    outside = [place for place in settings.values() if not Path(place).is_relative_to(own)]
+    if outside:
+        raise WordbrushError(f"a container sees {own} alone, not {', '.join(outside)}: leave --remote and --registry out.")
+    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}  # results depend on it
+    return docker_runner(image, own, {**settings, **threads, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints")})
 
 
 def marked(planned: Plan, remote: str | None = None) -> Plan:
