@@ -43,11 +43,12 @@ VARIANT ?= gpu
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= wordbrush-python:$(VERSION)$(if $(filter cpu,$(VARIANT)),-cpu)
 DOCKER ?= docker
-SECRETS = $(if $(APT_CONF),--secret id=apt_conf,src=$(APT_CONF)) $(if $(PIP_CONF),--secret id=pip_conf,src=$(PIP_CONF)) \
-	$(if $(CA_BUNDLE),--secret id=ca_bundle,src=$(CA_BUNDLE))
+COMMA := ,
+secret = $(if $2,--secret id=$1$(COMMA)src=$2)
 
 image: ## build the image: make image VARIANT=cpu
-	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) $(SECRETS) \
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) $(call secret,apt_conf,$(APT_CONF)) \
+		$(call secret,pip_conf,$(PIP_CONF)) $(call secret,ca_bundle,$(CA_BUNDLE)) \
 		--build-arg VARIANT=$(VARIANT) $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git show --no-patch --format=%cI) .
 

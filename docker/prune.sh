@@ -10,7 +10,8 @@ find . -name '*.a' -delete
 find . -type d -name tests -prune -exec rm -rf {} +
 
 if [ "$variant" = cpu ]; then
-    # What cuDNN and cuBLAS load by name once there is a GPU, and the profiler's parts. All else is linked: PyTorch needs it to start.
-    rm -f nvidia/cudnn/lib/libcudnn_*.so.* nvidia/cu13/lib/libnvperf_*.so* nvidia/cu13/lib/libcheckpoint.so* \
-        nvidia/cu13/lib/libpcsamplingutil.so* nvidia/nvshmem/lib/nvshmem_*.so*
+    # Loaded by name, and only where there is a GPU: cuDNN's parts, the linear algebra of CUDA, profilers, transports between nodes.
+    # What PyTorch's own libraries are linked with stays, or PyTorch does not start.
+    rm -f nvidia/cudnn/lib/libcudnn_*.so.* torch/lib/libtorch_cuda_linalg.so nvidia/nvshmem/lib/nvshmem_*.so* \
+        nvidia/cu13/lib/lib{nvperf_host,nvperf_target,checkpoint,pcsamplingutil,cufftw,nvblas}.so*
 fi

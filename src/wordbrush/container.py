@@ -7,7 +7,6 @@ from pathlib import Path
 
 import wordbrush
 from wordbrush.doctor import packages
-from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.fingerprint import digest
 from wordbrush.runtime.versioning import CODE
 
@@ -80,11 +79,14 @@ def device() -> Iterator[str]:
 
 
 def _fault(attempt: Callable[[], object]) -> str | None:
-    """What goes wrong, in one line."""
+    """What goes wrong first, whatever it is, in one line."""
     try:
         attempt()
-    except (ImportError, OSError, RuntimeError, WordbrushError) as error:
-        return " ".join(str(error).split())
+    except Exception as error:
+        first: BaseException = error
+        while first.__context__:      # a package may stumble over its own fault
+            first = first.__context__
+        return " ".join(str(first).split())
     return None
 
 

@@ -56,7 +56,7 @@ def test_the_final_layers_have_no_pip_compiler_or_package_lists():
 def test_packages_come_from_the_lock_with_hashes():
     installs = [text for name, text in instructions() if name == "RUN" and "pip --python" in text]
     assert len(installs) == 2
-    assert "--require-hashes --no-deps" in installs[0] and "--no-build-isolation" in installs[0]
+    assert "--require-hashes --no-deps" in installs[0] and "--no-build-isolation -r" in installs[0]
     assert "--no-index --no-deps --no-build-isolation" in installs[1]
     assert "ADD" not in {name for name, _ in instructions()}
 
@@ -84,7 +84,8 @@ def test_all_that_is_copied_is_let_in():
 
 def test_make_builds_the_image_that_the_pipeline_names():
     def command(*variables: str) -> str:
-        return subprocess.run(["make", "--dry-run", "image", *variables], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+        done = subprocess.run(["make", "--dry-run", "image", *variables], cwd=ROOT, text=True, capture_output=True, check=True)
+        return done.stdout
 
     assert f"--tag {IMAGE} " in command() and f"--tag {IMAGE}-cpu " in command("VARIANT=cpu")
     assert "--secret" not in command() and "--build-arg BASE" not in command()
