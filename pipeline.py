@@ -174,11 +174,16 @@ def run(preset: PresetOption = None,
     from kfp import components as kfp_components
     from kfp import local
     local_environment(remote, registry)
+    settings = container_settings() if docker else {}
     planned = replace(marked(plan(preset, image if docker else None, POOLS, gate=gate)), retries=False)
     package = LOCAL / "pipeline.yaml"
     write_pipeline(planned, package)
     warnings.filterwarnings("ignore", message="You may be attemping to run a task that uses custom or non-Python base image")
-    runner = containers(planned.image) if docker else local.SubprocessRunner(use_venv=False)
+    if docker:
+        from components.containers import docker_runner
+        runner = docker_runner(planned.image, LOCAL.resolve(), settings)
+    else:
+        runner = local.SubprocessRunner(use_venv=False)
     local.init(runner, pipeline_root=str(LOCAL / "outputs"), enable_caching=True)
     try:
         finished = kfp_components.load_component_from_file(str(package))()
@@ -316,17 +321,14 @@ def local_environment(remote: str, registry: str) -> None:
     LOCAL.mkdir(parents=True, exist_ok=True)
 
 
-def containers(image: str):
-    """kfp's DockerRunner on the folder of local runs."""
-    from components.containers import docker_runner
+def container_settings() -> dict[str, str]:
+    """The same for the containers of a local run, which see its folder and nothing else."""
     own = LOCAL.resolve()
-    (own / "outputs").mkdir(exist_ok=True)
-    settings = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
-    outside = [place for place in settings.values() if not Path(place).is_relative_to(own)]
-    if outside:
-        raise WordbrushError(f"a container sees {own} alone, not {', '.join(outside)}: leave --remote and --registry out.")
-    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}  # results depend on it
-    return docker_runner(image, own, {**settings, **threads, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints")})
+    places = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
+    if outside := [place for place in places.values() if not Path(place).is_relative_to(own)]:
+        raise WordbrushError(f"containers see {own} alone, not {', '.join(outside)}: leave --remote and --registry out.")
+    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}   # sums depend on it
+    return {**places, **threads, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints"), "WORDBRUSH_WORK": str(own / "work")}
 
 
 def marked(planned: Plan, remote: str | None = None) -> Plan:

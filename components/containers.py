@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 from kfp import local
@@ -24,18 +25,18 @@ def docker_runner(image: str, folder: Path, settings: dict[str, str]) -> local.D
     except ImportError:
         raise WordbrushError("--docker needs the Python package docker: run `make setup`.") from None
     try:
-        client = docker.from_env()
-        client.images.get(image)
+        with closing(docker.from_env()) as client:
+            client.images.get(image)
     except docker.errors.ImageNotFound:
         raise WordbrushError(f"there is no image {image!r} here: build it (make image) or pull it first.") from None
     except docker.errors.DockerException as error:
         raise WordbrushError(f"no Docker engine answers ({error}): start one, or leave --docker out.") from None
-    work = folder / "work"
-    work.mkdir(exist_ok=True)
+    for name in ("outputs", "work"):
+        (folder / name).mkdir(exist_ok=True)
     return local.DockerRunner(
         user=_user_of(folder), read_only=True, network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges"],
         tmpfs=SCRATCH, shm_size=SHARED_MEMORY, mounts=[Mount(str(folder), str(folder), type="bind")],
-        environment={**settings, "WORDBRUSH_WORK": str(work)})
+        environment=settings)
 
 
 def _user_of(folder: Path) -> str:

@@ -5,7 +5,8 @@ variant=$1
 cd "$2"
 
 # Headers, static libraries, tools and tests: for those who build or test these packages.
-rm -rf torch/include torch/bin nvidia/*/include
+rm -rf torch/include nvidia/*/include
+find torch/bin -type f ! -name torch_shm_manager -delete
 find . -name '*.a' -delete
 find . -type d -name tests -prune -exec rm -rf {} +
 
