@@ -1,5 +1,6 @@
 """docker/Dockerfile, read: what a reviewer would look for. tests/image/test_image.py builds and runs it."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -84,7 +85,8 @@ def test_all_that_is_copied_is_let_in():
 
 def test_make_builds_the_image_that_the_pipeline_names():
     def command(*variables: str) -> str:
-        done = subprocess.run(["make", "--dry-run", "image", *variables], cwd=ROOT, text=True, capture_output=True, check=True)
+        done = subprocess.run(["make", "--dry-run", "image", *variables], cwd=ROOT, text=True, capture_output=True, check=True,
+                              env={"PATH": os.environ["PATH"]})
         return done.stdout
 
     assert f"--tag {IMAGE} " in command() and f"--tag {IMAGE}-cpu " in command("VARIANT=cpu")
