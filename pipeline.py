@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 MINING = ("random", "hard")
 LOCAL = Path(".wordbrush/kfp")   # what the local runner keeps
+ARITHMETIC = ("ATEN_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_")   # settings that may change a sum's last bits, and so hashes
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 
 
@@ -327,8 +328,8 @@ def container_settings() -> dict[str, str]:
     places = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
     if outside := [place for place in places.values() if not Path(place).is_relative_to(own)]:
         raise WordbrushError(f"containers see {own} alone, not {', '.join(outside)}: leave --remote and --registry out.")
-    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}   # sums depend on it
-    return {**places, **threads, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints"), "WORDBRUSH_WORK": str(own / "work")}
+    arithmetic = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
+    return {**places, **arithmetic, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints"), "WORDBRUSH_WORK": str(own / "work")}
 
 
 def marked(planned: Plan, remote: str | None = None) -> Plan:
