@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show test test-faults test-cluster lint lock clean
+.PHONY: help setup pipeline demo show test test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,24 @@ test-faults: setup ## kills, full disks, broken storage, damaged files (half an 
 
 test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
 	@python -m pytest -m cluster
+
+# The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF, PIP_CONF, CA_BUNDLE: what the build
+# needs to reach packages where the plain Internet is not there; the files are build secrets, of which no layer keeps anything.
+VARIANT ?= gpu
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= wordbrush-python:$(VERSION)$(if $(filter cpu,$(VARIANT)),-cpu)
+DOCKER ?= docker
+COMMA := ,
+secret = $(if $2,--secret id=$1$(COMMA)src=$2)
+
+image: ## build the image: make image VARIANT=cpu
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) $(call secret,apt_conf,$(APT_CONF)) \
+		$(call secret,pip_conf,$(PIP_CONF)) $(call secret,ca_bundle,$(CA_BUNDLE)) \
+		--build-arg VARIANT=$(VARIANT) $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git show --no-patch --format=%cI) .
+
+test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; half an hour, 15 GB)
+	@python -m pytest -m image -s
 
 lint: setup ## style and static faults
 	@ruff check --quiet .

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 MINING = ("random", "hard")
 LOCAL = Path(".wordbrush/kfp")   # what the local runner keeps
+ARITHMETIC = ("ATEN_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_")   # settings that may change a sum's last bits, and so hashes
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 
 
@@ -163,19 +164,28 @@ def run(preset: PresetOption = None,
         lock: Annotated[Path, typer.Option(help="Where the merged lock goes.")] = LOCAL / "dvc.lock",
         gate: Annotated[bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")] = False,
         registry: Annotated[str, typer.Option(envvar="WORDBRUSH_REGISTRY", help="Where champions are kept.")] = str(
-            LOCAL / "registry")) -> None:
-    """Run the pipeline on this machine, with kfp's own local runner: no cluster, no container.
+            LOCAL / "registry"),
+        docker: Annotated[bool, typer.Option("--docker", help="Run each stage in a container of --image: read-only, without "
+                                             "network or root, and all it writes in .wordbrush/kfp.")] = False,
+        image: ImageOption = None) -> None:
+    """Run the pipeline on this machine, with kfp's own local runner: no cluster and, without --docker, no container.
 
     Example: python pipeline.py run --preset tiny
     """
     from kfp import components as kfp_components
     from kfp import local
     local_environment(remote, registry)
-    planned = replace(marked(plan(preset, None, POOLS, gate=gate)), retries=False)
+    settings = container_settings() if docker else {}
+    planned = replace(marked(plan(preset, image if docker else None, POOLS, gate=gate)), retries=False)
     package = LOCAL / "pipeline.yaml"
     write_pipeline(planned, package)
     warnings.filterwarnings("ignore", message="You may be attemping to run a task that uses custom or non-Python base image")
-    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(LOCAL / "outputs"), enable_caching=True)
+    if docker:
+        from components.containers import docker_runner
+        runner = docker_runner(planned.image, LOCAL.resolve(), settings)
+    else:
+        runner = local.SubprocessRunner(use_venv=False)
+    local.init(runner, pipeline_root=str(LOCAL / "outputs"), enable_caching=True)
     try:
         finished = kfp_components.load_component_from_file(str(package))()
     except RuntimeError as error:
@@ -310,6 +320,16 @@ def local_environment(remote: str, registry: str) -> None:
     os.environ.setdefault("WORDBRUSH_CACHE", str(ROOT / ".dvc/cache"))
     os.environ.setdefault("WORDBRUSH_CHECKPOINTS", str((LOCAL / "checkpoints").resolve()))
     LOCAL.mkdir(parents=True, exist_ok=True)
+
+
+def container_settings() -> dict[str, str]:
+    """The same for the containers of a local run, which see its folder and nothing else."""
+    own = LOCAL.resolve()
+    places = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
+    if outside := [place for place in places.values() if not Path(place).is_relative_to(own)]:
+        raise WordbrushError(f"containers see {own} alone, not {', '.join(outside)}: leave --remote and --registry out.")
+    arithmetic = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
+    return {**places, **arithmetic, "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints"), "WORDBRUSH_WORK": str(own / "work")}
 
 
 def marked(planned: Plan, remote: str | None = None) -> Plan:

@@ -195,6 +195,7 @@ def test_adopting_a_local_run_brings_its_artifacts_home(from_scratch, tmp_path):
     (("compile", "--preset", "huge"), ("huge", "paper, small, tiny")),
     (("compile", "--pools", "nowhere.yaml"), ("nowhere.yaml is missing",)),
     (("run", "--preset", "huge"), ("huge",)),
+    (("run", "--docker", "--remote", "gs://bucket/dvc"), ("gs://bucket/dvc", "leave --remote")),
     (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
     (("schedule", "--cron", "0 0 25 * * 1"), ("not valid",)),
     (("schedule",), ("name one of",)),

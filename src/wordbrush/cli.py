@@ -94,10 +94,20 @@ def check() -> None:
 
 
 @app.command(rich_help_panel="Helpers")
-def doctor(fix: Annotated[bool, typer.Option("--fix", help="Put right what can be put right.")] = False) -> None:
+def doctor(fix: Annotated[bool, typer.Option("--fix", help="Put right what can be put right.")] = False,
+           image: Annotated[bool, typer.Option("--image", help="Look at the container image that this runs in instead.")] = False,
+           ) -> None:
     """Look at environment, parameters, and every byte of the artifacts in folder, cache, remote; exit code 1: one is wrong."""
-    from wordbrush.doctor import examine
-    if not examine(Path("."), fix):
+    if fix and image:
+        raise WordbrushError("--fix and --image exclude each other: an image is not put right but built again.")
+    if image:
+        from wordbrush import container
+        from wordbrush.runtime.versioning import source_from_environment
+        good = container.examine(source_from_environment())
+    else:
+        from wordbrush.doctor import examine
+        good = examine(Path("."), fix)
+    if not good:
         raise typer.Exit(1)
 
 

@@ -24,23 +24,37 @@ def examine(root: Path, fix: bool) -> bool:
 
 
 def environment(root: Path) -> Iterator[str]:
-    """Packages against the lock, and space on the disk."""
-    if sys.version_info[:2] != (3, 11):
-        yield f"Python is {sys.version.split()[0]}; 3.11 is what the lock is for."
+    """Packages against the lock, if there is one, and space on the disk."""
     lock = root / "requirements.lock"
-    pins = dict(PIN.findall(lock.read_text(encoding="utf-8"))) if lock.is_file() else {}
-    for name, version in pins.items():
-        try:
-            found = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found = "missing"
-        if found != version:
-            yield f"the package {name} is {found}, the lock has {version}: run `make setup`."
+    yield from packages(lock, "run `make setup`") if lock.is_file() else ()
     free = shutil.disk_usage(root).free / 2**30
     if free < FREE_GIB:
         yield f"only {free:.1f} GiB are free on this disk; a demo needs {FREE_GIB:g}."
     else:
-        print(f"good    environment: {len(pins)} packages as in the lock, {free:.0f} GiB free")
+        print(f"good    environment: {free:.0f} GiB free")
+
+
+def packages(lock: Path, advice: str) -> Iterator[str]:
+    """Python and the installed packages against a lock."""
+    if sys.version_info[:2] != (3, 11):
+        yield f"Python is {sys.version.split()[0]}; 3.11 is what the lock is for."
+    try:
+        pins = dict(PIN.findall(lock.read_text(encoding="utf-8")))
+    except OSError as error:
+        yield f"{lock} cannot be read ({error.strerror}): {advice}."
+        return
+    wrong = [f"the package {name} is {found}, the lock has {version}: {advice}." for name, version in pins.items()
+             if (found := _installed(name)) != version]
+    yield from wrong
+    if not wrong:
+        print(f"good    packages: {len(pins)} as in the lock")
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 def parameters(root: Path) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Where champions are kept: a local folder, or gs://bucket/prefix.
 
 `versions/VERSION/` holds a model's files and never changes; its `files.json` has their hashes. `champion.json` names the version
-that serves. It is written last and at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts, for
-monitoring, the models that failed since.
+that serves. It is written last and at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts the
+models that failed since, for monitoring.
 """
 
 import hashlib

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Make the base image from a Debian root file system, where no image registry can be reached: docker/base.sh NAME:TAG
+# Needs root, debootstrap and a Docker engine. MIRROR: a Debian mirror; one of snapshot.debian.org pins the day.
+set -euo pipefail
+image=${1:?usage: docker/base.sh NAME:TAG}
+suite=bookworm
+mirror=${MIRROR:-http://deb.debian.org/debian}
+
+[ "$(id -u)" = 0 ] || { echo "docker/base.sh: debootstrap needs root: sudo docker/base.sh $image" >&2; exit 2; }
+root=$(mktemp -d)
+trap 'rm -rf --one-file-system "$root"' EXIT
+debootstrap --variant=minbase "$suite" "$root" "$mirror" >&2
+rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/log/*
+tar --create --numeric-owner --directory "$root" . | "${DOCKER:-docker}" import --message "debootstrap $suite" - "$image"

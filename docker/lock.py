@@ -1,0 +1,59 @@
+"""The part of requirements.lock that an image needs, hashes and all: python docker/lock.py gpu|cpu|build.
+
+gpu: what the project's own dependencies reach, so nothing that only tests need. cpu: of that, what can be loaded without a GPU.
+build: what builds packages from source. It stands alone: at that point of the build nothing is installed.
+"""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+# PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these are the ones that are not.
+GPU_ONLY = frozenset({"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"})
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def entries(lock: str) -> dict[str, str]:
+    """Each package's own lines of the lock."""
+    starts = [(match.start(), normal(match[1])) for match in ENTRY.finditer(lock)]
+    ends = [start for start, _ in starts[1:]] + [len(lock)]
+    return {name: lock[start:end] for (start, name), end in zip(starts, ends, strict=True)}
+
+
+def parents(entry: str) -> set[str]:
+    """Who wants a package, by the comments that follow its hashes: `# via dvc`, or one a line."""
+    comments = [line.strip("# ").removeprefix("via").strip() for line in entry.splitlines() if line.lstrip().startswith("#")]
+    return {normal(NAME.match(comment)[0]) for comment in comments if comment}
+
+
+def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset()) -> str:
+    """The entries that the roots reach, in the lock's order, but for those left out and what only they want."""
+    known = entries(lock)
+    wanted_by = {name: parents(entry) for name, entry in known.items()}
+    kept = {normal(NAME.match(root)[0]) for root in roots}
+    if unknown := kept - set(known):
+        sys.exit(f"requirements.lock lacks {', '.join(sorted(unknown))}: run `make lock`.")
+    while more := {name for name in known if wanted_by[name] & kept} - kept - without:
+        kept |= more
+    return "".join(entry for name, entry in known.items() if name in kept)
+
+
+def main() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    lock = Path("requirements.lock").read_text(encoding="utf-8")
+    parts = {"gpu": (project["project"]["dependencies"], frozenset()), "cpu": (project["project"]["dependencies"], GPU_ONLY),
+             "build": (project["build-system"]["requires"], frozenset())}
+    if len(sys.argv) != 2 or sys.argv[1] not in parts:
+        sys.exit(f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml (VARIANT is gpu or cpu)")
+    print(part(lock, *parts[sys.argv[1]]), end="")
+
+
+if __name__ == "__main__":
+    main()
