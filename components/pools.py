@@ -14,7 +14,7 @@ USER = 10001             # the image's user; no root
 SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
 SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
                  "checkpoints": "WORDBRUSH_CHECKPOINTS"}
-OPTIONAL_KEYS = {"pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
+OPTIONAL_KEYS = {"metrics-port": "WORDBRUSH_METRICS_PORT", "pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
 
 
 class Strict(BaseModel):

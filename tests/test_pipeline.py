@@ -71,9 +71,6 @@ def test_pools_can_be_read_back(compiled):
                                       "volumeName": "shared-memory"}
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
-        gateway = kubernetes["configMapAsEnv"][-1]
-        assert gateway["optional"]   # a pod starts without it
-        assert gateway["keyToEnv"] == [{"configMapKey": "pushgateway", "envVar": "WORDBRUSH_PUSHGATEWAY"}]
         retry = compiled.tasks[name]["retryPolicy"]
         assert retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
 
