@@ -50,12 +50,12 @@ COMMA := ,
 secret = $(if $2,--secret id=$1$(COMMA)src=$2)
 
 image: ## build the image: make image VARIANT=cpu
-	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) $(call secret,apt_conf,$(APT_CONF)) \
-		$(call secret,pip_conf,$(PIP_CONF)) $(call secret,ca_bundle,$(CA_BUNDLE)) \
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) $(if $(NETWORK),--network $(NETWORK)) \
+		$(call secret,apt_conf,$(APT_CONF)) $(call secret,pip_conf,$(PIP_CONF)) $(call secret,ca_bundle,$(CA_BUNDLE)) \
 		--build-arg VARIANT=$(VARIANT) $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git show --no-patch --format=%cI) .
 
-test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; half an hour, 15 GB)
+test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; ten minutes, 13 GB)
 	@python -m pytest -m image -s
 
 lint: setup ## style and static faults

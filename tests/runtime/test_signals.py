@@ -75,8 +75,8 @@ def test_a_stage_without_checkpoints_stops_where_it_stands(unfinished, finished)
 
 
 def test_a_second_signal_exits_at_once(unfinished):
-    script = ("import signal, time; from wordbrush.runtime import signals; signals.install(); print('up', flush=True)\n"
-              "with signals.finishing_steps():\n    time.sleep(0.5)\n    while True: pass")
+    script = ("import signal, time; from wordbrush.runtime import signals; signals.install()\n"
+              "with signals.finishing_steps():\n    print('up', flush=True)\n    time.sleep(0.5)\n    while True: pass")
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
