@@ -28,6 +28,7 @@ from wordbrush.scenes import clevr
 
 HANGS = 120   # seconds
 EXAMPLES = [3, pytest.param(50, marks=pytest.mark.faults)]
+SPEAKS = pytest.mark.faults   # seconds an example
 STAGES = {"scenes": "render_scenes", "gan": "train_gan", "segmenter": "train_segmenter", "samples": "sample_images",
           "captions": "synthesize_captions", "davenet": "pretrain_davenet", "schedule": "pretrain_davenet",
           "edits": "random_edits", "clusters": "cluster_units", "evaluation": "evaluate"}
@@ -129,7 +130,8 @@ def dumped(tree: object) -> bytes:
 
 @pytest.mark.parametrize("count", EXAMPLES)
 @pytest.mark.parametrize(("name", "stage"), [
-    ("data/scenes/scenes.json", "train_segmenter"), ("data/real_pairs/pairs.json", "synthesize_captions"),
+    ("data/scenes/scenes.json", "train_segmenter"),
+    pytest.param("data/real_pairs/pairs.json", "synthesize_captions", marks=SPEAKS),
     ("data/features/features.json", "pretrain_davenet"), ("data/probes/words/words.json", "evaluate"),
     ("data/generator/generator.json", "sample_images"), ("data/encoders/pretrain/hard/encoders.json", "random_edits"),
     ("data/clusters/hard/clusters.json", "report"), ("data/evaluation/examples.json", "report"),
@@ -148,7 +150,8 @@ def test_records(patient, name, stage, count):
 @pytest.mark.parametrize(("name", "stage"), [
     ("data/features/frames.npy", "pretrain_davenet"), ("data/features/offsets.npy", "pretrain_davenet"),
     ("data/annotations/parses.parquet", "evaluate"), ("data/speech/*.parquet", "report"), ("data/scenes/images.npy", "train_gan"),
-    ("data/scenes/instances.npy", "train_segmenter"), ("data/samples/images.npy", "synthesize_captions"),
+    ("data/scenes/instances.npy", "train_segmenter"),
+    pytest.param("data/samples/images.npy", "synthesize_captions", marks=SPEAKS),
     ("data/generator/generator.safetensors", "sample_images"), ("plots/gan.csv", "report")])
 def test_bytes(patient, name, stage, count):
     name = next(patient.root.glob(name)).relative_to(patient.root).as_posix()
