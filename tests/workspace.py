@@ -10,6 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush import presets
+from wordbrush.params import read_yaml
 from wordbrush.runtime.layout import Layout
 
 
@@ -45,6 +46,17 @@ class Workspace:
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
+
+    def longer(self, factor: int) -> "Workspace":
+        """Train so many times as long."""
+        path = self.root / "params.yaml"
+        values = read_yaml(path)
+        values["gan"]["stable_kimg"] = {size: factor * kimg for size, kimg in values["gan"]["stable_kimg"].items()}
+        for section in (values["segmenter"], *values["schedule"].values()):
+            section["steps"] *= factor
+        with path.open("wb") as out:
+            YAML(typ="safe").dump(values, out)
+        return self
 
     def hashes(self) -> dict[str, str]:
         """The md5 of every output, by path, as dvc.lock has them."""

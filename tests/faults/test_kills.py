@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.workspace import Workspace, environment
-from wordbrush.params import read_yaml
 
 pytestmark = pytest.mark.faults
 KILLS = 20
+LONGER = 8   # so that a random moment often lies within a training
 WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
 STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrain/hard"
 
@@ -28,23 +27,11 @@ def every_step(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def longer(workspace: Workspace) -> Workspace:
-    """Train eight times as long, so that a random moment often lies within a training."""
-    path = workspace.root / "params.yaml"
-    values = read_yaml(path)
-    values["gan"]["stable_kimg"] = {size: 8 * kimg for size, kimg in values["gan"]["stable_kimg"].items()}
-    for section in (values["segmenter"], *values["schedule"].values()):
-        section["steps"] *= 8
-    with path.open("wb") as out:
-        YAML(typ="safe").dump(values, out)
-    return workspace
-
-
 def test_the_whole_group_is_killed_at_random_moments(tmp_path):
     chance, killed, resumed = random.Random(1), 0, 0
-    undisturbed = longer(Workspace.create(tmp_path / "undisturbed", Path.cwd()))
+    undisturbed = Workspace.create(tmp_path / "undisturbed", Path.cwd()).longer(LONGER)
     undisturbed.run("dvc", "repro")
-    workspace = longer(every_step(Workspace.create(tmp_path / "work", Path.cwd())))
+    workspace = every_step(Workspace.create(tmp_path / "work", Path.cwd())).longer(LONGER)
     while killed < KILLS:
         process = subprocess.Popen(["dvc", "repro"], cwd=workspace.root, env=environment(), text=True, start_new_session=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SCRAPE_SECONDS = 0.2   # tiny stages take seconds
+SCRAPE_SECONDS = 0.5   # also the time that a scrape may take
 
 
 def free_port() -> int:

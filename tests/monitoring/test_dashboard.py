@@ -25,7 +25,8 @@ DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
 PANELS = {panel["title"]: panel for panel in json.loads((ROOT / "k8s/monitoring/dashboard.json").read_text())["panels"]
           if panel["type"] != "row"}
 OF_A_GPU = {"GPU memory", "GPU use"}   # whose metrics are absent without one
-STAGES = {"train-gan": ("data/generator",), "random-edits --mining hard": ("data/encoders/random-edits/hard",)}
+STAGES = {"train-gan": 8, "random-edits --mining hard": 100}   # how many times as long as tiny's, so that many scrapes see them
+IMAGES, PAIRS = 8 * 256 + 96, 100 * 4 * 16                      # what they show, by presets/tiny.yaml
 
 
 def query(panel: dict) -> str:
@@ -47,7 +48,6 @@ def asked(finished, pushed, tmp_path_factory) -> Prometheus:
         for run in runs:
             _, said = run.communicate()
             assert run.returncode == 0 and "metrics" not in said and "outcome" not in said, said
-        assert files(folder / str(ports["train-gan"]) / "data/generator") == files(finished.layout.generator)
         server.wait_for('wordbrush_stage_exit{stage="random-edits"}')
         server.wait_for('wordbrush_stage_exit{stage="train-gan"}')
         server.wait_for('wordbrush_gate_verdict{stage="promote"}')
@@ -55,12 +55,12 @@ def asked(finished, pushed, tmp_path_factory) -> Prometheus:
 
 
 def start(finished: Workspace, folder: Path, stage: str, port: int) -> subprocess.Popen[str]:
-    """A stage in a copy of the workspace: with a checkpoint after each step, and more steps on edits than tiny's four."""
+    """A stage in a copy of the workspace, with a checkpoint after each step."""
     shutil.copytree(finished.root, folder)
     text = (folder / "params.yaml").read_text()
-    text, steps = re.subn(r"(random_edits: \{steps: )4\b", r"\g<1>40", text)
-    assert steps == 1 and "minutes: 2.0" in text
+    assert "minutes: 2.0" in text
     (folder / "params.yaml").write_text(text.replace("minutes: 2.0", "minutes: 0.0"))
+    Workspace(folder).longer(STAGES[stage])
     return subprocess.Popen([WORDBRUSH, *stage.split()], cwd=folder, env=environment(WORDBRUSH_METRICS_PORT=str(port)), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -68,10 +68,6 @@ def start(finished: Workspace, folder: Path, stage: str, port: int) -> subproces
 def champion(place: Path, finished: Workspace) -> None:
     """The encoders of a method as champion, so that the gate has two to hear."""
     open_registry(str(place)).promote("other", finished.layout.encoders("pretrain", "random"), None)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("title", sorted(PANELS.keys() - OF_A_GPU))
@@ -87,10 +83,11 @@ def test_panels_of_the_gpu_have_data_where_there_is_one(asked, title):
 
 
 def test_what_was_scraped_is_what_happened(asked):
-    assert max(asked.numbers('wordbrush_units_total{stage="train-gan", unit="image"}')) == 352
-    assert set(asked.numbers('wordbrush_units_expected{stage="train-gan", unit="image"}')) == {352}
-    assert max(asked.numbers('wordbrush_units_total{stage="random-edits", mining="hard", unit="pair"}')) == 40 * 16
-    assert max(asked.numbers("wordbrush_edits_total")) == 40 * 16
+    """The last scrape comes somewhat before the end."""
+    assert IMAGES / 2 < max(asked.numbers('wordbrush_units_total{stage="train-gan", unit="image"}')) <= IMAGES
+    assert set(asked.numbers('wordbrush_units_expected{stage="train-gan", unit="image"}')) == {IMAGES}
+    assert PAIRS / 2 < max(asked.numbers('wordbrush_units_total{stage="random-edits", mining="hard", unit="pair"}')) <= PAIRS
+    assert PAIRS / 2 < max(asked.numbers("wordbrush_edits_total")) <= PAIRS
     assert {4, 8, 16} >= set(asked.numbers("wordbrush_gan_resolution_pixels")) >= {16}
     assert all(0 <= share <= 1 for title in ("Progress", "GAN fade", "Waiting for data", "Recall on validation pairs")
                for share in asked.numbers(query(PANELS[title])))

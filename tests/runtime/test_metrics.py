@@ -58,3 +58,12 @@ def test_a_busy_port_and_an_absent_gateway_are_a_line_each_and_change_nothing(fi
     assert outcome.startswith("the outcome of sample-images is not pushed: 127.0.0.1:") and "Connection refused" in outcome
     for path in finished.layout.samples.iterdir():
         assert (workspace.layout.samples / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_watched_stage_gives_the_same_bytes(finished, tmp_path):
+    shutil.copytree(finished.root, tmp_path / "work")
+    workspace = Workspace(tmp_path / "work")
+    shutil.rmtree(workspace.layout.segmenter)
+    workspace.run("wordbrush", "train-segmenter", WORDBRUSH_METRICS_PORT=str(free_port()))
+    for path in finished.layout.segmenter.iterdir():
+        assert (workspace.layout.segmenter / path.name).read_bytes() == path.read_bytes()
