@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 .PHONY: help setup pipeline demo show test test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 
