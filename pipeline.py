@@ -292,7 +292,7 @@ def adopt(run: Annotated[str, typer.Argument(help="The id of a finished run, or 
         shutil.copyfile(target, target.with_name(f"{target.name}.before"))
     with whole_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
-    print(f"{target}: the lock of {run}. `dvc pull` fetches its artifacts (once before: dvc remote add -d NAME URL).")
+    print(f"{target}: the lock of {run}. `dvc pull` fetches its artifacts (once before: wordbrush remote PLACE).")
 
 
 def storage(remote: str | None):

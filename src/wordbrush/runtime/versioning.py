@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -195,7 +196,10 @@ def workspace(folder: Path, source: Path, params: str, lock: dict[str, Any], sto
 def scratch_workspace(source: Path, params: str, storage: Storage) -> Iterator[Repo]:
     """A workspace that only looks: at the graph, its keys, or the remote."""
     with tempfile.TemporaryDirectory() as folder, workspace(Path(folder), source, params, merge_locks([]), storage) as repo:
-        yield repo
+        try:
+            yield repo
+        except _storage_faults() as error:
+            raise WordbrushError(f"the remote {storage.remote} cannot be looked at: {_reasons(error)}") from error
 
 
 @contextmanager
@@ -205,7 +209,7 @@ def fetched(source: Path, params: str, lock: Path, storage: Storage, paths: Sequ
         with workspace(Path(folder), source, params, merge_locks([lock]), storage) as repo:
             try:
                 repo.pull(targets=list(paths))
-            except dvc.exceptions.DvcException as error:
+            except _storage_faults() as error:
                 raise WordbrushError(f"{', '.join(paths)} cannot be fetched from {storage.remote}: {_reasons(error)}") from error
         yield Layout(Path(folder))
 
@@ -225,9 +229,9 @@ def _reproduce(repo: Repo, stage: str, key: str, storage: Storage) -> None:
             for pointer in damaged:  # DVC takes a folder's objects for present where its list is: without the list it pushes all
                 _odb(repo).fs.rm(_odb(repo).oid_to_path(pointer.md5))
             repo.push(targets=[stage])
-    except dvc.exceptions.DvcException as error:
+        _write(repo, _index(repo, key), (Path(repo.root_dir) / LOCK).read_bytes())
+    except _storage_faults() as error:
         raise WordbrushError(f"the stage {stage} did not finish, with the remote {storage.remote}: {_reasons(error)}") from None
-    _write(repo, _index(repo, key), (Path(repo.root_dir) / LOCK).read_bytes())
 
 
 def _inputs(repo: Repo, stage: str) -> list[str]:
@@ -295,6 +299,12 @@ def marks(repo: Repo, keys: dict[str, str]) -> dict[str, str]:
             _write(repo, path, uuid4().hex.encode())
         found[stage] = filesystem.read_text(path, encoding="utf-8")
     return found
+
+
+def _storage_faults() -> tuple[type[Exception], ...]:
+    """What DVC and its file systems raise; of gcsfs, one kind that is no OSError."""
+    gcsfs = sys.modules.get("gcsfs.retry")
+    return (dvc.exceptions.DvcException, OSError, *((gcsfs.HttpError,) if gcsfs else ()))
 
 
 def _reasons(error: BaseException) -> str:
