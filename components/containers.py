@@ -1,7 +1,6 @@
 """The tasks of a local run in containers, locked up as pods are: read-only, without root, rights or network."""
 
 import os
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -44,5 +43,5 @@ def _user_of(folder: Path) -> str:
     if os.geteuid():
         return f"{os.geteuid()}:{os.getegid()}"
     for path in (folder, *folder.rglob("*")):
-        shutil.chown(path, USER, USER)
+        os.chown(path, USER, USER, follow_symlinks=False)   # a container may have left links that lead out
     return f"{USER}:{USER}"

@@ -58,7 +58,11 @@ def describe(target: Path) -> None:
     if not (target / "images").is_dir() or not (target / "scenes").is_dir():
         print(f"{target} holds {sum(path.is_file() for path in target.rglob('*'))} files.")
         return
-    scenes = clevr.check(target)
+    try:
+        scenes = clevr.check(target)
+    except WordbrushError as error:
+        print(f"{target} is there, but is no CLEVR folder for scenes.clevr_path: {error}")
+        return
     missing = sum(not (target / "images/train" / scene["image_filename"]).is_file() for scene in scenes)
     if missing:
         raise WordbrushError(f"{target} is there, but lacks {missing} of the {len(scenes)} pictures that its scenes name.")

@@ -125,6 +125,13 @@ def test_other_places_are_refused(place):
         open_source(place)
 
 
+@pytest.mark.parametrize("place", ["https://[x", "https://localhost:99999/x?sig=SECRET", "https://localhost:x/?sig=SECRET"])
+def test_what_is_no_url_is_one_sentence_without_its_query(tmp_path, place):
+    with pytest.raises(WordbrushError) as caught:
+        download(open_source(place), tmp_path / "kept")
+    assert "SECRET" not in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("target", ["http://example.org/a.zip", "file:///etc/passwd", "ftp://127.0.0.1/a"])
 def test_a_redirect_to_an_unsafe_place_is_refused(web, tmp_path, target):
     web.redirects = {"/r": target, "/good": "/a.zip"}

@@ -18,7 +18,7 @@ def test_free_memory_is_that_of_the_container_where_it_is_less(tmp_path, monkeyp
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("700000\n")
-    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 100000\n")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 60000\nactive_file 40000\n")
     assert memory.free_memory() == 400_000
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.free_memory() > 1 << 28

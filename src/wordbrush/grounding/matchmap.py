@@ -40,7 +40,8 @@ def every_place(images: Tensor, frames: Tensor) -> Tensor:
     As a 1×1 convolution whose filters are the frames: on CPUs, PyTorch's convolutions outrun its matrix products by two.
     """
     require_device_memory(f"the matchmaps of {len(images)} pictures and {len(frames)} frames of speech",
-                          images[:, 0].numel() * len(frames) * images.element_size(), "lower davenet.batch_size")
+                          images[:, 0].numel() * len(frames) * images.element_size(), "lower davenet.batch_size or the samples",
+                          images.device)
     images = images.contiguous(memory_format=torch.channels_last)
     return F.conv2d(images, frames[:, :, None, None]).permute(0, 2, 3, 1).flatten(1, 2)
 

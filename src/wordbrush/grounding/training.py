@@ -1,7 +1,7 @@
 """Training DAVEnet on pairs of picture and speech. Nothing here knows of text, labels or the GAN."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,9 +172,9 @@ def encode_pairs(encoders: Encoders, pairs: Pairs, indices: np.ndarray) -> tuple
 @torch.no_grad()
 def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Tensor:
     """Features [N, D, h, w] of the pictures with these numbers."""
-    features: Tensor | None = None
-    for rows in torch.arange(len(indices)).split(ENCODE_BATCH):
-        part = encoders.encode_images(to_images(images[np.asarray(indices)[rows]]).to(device())).cpu()
+    indices, features = np.asarray(indices), None
+    for rows in parts(len(indices)):
+        part = encoders.encode_images(to_images(images[indices[rows]]).to(device())).cpu()
         features = room_for(features, len(indices), part.shape[1:])
         features[rows] = part
     return features
@@ -185,12 +185,17 @@ def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray)
     """Features [N, D, t] and lengths [N] of whole utterances."""
     indices, features, lengths = np.asarray(indices), None, torch.empty(len(indices), dtype=torch.long)
     width = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
-    for rows in torch.arange(len(indices)).split(ENCODE_BATCH):
+    for rows in parts(len(indices)):
         part, lengths[rows] = (one.cpu() for one in encoders.encode_audio(*(
             one.to(device()) for one in speech.batch(indices[rows]))))
         features = room_for(features, len(indices), (part.shape[1], width))
         features[rows, :, :part.shape[2]] = part
     return features, lengths
+
+
+def parts(count: int) -> Iterator[slice]:
+    """So many samples, ENCODE_BATCH at a time."""
+    return (slice(at, at + ENCODE_BATCH) for at in range(0, count, ENCODE_BATCH))
 
 
 def room_for(features: Tensor | None, count: int, shape: Sequence[int]) -> Tensor:

@@ -75,6 +75,7 @@ class Checkpoints:
                 break
             yield from piece
             done += len(piece)
+            self.kept = self._words(kind, done)
         fresh: list[T] = []
         with signals.finishing_steps():
             for item in start(done):
@@ -115,19 +116,27 @@ class Checkpoints:
         """Whether it is kept. A place that cannot be written for a while costs a checkpoint, not the training."""
         data = pack(state)
         name = f"{self.key}/{kind}-{step:010d}-{hashlib.sha256(data).hexdigest()}.safetensors"
-        self.last = time.monotonic()
         try:
             with suppress(Changed):  # another run of the same stage left the same bytes
                 self.store.exchange(name, data, None)
-            metrics.checkpoint_kept()
-            if kind == "state":
-                for _, old in self._names(kind)[:-KEPT]:
-                    self.store.delete(f"{self.key}/{old}")
-            return True
         except WordbrushError as error:
             last = f"the last one is {self.kept}" if self.kept else "there is none yet"
             print(f"no checkpoint of {kind} {step} ({last}): {error}", file=sys.stderr, flush=True)
             return False
+        finally:
+            self.last = time.monotonic()   # after a bucket's patience: the next try comes when it is due again
+        metrics.checkpoint_kept()
+        if kind == "state":
+            self._drop_old(kind)
+        return True
+
+    def _drop_old(self, kind: str) -> None:
+        """All but the last KEPT."""
+        try:
+            for _, name in self._names(kind)[:-KEPT]:
+                self.store.delete(f"{self.key}/{name}")
+        except WordbrushError as error:
+            print(f"old checkpoints are left: {error}", file=sys.stderr, flush=True)
 
     def _load(self, name: str) -> Any:
         """The state, or None, with a line that says so, where its bytes are not what its name says."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from wordbrush.runtime.errors import Diverged
-from wordbrush.runtime.memory import require_memory
+from wordbrush.runtime.memory import SMALL, require_memory
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
@@ -58,22 +58,24 @@ def training_bytes(build: Callable[[], torch.nn.Module], forward: Callable[[torc
 
     Counted on PyTorch's meta device, where nothing is allocated or computed.
     """
-    kept = 0
+    kept: dict[int, torch.UntypedStorage] = {}   # what several operations keep counts once
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
-        nonlocal kept
-        kept += tensor.nbytes
+        storage = tensor.untyped_storage()
+        kept[id(storage)] = storage
         return tensor
 
     with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         network = build()
         forward(network)
-    return 4 * sum(weight.nbytes for weight in network.parameters()) + kept
+    own = {id(weight.untyped_storage()) for weight in network.parameters()}
+    return (4 * sum(weight.nbytes for weight in network.parameters())
+            + sum(storage.nbytes() for number, storage in kept.items() if number not in own))
 
 
-def require_device_memory(what: str, needed: int, advice: str) -> None:
-    """As `require_memory`, of the device on which networks run."""
-    if torch.cuda.is_available():
+def require_device_memory(what: str, needed: int, advice: str, where: torch.device | None = None) -> None:
+    """As `require_memory`, of a device; if none is named, the one on which networks run."""
+    if needed > SMALL and (where or device()).type == "cuda":
         unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # held by PyTorch, and free to be used
         require_memory(what, needed, advice, torch.cuda.mem_get_info()[0] + unused)
     else:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from requests import exceptions
@@ -194,7 +194,7 @@ class WebSource:
 
     def __init__(self, url: str):
         self.url, self.session = url, SecureSession()
-        parts = urlsplit(url)
+        parts = split(url)
         self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self.answered = False
 
@@ -207,7 +207,7 @@ class WebSource:
         status = response.status_code
         if status not in (200, 206):
             response.close()
-        if status == 416:
+        if status == 416 and start:
             return self._at_the_end(response, start, mark)
         if status in TRY_AGAIN:
             raise Interrupted(f"it answered {status}")
@@ -234,8 +234,8 @@ class WebSource:
             if self.answered:
                 raise Interrupted(_root(error)) from error
             raise WordbrushError(f"{self.place} cannot be reached ({_root(error)}); check address and network.") from error
-        except exceptions.RequestException as error:
-            raise WordbrushError(f"{self.place} cannot be read ({_root(error)}).") from error
+        except exceptions.RequestException as error:   # some of its sentences hold the whole URL
+            raise WordbrushError(f"{self.place} cannot be read ({type(error).__name__}).") from error
         self.answered = True
         return response
 
@@ -246,17 +246,26 @@ class SecureSession(requests.Session):
     def get_redirect_target(self, response: requests.Response) -> str | None:
         target = super().get_redirect_target(response)
         if target:
+            split(target)
             require_secure(urljoin(response.url, target), response.url)
         return target
 
 
 def require_secure(url: str, before: str | None = None) -> None:
     """https; or http on this machine, unless it is a redirect from elsewhere."""
-    parts = urlsplit(url)
-    local = all(one.scheme == "http" and one.hostname in LOOPBACK for one in (parts, urlsplit(before or url)))
+    parts = split(url)
+    local = all(one.scheme == "http" and one.hostname in LOOPBACK for one in (parts, split(before or url)))
     if not local and (parts.scheme != "https" or not parts.hostname):
         led = "a redirect leads to" if before else "this is"
         raise WordbrushError(f"{led} {parts.scheme}://{parts.hostname or ''}, but only gs:// and https:// are read.")
+
+
+def split(url: str) -> SplitResult:
+    """The parts of a URL. Raises WordbrushError, which does not show it, where it has none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise WordbrushError("that is no URL, or a redirect leads to none; one is https://example.org/CLEVR_v1.0.zip.") from None
 
 
 def _range(response: requests.Response) -> tuple[int, int | None]:

@@ -30,8 +30,9 @@ def _left_in_container() -> Iterator[int]:
     """By control groups v2: the limit less what is used and is no cache that can be dropped."""
     try:
         limit, used = (CGROUP / "memory.max").read_text().strip(), int((CGROUP / "memory.current").read_text())
-        cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines()).get("inactive_file", 0)
+        counted = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        cached = sum(int(counted.get(name, 0)) for name in ("inactive_file", "active_file", "slab_reclaimable"))
     except (OSError, ValueError):
         return
     if limit != "max":
-        yield max(0, int(limit) - used + int(cached))
+        yield max(0, int(limit) - used + cached)

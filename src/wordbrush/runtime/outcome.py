@@ -68,7 +68,11 @@ def reported(stage: str, mining: str = "") -> Iterator[Outcome]:
         outcome.set("wordbrush_stage_duration_seconds", "How long the last run took", time.monotonic() - started)
         if ended == "success":
             outcome.set("wordbrush_stage_last_success_timestamp_seconds", "When a run last succeeded", time.time())
-        outcome.push(stage, mining)
+        try:
+            outcome.push(stage, mining)
+        except Stopped:
+            if ended != "success":   # what is done stays done
+                raise
 
 
 def reason(error: BaseException) -> str:
