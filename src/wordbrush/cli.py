@@ -38,10 +38,11 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
     signals.install()
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
     from wordbrush.runtime import checkpoints, gpu
-    from wordbrush.runtime.compute import keep_freed_memory, set_seed
+    from wordbrush.runtime.compute import keep_freed_memory, set_precision, set_seed
     from wordbrush.runtime.fingerprint import fingerprint
     keep_freed_memory()
     set_seed(params.seed)
+    set_precision(params.precision)
     gpu.watch()
     if resumes and DVC_FILE.is_file():  # which says what a result depends on: without it, no checkpoint could be trusted
         kept = checkpoints.for_stage(fingerprint(name, options.get("mining")), params.checkpoints.minutes)

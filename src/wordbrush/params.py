@@ -212,6 +212,7 @@ class Params(Section):
     """All of params.yaml."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    precision: Literal["auto", "float32", "bfloat16"]
     scenes: Scenes
     gan: Gan
     segmenter: Segmenter

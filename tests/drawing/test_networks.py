@@ -36,6 +36,12 @@ def test_pixel_norm_has_unit_mean_square():
     assert torch.allclose(pixel_norm(x).square().mean(1), torch.ones(3, 4, 4), atol=1e-5)
 
 
+def test_pixel_norms_gradient_is_that_of_its_formula():
+    x = torch.randn(2, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.allclose(pixel_norm(x), x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt())
+    assert torch.autograd.gradcheck(pixel_norm, x)
+
+
 def test_equalised_scale():
     conv = Conv(8, 4, 3)
     assert conv.scale == math.sqrt(2) / math.sqrt(8 * 9)

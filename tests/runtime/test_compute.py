@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.runtime.compute import require_finite, to_images, to_uint8
+from wordbrush.runtime.compute import mixed_precision, multiplies_bfloat16, require_finite, set_precision, to_images, to_uint8
 from wordbrush.runtime.errors import WordbrushError
 
 
@@ -27,3 +27,16 @@ def test_non_finite_gradients_are_named_with_the_last_checkpoint():
     network.weight.grad = torch.full_like(network.weight, torch.nan)
     with pytest.raises(WordbrushError, match=r"gradient norm nan\. The last good checkpoint is step 4 in x"):
         require_finite("the segmenter", 5, "step 4 in x", torch.tensor(1.0), network)
+
+
+@pytest.mark.parametrize(("name", "low"), [("float32", False), ("bfloat16", True), ("auto", multiplies_bfloat16())])
+def test_convolutions_run_in_the_chosen_precision_and_only_within(name, low):
+    x, weight = torch.randn(1, 2, 4, 4), torch.randn(3, 2, 1, 1)
+    try:
+        set_precision(name)
+        with mixed_precision():
+            inside = torch.nn.functional.conv2d(x, weight)
+    finally:
+        set_precision("float32")
+    assert inside.dtype == (torch.bfloat16 if low else torch.float32)
+    assert torch.nn.functional.conv2d(x, weight).dtype == torch.float32

@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 LEAK = 0.2
@@ -35,7 +36,7 @@ class Conv(Equalised):
         super().__init__((outputs, inputs, width, width), inputs * width * width, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2)
+        return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2).float()
 
 
 class DoublingConv(Conv):
@@ -43,14 +44,14 @@ class DoublingConv(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = spread(self.weight * self.scale).flip(2, 3).transpose(0, 1)  # a transposed convolution turns its filters round
-        return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
+        return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1).float()
 
 
 class HalvingConv(Conv):
     """A picture of half the size of what `Conv` gives, in one strided convolution (K: fused_scale)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, spread(self.weight * self.scale) / 4, self.bias, stride=2, padding=1)
+        return F.conv2d(x, spread(self.weight * self.scale) / 4, self.bias, stride=2, padding=1).float()
 
 
 def spread(weight: Tensor) -> Tensor:
@@ -64,16 +65,35 @@ class Dense(Equalised):
         super().__init__((outputs, inputs), inputs, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias)
+        return F.linear(x, self.weight * self.scale, self.bias).float()
 
 
 def pixel_norm(x: Tensor) -> Tensor:
     """Each pixel's feature vector [N, C, …] to unit mean square (K §4.2)."""
-    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+    return PixelNorm.apply(x)
+
+
+class PixelNorm(torch.autograd.Function):
+    """Keeps its output alone, which the next layer keeps too; autograd's own backward pass reads and writes twice as much."""
+
+    @staticmethod
+    def forward(context: FunctionCtx, x: Tensor) -> Tensor:
+        scale = (torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1] + 1e-8).rsqrt()
+        y = x * scale
+        context.save_for_backward(y, scale)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: FunctionCtx, gradient: Tensor) -> Tensor:
+        y, scale = context.saved_tensors
+        along = (gradient * y).mean(1, keepdim=True)
+        return torch.addcmul(gradient, y, along, value=-1).mul_(scale)
 
 
 def activate(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, LEAK)
+    """LeakyReLU, in the place of `x`."""
+    return F.leaky_relu_(x, LEAK)
 
 
 def double(x: Tensor) -> Tensor:

@@ -14,7 +14,15 @@ from wordbrush.drawing import losses
 from wordbrush.drawing.networks import Discriminator, Generator, double, halve, resolutions
 from wordbrush.params import Gan
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, to_uint8, training_bytes
+from wordbrush.runtime.compute import (
+    device,
+    mixed_precision,
+    require_device_memory,
+    require_finite,
+    to_images,
+    to_uint8,
+    training_bytes,
+)
 from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
@@ -161,7 +169,8 @@ class Trainer:
 
     def step(self, real: Tensor, level: int, fade: float, kept: str = "") -> tuple[float, float]:
         """One step of each network (K: 1:1); the losses of generator and discriminator. `kept` is named if it diverges."""
-        both = torch.stack([self.discriminator_step(real, level, fade), self.generator_step(len(real), level, fade)])
+        with mixed_precision():
+            both = torch.stack([self.discriminator_step(real, level, fade), self.generator_step(len(real), level, fade)])
         self.steps += 1
         require_finite("the GAN", self.steps, kept, both, self.generator, self.discriminator)
         discriminator, generator = both.tolist()

@@ -139,17 +139,18 @@ def valid_frames(lengths: Tensor, width: int) -> Tensor:
 
 
 class Encoders(nn.Module):
-    """Both branches; the features of either live in one space."""
+    """Both branches; the features of either live in one space, and are float32 whatever they were computed in."""
 
     def __init__(self, davenet: Davenet, bands: int):
         super().__init__()
         self.image, self.audio = ImageEncoder(davenet), AudioEncoder(davenet, bands)
 
     def encode_images(self, images: Tensor) -> Tensor:
-        return self.image(images)
+        return self.image(images).float()
 
     def encode_audio(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.audio(features, lengths)
+        features, lengths = self.audio(features, lengths)
+        return features.float(), lengths
 
 
 class EncoderFile(TypedDict):

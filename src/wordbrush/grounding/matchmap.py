@@ -13,8 +13,9 @@ CHUNK = 32  # pictures a matrix product when all pairs of a large set are scored
 
 
 def matchmap(images: Tensor, audio: Tensor) -> Tensor:
-    """Dot products of paired features [N, D, h, w] and [N, D, t]: [N, h, w, t]."""
-    return torch.einsum("ndhw,ndt->nhwt", images, audio)
+    """Dot products of paired features [N, D, h, w] and [N, D, t]: [N, h, w, t]; in full precision, since a maximum is sought."""
+    with torch.autocast(images.device.type, enabled=False):
+        return torch.einsum("ndhw,ndt->nhwt", images, audio)
 
 
 def similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:

@@ -15,7 +15,7 @@ from wordbrush.grounding.matchmap import all_similarities, paired_similarities, 
 from wordbrush.grounding.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Training
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
+from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
@@ -132,16 +132,19 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     with waiting_for_data():
         images = to_images(pairs.images[index]).to(where)
         features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
-    image_features = encoders.encode_images(images)
-    audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
+    with mixed_precision():
+        image_features = encoders.encode_images(images)
+        audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
     scores = similarities(image_features, audio_features, lengths, davenet.similarity)
     edited = valid = None
     above = 0.0
     if editor is not None:
         batch = Batch(index, images, image_features.detach(), audio_features.detach(), lengths)
-        with torch.no_grad():
-            pictures, valid = editor(batch)
-        edited = paired_similarities(encoders.encode_images(pictures), audio_features, lengths, davenet.similarity)
+        with mixed_precision():
+            with torch.no_grad():
+                pictures, valid = editor(batch)
+            edited_features = encoders.encode_images(pictures)
+        edited = paired_similarities(edited_features, audio_features, lengths, davenet.similarity)
         above = float((edited >= scores.diagonal())[valid].float().mean()) if valid.any() else 0.0
     if davenet.loss == "margin":
         return losses.margin_ranking(scores, mining, davenet.margin, chance, edited, valid, stage.edit_weight), above

@@ -39,6 +39,29 @@ def set_seed(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step's time, and nothing reads it
 
 
+def set_precision(name: str) -> None:
+    """What convolutions and matrix products of a training are computed in: `float32`, `bfloat16`, or `auto`.
+
+    `auto` is bfloat16 where the processor multiplies it (GPUs, AVX-512 BF16, AMX), which is there about twice as fast.
+    """
+    _Precision.low = name == "bfloat16" or (name == "auto" and multiplies_bfloat16())
+
+
+class _Precision:
+    low = False
+
+
+def multiplies_bfloat16() -> bool:
+    if device().type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def mixed_precision() -> torch.autocast:
+    """Within, convolutions and matrix products run in what `set_precision` chose; weights, optimisers and sums stay float32."""
+    return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
+
+
 def require_finite(what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module) -> None:
     """Stop on a loss or a gradient of `networks` that is NaN or infinite, naming loss, step and last good checkpoint.
 

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from wordbrush.params import Segmenter as SegmenterParams
 from wordbrush.params import SegmenterChannels
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device, require_device_memory, require_finite, to_images, training_bytes
+from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.progress import Progress
@@ -111,7 +111,9 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
                 batch = to_images(images[picked]).to(device())
                 targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
             batch = disturb(batch, params.noise, rng)
-            value = loss(network(batch), *targets)
+            with mixed_precision():
+                outputs = network(batch)
+            value = loss(tuple(part.float() for part in outputs), *targets)
             adam.zero_grad()
             value.backward()
             require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
