@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wordbrush.grounding.encoders import valid_frames
-from wordbrush.grounding.matchmap import all_similarities, matchmap, paired_similarities, pool, salient, similarities
+from wordbrush.grounding.matchmap import all_similarities, blocks, matchmap, paired_similarities, pool, salient, similarities
 
 
 def written_out(images, audio, lengths, kind):
@@ -29,8 +29,11 @@ def test_similarities_against_a_written_out_loop(kind):
     assert torch.allclose(paired, scores[:, :4].diagonal(), atol=1e-5)
 
 
-def test_only_the_winning_places_have_a_gradient():
+@pytest.mark.parametrize(("frames", "values"), [(1024, 1 << 23), (4, 24)])   # one block, and many uneven ones
+def test_only_the_winning_places_have_a_gradient(frames, values, monkeypatch):
     """MISA's own backward pass against autograd's, in double precision."""
+    monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_FRAMES", frames)
+    monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_VALUES", values)
     torch.manual_seed(0)
     images, audio = torch.randn(3, 5, 2, 3, dtype=torch.float64), torch.randn(4, 5, 6, dtype=torch.float64)
     lengths, weights = torch.tensor([6, 1, 3, 5]), torch.randn(3, 4, dtype=torch.float64)
@@ -42,6 +45,16 @@ def test_only_the_winning_places_have_a_gradient():
         gradients.append([leaf.grad for leaf in leaves])
     for ours, theirs in zip(*gradients, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-12)
+
+
+def test_blocks_cover_every_picture_and_frame_once(monkeypatch):
+    monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_FRAMES", 4)
+    monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_VALUES", 50)
+    seen = torch.zeros(7, 11)
+    cut = list(blocks(torch.zeros(7, 2, 2, 3), 11))
+    for rows, columns in cut:
+        seen[rows, columns] += 1
+    assert len(cut) > 4 and (seen == 1).all()
 
 
 def test_salient_ignores_padding():

@@ -1,5 +1,7 @@
 """The matchmap: how well every place of a picture fits every moment of speech (P §5.1), and similarities drawn from it."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
@@ -9,7 +11,9 @@ from wordbrush.grounding.encoders import valid_frames
 from wordbrush.runtime.compute import require_device_memory
 from wordbrush.runtime.memory import require_memory
 
-CHUNK = 32  # pictures a matrix product when all pairs of a large set are scored
+CHUNK = 32             # pictures a matrix product when all pairs of a large set are scored
+BLOCK_FRAMES = 1024    # of speech that a block of matchmaps holds at most
+BLOCK_VALUES = 1 << 23 # dot products in a block: 32 MiB
 
 
 def matchmap(images: Tensor, audio: Tensor) -> Tensor:
@@ -19,7 +23,7 @@ def matchmap(images: Tensor, audio: Tensor) -> Tensor:
 
 
 def similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:
-    """Scores of every picture [N, D, h, w] with every utterance [M, D, t], lengths [M]: [N, M], by one matrix product.
+    """Scores of every picture [N, D, h, w] with every utterance [M, D, t], lengths [M]: [N, M], by matrix products.
 
     SISA: mean over space and time. MISA: max over space, mean over time. SIMA: max over time, mean over space. Only the valid
     time counts.
@@ -47,16 +51,33 @@ def every_place(images: Tensor, frames: Tensor) -> Tensor:
     return F.conv2d(images, frames[:, :, None, None]).permute(0, 2, 3, 1).flatten(1, 2)
 
 
+def blocks(images: Tensor, frames: int) -> Iterator[tuple[slice, slice]]:
+    """Pictures [N, D, h, w] and so many frames, cut so that the dot products of a block stay in fast memory."""
+    parts = -(-frames // BLOCK_FRAMES)
+    width = -(-frames // parts)
+    height = max(1, BLOCK_VALUES // (width * images[0, 0].numel()))
+    for row in range(0, len(images), height):
+        for column in range(0, frames, width):
+            yield slice(row, row + height), slice(column, column + width)
+
+
 class BestPlace(torch.autograd.Function):
     """Pictures [N, D, h, w] and frames [F, D] of speech -> the greatest dot product over the places, [N, F].
 
     Only the winning place of each picture and frame has a gradient: the backward pass adds up winners, where autograd's own would
-    multiply matrices that are nearly all 0.
+    multiply matrices that are nearly all 0. Matchmaps live only for the blocks in which their maxima are sought.
     """
 
     @staticmethod
     def forward(context: FunctionCtx, images: Tensor, frames: Tensor) -> Tensor:
-        best, winner = every_place(images, frames).max(1)
+        best = images.new_empty(len(images), len(frames))
+        winner = best.new_empty(best.shape, dtype=torch.long) if any(context.needs_input_grad) else None
+        for rows, columns in blocks(images, len(frames)):
+            maps = every_place(images[rows], frames[columns])
+            if winner is None:
+                best[rows, columns] = maps.amax(1)
+            else:
+                best[rows, columns], winner[rows, columns] = maps.max(1)
         context.save_for_backward(images, frames, winner)
         return best
 
