@@ -212,6 +212,7 @@ class Params(Section):
     """All of params.yaml."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    trial: Annotated[int, Field(ge=0, lt=1000)]
     precision: Literal["auto", "float32", "bfloat16"]
     scenes: Scenes
     gan: Gan
@@ -225,6 +226,11 @@ class Params(Section):
     evaluation: Evaluation
     promotion: Promotion
     checkpoints: Checkpoints
+
+    @property
+    def grounding_seed(self) -> int:
+        """The seed of the DAVEnet stages, another for each trial."""
+        return self.seed + self.trial
 
     @model_validator(mode="after")
     def _levels(self) -> "Params":

@@ -15,6 +15,7 @@ from wordbrush.grounding.matchmap import salient
 from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_room, train
 from wordbrush.params import Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
+from wordbrush.runtime.compute import set_seed
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.metrics import edited
@@ -41,11 +42,12 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
     """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
     require_room(params.davenet, pairs.speech, edited=make_editor is not None)
+    set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     editor = make_editor(pairs) if make_editor else None
-    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.seed, editor,
-                 checkpoints)
+    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.grounding_seed,
+                 editor, checkpoints)
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
         config = {"davenet": params.davenet.model_dump(), "bands": pairs.speech.bands, "mining": mining, "stage": name}

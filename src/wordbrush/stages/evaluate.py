@@ -162,8 +162,8 @@ def make_editor(material: Material, method: Method, generator, drawn: list[Tenso
     """The editor that trained a method."""
     latents, params = material.pairs.latents, material.params
     if method.edits == "random":
-        return random_editor(generator, latents, params)
-    return targeted_editor(generator, latents, Clusters(material.layout, method.mining), params, drawn)
+        return random_editor(generator, latents, params, params.seed)
+    return targeted_editor(generator, latents, Clusters(material.layout, method.mining), params, params.seed, drawn)
 
 
 def write_tables(layout: Layout, results: dict, scores: Tensor) -> None:

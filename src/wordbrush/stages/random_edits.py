@@ -15,9 +15,9 @@ from wordbrush.runtime.layout import Layout
 from wordbrush.stages.davenet import SalientEditor, train_stage
 
 
-def random_editor(generator: Generator, latents, params: Params) -> Editor:
+def random_editor(generator: Generator, latents, params: Params, seed: int) -> Editor:
     """Random ablations as negatives."""
-    rng = torch.Generator().manual_seed(params.seed)
+    rng = torch.Generator().manual_seed(seed)
 
     def edit(batch: Batch, h4: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         return random_edit(generator, h4, batch.images, where, params.edits, rng)
@@ -29,4 +29,4 @@ def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = 
     generator = load_generator(layout.generator, device())
     train_stage(params, layout, "random-edits", mining, params.schedule.random_edits, checkpoints,
                 lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
-                lambda pairs: random_editor(generator, pairs.latents, params))
+                lambda pairs: random_editor(generator, pairs.latents, params, params.grounding_seed))

@@ -34,10 +34,10 @@ class Clusters:
         return torch.multinomial(similar.cpu(), 1, generator=rng).squeeze(1).to(salient_features.device)
 
 
-def targeted_editor(generator: Generator, latents, clusters: Clusters, params: Params,
+def targeted_editor(generator: Generator, latents, clusters: Clusters, params: Params, seed: int,
                     drawn: list[Tensor] | None = None) -> Editor:
     """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
-    rng = torch.Generator().manual_seed(params.seed)
+    rng = torch.Generator().manual_seed(seed)
 
     def edit(batch: Batch, h4: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(places), device=places.device)
@@ -55,4 +55,4 @@ def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = 
     clusters = Clusters(layout, mining)
     train_stage(params, layout, "targeted-edits", mining, params.schedule.targeted_edits, checkpoints,
                 lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
-                lambda pairs: targeted_editor(generator, pairs.latents, clusters, params))
+                lambda pairs: targeted_editor(generator, pairs.latents, clusters, params, params.grounding_seed))
