@@ -1,4 +1,4 @@
-"""Small trainings of every kind, by one process or, under torchrun, by several: `-m tests.runtime.trainings FOLDER` writes theirs."""
+"""Small trainings of every kind, by one process or, under torchrun, by several: run as a module, they write their results."""
 
 import json
 import sys
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from wordbrush import params as parameters
@@ -26,15 +25,16 @@ from wordbrush.stages.targeted_edits import Clusters, targeted_editor
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, SIZE = 48, 16
-SHORT = {"stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024}, "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016}, "grids": 11,   # 11 steps of 8
-         "adam_epsilon": 1e-3}   # a small one makes steps of gradients that are nothing but rounding
+SHORT = {"stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024}, "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
+         "grids": 11,             # 11 steps of 8: the curve is of every step
+         "adam_epsilon": 1e-3}    # a small one makes steps of gradients that are nothing but rounding
 GANS = {"logistic-r1": {"augment_shift": 0.125, "augment_flip": True, "penalty_every": 3},
         "wgan-gp": {"loss": "wgan-gp", "penalty_weight": 10.0, "penalty_every": 1, "drift_weight": 0.001}}
-DAVENETS = {f"{loss}, {mining}": ({"loss": loss}, mining) for loss in ("margin", "softmax") for mining in ("random", "semi-hard",
-                                                                                                       "hard")}
+DAVENETS = {f"{loss}, {mining}": ({"loss": loss}, mining)
+            for loss in ("margin", "softmax") for mining in ("random", "semi-hard", "hard")}
 DAVENETS |= {kind: ({"similarity": kind, "audio_norm": "none"}, "hard") for kind in ("SISA", "SIMA")}
-EDITED = {f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
-          for kind, loss, mining in (("random", "margin", "hard"), ("random", "softmax", "random"), ("targeted", "softmax", "hard"))}
+EDITED = {f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining) for kind, loss, mining in (
+    ("random", "margin", "hard"), ("random", "softmax", "random"), ("targeted", "softmax", "hard"))}
 
 Trained = tuple[list[tuple[float, ...]], nn.Module]
 
@@ -77,12 +77,13 @@ def davenet(params: Params, folder: Path, pictures: np.ndarray, changes: dict, m
     generator = Generator(params.gan.latent_dim, params.gan.channels, SIZE).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     pairs = grounding.Pairs(pictures, latents, FeatureStore(folder / "features"))
-    changed = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3})})   # of weights that draw little
+    # an untrained generator draws little, and an edit of it changes little
+    params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3})})
     editor = None
     if edits == "random":
-        editor = random_editor(generator, latents, changed)
+        editor = random_editor(generator, latents, params)
     elif edits == "targeted":
-        editor = targeted_editor(generator, latents, Clusters(Layout(folder), mining), changed)
+        editor = targeted_editor(generator, latents, Clusters(Layout(folder), mining), params)
     encoders = Encoders(settings, pairs.speech.bands)
     rows = grounding.train(encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor)
     return rows, encoders
