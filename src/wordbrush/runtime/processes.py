@@ -16,7 +16,6 @@ from wordbrush.runtime.signals import EXIT_STOPPED
 
 VARIABLE = "WORDBRUSH_PROCESSES"
 MOST = 64
-POLL_SECONDS = 0.1
 
 
 def is_worker() -> bool:
@@ -47,12 +46,13 @@ def launch(count: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)   # the workers say what is to say
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     with tempfile.TemporaryDirectory() as folder:
         others = dict.fromkeys(range(1, count), Std.ERR)
-        config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
-                              run_id="wordbrush", max_restarts=0, monitor_interval=POLL_SECONDS,
-                              logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others))
+        config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=count, max_restarts=0, run_id="wordbrush",
+                              rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost",
+                              logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others),
+                              signals_to_handle="SIGTERM,SIGINT")   # as `signals` does: not what nohup holds back
         try:
             elastic_launch(config, sys.executable)("-m", "wordbrush.cli", *sys.argv[1:])
         except SignalException:      # which the launcher has passed on
