@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.processes import VARIABLE as PROCESSES
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
 USER = 10001             # the image's user; no root
@@ -90,6 +91,8 @@ def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
     task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
     if pool.accelerator:
         task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(pool.accelerator.count)
+        if pool.accelerator.count > 1:   # a stage that trains starts a process for each
+            task.set_env_variable(PROCESSES, str(pool.accelerator.count))
     retries = pool.retries
     task.set_retry(retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s")
     kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))

@@ -221,6 +221,16 @@ def test_pools_name_file_and_field(tmp_path):
     assert "pools.gpu.memory" in done.stderr and "pools.yaml" in done.stderr and not (tmp_path / "x.yaml").exists()
 
 
+def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
+    (tmp_path / "pools.yaml").write_text((ROOT / "k8s/pools.yaml").read_text().replace("gpu, count: 1", "gpu, count: 2"))
+    pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "two.yaml"))
+    two = Compiled.read(tmp_path / "two.yaml")
+    for stage, variables in (("train-gan", [{"name": "WORDBRUSH_PROCESSES", "value": "2"}]), ("render-scenes", [])):
+        container = two.container(stage)
+        assert container.get("env", []) == variables
+        assert container["resources"].get("accelerator", {}).get("resourceCount") == ("2" if variables else None)
+
+
 def test_help_is_quick_and_has_examples():
     for verb in ("compile", "run", "submit", "schedule", "adopt"):
         done = pipeline(verb, "--help")

@@ -8,13 +8,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import importlib
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wordbrush import params as parameters
-from wordbrush.runtime import signals, timings
+from wordbrush.runtime import processes, signals, timings
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.layout import Layout
 
@@ -24,10 +25,14 @@ PARAMS_FILE, DVC_FILE = Path("params.yaml"), Path("dvc.yaml")
 MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-hard or hard.")]
 
 
-def run_stage(name: str, resumes: bool, **options: str) -> None:
-    """Run a stage, and report how it goes and ends."""
+def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
+    """Run a stage, in several processes where it trains and the environment asks for them, and report how it goes and ends."""
+    if trains and (count := processes.wanted()) > 1:
+        signals.install()
+        processes.launch(count)
+        return
     from wordbrush.runtime.outcome import reported
-    with reported(name, **options):
+    with reported(name, **options) if processes.is_main() else nullcontext():
         run_module(name, resumes, **options)
 
 
@@ -35,45 +40,48 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
     """Run the stage module `stages.NAME` on params.yaml of the current folder."""
     params = parameters.load(PARAMS_FILE)
     started = time.monotonic()
-    signals.install()
+    signals.install(processes.is_worker())
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
     from wordbrush.runtime import checkpoints, gpu
     from wordbrush.runtime.compute import keep_freed_memory, set_precision, set_seed
     from wordbrush.runtime.fingerprint import fingerprint
+    from wordbrush.runtime.parallel import joined
     keep_freed_memory()
     set_seed(params.seed)
     set_precision(params.precision)
     gpu.watch()
-    if resumes and DVC_FILE.is_file():  # which says what a result depends on: without it, no checkpoint could be trusted
-        kept = checkpoints.for_stage(fingerprint(name, options.get("mining")), params.checkpoints.minutes)
-        module.run(params, Layout(), checkpoints=kept, **options)
-        kept.clear()
-    else:
-        module.run(params, Layout(), **options)
-    timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)
+    with joined():
+        if resumes and DVC_FILE.is_file():  # which says what a result depends on: without it, no checkpoint could be trusted
+            kept = checkpoints.for_stage(fingerprint(name, options.get("mining")), params.checkpoints.minutes)
+            module.run(params, Layout(), checkpoints=kept, **options)
+            kept.clear()
+        else:
+            module.run(params, Layout(), **options)
+    if processes.is_main():
+        timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)
 
 
-def _stage(name: str, summary: str, mining: bool = False, resumes: bool = False) -> None:
+def _stage(name: str, summary: str, mining: bool = False, resumes: bool = False, trains: bool = False) -> None:
     if mining:
         def command(mining: MiningOption) -> None:
             if mining not in ("random", "semi-hard", "hard"):
                 raise WordbrushError(f"--mining {mining!r} is unknown; allowed are random, semi-hard, hard.")
-            run_stage(name, resumes, mining=mining)
+            run_stage(name, resumes, trains, mining=mining)
     else:
         def command() -> None:
-            run_stage(name, resumes)
+            run_stage(name, resumes, trains)
     app.command(name, help=summary, rich_help_panel="Stages")(command)
 
 
 _stage("render-scenes", "Render CLEVR scenes with masks, and pairs that differ in one attribute.", resumes=True)
-_stage("train-gan", "Train a progressive GAN to draw the scenes.", resumes=True)
-_stage("train-segmenter", "Train the reader of scenes: objects and their attributes.", resumes=True)
+_stage("train-gan", "Train a progressive GAN to draw the scenes.", resumes=True, trains=True)
+_stage("train-segmenter", "Train the reader of scenes: objects and their attributes.", resumes=True, trains=True)
 _stage("sample-images", "Draw pictures from random latents.")
 _stage("synthesize-captions", "Describe every picture in words and speak them.", resumes=True)
-_stage("pretrain-davenet", "Learn to match speech and picture.", mining=True, resumes=True)
-_stage("random-edits", "Train on against random edits at the salient spot.", mining=True, resumes=True)
+_stage("pretrain-davenet", "Learn to match speech and picture.", mining=True, resumes=True, trains=True)
+_stage("random-edits", "Train on against random edits at the salient spot.", mining=True, resumes=True, trains=True)
 _stage("cluster-units", "Discover concepts, and the GAN units that draw them.", mining=True)
-_stage("targeted-edits", "Train on against edits of one discovered concept.", mining=True, resumes=True)
+_stage("targeted-edits", "Train on against edits of one discovered concept.", mining=True, resumes=True, trains=True)
 _stage("evaluate", "Measure the six methods as the paper does.")
 _stage("report", "Write the self-contained page of results.")
 

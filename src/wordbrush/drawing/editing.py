@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from wordbrush.drawing.networks import Generator
 from wordbrush.params import Edits
+from wordbrush.runtime.parallel import shard, whole
 
 
 def ablate(h4: Tensor, units: Tensor, where: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ def random_edit(generator: Generator, h4: Tensor, original: Tensor, where: Tenso
     h4 [N, C, h, w], original [N, 3, H, W], where [N, h, w]. Returns the edited pictures and whether each differs [N]. A unit
     once drawn stays drawn as p rises, so an edit only grows.
     """
-    draws = torch.rand(h4.shape[:2], generator=rng).to(h4.device)
+    draws = shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
     edited = generator.decode(ablate(h4, draws < edits.probability, where))
     differs = changed(original, edited, edits.min_change)
     chance = edits.probability

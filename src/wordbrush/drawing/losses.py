@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.params import Gan
+from wordbrush.runtime.parallel import gather, shard, whole
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -24,11 +25,14 @@ def discriminator_loss(real: Tensor, fake: Tensor, gan: Gan) -> Tensor:
 
 
 def penalty(critic: Critic, real: Tensor, fake: Tensor, gan: Gan, rng: torch.Generator) -> Tensor:
-    """R1 at real pictures (weight γ/2), or WGAN-GP between real and fake (weight λ), for the step it is applied to."""
+    """R1 at real pictures (weight γ/2), or WGAN-GP between real and fake (weight λ), for the step it is applied to.
+
+    Pictures are this process' part, the mean is of the whole batch.
+    """
     if gan.loss == "logistic-r1":
-        return gan.penalty_weight / 2 * squared_gradient(critic, real).mean()
-    share = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
-    norm = (squared_gradient(critic, torch.lerp(real, fake, share)) + 1e-12).sqrt()
+        return gan.penalty_weight / 2 * gather(squared_gradient(critic, real)).mean()
+    share = shard(torch.rand(whole(len(real)), 1, 1, 1, generator=rng)).to(real.device)
+    norm = (gather(squared_gradient(critic, torch.lerp(real, fake, share))) + 1e-12).sqrt()
     return gan.penalty_weight * (norm - 1).square().mean()
 
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
+from wordbrush.runtime.parallel import gather, shard
+
 LEAK = 0.2
 FOURTH_LAYER_LEVEL = 1  # P §4.1: h4 is the output of the fourth convolution, the second of the 8×8 level
 
@@ -109,11 +111,12 @@ def minibatch_stddev(x: Tensor, group: int) -> Tensor:
 
     Samples i, i+N/group, … form a group, as in K. A batch that `group` does not divide uses the largest divisor below it.
     """
-    count = x.shape[0]
+    features = gather(x)
+    count = len(features)
     group = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
-    grouped = x.reshape(group, count // group, *x.shape[1:])
+    grouped = features.reshape(group, count // group, *x.shape[1:])
     deviation = (grouped.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
-    return torch.cat([x, deviation.repeat(group).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1)
+    return torch.cat([x, shard(deviation.repeat(group)).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1)
 
 
 class Generator(nn.Module):

@@ -24,6 +24,7 @@ from wordbrush.runtime.compute import (
     training_bytes,
 )
 from wordbrush.runtime.metrics import waiting_for_data
+from wordbrush.runtime.parallel import backward, gather, on_main, part, shard, whole
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 
@@ -61,11 +62,11 @@ class RealBatches:
 
     @waiting_for_data()
     def draw(self, batch: int) -> Tensor:
-        """[batch, 3, H, W]"""
+        """This process' part of a whole batch: [batch / processes, 3, H, W]"""
         while len(self.order) < batch:
             self.order = torch.cat([self.order, torch.randperm(len(self.images), generator=self.rng)])
         drawn, self.order = self.order[:batch], self.order[batch:]
-        return to_images(self.images[drawn.numpy()]).to(device())
+        return to_images(self.images[shard(drawn).numpy()]).to(device())
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"order": self.order}
@@ -87,13 +88,13 @@ def augment(images: Tensor, gan: Gan, rng: torch.Generator) -> Tensor:
     reach = round(gan.augment_shift * size)
     if reach:
         padded = F.pad(images, [reach] * 4, mode="replicate")
-        top, left = (torch.randint(0, 2 * reach + 1, (count,), generator=rng).to(images.device) for _ in range(2))
+        top, left = (shard(torch.randint(0, 2 * reach + 1, (whole(count),), generator=rng)).to(images.device) for _ in range(2))
         along = torch.arange(size, device=images.device)
         rows, columns = (top[:, None] + along)[:, None, :, None], (left[:, None] + along)[:, None, None, :]
         samples, planes = (torch.arange(n, device=images.device) for n in (count, 3))
         images = padded[samples[:, None, None, None], planes[None, :, None, None], rows, columns]
     if gan.augment_flip:
-        flipped = torch.rand(count, 1, 1, 1, generator=rng).to(images.device) < 0.5
+        flipped = shard(torch.rand(whole(count), 1, 1, 1, generator=rng)).to(images.device) < 0.5
         images = torch.where(flipped, images.flip(3), images)
     return images
 
@@ -105,7 +106,7 @@ def require_room(gan: Gan, resolution: int) -> None:
                                     Discriminator(gan.channels, resolution, gan.stddev_group)])
 
     for level, size in enumerate(resolutions(resolution)):
-        def step(both: torch.nn.Module, level: int = level, count: int = gan.batch_sizes[size]) -> Tensor:
+        def step(both: torch.nn.Module, level: int = level, count: int = part(gan.batch_sizes[size])) -> Tensor:
             generator, discriminator = both
             return discriminator(generator.at_level(torch.empty(count, gan.latent_dim), level, 1.0), level, 1.0)
 
@@ -144,24 +145,24 @@ class Trainer:
 
     def discriminator_step(self, real: Tensor, level: int, fade: float) -> Tensor:
         with torch.no_grad():
-            fake = self.generator.at_level(self.latents(len(real)), level, fade)
+            fake = self.generator.at_level(shard(self.latents(whole(len(real)))), level, fade)
         real, fake = (augment(images, self.gan, self.rng) for images in (real, fake))
         critic = partial(self.discriminator, level=level, fade=fade)
-        loss = losses.discriminator_loss(critic(real), critic(fake), self.gan)
+        loss = losses.discriminator_loss(gather(critic(real)), gather(critic(fake)), self.gan)
         total = loss
         if self.steps % self.gan.penalty_every == 0:  # lazy: rarer, and as much stronger
             total = total + self.gan.penalty_every * losses.penalty(critic, real, fake, self.gan, self.rng)
         self.discriminator_adam.zero_grad()
-        total.backward()
+        backward(total, self.discriminator)
         self.discriminator_adam.step()
         return loss.detach()
 
     def generator_step(self, count: int, level: int, fade: float) -> Tensor:
         self.discriminator.requires_grad_(False)
-        fake = self.generator.at_level(self.latents(count), level, fade)
-        loss = losses.generator_loss(self.discriminator(augment(fake, self.gan, self.rng), level, fade), self.gan)
+        fake = augment(self.generator.at_level(shard(self.latents(whole(count))), level, fade), self.gan, self.rng)
+        loss = losses.generator_loss(gather(self.discriminator(fake, level, fade)), self.gan)
         self.generator_adam.zero_grad()
-        loss.backward()
+        backward(loss, self.generator)
         self.generator_adam.step()
         self.discriminator.requires_grad_(True)
         update_average(self.average, self.generator, self.gan.ema_decay)
@@ -231,17 +232,18 @@ def train(gan: Gan, images: np.ndarray, seed: int, distance: Callable[[Generator
                 current, begin = number, shown
             size = resolutions(resolution)[phase.level]
             fade = (shown - begin) / phase.kimg if phase.fading else 1.0
-            real = to_level(batches.draw(gan.batch_sizes[size]), phase.level, trainer.top, fade)
+            batch = gan.batch_sizes[size]
+            real = to_level(batches.draw(batch), phase.level, trainer.top, fade)
             recent.append(trainer.step(real, phase.level, fade, checkpoints.kept))
-            before, shown = shown, shown + len(real) / 1000
-            progress.advance(len(real) / 1000)
+            before, shown = shown, shown + batch / 1000
+            progress.advance(batch / 1000)
             progress.note(resolution=size, fade=fade, **dict(zip("GD", np.mean(recent[-50:], 0), strict=True)),
                           learning_rate=gan.learning_rate)
             if int(before / ends[-1] * gan.grids) != int(shown / ends[-1] * gan.grids):
                 history.curves.append((shown, size, fade, *np.mean(recent, 0).tolist()))
                 history.grids.append(sample_grid(trainer.average, fixed, phase.level, fade))
                 if size == resolution:
-                    history.distances.append((shown, distance(trainer.average)))
+                    history.distances.append((shown, on_main(lambda: distance(trainer.average))))
                 recent.clear()
             checkpoints.offer(trainer.steps, {**trainer.parts(), "batches": batches}, {
                 "shown": shown, "steps": trainer.steps, "phase": current, "begin": begin, "recent": recent,

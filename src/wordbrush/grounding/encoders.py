@@ -11,6 +11,8 @@ from typing_extensions import TypedDict
 
 from wordbrush.params import Bands, Davenet, Mining
 from wordbrush.runtime.files import read_json
+from wordbrush.runtime.norms import BatchNorm1d, BatchNorm2d
+from wordbrush.runtime.parallel import moments
 from wordbrush.runtime.weights import load_weights
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
@@ -32,11 +34,11 @@ class ImageEncoder(nn.Module):
         for number, widths in enumerate(blocks):
             layers += [nn.MaxPool2d(2)] if number else []
             for width in widths:
-                layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), BatchNorm2d(width), nn.ReLU()]
                 inputs = width
         layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
         # ours: centred features, so that the floor, which every picture has, says little from the start
-        layers += [nn.BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
+        layers += [BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ class AudioEncoder(nn.Module):
                  for before, (channels, width, _) in zip(inputs, specs, strict=False)]
         self.convs = nn.ModuleList(convs).to(memory_format=torch.channels_last)
         batch = davenet.audio_norm == "batch"
-        self.norms = nn.ModuleList([nn.BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs])
+        self.norms = nn.ModuleList([BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs])
         strides = np.cumprod([1, *(2 if pool else 1 for pool in self.pools)]).tolist()
         self.stride = strides[-1]
         self.gap = max(stride * max(width // 2, int(pool)) for stride, (_, width, pool) in zip(strides, specs, strict=False))
@@ -124,7 +126,7 @@ class InputNorm(nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         mean, variance = self.running_mean, self.running_var
         if self.training:
-            variance, mean = (part.reshape(1) for part in torch.var_mean(x, correction=0))
+            mean, variance = (part.reshape(1) for part in moments(x)[:2])
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance, self.momentum)

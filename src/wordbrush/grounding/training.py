@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.metrics import waiting_for_data
+from wordbrush.runtime.parallel import backward, gather, on_main, part, shard
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.speech.features import FeatureStore
@@ -39,7 +41,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Batch:
-    """What an editor of pictures sees of a step: the sample numbers, pictures, and the features of both branches."""
+    """What an editor of pictures sees of a step, this process' part: sample numbers, pictures, features of both branches."""
 
     index: np.ndarray
     images: Tensor
@@ -79,10 +81,11 @@ class Shuffled:
 def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
     """Raises WordbrushError where the memory does not hold a step; `edited`: with edited pictures beside the batch's own."""
     seconds = min(davenet.crop_max_seconds, speech.lengths.max() * speech.hop)
-    frames = davenet.batch_size * seconds / speech.hop
+    batch = part(davenet.batch_size)
+    frames = batch * seconds / speech.hop
     strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
     heard = sum(frames / stride * layer.channels for stride, layer in zip(strides, davenet.audio_layers, strict=True))
-    pictures = torch.Size((davenet.batch_size * (1 + edited), 3, davenet.image_size, davenet.image_size))
+    pictures = torch.Size((batch * (1 + edited), 3, davenet.image_size, davenet.image_size))
     seen = training_bytes(lambda: Encoders(davenet, speech.bands), lambda encoders: encoders.encode_images(torch.empty(pictures)))
     require_device_memory("a step of DAVEnet", seen + round(4 * AUDIO_COPIES * heard),
                           "lower davenet.batch_size or the channels of davenet")
@@ -102,13 +105,14 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
     parts |= {"editor": editor.rng} if editor else {}
     state = checkpoints.restore(parts) or {"step": 0, "rows": [], "recent": []}
     rows, recent = state["rows"], state["recent"]
+    measure = partial(validation_recall, encoders, pairs, validate_on, davenet.similarity)
     with finishing_steps(), Progress(f"learning, {mining} negatives", stage.steps, "step", state["step"],
                                      (batches.batch, "pair")) as progress:
         for step in range(state["step"] + 1, stage.steps + 1):
             mined = "random" if step <= stage.warmup_steps else mining
             loss, above = train_step(encoders, pairs, next(batches), davenet, stage, mined, rng, chance, editor)
             optimiser.zero_grad()
-            loss.backward()
+            backward(loss, encoders)
             require_finite("DAVEnet", step, checkpoints.kept, loss.detach(), encoders)
             optimiser.step()
             decay.step()
@@ -116,7 +120,7 @@ def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range,
             progress.advance()
             if step % davenet.log_every == 0 or step == stage.steps:
                 due = len(rows) % max(1, stage.steps // davenet.log_every // VALIDATIONS) == 0 or step == stage.steps
-                found = validation_recall(encoders, pairs, validate_on, davenet.similarity) if due else rows[-1][3]
+                found = on_main(measure) if due else rows[-1][3]
                 rows.append((step, *np.mean(recent, 0).tolist(), found))
                 recent.clear()
                 progress.note(loss=rows[-1][1], recall_10=found, learning_rate=decay.get_last_lr()[0])
@@ -130,21 +134,23 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     """The loss of one batch, and the share of edited pictures that still score above the true one."""
     where = device()
     with waiting_for_data():
-        images = to_images(pairs.images[index]).to(where)
-        features, lengths = pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
+        images = to_images(pairs.images[shard(index)]).to(where)
+        features, lengths = map(shard, pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds,
+                                                          davenet.crop_max_seconds, rng))
     with mixed_precision():
         image_features = encoders.encode_images(images)
         audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
-    scores = similarities(image_features, audio_features, lengths, davenet.similarity)
+    scores = gather(similarities(image_features, gather(audio_features), gather(lengths), davenet.similarity))
     edited = valid = None
     above = 0.0
     if editor is not None:
-        batch = Batch(index, images, image_features.detach(), audio_features.detach(), lengths)
+        batch = Batch(shard(index), images, image_features.detach(), audio_features.detach(), lengths)
         with mixed_precision():
             with torch.no_grad():
                 pictures, valid = editor(batch)
             edited_features = encoders.encode_images(pictures)
-        edited = paired_similarities(edited_features, audio_features, lengths, davenet.similarity)
+        edited = gather(paired_similarities(edited_features, audio_features, lengths, davenet.similarity))
+        valid = gather(valid)
         above = float((edited >= scores.diagonal())[valid].float().mean()) if valid.any() else 0.0
     if davenet.loss == "margin":
         return losses.margin_ranking(scores, mining, davenet.margin, chance, edited, valid, stage.edit_weight), above

@@ -21,6 +21,8 @@ from safetensors.torch import load, save
 
 from wordbrush.runtime import metrics, signals
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.parallel import anyone, barrier, require_same
+from wordbrush.runtime.processes import is_main
 from wordbrush.runtime.storage import Changed, Store, open_store
 
 T = TypeVar("T")
@@ -46,22 +48,35 @@ class Checkpoints:
         for step, name in reversed(self._names("state")):
             state = self._load(name)
             if state is not None:
+                require_same(step, "checkpoints")
                 for part, content in state["parts"].items():
                     fill(parts[part], content)
                 _set_global_random(state["random"])
                 self.kept = self._words("step", step)
-                print(f"resuming from {self.kept}", file=sys.stderr, flush=True)
+                if is_main():
+                    print(f"resuming from {self.kept}", file=sys.stderr, flush=True)
                 return state["values"]
+        require_same(0, "checkpoints")
         return None
 
     def offer(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """After each step: save when it is time, and stop when asked to. Raises signals.Stopped."""
-        if self._due():
-            state = {"parts": {name: capture(part) for name, part in parts.items()}, "values": dict(values),
-                     "random": _global_random()}
-            if self._save("state", step, state):
-                self.kept = self._words("step", step)
-        self._stop_if_asked()
+        """After each step: save when it is time, and stop when asked to. Raises signals.Stopped.
+
+        Of several processes the first saves what all have, and all stop after the same step.
+        """
+        if due := is_main() and self._due():
+            self._keep(step, parts, values)
+        if anyone(bool(signals.asked())):
+            if is_main() and self.store is not None and not due:   # another process was asked
+                self._keep(step, parts, values)
+            barrier()   # the launcher takes a process that ends for lost, and stops the others
+            self._stop()
+
+    def _keep(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        state = {"parts": {name: capture(part) for name, part in parts.items()}, "values": dict(values),
+                 "random": _global_random()}
+        if self._save("state", step, state):
+            self.kept = self._words("step", step)
 
     def continued(self, kind: str, start: Callable[[int], Iterator[T]], multiple: int = 1) -> Iterator[T]:
         """The items of an ordered stream; `start(first)` makes those from number `first` on, always a multiple of `multiple`.
@@ -85,11 +100,12 @@ class Checkpoints:
                     if self._due() and self._save(kind, done, fresh):
                         done, fresh = done + len(fresh), []
                         self.kept = self._words(kind, done)
-                    self._stop_if_asked()
+                    if signals.asked():
+                        self._stop()
 
     def clear(self) -> None:
         """The stage's outputs are written: nothing here is needed any more."""
-        if self.store is not None:
+        if self.store is not None and is_main():
             try:
                 self.store.clear(self.key)
             except WordbrushError as error:
@@ -98,10 +114,11 @@ class Checkpoints:
     def _due(self) -> bool:
         return self.store is not None and bool(signals.asked() or time.monotonic() - self.last >= self.seconds)
 
-    def _stop_if_asked(self) -> None:
-        if stop := signals.asked():
-            raise signals.Stopped(f"stopped by {stop}; " + (f"the next run goes on from {self.kept}." if self.kept else
-                                                            "nothing was kept."))
+    def _stop(self) -> None:
+        if not is_main():
+            raise SystemExit(signals.EXIT_STOPPED)   # the first one speaks for all
+        raise signals.Stopped(f"stopped by {signals.asked() or 'a signal to another process'}; " + (
+            f"the next run goes on from {self.kept}." if self.kept else "nothing was kept."))
 
     def _words(self, kind: str, step: int) -> str:
         return f"{kind} {step} in {self.store.place}/{self.key}" if self.store else ""

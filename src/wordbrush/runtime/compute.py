@@ -11,6 +11,7 @@ import torch
 
 from wordbrush.runtime.errors import Diverged
 from wordbrush.runtime.memory import SMALL, require_memory
+from wordbrush.runtime.parallel import alone
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
@@ -88,7 +89,7 @@ def training_bytes(build: Callable[[], torch.nn.Module], forward: Callable[[torc
         kept[id(storage)] = storage
         return tensor
 
-    with torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+    with alone(), torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         network = build()
         forward(network)
     own = {id(weight.untyped_storage()) for weight in network.parameters()}

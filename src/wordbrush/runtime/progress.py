@@ -8,6 +8,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from wordbrush.runtime import metrics
+from wordbrush.runtime.processes import is_main
 
 T = TypeVar("T")
 LINE_SECONDS = 15.0
@@ -25,8 +26,8 @@ class Progress:
         self.each, counted = shows or (1, unit)
         self.work = metrics.Work(title, counted, round(self.each * total), round(self.each * done))
         self.started = self.last_line = time.monotonic()
-        on_terminal = sys.stderr.isatty()
-        self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True) if on_terminal else None
+        shown = sys.stderr.isatty() and is_main()
+        self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True) if shown else None
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
@@ -44,6 +45,8 @@ class Progress:
 
     def _line(self) -> None:
         self.last_line = time.monotonic()
+        if not is_main():
+            return
         seconds = self.last_line - self.started
         share = 100 * self.done / self.total if self.total else 100
         counted = f"{self.done:g}/{self.total:g} {self.unit} ({share:.0f} %)"

@@ -33,11 +33,11 @@ class _State:
     finishing: bool = False       # whether a loop is at work that looks at `asked` after each step
 
 
-def install() -> None:
-    """Handle both signals from now on, and watch the callers."""
+def install(worker: bool = False) -> None:
+    """Handle both signals from now on, and watch the callers; a worker's is its launcher, which is of another group."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _handle)
-    chain = callers()
+    chain = psutil.Process().parents()[:1] if worker else callers()
     threading.Thread(target=_watch, args=(chain,), daemon=True, name="callers").start()
 
 

@@ -17,6 +17,8 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.metrics import waiting_for_data
+from wordbrush.runtime.norms import BatchNorm2d
+from wordbrush.runtime.parallel import backward, gather, part, shard
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.runtime.weights import load_weights
@@ -51,7 +53,7 @@ class Segmenter(nn.Module):
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
     layers = [part for width in (inputs, outputs)
-              for part in (nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())]
+              for part in (nn.Conv2d(width, outputs, 3, padding=1, bias=False), BatchNorm2d(outputs), nn.ReLU())]
     return nn.Sequential(*layers)
 
 
@@ -93,7 +95,7 @@ def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
 def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, attributes: np.ndarray,
           seed: int, checkpoints: Checkpoints = NO_CHECKPOINTS) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
-    batch = torch.Size((params.batch_size, 3, *images.shape[1:3]))
+    batch = torch.Size((part(params.batch_size), 3, *images.shape[1:3]))
     needed = training_bytes(lambda: Segmenter(params.channels), lambda network: network(torch.empty(batch)))
     require_device_memory("a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels")
     rng = torch.Generator().manual_seed(seed)
@@ -112,10 +114,10 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
                 targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
             batch = disturb(batch, params.noise, rng)
             with mixed_precision():
-                outputs = network(batch)
-            value = loss(tuple(part.float() for part in outputs), *targets)
+                outputs = network(shard(batch))
+            value = loss(tuple(gather(part.float()) for part in outputs), *targets)
             adam.zero_grad()
-            value.backward()
+            backward(value, network)
             require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
             adam.step()
             schedule.step()

@@ -19,6 +19,8 @@ from wordbrush.runtime.compute import set_seed
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.metrics import edited
+from wordbrush.runtime.parallel import gather
+from wordbrush.runtime.processes import is_main
 from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.runtime.weights import save_weights
 from wordbrush.speech.features import FeatureStore
@@ -48,6 +50,8 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
     editor = make_editor(pairs) if make_editor else None
     rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.grounding_seed,
                  editor, checkpoints)
+    if not is_main():
+        return
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
         config = {"davenet": params.davenet.model_dump(), "bands": pairs.speech.bands, "mining": mining, "stage": name}
@@ -71,5 +75,6 @@ class SalientEditor:
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
         cells = places * h4.shape[-1] // batch.image_features.shape[-1]
         pictures, differs = self.edit(batch, h4, places, spot(cells, self.radius, h4.shape[-1]))
-        edited(len(differs), int(differs.sum()))
+        every = gather(differs)
+        edited(len(every), int(every.sum()))
         return pictures, differs

@@ -15,6 +15,7 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import open_array
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.parallel import gather, shard
 from wordbrush.stages.davenet import SalientEditor, train_stage
 
 
@@ -31,7 +32,8 @@ class Clusters:
     def draw(self, salient_features: Tensor, rng: torch.Generator) -> Tensor:
         """A cluster for each salient image feature [N, D], in proportion to its similarity (P §5.6): [N]."""
         similar = cluster_activations(salient_features, self.scale, self.members) + 1e-6
-        return torch.multinomial(similar.cpu(), 1, generator=rng).squeeze(1).to(salient_features.device)
+        drawn = torch.multinomial(gather(similar).cpu(), 1, generator=rng).squeeze(1)
+        return shard(drawn).to(salient_features.device)
 
 
 def targeted_editor(generator: Generator, latents, clusters: Clusters, params: Params, seed: int,

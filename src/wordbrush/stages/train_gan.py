@@ -12,6 +12,7 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import to_images
 from wordbrush.runtime.files import open_array, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.processes import is_main
 from wordbrush.runtime.weights import save_weights
 
 
@@ -22,6 +23,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     images = open_array(source, "uint8", (None, size, size, 3))
     average, history = train(params.gan, images, params.seed,
                              lambda generator: float(np.mean(distance(params, images, generator))), checkpoints)
+    if not is_main():
+        return
     levels = distance(params, images, average)
     with whole_directory(layout.generator) as folder:
         save_weights(folder, "generator", average, config(average, params.gan.channels, size))

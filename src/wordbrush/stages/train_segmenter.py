@@ -6,6 +6,7 @@ from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.processes import is_main
 from wordbrush.runtime.weights import save_weights
 from wordbrush.scenes.records import Scene, SceneFile
 from wordbrush.scenes.segmenter import MAX_OBJECTS, SIZES, parse, train
@@ -16,6 +17,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
     network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
+    if not is_main():
+        return
     metrics, confusion = score(parse(network, images[kept:]), scenes[kept:], params.scenes.resolution)
     with whole_directory(layout.segmenter) as folder:
         save_weights(folder, "segmenter", network, {"channels": params.segmenter.channels})
