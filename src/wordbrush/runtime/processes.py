@@ -63,23 +63,20 @@ def launch(count: int) -> None:
         except SignalException:      # which the launcher has passed on
             sys.exit(EXIT_STOPPED)
         except ChildFailedError as error:
-            codes = {rank: one.exitcode for rank, one in error.failures.items()}
-            tell(codes, Path(folder))
-            # A kill (128 + signal) says more than a stop, a stop more than a fault, and a fault more than an error, which may be
-            # nothing but the loss of another process.
-            sys.exit(max(code if code > 0 else 128 - code for code in codes.values()))
+            rank, first = next(iter(error.failures.items()))   # in the order of their ends: the others were stopped for it
+            tell(rank, first.exitcode, Path(folder))
+            sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
 
 
-def tell(codes: dict[int, int], folder: Path) -> None:
-    """Print what processes that ended badly could not; the first one's words are printed already.
+def tell(rank: int, code: int, folder: Path) -> None:
+    """Print why a process ended badly, where it could not: the first one's words are printed already.
 
-    codes: by process; negative where a signal ended it. folder: the launcher's logs.
+    code: negative where a signal ended it. folder: the launcher's logs.
     """
-    for rank, code in sorted(codes.items()):
-        if code < 0:
-            print(f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr)
-    if 0 not in codes:
-        for log in folder.glob(f"**/{min(codes)}/stderr.log"):
+    if code < 0:
+        print(f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr)
+    elif rank > 0:
+        for log in folder.glob(f"**/{rank}/stderr.log"):
             sys.stderr.write(log.read_text())
 
 
