@@ -8,7 +8,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import importlib
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +31,7 @@ def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
         processes.launch(count)
         return
     from wordbrush.runtime.outcome import reported
-    with reported(name, **options) if processes.is_main() else nullcontext():
+    with reported(name, **options) if processes.is_main() else processes.following():
         run_module(name, resumes, **options)
 
 

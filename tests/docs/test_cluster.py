@@ -149,12 +149,14 @@ def test_the_accounts_are_those_of_the_manifests():
     assert created == {account, "wordbrush-nodes"}
 
 
-def test_on_demand_pools_are_those_of_the_page(tmp_path):
-    """The page's sed leaves valid pools, none of them spot."""
+def test_other_pools_are_those_of_the_page(tmp_path):
+    """The page's seds leave valid pools: one file with none that is spot, one with two GPUs a node."""
     shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
-    (line,) = (line for block in PAGE.blocks for line in block.splitlines() if line.startswith("sed"))
-    subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
+    for line in (line for block in PAGE.blocks for line in block.splitlines() if line.startswith("sed")):
+        subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
     assert not any(pool.spot for pool in load_pools(tmp_path / "on-demand.yaml").pools.values())
+    two, one = (load_pools(path).of("train-gan") for path in (tmp_path / "two-gpus.yaml", ROOT / "k8s/pools.yaml"))
+    assert two.accelerator.count == 2 and two.cpu != one.cpu and two.memory != one.memory
 
 
 def test_workflow_defaults_name_our_priority():

@@ -125,13 +125,24 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(finished):
 
 
 @pytest.mark.faults
+def test_a_fault_of_another_process_is_told(finished, tmp_path):
+    """The second one runs elsewhere, and finds no parameters."""
+    (tmp_path / "sitecustomize.py").write_text("import os\nif os.environ.get('RANK') == '1':\n    os.chdir('/')\n")
+    done = finished.run("wordbrush", *STAGE, check=False, WORDBRUSH_PROCESSES="2",
+                        PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert done.returncode == 2
+    assert "wordbrush: params.yaml is missing. Run from the project's folder.\n" in done.stderr
+
+
+@pytest.mark.faults
 def test_nobody_is_left_behind(unfinished):
     """A worker is killed, a worker is asked to stop, the launcher is killed; then the stage goes on to its end."""
     process = start(unfinished)
     workers = workers_at_step(unfinished, process, 2)
     workers[1].kill()
-    process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGKILL and psutil.wait_procs(workers, timeout=1)[1] == []
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGKILL and "wordbrush: process 1 was ended by SIGKILL.\n" in said
+    assert psutil.wait_procs(workers, timeout=1)[1] == []
 
     process = start(unfinished)
     workers = workers_at_step(unfinished, process, 6)

@@ -98,7 +98,8 @@ def moments(x: Tensor, axes: Sequence[int] | None = None) -> tuple[Tensor, Tenso
         return mean, variance, count
     means, variances, counts = gather(torch.stack([mean, variance, torch.full_like(mean, count)])[None]).unbind(1)   # [ranks, …]
     total = counts.sum(0)
-    shares, mean = counts / total, (counts / total * means).sum(0)
+    shares = counts / total
+    mean = (shares * means).sum(0)
     return mean, (shares * (variances + (means - mean).square())).sum(0), total
 
 

@@ -7,8 +7,12 @@
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wordbrush.runtime.errors import WordbrushError
@@ -16,6 +20,7 @@ from wordbrush.runtime.signals import EXIT_STOPPED
 
 VARIABLE = "WORDBRUSH_PROCESSES"
 MOST = 64
+MOMENT = 2.0   # seconds
 
 
 def is_worker() -> bool:
@@ -58,13 +63,28 @@ def launch(count: int) -> None:
         except SignalException:      # which the launcher has passed on
             sys.exit(EXIT_STOPPED)
         except ChildFailedError as error:
-            if 0 not in error.failures:
-                sys.stderr.write("".join(path.read_text() for path in said(Path(folder), min(error.failures))))
-            # a kill (128 + signal) says more than a stop, a stop more than a fault, a fault more than an error, which may be
-            # nothing but the loss of another process
-            sys.exit(max(code if code > 0 else 128 - code for code in (one.exitcode for one in error.failures.values())))
+            rank, first = next(iter(error.failures.items()))   # in the order of their ends: the others were stopped for it
+            tell(rank, first.exitcode, Path(folder))
+            sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
 
 
-def said(folder: Path, rank: int) -> list[Path]:
-    """The files with what a process printed to stderr."""
-    return sorted(folder.glob(f"**/{rank}/stderr.log"))
+def tell(rank: int, code: int, folder: Path) -> None:
+    """Print why a process ended badly, where it could not: the first one's words are printed already.
+
+    code: negative where a signal ended it. folder: the launcher's logs.
+    """
+    if code < 0:
+        print(f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr)
+    elif rank > 0:
+        for log in folder.glob(f"**/{rank}/stderr.log"):
+            sys.stderr.write(log.read_text())
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Around a stage in all processes but the first: what ends one mostly ends all, and the first shall be the one to say so."""
+    try:
+        yield
+    except Exception:
+        time.sleep(MOMENT)
+        raise
