@@ -196,6 +196,7 @@ class Clusters(Section):
 class Evaluation(Section):
     semantic_pairs: Count
     edit_samples: Count
+    active_share: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: Annotated[int, Field(ge=10)]
     examples: Annotated[int, Field(ge=1, le=100)]
 
