@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from wordbrush.evaluation.concepts import VALUES, active_moments, agreement, heard, ranked, seen, value_masks
+from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.grounding.encoders import valid_frames
 from wordbrush.scenes.masks import attribute_masks
-from wordbrush.speech.grammar import MEANING
 
 
 def word(text: str, start: float, end: float) -> dict:

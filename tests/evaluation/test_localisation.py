@@ -6,9 +6,9 @@ import torch
 
 from wordbrush.evaluation.concepts import VALUES
 from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured, naming, overlap, pointing
+from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import align
 from wordbrush.scenes.masks import attribute_masks
-from wordbrush.speech.grammar import MEANING
 
 RED = {"size": "small", "color": "red", "material": "metal", "shape": "cube"}
 BLUE = {"size": "large", "color": "blue", "material": "metal", "shape": "cube"}
@@ -31,7 +31,7 @@ def drawings() -> Drawings:
 
 @pytest.fixture
 def features() -> tuple[torch.Tensor, torch.Tensor]:
-    """Two units: the first sees red and hears the words of the first phrase, the second sees blue and hears 'metal' and 'blue'."""
+    """Two units: the first sees red and hears the first phrase, 'red' most; the second sees blue and hears 'blue metal'."""
     images, audio = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 12)
     images[0, 0, 0, 0] = images[0, 1, 1, 1] = 1
     audio[0, 0, 1:5] = 1

@@ -56,7 +56,7 @@ class WordScores(TypedDict):
     pointing: at an attribute word's time, the greatest place lies on an object that it fits (chance: of all places). contested:
     the same where there is an object that it does not fit (chance: of all places on objects). overlap: IoU of map and these
     objects (chance: a map that fires everywhere). naming: an object's place fires most while it is named, in pictures with two or
-    more (chance: of all moments). word_f1: the mean over attribute words of the best unit's F1. detected: the words with 50 or more.
+    more (chance: of all moments). word_f1: the mean over attribute words of the best unit's F1. detected: words with 50 or more.
     """
 
     pointing: Measured | None

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
+from wordbrush.evaluation.semantic import MEANING
 from wordbrush.params import Params
 from wordbrush.report import figures
 from wordbrush.report.records import ExampleFile, GanMetrics, GridFile, read_clusters, read_concepts, read_examples
@@ -18,7 +19,6 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, read_json, require_counts, require_file
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.validation import Finite
-from wordbrush.speech.grammar import MEANING
 from wordbrush.speech.recordings import decode, encode, read_shards
 from wordbrush.speech.voices import SAMPLE_RATE
 

@@ -9,7 +9,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
     "gray": ("gray",), "red": ("red",), "blue": ("blue",), "green": ("green",), "brown": ("brown",),
     "purple": ("purple",), "cyan": ("cyan",), "yellow": ("yellow",),
 }
-MEANING = {word: value for value, words in SYNONYMS.items() for word in words}
 OPENINGS = ("there is", "i see", "this picture shows", "here is", "in this picture there is")
 RELATIONS = {
     "left": ("to the left of", "left of"), "right": ("to the right of", "right of"),

@@ -9,6 +9,7 @@ from wordbrush.concepts.clusters import binarise, cluster_activations
 from wordbrush.evaluation import concepts
 from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured
 from wordbrush.evaluation.results import ClusterScores, Concept, ConceptTables, Measured, WordScores
+from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.grounding.encoders import Encoders, valid_frames
 from wordbrush.grounding.training import Pairs, encode_images
@@ -19,7 +20,6 @@ from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.scenes.segmenter import SIZES, Segmenter, parse_masks
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.speech.grammar import MEANING
 from wordbrush.speech.recordings import read_shards
 from wordbrush.stages.targeted_edits import Clusters
 
