@@ -75,7 +75,8 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
     unknown = [name for name, interval in result["intervals"]["semantic"].items() if interval["low"] <= 50]
     best = sorted(meanings, key=lambda one: -one["word"]["f1"])[:MEANINGS_SHOWN]
     card(folder / "README.md", "model.md.j2", model_header(facts), **shared, result=result, words=words, unknown=unknown,
-         meanings=best, paper_edits=EDIT_SUCCESS, paper_real=REAL_IMAGES["with edits"], clusters=facts.concepts["clusters"][METHODS[FULL].mining],
+         meanings=best, clusters=facts.concepts["clusters"][METHODS[FULL].mining],
+         paper_edits=EDIT_SUCCESS, paper_real=REAL_IMAGES["with edits"],
          detectors=facts.tables["detectors"][:DETECTORS_SHOWN])
     card(folder / "DATASET.md", "dataset.md.j2", dataset_header(facts), **shared, synonyms=SYNONYMS, values=ATTRIBUTES)
 
