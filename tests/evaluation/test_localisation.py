@@ -62,6 +62,12 @@ def test_words_that_fit_no_object_are_left_out(features, drawings):
     assert len(localise_words(*features, said("small green shiny block"), drawings).hit) == 3
 
 
+def test_captions_of_empty_floors_give_nothing_to_measure(features):
+    empty = Drawings([[]], np.zeros((1, 8, 8), np.uint8), np.zeros((1, 4, 8, 8), np.uint8))
+    words = localise_words(*features, said("there is nothing on the floor"), empty)
+    assert len(words.hit) == len(words.overlap) == 0 and measured(words.caption, words.hit, words.area, 10, 0) is None
+
+
 def test_objects_fire_while_they_are_named(features, drawings):
     images, audio = features
     found = localise_objects(images, audio, torch.tensor([12]), said(TEXT), drawings)

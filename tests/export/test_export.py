@@ -48,7 +48,7 @@ def test_what_is_read_back_is_what_was_trained(finished, exported):
     model, layout = load_model(exported), finished.layout
     images, latents = np.load(layout.samples / "images.npy"), np.load(layout.samples / "latents.npy")
     encoders = load_encoders(layout.encoders("targeted-edits", "hard"), device())
-    features, audio, lengths = encode_pairs(encoders, Pairs(images, latents, FeatureStore(layout.features)), np.arange(4))
+    features, *_ = encode_pairs(encoders, Pairs(images, latents, FeatureStore(layout.features)), np.arange(4))
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
     assert np.array_equal(model.concepts.units.cpu().numpy(), np.load(layout.clusters("hard") / "units.npy"))
@@ -111,7 +111,7 @@ def test_the_command_writes_a_folder_once(finished, tmp_path):
 
 
 def test_an_unfinished_run_is_named(tmp_path, params):
-    with pytest.raises(WordbrushError, match="evaluation.json is missing"):
+    with pytest.raises(WordbrushError, match=r"evaluation\.json is missing"):
         export(params, Layout(tmp_path), tmp_path / "model")
 
 

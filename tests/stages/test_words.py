@@ -1,11 +1,13 @@
 """What evaluate takes from the segmenter, and what it wrote of words and concepts in the finished run."""
 
 import json
+from collections import Counter
 
 import numpy as np
 
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables
 from wordbrush.runtime.files import read_json
+from wordbrush.speech.recordings import read_shards
 from wordbrush.stages.words import renumber
 
 
@@ -34,12 +36,11 @@ def test_metrics_and_tables_of_the_run(finished, tiny):
 
 
 def test_words_are_counted_as_they_were_said(finished, tiny):
-    """The occurrences of the detectors' words are those of the test captions."""
-    from collections import Counter
-
-    from wordbrush.speech.recordings import read_shards
-    said = Counter(word["word"] for row in read_shards(finished.layout.speech) if row["split"] == "test" for word in row["words"])
+    """The occurrences of the detectors' words are those of the test captions, up to where the features of long ones were cut."""
+    cut = tiny.captions.max_frames * tiny.captions.hop_ms / 1000
+    words = [word for row in read_shards(finished.layout.speech) if row["split"] == "test" for word in row["words"]]
+    least, most = (Counter(word["word"] for word in words if word[end] < cut) for end in ("end", "start"))
     tables = read_json(finished.layout.evaluation / "concepts.json", ConceptTables)
     for row in tables["detectors"]:
         for one in row["hypotheses"]:
-            assert one["occurrences"] == said[one["label"]]
+            assert least[one["label"]] <= one["occurrences"] <= most[one["label"]]
