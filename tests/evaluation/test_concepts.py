@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.evaluation.concepts import VALUES, active_moments, agreement, heard, ranked, seen, value_masks
+from wordbrush.evaluation.concepts import VALUES, active_moments, agreement, heard, most_active, ranked, seen, value_masks
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.grounding.encoders import valid_frames
@@ -66,6 +66,11 @@ def test_moments_behind_the_end_are_never_active():
     features = torch.tensor([[1.0, 5, 9], [2, 3, 4]])[..., None]
     active = active_moments(features, valid_frames(torch.tensor([2, 3]), 3), 0.4)
     assert active[..., 0].tolist() == [[False, True, False], [False, False, True]]
+
+
+def test_a_unit_that_never_fires_is_never_on():
+    features = torch.tensor([[0.0, 0, 7], [0, 0, 7], [0, 3, 7], [0, 0, 8]])
+    assert most_active(features, 0.5).int().tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
 def test_places_count_as_far_as_a_value_covers_them():

@@ -55,10 +55,15 @@ def heard(active: Tensor, spoken: Spoken) -> Detection:
     return Detection(spoken.labels, precision, recall, spoken.occurrences)
 
 
+def most_active(features: Tensor, share: float) -> Tensor:
+    """Each unit's top share of places or moments [M, U]; a unit is never on at its least, or one that never fires always were."""
+    return binarise(features, share) & (features > features.amin(0))
+
+
 def active_moments(features: Tensor, valid: Tensor, share: float) -> Tensor:
     """Features at every moment [N, t, U], and which moments count [N, t]: each unit's top share of these, bool [N, t, U]."""
     active = torch.zeros(features.shape, dtype=torch.bool)
-    active[valid] = binarise(features[valid], share)
+    active[valid] = most_active(features[valid], share)
     return active
 
 

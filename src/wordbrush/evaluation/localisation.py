@@ -49,7 +49,7 @@ class Words:
 
 def localise_words(images: Tensor, audio: Tensor, spoken: Spoken, drawings: Drawings) -> Words:
     """Features [N, D, h, w] and [N, D, t], and the words that mean a value (`Spoken.as_values`)."""
-    moments = spoken.sums(audio.transpose(1, 2).double()).float() / (spoken.stop - spoken.first)[:, None]     # [W, D]
+    moments = spoken.sums(audio.transpose(1, 2)) / (spoken.stop - spoken.first)[:, None]     # [W, D]
     attributes = torch.tensor([number for number, values in enumerate(ATTRIBUTES.values()) for _ in values])
     rows: list[tuple[Tensor, ...]] = []
     for part in torch.arange(len(spoken)).split(CHUNK):

@@ -77,10 +77,10 @@ class ClusterScores(TypedDict):
     agreement_chance: Finite
 
 
-Minings = ("random", "hard")
+MININGS = ("random", "hard")
 class ConceptMetrics(TypedDict):
     words: TypedDict("words", {name: WordScores for name in METHODS})
-    clusters: TypedDict("clusters", {mining: ClusterScores for mining in Minings})
+    clusters: TypedDict("clusters", {mining: ClusterScores for mining in MININGS})
 
 
 class Hypothesis(TypedDict):
@@ -114,5 +114,5 @@ class ConceptTables(TypedDict):
     contested pointing by attribute."""
 
     detectors: Annotated[list[Detector], Field(min_length=1)]
-    clusters: TypedDict("ClusterTables", {mining: Annotated[list[Concept], Field(min_length=1)] for mining in Minings})
+    clusters: TypedDict("ClusterTables", {mining: Annotated[list[Concept], Field(min_length=1)] for mining in MININGS})
     contested: TypedDict("contested", {name: Measured | None for name in ATTRIBUTES})

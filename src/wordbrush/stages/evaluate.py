@@ -12,7 +12,7 @@ from torch import Tensor
 from wordbrush.drawing.sampling import load_generator
 from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
-from wordbrush.evaluation.paper import FULL, METHODS, Method
+from wordbrush.evaluation.paper import METHODS, Method
 from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
 from wordbrush.evaluation.spoken import align
 from wordbrush.grounding.encoders import Encoders, load_encoders
@@ -33,7 +33,7 @@ from wordbrush.speech.recordings import SpokenWord, read_shards
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.random_edits import random_editor
 from wordbrush.stages.targeted_edits import Clusters, targeted_editor
-from wordbrush.stages.words import cluster_scores, read_evidence, word_scores
+from wordbrush.stages.words import WordTests
 
 EDIT_BATCH = 64
 ROC_POINTS = 101
@@ -74,8 +74,8 @@ def read_material(params: Params, layout: Layout) -> Material:
 def run(params: Params, layout: Layout) -> None:
     material = read_material(params, layout)
     segmenter, generator = load_segmenter(layout.segmenter, device()), load_generator(layout.generator, device())
-    evidence = read_evidence(params, layout, material.pairs, segmenter)
-    results, scores, words, clusters, concepts, tables = {}, {}, {}, {}, {}, {}
+    word_tests = WordTests(params, layout, material.pairs, segmenter)
+    results, scores = {}, {}
     with Progress("evaluating", len(METHODS), "method") as progress:
         for name, method in METHODS.items():
             encoders = load_encoders(layout.encoders(method.stage, method.mining), device())
@@ -84,18 +84,14 @@ def run(params: Params, layout: Layout) -> None:
             results[name] = {**semantic_test(material, encoders), **recall_test(scores[name], params),
                              **real_image_test(material, encoders)}
             merge_edit_test(results[name], material, method, encoders, generator, segmenter)
-            words[name], tables[name] = word_scores(params, material.pairs, encoders, features, evidence)
-            if method.edits == "targeted":
-                clusters[method.mining], concepts[method.mining] = cluster_scores(
-                    params, layout, method.mining, material.pairs, encoders, features, evidence)
+            word_tests.measure(name, encoders, features)
             progress.advance()
     best = max(results, key=lambda name: results[name]["recall"]["10"])
     with whole_directory(layout.evaluation) as folder:
         write_examples(folder, material, scores[best], best, generator)
-        write_json(folder / "concepts.json", {**tables[FULL], "clusters": concepts})
+        word_tests.write(folder)
     write_tables(layout, results, scores[best])
     write_json(layout.metrics("evaluation"), results)
-    write_json(layout.metrics("concepts"), {"words": words, "clusters": clusters})
 
 
 def semantic_test(material: Material, encoders: Encoders) -> dict:

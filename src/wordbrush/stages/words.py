@@ -1,20 +1,23 @@
 """What evaluate measures of single words: where and when matchmaps fire, what units detect, and what the clusters mean."""
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from wordbrush.concepts.clusters import binarise, cluster_activations
+from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.evaluation import concepts
 from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured
-from wordbrush.evaluation.results import ClusterScores, Concept, ConceptTables, Measured, WordScores
+from wordbrush.evaluation.paper import FULL, METHODS
+from wordbrush.evaluation.results import ClusterScores, Concept, ConceptMetrics, ConceptTables, Measured
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.grounding.encoders import Encoders, valid_frames
 from wordbrush.grounding.training import Pairs, encode_images
 from wordbrush.params import Params
-from wordbrush.runtime.files import open_array, require_counts
+from wordbrush.runtime.files import open_array, require_counts, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.scenes.masks import attribute_masks
@@ -64,54 +67,77 @@ def renumber(objects: list[dict], min_confidence: float) -> np.ndarray:
     return (kept.cumsum() * kept).astype(np.uint8)
 
 
-def spoken_words(evidence: Evidence, encoders: Encoders, pairs: Pairs, lengths: Tensor) -> tuple[Spoken, Spoken]:
-    """The words of the test captions on the time axis of these encoders: all, and those that mean a value, labelled by it."""
-    words = align(evidence.captions, lengths, encoders.audio.stride * pairs.speech.hop)
-    return words, words.as_values(MEANING, concepts.VALUES)
+class WordTests:
+    """The tests of words and concepts: one method after another, all on the same evidence.
+
+    metrics goes to metrics/concepts.json, tables to data/evaluation/concepts.json.
+    """
+
+    def __init__(self, params: Params, layout: Layout, pairs: Pairs, segmenter: Segmenter):
+        self.params, self.layout, self.pairs = params, layout, pairs
+        self.evidence = read_evidence(params, layout, pairs, segmenter)
+        self.metrics: ConceptMetrics = {"words": {}, "clusters": {}}
+        self.tables: ConceptTables = {"detectors": [], "clusters": {}, "contested": {}}
+
+    def measure(self, name: str, encoders: Encoders, features: Features) -> None:
+        """A method; after targeted edits, its clusters too."""
+        words = align(self.evidence.captions, features[2], encoders.audio.stride * self.pairs.speech.hop)
+        values = words.as_values(MEANING, concepts.VALUES)
+        found = self._detectors(words, features)
+        f1 = 100 * found.f1.amax(1)[[word in MEANING for word in words.labels]]
+        fired, contested = self._fired(values, features)
+        self.metrics["words"][name] = {**fired, "word_f1": round(float(f1.mean()), 2) if len(f1) else 0.0,
+                                       "detected": int((f1 >= DETECTED).sum())}
+        if name == FULL:
+            self.tables |= {"detectors": concepts.ranked(found), "contested": contested}
+        if METHODS[name].edits == "targeted":
+            mining = METHODS[name].mining
+            table = self._clusters(mining, encoders, features, words, values)
+            self.tables["clusters"][mining], self.metrics["clusters"][mining] = table, cluster_scores(table)
+
+    def _detectors(self, words: Spoken, features: Features) -> concepts.Detection:
+        _, audio, lengths = features
+        valid = valid_frames(lengths, audio.shape[2])
+        return concepts.heard(concepts.active_moments(audio.transpose(1, 2), valid, self.params.evaluation.active_share), words)
+
+    def _fired(self, values: Spoken, features: Features) -> tuple[dict[str, Measured | None], dict[str, Measured | None]]:
+        """Where and when matchmaps fire, as WordScores has it; and contested places by attribute."""
+        images, audio, lengths = features
+        measure = partial(measured, resamples=self.params.evaluation.bootstrap, seed=self.params.seed)
+        at = localise_words(images, audio, values, self.evidence.drawings)
+        naming = localise_objects(images, audio, lengths, values, self.evidence.drawings)
+
+        def contested(chosen: Tensor) -> Measured | None:
+            return measure(at.caption[chosen], at.hit[chosen], at.share[chosen])
+
+        fired = {"pointing": measure(at.caption, at.hit, at.area), "contested": contested(at.contested),
+                 "overlap": measure(at.caption, at.overlap, at.area),   # chance: a map that fires everywhere
+                 "naming": measure(naming.caption, naming.hit, naming.share)}
+        return fired, {name: contested(at.contested & (at.attribute == number)) for number, name in enumerate(ATTRIBUTES)}
+
+    def _clusters(self, mining: str, encoders: Encoders, features: Features, words: Spoken, values: Spoken) -> list[Concept]:
+        """What the clusters of a mining mean to the encoders that were trained on with them."""
+        clusters, share, scenes = Clusters(self.layout, mining), self.params.evaluation.active_share, self.evidence.scenes
+        members, scale = clusters.members.cpu(), clusters.scale.cpu()
+        rendered = encode_images(encoders, scenes, np.arange(len(scenes)))
+        places = cluster_activations(rendered.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
+        moments, valid = features[1].transpose(1, 2), valid_frames(features[2], features[1].shape[2])
+        said = cluster_activations(moments, moments[valid].std(0) + 1e-6, members)
+        active = concepts.active_moments(said, valid, share)
+        found = (concepts.seen(concepts.most_active(places, share), self.evidence.planes, rendered.shape[-2:]),
+                 concepts.heard(active, values), concepts.heard(active, words))
+        best = [[hypotheses[0] for hypotheses in one.hypotheses(1)] for one in found]
+        return [{"units": int((row > 0).sum()), "seen": seen, "heard": heard, "word": word}
+                for row, seen, heard, word in zip(members, *best, strict=True)]
+
+    def write(self, folder: Path) -> None:
+        """The tables to `folder`, which will be data/evaluation, and the metrics."""
+        write_json(folder / "concepts.json", self.tables)
+        write_json(self.layout.metrics("concepts"), self.metrics)
 
 
-def word_scores(params: Params, pairs: Pairs, encoders: Encoders, features: Features,
-                evidence: Evidence) -> tuple[WordScores, ConceptTables]:
-    """A method's scalars, and its tables, in which the clusters are still to come."""
-    images, audio, lengths = features
-    words, values = spoken_words(evidence, encoders, pairs, lengths)
-    resamples, seed = params.evaluation.bootstrap, params.seed
-    at = localise_words(images, audio, values, evidence.drawings)
-    naming = localise_objects(images, audio, lengths, values, evidence.drawings)
-    valid = valid_frames(lengths, audio.shape[2])
-    found = concepts.heard(concepts.active_moments(audio.transpose(1, 2), valid, params.evaluation.active_share), words)
-    f1 = 100 * found.f1.amax(1)[[word in MEANING for word in found.labels]]
-
-    def contested(chosen: Tensor) -> Measured | None:
-        return measured(at.caption[chosen], at.hit[chosen], at.share[chosen], resamples, seed)
-
-    scores: WordScores = {
-        "pointing": measured(at.caption, at.hit, at.area, resamples, seed),
-        "contested": contested(at.contested),
-        "overlap": measured(at.caption, at.overlap, at.area, resamples, seed),   # chance: a map that fires everywhere
-        "naming": measured(naming.caption, naming.hit, naming.share, resamples, seed),
-        "word_f1": round(float(f1.mean()), 2) if len(f1) else 0.0, "detected": int((f1 >= DETECTED).sum())}
-    by_attribute = {name: contested(at.contested & (at.attribute == number)) for number, name in enumerate(ATTRIBUTES)}
-    return scores, {"detectors": concepts.ranked(found), "contested": by_attribute, "clusters": {}}
-
-
-def cluster_scores(params: Params, layout: Layout, mining: str, pairs: Pairs, encoders: Encoders, features: Features,
-                   evidence: Evidence) -> tuple[ClusterScores, list[Concept]]:
-    """What the clusters of a mining mean to the encoders that were trained on with them (targeted edits)."""
-    clusters, share = Clusters(layout, mining), params.evaluation.active_share
-    members, scale = clusters.members.cpu(), clusters.scale.cpu()
-    rendered = encode_images(encoders, evidence.scenes, np.arange(len(evidence.scenes)))
-    places = cluster_activations(rendered.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
-    _, audio, lengths = features
-    valid, moments = valid_frames(lengths, audio.shape[2]), audio.transpose(1, 2)
-    said = cluster_activations(moments, moments[valid].std(0) + 1e-6, members)
-    active = concepts.active_moments(said, valid, share)
-    words, values = spoken_words(evidence, encoders, pairs, lengths)
-    found = (concepts.seen(binarise(places, share), evidence.planes, rendered.shape[-2:]), concepts.heard(active, values),
-             concepts.heard(active, words))
-    best = [[hypotheses[0] for hypotheses in one.hypotheses(1)] for one in found]
-    table: list[Concept] = [{"units": int((row > 0).sum()), "seen": seen, "heard": heard, "word": word}
-                            for row, seen, heard, word in zip(members, *best, strict=True)]
-    same, chance = concepts.agreement([one["label"] for one in best[0]], [one["label"] for one in best[1]])
-    seen_f1, heard_f1 = (round(float(np.mean([one["f1"] for one in side])), 2) for side in best[:2])
-    return {"seen_f1": seen_f1, "heard_f1": heard_f1, "agreement": same, "agreement_chance": chance}, table
+def cluster_scores(table: list[Concept]) -> ClusterScores:
+    """The scalars of a model's clusters."""
+    same, chance = concepts.agreement(*([one[side]["label"] for one in table] for side in ("seen", "heard")))
+    seen_f1, heard_f1 = (round(float(np.mean([one[side]["f1"] for one in table])), 2) for side in ("seen", "heard"))
+    return {"seen_f1": seen_f1, "heard_f1": heard_f1, "agreement": same, "agreement_chance": chance}
