@@ -151,6 +151,13 @@ def champion(
 
 
 @app.command(rich_help_panel="Helpers")
+def export(target: Annotated[Path, typer.Argument(help="The folder that the model becomes.")]) -> None:
+    """Write the full method's model of a finished run to a folder, with model card and dataset card."""
+    from wordbrush.export.writing import export as export_model
+    export_model(parameters.load(PARAMS_FILE), Layout(), target)
+
+
+@app.command(rich_help_panel="Helpers")
 def show() -> None:
     """Print the results table and write report.html: the page with this machine's run times."""
     from wordbrush.report.show import show_results

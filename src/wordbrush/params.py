@@ -11,6 +11,7 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.validation import Count, Natural, validated
 
 Mining = Literal["random", "semi-hard", "hard"]
+Similarity = Literal["SISA", "MISA", "SIMA"]
 Resolution = Literal[16, 32, 64, 128, 256]
 Bands = Annotated[int, Field(ge=8, le=128)]
 Width = Annotated[int, Field(ge=1, le=1 << 16)]   # of a layer
@@ -142,7 +143,7 @@ class Davenet(Section):
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
     embedding: Width
-    similarity: Literal["SISA", "MISA", "SIMA"]
+    similarity: Similarity
     loss: Literal["margin", "softmax"]
     margin: Positive
     temperature: Positive
@@ -196,6 +197,7 @@ class Clusters(Section):
 class Evaluation(Section):
     semantic_pairs: Count
     edit_samples: Count
+    active_share: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: Annotated[int, Field(ge=10)]
     examples: Annotated[int, Field(ge=1, le=100)]
 

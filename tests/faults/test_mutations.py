@@ -135,7 +135,7 @@ def dumped(tree: object) -> bytes:
     ("data/features/features.json", "pretrain_davenet"), ("data/probes/words/words.json", "evaluate"),
     ("data/generator/generator.json", "sample_images"), ("data/encoders/pretrain/hard/encoders.json", "random_edits"),
     ("data/clusters/hard/clusters.json", "report"), ("data/evaluation/examples.json", "report"),
-    ("metrics/evaluation.json", "report")])
+    ("data/evaluation/concepts.json", "report"), ("metrics/evaluation.json", "report"), ("metrics/concepts.json", "report")])
 def test_records(patient, name, stage, count):
     content = (patient.root / name).read_bytes()
 
@@ -150,7 +150,8 @@ def test_records(patient, name, stage, count):
 @pytest.mark.parametrize(("name", "stage"), [
     ("data/features/frames.npy", "pretrain_davenet"), ("data/features/offsets.npy", "pretrain_davenet"),
     ("data/annotations/parses.parquet", "evaluate"), ("data/speech/*.parquet", "report"), ("data/scenes/images.npy", "train_gan"),
-    ("data/scenes/instances.npy", "train_segmenter"),
+    ("data/scenes/instances.npy", "train_segmenter"), ("data/scenes/attributes.npy", "evaluate"),
+    ("data/evaluation/word_maps.npy", "report"),
     pytest.param("data/samples/images.npy", "synthesize_captions", marks=SPEAKS),
     ("data/generator/generator.safetensors", "sample_images"), ("plots/gan.csv", "report")])
 def test_bytes(patient, name, stage, count):

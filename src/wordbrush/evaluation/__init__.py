@@ -1,1 +1,1 @@
-"""The paper's tests: semantic accuracy, recall, real pictures, and how often edits change the caption."""
+"""The paper's tests, where and when matchmaps fire, and what units and clusters stand for."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.speech.grammar import SYNONYMS
 
+MEANING = {word: value for value, words in SYNONYMS.items() for word in words}
 AREA_WEIGHT = 2.0  # an octave of area counts as much as two differing values
 
 

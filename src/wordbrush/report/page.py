@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
+from wordbrush.evaluation.semantic import MEANING
 from wordbrush.params import Params
 from wordbrush.report import figures
-from wordbrush.report.records import ExampleFile, GanMetrics, GridFile, read_clusters, read_examples
+from wordbrush.report.records import ExampleFile, GanMetrics, GridFile, read_clusters, read_concepts, read_examples
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import open_array, read_json, require_file
+from wordbrush.runtime.files import open_array, read_json, require_counts, require_file
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.validation import Finite
 from wordbrush.speech.recordings import decode, encode, read_shards
@@ -26,6 +27,8 @@ GAN_MOMENTS = 6       # sample grids shown through time
 GRID_SHOWN = 4        # rows and columns of each
 CLUSTERS_SHOWN = 12   # the clearest concepts
 SOUNDS_SHOWN = 3
+DETECTORS_SHOWN = 20  # the lecture's table has as many
+EXAMPLES_SHOWN = 4    # captions with their matchmaps
 STOP_WORDS = frozenset(["there", "is", "i", "see", "this", "picture", "shows", "here", "in", "an", "a", "and", "it", "of", "to",
                         "the", "on"])
 
@@ -82,23 +85,20 @@ def heard_words(row: dict, start: float, end: float) -> list[str]:
             if min(end, word["end"]) - max(start, word["start"]) >= 0.5 * (word["end"] - word["start"])]
 
 
-def clusters_section(layout: Layout, mining: str, images: np.ndarray, speech: dict[int, dict]) -> list[dict[str, Any]]:
-    """The concepts whose sounds agree best on a word: pictures, playable sounds, word list, precision, recall and F1 (V)."""
-    spoken = Counter(word["word"] for row in speech.values() for word in row["words"])
-    cards = []
-    for number, cluster in enumerate(read_clusters(layout.clusters(mining), len(images))):
+def clusters_section(layout: Layout, mining: str, images: np.ndarray, speech: dict[int, dict],
+                     meanings: list[Concept]) -> list[dict[str, Any]]:
+    """The concepts that hear a word best: pictures, playable sounds, the words in them, and what they detect."""
+    clusters, cards = read_clusters(layout.clusters(mining), len(images)), []
+    require_counts(layout.evaluation / "concepts.json", clusters=len(clusters), concepts=len(meanings))
+    for number, (cluster, meaning) in enumerate(zip(clusters, meanings, strict=True)):
         heard = [heard_words(speech[sound["sample"]], sound["start"], sound["end"]) for sound in cluster["sounds"]]
         count = Counter(word for words in heard for word in set(words) - STOP_WORDS)
-        # the word that is most over-represented among the cluster's sounds
-        best = max(count, key=lambda word: (count[word] / spoken[word] ** 0.5, word), default="")
-        precision = count[best] / len(heard) if heard and best else 0.0
-        cards.append({"number": number, "units": len(cluster["units"]), "best": best, "precision": precision,
-                      "words": count.most_common(5), "agreement": cluster["agreement"][0], "total": len(heard),
+        cards.append({"number": number, "meaning": meaning, "words": count.most_common(5), "agreement": cluster["agreement"][0],
                       "pictures": figures.png(figures.tile(np.stack(
                           [figures.mark(images[p["sample"]], p["y"], p["x"]) for p in cluster["pictures"]]), 4)
                           if len(cluster["pictures"]) >= 4 else images[cluster["pictures"][0]["sample"]]),
                       "sounds": cluster["sounds"][:SOUNDS_SHOWN]})
-    cards.sort(key=lambda card: (-card["precision"], card["number"]))
+    cards.sort(key=lambda card: (-card["meaning"]["word"]["f1"], card["number"]))
     return cards[:CLUSTERS_SHOWN]
 
 
@@ -122,11 +122,22 @@ def matchmap_section(layout: Layout, examples: ExampleFile, images: np.ndarray) 
     maps = open_array(layout.evaluation / "matchmaps.npy", "float16", (len(examples["samples"]), None, None, None))
     shown = zip(examples["samples"], maps, examples["lengths"], examples["words"], strict=True)
     rows = []
-    for sample, one, length, words in list(shown)[:4]:
+    for sample, one, length, words in list(shown)[:EXAMPLES_SHOWN]:
         total = max(words[-1]["end"], 1e-3)
         rows.append({"strip": figures.film(images[sample], one[:, :, :length].astype(np.float32)), "words": [
             {"word": word["word"], "share": 100 * (word["end"] - word["start"]) / total} for word in words]})
     return rows
+
+
+def word_map_section(layout: Layout, examples: ExampleFile, images: np.ndarray) -> list[list[dict[str, str]]]:
+    """For each shown example, its picture at the time of every attribute word, bright where the matchmap fires."""
+    maps = open_array(layout.evaluation / "word_maps.npy", "float16", (len(examples["maps"]), None, None)).astype(float)
+    rows: list[list[dict[str, str]]] = [[] for _ in examples["samples"]]
+    for one, weights in zip(examples["maps"], maps, strict=True):
+        if one["word"] in MEANING:
+            image = figures.heat(images[examples["samples"][one["example"]]], weights / max(weights.max(), 1e-6))
+            rows[one["example"]].append({"word": one["word"], "image": figures.png(image)})
+    return [row for row in rows if row][:EXAMPLES_SHOWN]
 
 
 def learning_section(layout: Layout) -> str:
@@ -149,7 +160,8 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     examples = read_examples(layout.evaluation, len(images))
     speech = {row["sample"]: row for row in read_shards(layout.speech, ["sample", "text", "words"])}
-    cards = clusters_section(layout, METHODS[examples["best"]].mining, images, speech)
+    concepts, mining = read_concepts(layout.evaluation), METHODS[examples["best"]].mining
+    cards = clusters_section(layout, mining, images, speech, concepts["clusters"][mining])
     wanted = {sound["sample"] for card in cards for sound in card["sounds"]} | set(examples["samples"])
     sounds = {row["sample"]: row["audio"]["bytes"] for row in read_shards(layout.speech, ["sample", "audio"])
               if row["sample"] in wanted}
@@ -160,7 +172,10 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "segmenter": read_json(layout.metrics("segmenter"), dict[str, Finite]),
         "captions": read_json(layout.metrics("captions"), dict[str, Finite]),
         "edits": edits_section(layout, examples, images), "clusters": cards,
+        "concepts": read_json(layout.metrics("concepts"), ConceptMetrics), "tables": concepts, "full": FULL, "mining": mining,
+        "detectors": concepts["detectors"][:DETECTORS_SHOWN],
         "retrieval": retrieval_section(examples, images), "matchmaps": matchmap_section(layout, examples, images),
+        "word_maps": word_map_section(layout, examples, images),
         "learning": learning_section(layout), "times_mark": TIMES_MARK,
         "voices": [figures.flac(sounds[sample]) for sample in examples["samples"]],
         "hero": figures.png(figures.tile(images[:24], 12)),

@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.results import ConceptTables
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, require_counts
 from wordbrush.runtime.validation import Count, Finite, Natural
@@ -78,6 +79,13 @@ class EditKinds(TypedDict):
     targeted: Edits
 
 
+class WordMap(TypedDict):
+    """A word of one of the examples, whose map is in word_maps.npy."""
+
+    example: Natural
+    word: str
+
+
 class ExampleFile(TypedDict):
     """examples.json: what evaluate shows of the test samples `samples`; `selected` are the drawings that were retrieved."""
 
@@ -88,6 +96,7 @@ class ExampleFile(TypedDict):
     texts: list[str]
     words: list[Annotated[list[Word], Field(min_length=1)]]
     edits: EditKinds
+    maps: Annotated[list[WordMap], Field(min_length=1)]
 
 
 def read_clusters(folder: Path, samples: int) -> list[Cluster]:
@@ -107,9 +116,15 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
                    texts=len(examples["texts"]), spoken=len(examples["words"]), places=len(targeted["places"]),
                    clusters=len(targeted["clusters"] or []))
     _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
+    _require_samples(path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example")
     return examples
 
 
-def _require_samples(path: Path, samples: int, named: Iterable[int]) -> None:
+def read_concepts(folder: Path) -> ConceptTables:
+    """What units and clusters stand for."""
+    return read_json(folder / "concepts.json", ConceptTables)
+
+
+def _require_samples(path: Path, samples: int, named: Iterable[int], kind: str = "sample") -> None:
     if (greatest := max(named, default=0)) >= samples:
-        raise WordbrushError(f"{path} names the sample {greatest}, but there are {samples}. Make it again: dvc repro.")
+        raise WordbrushError(f"{path} names the {kind} {greatest}, but there are {samples}. Make it again: dvc repro.")

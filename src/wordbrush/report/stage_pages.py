@@ -8,8 +8,8 @@ import numpy as np
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
-from wordbrush.report.page import curve, render
-from wordbrush.report.records import GridFile, read_clusters
+from wordbrush.report.page import DETECTORS_SHOWN, curve, render
+from wordbrush.report.records import GridFile, read_clusters, read_concepts
 from wordbrush.runtime.files import open_array, read_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.validation import Finite
@@ -123,7 +123,11 @@ def _evaluation(layout: Layout, *_: str) -> list[Section]:
              f"{result['recall']['10']:.1f} ({METHODS[name].recall['10']:.0f})", f"{result['real_images']:.1f}",
              "–" if result["edit_success"] is None else f"{result['edit_success']:.1f}"] for name, result in results.items()]
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
-    return [Section("Results, percent", table=[head, *rows]),
+    detectors = [["unit", "word", "F1", "precision", "recall", "said"],
+                 *([str(one["unit"]), best["label"], *(f"{best[name]:.1f}" for name in ("f1", "precision", "recall")),
+                    str(best["occurrences"])] for one in read_concepts(layout.evaluation)["detectors"][:DETECTORS_SHOWN]
+                   for best in one["hypotheses"][:1])]
+    return [Section("Results, percent", table=[head, *rows]), Section("Units that detect words, percent", table=detectors),
             Section("Matched against mismatched pairs", charts=[figures.chart(roc, "false positives", "true positives")])]
 
 

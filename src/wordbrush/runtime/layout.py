@@ -65,7 +65,7 @@ class Layout:
 
     @property
     def evaluation(self) -> Path:
-        """What the report draws: edits, retrievals, matchmaps"""
+        """What the report draws: edits, retrievals, matchmaps; concepts.json: what units and clusters stand for"""
         return self.root / "data/evaluation"
 
     @property

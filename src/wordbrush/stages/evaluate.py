@@ -1,4 +1,4 @@
-"""evaluate: every encoder on the paper's tests -> metrics/evaluation.json, plots, and data/evaluation for the report.
+"""evaluate: every encoder on the paper's tests -> metrics, plots, and data/evaluation for the report.
 
 Each method is scored by the same pictures, words and edits, so that methods differ in their encoders alone.
 """
@@ -14,6 +14,7 @@ from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.paper import METHODS, Method
 from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
+from wordbrush.evaluation.spoken import align
 from wordbrush.grounding.encoders import Encoders, load_encoders
 from wordbrush.grounding.matchmap import all_similarities, matchmap, paired_similarities, salient
 from wordbrush.grounding.retrieval import both_ways, recall
@@ -32,6 +33,7 @@ from wordbrush.speech.recordings import SpokenWord, read_shards
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.random_edits import random_editor
 from wordbrush.stages.targeted_edits import Clusters, targeted_editor
+from wordbrush.stages.words import WordTests
 
 EDIT_BATCH = 64
 ROC_POINTS = 101
@@ -72,19 +74,22 @@ def read_material(params: Params, layout: Layout) -> Material:
 def run(params: Params, layout: Layout) -> None:
     material = read_material(params, layout)
     segmenter, generator = load_segmenter(layout.segmenter, device()), load_generator(layout.generator, device())
+    word_tests = WordTests(params, layout, material.pairs, segmenter)
     results, scores = {}, {}
     with Progress("evaluating", len(METHODS), "method") as progress:
         for name, method in METHODS.items():
             encoders = load_encoders(layout.encoders(method.stage, method.mining), device())
-            images, audio, lengths = encode_pairs(encoders, material.pairs, np.asarray(split_ranges(params.samples)["test"]))
-            scores[name] = all_similarities(images, audio, lengths, params.davenet.similarity)
+            features = encode_pairs(encoders, material.pairs, np.asarray(split_ranges(params.samples)["test"]))
+            scores[name] = all_similarities(*features, params.davenet.similarity)
             results[name] = {**semantic_test(material, encoders), **recall_test(scores[name], params),
                              **real_image_test(material, encoders)}
             merge_edit_test(results[name], material, method, encoders, generator, segmenter)
+            word_tests.measure(name, encoders, features)
             progress.advance()
     best = max(results, key=lambda name: results[name]["recall"]["10"])
     with whole_directory(layout.evaluation) as folder:
         write_examples(folder, material, scores[best], best, generator)
+        word_tests.write(folder)
     write_tables(layout, results, scores[best])
     write_json(layout.metrics("evaluation"), results)
 
@@ -205,8 +210,14 @@ def write_examples(folder, material: Material, scores: Tensor, best: str, genera
     images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
     maps = matchmap(images, audio).clamp(min=0)
     np.save(folder / "matchmaps.npy", maps.half().numpy())
+    words = [spoken[sample]["words"] for sample in described]
+    said = align(words, lengths, encoders.audio.stride * material.pairs.speech.hop)
+    at_words = said.sums(maps.flatten(1, 2).transpose(1, 2)) / (said.stop - said.first)[:, None]
+    np.save(folder / "word_maps.npy", at_words.unflatten(1, maps.shape[1:3]).half().numpy())
     chosen = scores[:, [sample - test.start for sample in described]].argmax(0) + test.start
     write_json(folder / "examples.json", {
         "best": best, "samples": described, "edits": edits, "lengths": lengths.tolist(), "selected": chosen.tolist(),
         "texts": [spoken[sample]["text"] for sample in described],
-        "words": [spoken[sample]["words"] for sample in described]})
+        "words": words,
+        "maps": [{"example": row, "word": said.labels[label]}
+                 for row, label in zip(said.caption.tolist(), said.label.tolist(), strict=True)]})

@@ -1,0 +1,64 @@
+"""What is said when: the words of captions on the time axis of speech features."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """All words of some captions, in order of caption and time.
+
+    caption, label, first, stop: int64 [W]: the caption's row, the number in `labels`, the first feature frame, the one after the
+    last.
+    """
+
+    labels: list[str]
+    caption: Tensor
+    label: Tensor
+    first: Tensor
+    stop: Tensor
+
+    def __len__(self) -> int:
+        return len(self.caption)
+
+    @property
+    def occurrences(self) -> Tensor:
+        """How often each label is said: int64 [V]."""
+        return torch.bincount(self.label, minlength=len(self.labels))
+
+    def sums(self, values: Tensor) -> Tensor:
+        """Of values at every moment [N, t, C], the sums over the moments of each word: [W, C]."""
+        before = F.pad(values.cumsum(1), (0, 0, 1, 0))
+        return before[self.caption, self.stop] - before[self.caption, self.first]
+
+    def of(self, chosen: Tensor) -> "Spoken":
+        """Some of the words: bool or int64."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ("caption", "label", "first", "stop")})
+
+    def as_values(self, meaning: dict[str, str], values: list[str]) -> "Spoken":
+        """The words that mean a value, labelled by it: 'ball' as 'sphere'."""
+        number = torch.tensor([values.index(meaning[word]) if word in meaning else -1 for word in self.labels])
+        kept = number[self.label] >= 0
+        return replace(self.of(kept), labels=values, label=number[self.label[kept]])
+
+
+def align(captions: list[list[dict]], lengths: Tensor, seconds: float) -> Spoken:
+    """Words {word, start, end} in seconds of each caption, on features of `seconds` each, of which the first `lengths` [N] count.
+
+    A feature belongs to the word that is spoken at its middle; a word too short for one has the nearest. Words behind the last
+    feature (of captions that were cut) are left out.
+    """
+    words = [(row, word) for row, caption in enumerate(captions) for word in caption]
+    labels = sorted({word["word"] for _, word in words})
+    caption = torch.tensor([row for row, _ in words], dtype=torch.long)
+    label = torch.tensor([labels.index(word["word"]) for _, word in words], dtype=torch.long)
+    times = np.array([(word["start"], word["end"]) for _, word in words]).reshape(-1, 2) / seconds
+    first, stop = np.ceil(times).astype(int).T
+    nearest, short = np.round(times.mean(1)).astype(int), stop <= first
+    first, stop = (torch.from_numpy(np.where(short, *either)) for either in ((nearest, first), (nearest + 1, stop)))
+    stop = torch.minimum(stop, lengths[caption])
+    return Spoken(labels, caption, label, first, stop).of(stop > first)
