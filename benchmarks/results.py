@@ -1,0 +1,67 @@
+"""The table: on a terminal, as Markdown, as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bench import Line
+
+HEADER = ("work", "ours", "±", "against", "theirs", "±", "ratio", "target", "arithmetic", "limit", "peak", "theirs")
+WORDS = {True: "met", False: "missed", None: ""}
+
+
+def cells(line: Line) -> tuple[str, ...]:
+    """What a row of the table shows; empty where there is nothing to say."""
+    theirs, ratio, shares = line.baseline, line.ratio, line.shares() or {}
+    verdict = f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip() if line.target else ""
+    rate = f" ({line.units / line.ours.median:,.3g}/s)" if line.units else ""
+    return (line.work + rate, duration(line.ours.median), percent(line.ours.spread), line.against,
+            duration(theirs.median) if theirs else "", percent(theirs.spread) if theirs else "", f"{ratio:.3g}×" if ratio else "",
+            verdict, percent(shares.get("arithmetic")), percent(shares.get("operators")), size(line.memory),
+            size(line.baseline_memory))
+
+
+def duration(seconds: float) -> str:
+    """Three digits, in the unit that fits."""
+    unit, factor = next(((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3)) if seconds * factor >= 1), ("µs", 1e6))
+    return f"{seconds * factor:.3g} {unit}" if seconds < 1000 else f"{seconds:.0f} s"
+
+
+def percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.3g} %"
+
+
+def size(amount: int | None) -> str:
+    return "" if amount is None else f"{amount / 1e6:,.0f} MB"
+
+
+def show(lines: Sequence[Line], document: dict[str, Any]) -> None:
+    """Print the table."""
+    console = Console(width=None if Console().is_terminal else 190)
+    table = Table(*HEADER, caption=summary(document), caption_justify="left")
+    for line in lines:
+        table.add_row(*cells(line))
+    console.print(table)
+    for line in lines:
+        if line.note:
+            console.print(f"{line.work}: {line.note}", highlight=False)
+
+
+def markdown(lines: Sequence[Line], document: dict[str, Any]) -> str:
+    """The same for docs/performance.md."""
+    rows = [HEADER, tuple("---" for _ in HEADER), *map(cells, lines)]
+    notes = [f"- {line.work}: {line.note}" for line in lines if line.note]
+    return "\n".join([summary(document), "", *(f"| {' | '.join(row)} |" for row in rows), "", *notes, ""])
+
+
+def summary(document: dict[str, Any]) -> str:
+    """Machine, commit and limits in a sentence or two."""
+    machine, commit, limits = document["machine"], document["commit"], document["limits"]
+    threads = document["threads"]["torch"]
+    return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, GPU: {machine['gpu'] or 'none'}; "
+            f"{threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
+            f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
+            f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution, "
+            f"{limits['memory'] / 1e9:.1f} GB/s memory.")
