@@ -40,7 +40,7 @@ class Line:
     row: str
     work: str
     ours: Seconds
-    against: str                        # what the baseline is, or why there is none
+    against: str = NONE                 # what the baseline is, or why there is none
     baseline: Seconds | None = None
     target: Target | None = None
     cost: Cost | None = None            # None: not computed by PyTorch

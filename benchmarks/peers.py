@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,14 @@ def gan_zoo(folder: Path) -> types.SimpleNamespace:
 
 def gandissect(folder: Path) -> types.SimpleNamespace:
     """`RunningQuantile` and `collect_bincounts` of gandissect, without the imports of its package."""
+    old_torch = types.ModuleType("torch")   # before 1.3, grid_sample aligned corners
+    old_torch.__dict__.update(vars(torch))
+    old_torch.nn = types.SimpleNamespace(functional=types.SimpleNamespace(grid_sample=partial(F.grid_sample, align_corners=True)))
     statistics = file_module(folder / "netdissect/runningstats.py")
 
     counts = some_functions(folder / "netdissect/dissection.py", (
         "collect_bincounts", "upsample_grid", "score_tally_stats", "mutual_information", "joint_entropy", "safe_dir_name"),
-        {"torch": torch, "numpy": np, "os": os, "default_progress": lambda: lambda loader, desc: loader})
+        {"torch": old_torch, "numpy": np, "os": os, "default_progress": lambda: lambda loader, desc: loader})
     return types.SimpleNamespace(RunningQuantile=statistics.RunningQuantile, collect_bincounts=counts.collect_bincounts)
 
 

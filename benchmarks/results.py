@@ -59,8 +59,8 @@ def markdown(lines: Sequence[Line], document: dict[str, Any]) -> str:
 def summary(document: dict[str, Any]) -> str:
     """Machine, commit and limits in a sentence or two."""
     machine, commit, limits = document["machine"], document["commit"], document["limits"]
-    threads = document["threads"]["torch"]
-    return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, GPU: {machine['gpu'] or 'none'}; "
+    threads, gpu = document["threads"]["torch"], machine["gpu"] or "no GPU"
+    return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
             f"{threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
             f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
             f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution, "
