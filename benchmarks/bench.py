@@ -3,13 +3,12 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.machine import ROOT, Cost, Limits, count_cost, measure_limits
+from benchmarks.machine import ROOT, Cost, Limits, count_cost
 from benchmarks.peers import Peers
 from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
 from wordbrush import params as parameters
@@ -57,13 +56,14 @@ class Line:
         faster = self.baseline.median / self.ours.median
         return 1 / faster if self.target and self.target.at_most else faster
 
-    def shares(self) -> dict[str, float] | None:
+    def shares(self, limits: Limits) -> dict[str, float] | None:
         """Of the machine's limits: by the arithmetic alone, and by arithmetic or memory of each operator."""
         if self.cost is None:
             return None
-        return {"arithmetic": self.cost.arithmetic / self.ours.median, "operators": self.cost.least / self.ours.median}
+        return {"arithmetic": self.cost.arithmetic(limits) / self.ours.median,
+                "operators": self.cost.least(limits) / self.ours.median}
 
-    def record(self) -> dict[str, Any]:
+    def record(self, limits: Limits) -> dict[str, Any]:
         """As JSON has it; seconds are medians."""
         theirs, ratio = self.baseline, self.ratio
         return {
@@ -71,7 +71,7 @@ class Line:
             "repeats": len(self.ours.taken), "baseline": self.against, "baseline_seconds": theirs and theirs.median,
             "baseline_spread": theirs and theirs.spread, "baseline_repeats": theirs and len(theirs.taken), "ratio": ratio,
             "target": self.target and str(self.target), "met": self.target.met(ratio) if self.target and ratio else None,
-            "operations": self.cost and self.cost.operations, "share_of_limit": self.shares(), "peak_bytes": self.memory,
+            "operations": self.cost and self.cost.operations, "share_of_limit": self.shares(limits), "peak_bytes": self.memory,
             "baseline_peak_bytes": self.baseline_memory, "per_second": self.units and self.units / self.ours.median,
             "note": self.note}
 
@@ -93,10 +93,6 @@ class Bench:
     def budget(self) -> float:
         """Seconds that one work may take in all its repeats."""
         return 10.0 if self.quick else 60.0
-
-    @cached_property
-    def limits(self) -> Limits:
-        return measure_limits()
 
     def params(self, preset: str | None = None) -> Params:
         """params.yaml as it is, with a preset laid over it."""
@@ -120,7 +116,7 @@ class Bench:
         if baseline:
             works["baseline"] = as_published(baseline) if published else baseline
         taken = alternate(works, self.repeats, self.budget)
-        costs = count_cost(ours, self.limits) if computed else {}
+        costs = count_cost(ours) if computed else {}
         peaks = {name: peak_bytes(one) for name, one in works.items() if memory and taken[name][WHOLE].median < self.budget}
         theirs = taken.get("baseline", {})
         for part, seconds in taken["ours"].items():

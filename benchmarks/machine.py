@@ -4,9 +4,9 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -21,11 +21,11 @@ from benchmarks.timing import WHOLE, Work, alternate, parts
 from wordbrush.runtime.compute import device
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDES = (1024, 2048, 4096)                          # of square matrices
+SIDES = (1024, 2048)                                # of square matrices
 CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))   # channels and size: small networks' and VGG16's
 BATCH = 16
-COPIED = 1 << 27                                    # floats: 512 MiB, more than any cache holds
-REPEATS, BUDGET = 5, 5.0                            # seconds
+COPIED = 1 << 26                                    # floats: 256 MiB, more than any cache holds
+REPEATS = 5
 THREAD_VARIABLES = ("OMP_", "GOMP_", "MKL_", "KMP_", "ONEDNN_", "DNNL_")
 CONVOLUTION_NAMES = ("convolution", "_convolution", "convolution_backward")
 
@@ -37,6 +37,9 @@ class Limits:
     matrix: float         # float32 operations a second of a matrix product
     convolution: float    # of a 3×3 convolution, channels last
     memory: float         # bytes a second, read and written, of a copy that fits no cache
+
+    def best(self, other: "Limits") -> "Limits":
+        return Limits(max(self.matrix, other.matrix), max(self.convolution, other.convolution), max(self.memory, other.memory))
 
 
 def measure_limits() -> Limits:
@@ -58,64 +61,74 @@ def convolution_rate(channels: int, size: int) -> float:
 
 def memory_rate() -> float:
     source = torch.ones(COPIED, device=device())
-    target = torch.empty_like(source)
+    target = torch.zeros_like(source)
     return 2 * source.nbytes / least_seconds(lambda: target.copy_(source))
 
 
 def least_seconds(work: Work) -> float:
-    return min(alternate({"work": work}, REPEATS, BUDGET)["work"][WHOLE].taken)
+    return min(alternate({"work": work}, REPEATS, inf)["work"][WHOLE].taken)
+
+
+class Operator(NamedTuple):
+    """One operator that ran: its float32 operations, the limit that these have, and the bytes that it read and wrote."""
+
+    operations: int
+    limit: str      # a field of Limits
+    traffic: int
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a work asks of the machine, and the least seconds that it then takes."""
+    """What a work asks of the machine."""
 
-    operations: int = 0      # float32 operations of products and convolutions, as torch.utils.flop_counter counts them
-    arithmetic: float = 0.0  # seconds, if these ran at their limits and all else took nothing
-    least: float = 0.0       # seconds, if each operator ran at its limit: that of its arithmetic or that of its memory traffic
+    operators: list[Operator]
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.operations + other.operations, self.arithmetic + other.arithmetic, self.least + other.least)
+    @property
+    def operations(self) -> int:
+        """Of products and convolutions, as torch.utils.flop_counter counts them."""
+        return sum(one.operations for one in self.operators)
+
+    def arithmetic(self, limits: Limits) -> float:
+        """Seconds, if these ran at their limits and all else took nothing."""
+        return sum(one.operations / getattr(limits, one.limit) for one in self.operators)
+
+    def least(self, limits: Limits) -> float:
+        """Seconds, if each operator ran at its limit: that of its operations or that of its traffic (the roofline model)."""
+        return sum(max(one.operations / getattr(limits, one.limit), one.traffic / limits.memory) for one in self.operators)
 
 
 class CostCounter(TorchDispatchMode):
-    """Adds up the Cost of every operator that runs within, those of backward passes too (the roofline model, by operator)."""
+    """Notes every operator that runs within, those of backward passes too."""
 
-    def __init__(self, limits: Limits):
+    def __init__(self) -> None:
         super().__init__()
-        self.limits, self.total = limits, Cost()
+        self.operators: list[Operator] = []
 
     def __torch_dispatch__(self, operator: Any, types: Any, arguments: tuple = (), named: dict | None = None) -> Any:
-        result = operator(*arguments, **(named or {}))
+        named = named or {}
+        result = operator(*arguments, **named)
         if not operator.is_view:
-            self.total += self.cost(operator, arguments, named or {}, result)
+            packet = operator.overloadpacket
+            count = flop_registry.get(packet)
+            traffic = sum(touched(one) for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor))
+            self.operators.append(Operator(int(count(*arguments, **named, out_val=result)) if count else 0,
+                                           "convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix", traffic))
         return result
 
-    def cost(self, operator: Any, arguments: tuple, named: dict, result: Any) -> Cost:
-        packet = operator.overloadpacket
-        counted = flop_registry.get(packet)
-        operations = int(counted(*arguments, **named, out_val=result)) if counted else 0
-        rate = self.limits.convolution if packet.__name__ in CONVOLUTION_NAMES else self.limits.matrix
-        traffic = sum(touched(tensor) for tensor in tree_leaves((arguments, named, result)) if isinstance(tensor, Tensor))
-        arithmetic = operations / rate
-        return Cost(operations, arithmetic, max(arithmetic, traffic / self.limits.memory))
+
+def count_cost(work: Work) -> dict[str, Cost]:
+    """The Cost of each part of a work, and of the whole."""
+    costs, seen = {}, 0
+    with CostCounter() as counter:
+        for part in parts(work):
+            costs[part] = Cost(counter.operators[seen if part else 0:])
+            seen = len(counter.operators)
+    return costs
 
 
 def touched(tensor: Tensor) -> int:
     """Bytes that lie behind a tensor; what is broadcast lies there once."""
     return tensor.element_size() * prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
-
-
-def count_cost(work: Work, limits: Limits) -> dict[str, Cost]:
-    """The Cost of each part of a work, and of the whole."""
-    costs, before = {}, Cost()
-    with CostCounter(limits) as counter:
-        for part in parts(work):
-            total = counter.total
-            costs[part] = total if part == WHOLE else Cost(total.operations - before.operations,
-                                                           total.arithmetic - before.arithmetic, total.least - before.least)
-            before = total
-    return costs
 
 
 def facts() -> dict[str, Any]:

@@ -7,14 +7,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import Line
+from benchmarks.machine import Limits
+from benchmarks.scaling import Sweep
 
 HEADER = ("work", "ours", "±", "against", "theirs", "±", "ratio", "target", "arithmetic", "limit", "peak", "theirs")
+SWEEP_HEADER = ("work", "over", "seconds at", "slope")
+FILE_WIDTH = 200   # columns where the output is no terminal
 WORDS = {True: "met", False: "missed", None: ""}
 
 
-def cells(line: Line) -> tuple[str, ...]:
+def cells(line: Line, limits: Limits) -> tuple[str, ...]:
     """What a row of the table shows; empty where there is nothing to say."""
-    theirs, ratio, shares = line.baseline, line.ratio, line.shares() or {}
+    theirs, ratio, shares = line.baseline, line.ratio, line.shares(limits) or {}
     verdict = f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip() if line.target else ""
     rate = f" ({line.units / line.ours.median:,.3g}/s)" if line.units else ""
     return (line.work + rate, duration(line.ours.median), percent(line.ours.spread), line.against,
@@ -37,23 +41,40 @@ def size(amount: int | None) -> str:
     return "" if amount is None else f"{amount / 1e6:,.0f} MB"
 
 
-def show(lines: Sequence[Line], document: dict[str, Any]) -> None:
-    """Print the table."""
-    console = Console(width=None if Console().is_terminal else 190)
-    table = Table(*HEADER, caption=summary(document), caption_justify="left")
-    for line in lines:
-        table.add_row(*cells(line))
-    console.print(table)
-    for line in lines:
-        if line.note:
-            console.print(f"{line.work}: {line.note}", highlight=False)
+def sweep_cells(sweep: Sweep) -> tuple[str, ...]:
+    at = (f"{size:g}: {duration(seconds)}" for size, seconds in zip(sweep.sizes, sweep.seconds, strict=True))
+    return sweep.work, sweep.over, ", ".join(at), f"{sweep.slope:.2f}"
 
 
-def markdown(lines: Sequence[Line], document: dict[str, Any]) -> str:
+def tables(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits) -> list[tuple[Sequence[str], list[tuple[str, ...]]]]:
+    """Header and rows of each table that has rows."""
+    both = [(HEADER, [cells(line, limits) for line in lines]), (SWEEP_HEADER, [sweep_cells(sweep) for sweep in sweeps])]
+    return [(header, rows) for header, rows in both if rows]
+
+
+def notes(lines: Sequence[Line]) -> list[str]:
+    return [f"{line.work}: {line.note}." for line in lines if line.note]
+
+
+def show(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]) -> None:
+    """Print the tables."""
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(width=FILE_WIDTH, highlight=False)
+    for header, rows in tables(lines, sweeps, limits):
+        table = Table(*header)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for sentence in (*notes(lines), summary(document)):
+        console.print(sentence)
+
+
+def markdown(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]) -> str:
     """The same for docs/performance.md."""
-    rows = [HEADER, tuple("---" for _ in HEADER), *map(cells, lines)]
-    notes = [f"- {line.work}: {line.note}" for line in lines if line.note]
-    return "\n".join([summary(document), "", *(f"| {' | '.join(row)} |" for row in rows), "", *notes, ""])
+    text = [summary(document), ""]
+    for header, rows in tables(lines, sweeps, limits):
+        text += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)] + [""]
+    return "\n".join([*text, *(f"- {sentence}" for sentence in notes(lines))]) + "\n"
 
 
 def summary(document: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 Work = Callable[[], Any]
-WHOLE = ""   # the name of the part that is all of a work
+WHOLE = ""            # the name of the part that is all of a work
+MANY, ENOUGH = 8, 1.0   # times the repeats that short works get, within so many seconds
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,14 @@ def timed(work: Work) -> dict[str, float]:
 def alternate(works: dict[str, Work], repeats: int, budget: float) -> dict[str, dict[str, Seconds]]:
     """Do the works in turn (a, b, a, b, …) and time them: for each its Seconds by part.
 
-    A work that has used up its `budget` of seconds leaves the turns, after one at least. The first turn warms up and does not
-    count, unless it took a quarter of the budget: then caches and pages no longer matter, and it is not thrown away.
+    A work that has used up its `budget` of seconds leaves the turns, after one at least; short ones get more than `repeats`. The
+    first turn warms up and does not count, unless it took a quarter of the budget: then it is not thrown away.
     """
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
+    began = time.perf_counter()
+    for turn in range(MANY * repeats + 1):
+        if turn > repeats and time.perf_counter() - began > ENOUGH:
+            break
         for name, work in works.items():
             if sum(one[WHOLE] for one in taken[name]) < budget:
                 once = timed(work)
