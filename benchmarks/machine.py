@@ -21,7 +21,7 @@ from benchmarks.timing import WHOLE, Work, alternate, parts
 from wordbrush.runtime.compute import device
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDES = (1024, 2048)                                # of square matrices
+SIDES = (1024, 1536)                                # of square matrices
 CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))   # channels and size: small networks' and VGG16's
 BATCH = 16
 COPIED = 1 << 26                                    # floats: 256 MiB, more than any cache holds
