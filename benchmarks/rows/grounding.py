@@ -131,9 +131,8 @@ def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
 
 def similarity_matrix(bench: Bench) -> Iterator[Line]:
     """All similarities of a set, as recall needs them."""
-    sets = [(200, DEMO_FEATURES), (1000, DEMO_FEATURES)]
-    sets += [] if bench.quick else [(5000, DEMO_FEATURES), (200, D_FEATURES), (1000, D_FEATURES)]
-    for count, features in sets:
+    larger = [(1000, DEMO_FEATURES), (5000, DEMO_FEATURES), (200, D_FEATURES), (1000, D_FEATURES)]
+    for count, features in [(200, DEMO_FEATURES), *([] if bench.quick else larger)]:
         yield from similarity_matrix_of(bench, count, features)
 
 
@@ -147,4 +146,4 @@ def similarity_matrix_of(bench: Bench, count: int, features: tuple[int, int, int
         yield from bench.compare(f"similarities of {count} pairs: {dimensions}-d, {places}×{places}, {moments} moments",
                                  lambda: all_similarities(images, audio, lengths, "MISA"),
                                  d and (lambda: d.matrix(images, audio, lengths)), against,
-                                 Target(12) if count == 1000 else None, memory=True, units=count**2)
+                                 Target(12) if count == 1000 else None, units=count**2)

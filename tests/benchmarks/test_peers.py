@@ -24,7 +24,7 @@ def test_two_checkouts_may_have_modules_of_one_name(tmp_path):
 
 def test_functions_come_without_the_imports_of_their_module(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text("import no_such_package\ndef double(x):\n    return times(x, 2)\ndef times(x, y):\n    return operator.mul(x, y)\n")
+    path.write_text("import missing\ndef double(x):\n    return times(x, 2)\ndef times(*x):\n    return operator.mul(*x)\n")
     assert some_functions(path, ("double", "times"), {"operator": operator}).double(21) == 42
 
 
