@@ -132,10 +132,10 @@ def touched(tensor: Tensor) -> int:
 
 
 def facts() -> dict[str, Any]:
-    """What a reader needs to judge a number: machine, versions, commit, threads."""
+    """What a reader needs to judge a number: machine, versions, commit, threads; `load`: of the last minute."""
     return {
         "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "usable_cores": usable_cores(), "system": platform.platform(),
-                    "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+                    "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "load": round(os.getloadavg()[0], 1),
                     "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "commit": {"id": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))},

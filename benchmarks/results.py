@@ -9,6 +9,7 @@ from rich.table import Table
 from benchmarks.bench import Line
 from benchmarks.machine import Limits
 from benchmarks.scaling import Sweep
+from benchmarks.timing import Seconds
 
 HEADER = ("work", "ours", "±", "against", "theirs", "±", "ratio", "target", "arithmetic", "limit", "peak", "theirs")
 SWEEP_HEADER = ("work", "over", "seconds at", "slope")
@@ -21,8 +22,8 @@ def cells(line: Line, limits: Limits) -> tuple[str, ...]:
     theirs, ratio, shares = line.baseline, line.ratio, line.shares(limits) or {}
     verdict = f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip() if line.target else ""
     rate = f" ({line.units / line.ours.median:,.3g}/s)" if line.units else ""
-    return (line.work + rate, duration(line.ours.median), percent(line.ours.spread), line.against,
-            duration(theirs.median) if theirs else "", percent(theirs.spread) if theirs else "", f"{ratio:.3g}×" if ratio else "",
+    return (line.work + rate, duration(line.ours.median), spread(line.ours), line.against,
+            duration(theirs.median) if theirs else "", spread(theirs) if theirs else "", f"{ratio:.3g}×" if ratio else "",
             verdict, percent(shares.get("arithmetic")), percent(shares.get("operators")), size(line.memory),
             size(line.baseline_memory))
 
@@ -31,6 +32,10 @@ def duration(seconds: float) -> str:
     """Three digits, in the unit that fits."""
     unit, factor = next(((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3)) if seconds * factor >= 1), ("µs", 1e6))
     return f"{seconds * factor:.3g} {unit}" if seconds < 1000 else f"{seconds:.0f} s"
+
+
+def spread(seconds: Seconds) -> str:
+    return percent(seconds.spread) if len(seconds.taken) > 1 else "once"
 
 
 def percent(share: float | None) -> str:
@@ -82,7 +87,7 @@ def summary(document: dict[str, Any]) -> str:
     machine, commit, limits = document["machine"], document["commit"], document["limits"]
     threads, gpu = document["threads"]["torch"], machine["gpu"] or "no GPU"
     return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
-            f"{threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
+            f"load {machine['load']:g} before; {threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
             f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
             f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution, "
             f"{limits['memory'] / 1e9:.1f} GB/s memory.")
