@@ -30,14 +30,11 @@ def test_a_row_is_measured_printed_and_written(tmp_path):
     assert f"{row['ratio']:.3g}×" in done.stdout and f"{row['ratio']:.3g}×" in (tmp_path / "table.md").read_text()
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (("--only", "everything"), "--only 'everything' is unknown; there are davenet-step"),
-    (("--denseav", "/nowhere"), "--denseav /nowhere is no checkout of DenseAV: denseav/aggregators.py is missing."),
-])
-def test_faults_are_one_sentence(arguments, sentence):
-    done = benchmarks(*arguments)
+def test_an_unknown_row_is_one_sentence():
+    done = benchmarks("--only", "everything")
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith(f"benchmarks: {sentence}") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("benchmarks: --only 'everything' is unknown; there are davenet-step")
+    assert done.stderr.count("\n") == 1
 
 
 def test_slopes_are_those_of_powers():
