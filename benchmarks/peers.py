@@ -9,11 +9,12 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -66,18 +67,20 @@ def option(name: str) -> str:
 
 
 @contextmanager
-def importing_from(folder: Path, **stand_ins: types.ModuleType) -> Iterator[None]:
-    """Within, modules of `folder` can be imported; afterwards their names are free again (two peers have a `models`)."""
+def importing_from(folder: Path, stand_ins: Mapping[str, types.ModuleType] = MappingProxyType({})) -> Iterator[None]:
+    """Within, modules of `folder` can be imported, and `stand_ins` in place of what they import; afterwards all names are as they
+    were (two peers have a `models`)."""
     before = dict(sys.modules)
-    sys.modules.update({name.replace("__", "."): module for name, module in stand_ins.items()})
+    sys.modules.update(stand_ins)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path.remove(str(folder))
         for name, module in list(sys.modules.items()):
-            if name not in before and (module in stand_ins.values() or str(folder) in str(getattr(module, "__file__", ""))):
+            if name in stand_ins or str(getattr(module, "__file__", "")).startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
+        sys.modules.update({name: before[name] for name in stand_ins if name in before})
 
 
 def some_functions(path: Path, names: Iterable[str], known: dict[str, Any]) -> types.SimpleNamespace:
@@ -91,7 +94,7 @@ def some_functions(path: Path, names: Iterable[str], known: dict[str, Any]) -> t
 
 def davenet(folder: Path) -> types.SimpleNamespace:
     """`Davenet`, `VGG16`, `sampled_margin_rank_loss` and `compute_matchmap_similarity_matrix` of DAVEnet-pytorch."""
-    with importing_from(folder, torchvision=types.ModuleType("torchvision"), torchvision__models=torchvision_models()):
+    with importing_from(folder, {"torchvision": types.ModuleType("torchvision"), "torchvision.models": torchvision_models()}):
         models, util = importlib.import_module("models"), importlib.import_module("steps.util")
     return types.SimpleNamespace(Davenet=models.Davenet, VGG16=models.VGG16, loss=util.sampled_margin_rank_loss,
                                  matrix=util.compute_matchmap_similarity_matrix)

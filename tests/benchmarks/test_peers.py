@@ -3,6 +3,7 @@
 import importlib
 import operator
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -20,6 +21,17 @@ def test_two_checkouts_may_have_modules_of_one_name(tmp_path):
             found.append(importlib.import_module("models").NAME)
         assert "models" not in sys.modules and "models.own" not in sys.modules and str(tmp_path / name) not in sys.path
     assert found == ["first", "second"]
+
+
+def test_stand_ins_are_seen_within_and_what_was_there_before_comes_back(tmp_path):
+    (tmp_path / "needing.py").write_text("import json\nimport missing_package\nFOUND = json.NAME, missing_package.NAME\n")
+    stand_ins = {name: ModuleType(name) for name in ("json", "missing_package")}
+    for name, module in stand_ins.items():
+        module.NAME = f"a stand-in for {name}"
+    before = sys.modules["json"]
+    with importing_from(tmp_path, stand_ins):
+        assert importlib.import_module("needing").FOUND == ("a stand-in for json", "a stand-in for missing_package")
+    assert sys.modules["json"] is before and "missing_package" not in sys.modules and "needing" not in sys.modules
 
 
 def test_functions_come_without_the_imports_of_their_module(tmp_path):
