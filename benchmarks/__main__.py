@@ -24,7 +24,7 @@ from wordbrush.runtime.files import whole_file, write_json
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)
-PeerOption = Annotated[Path | None, typer.Option(help="A checkout to compare with.", show_default=False)]
+PeerOption = Annotated[Path | None, typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True)]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
