@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show test test-faults test-cluster test-image image lint lock clean
+.PHONY: help setup pipeline demo show bench test test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ demo: setup ## run the whole method on params.yaml and show the results
 
 show: setup ## print the results table and write report.html
 	@wordbrush show
+
+# What each row means, and how to get the checkouts that ARGS names: docs/performance.md.
+bench: setup ## measure the speed: make bench QUICK=--quick takes minutes, without it hours (ARGS: more options)
+	@python -m benchmarks $(QUICK) $(ARGS)
 
 test: setup lint ## the fast test suite
 	@python -m pytest

@@ -1,0 +1,88 @@
+"""`python -m benchmarks` measures, prints a table and writes JSON; `--quick` takes minutes, all of it about an hour."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")   # the profiler's remarks on memory
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")          # and on missing GPUs
+
+import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as the stages have it, before torch loads
+from benchmarks import results
+from benchmarks.bench import Bench, Line
+from benchmarks.machine import facts, measure_limits, usable_cores
+from benchmarks.peers import Peers
+from benchmarks.rows import ROWS, SLOW
+from benchmarks.scaling import Sweep, sweeps
+from wordbrush.runtime.errors import WordbrushError, run_command
+from wordbrush.runtime.files import whole_file, write_json
+
+SEED = 0
+T = TypeVar("T", Line, Sweep)
+PeerOption = Annotated[Path | None, typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True)]
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def main(
+        quick: Annotated[bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")] = False,
+        only: Annotated[list[str] | None, typer.Option(metavar="ROW", help=f"One of {', '.join(ROWS)}; may be repeated.")] = None,
+        scaling: Annotated[bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")] = False,
+        threads: Annotated[int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")] = None,
+        json: Annotated[Path, typer.Option(help="Where to write all numbers.")] = Path(".wordbrush/benchmarks.json"),
+        markdown: Annotated[Path | None, typer.Option(help="Where to write the table for the docs.")] = None,
+        davenet: PeerOption = None, gan_zoo: PeerOption = None, gandissect: PeerOption = None, denseav: PeerOption = None,
+) -> None:
+    unknown = sorted(set(only or ()) - set(ROWS))
+    if unknown:
+        raise WordbrushError(f"--only {unknown[0]!r} is unknown; there are {', '.join(ROWS)}.")
+    peers = Peers(davenet, gan_zoo, gandissect, denseav)
+    compute_as_stages_do(threads or usable_cores())
+    document = {**facts(), "quick": quick, "peers": peers.commits()}
+    limits = measure_limits()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(quick, peers, Path(scratch))
+        chosen = only or ([] if scaling else [name for name in ROWS if not (quick and name in SLOW)])
+        lines = [line for row in chosen for line in measure(bench, row)]
+        grown = list(announced(sweeps(bench))) if scaling else []
+    if any(line.cost for line in lines):
+        limits = limits.best(measure_limits())   # on a shared machine, the quieter of two moments
+    document |= {"limits": asdict(limits), "rows": [line.record(limits) for line in lines],
+                 "scaling": [sweep.record() for sweep in grown]}
+    results.show(lines, grown, limits, document)
+    write_json(json, document)
+    if markdown:
+        with whole_file(markdown) as out:
+            out.write_text(results.markdown(lines, grown, limits, document), encoding="utf-8")
+
+
+def measure(bench: Bench, row: str) -> Iterator[Line]:
+    """The lines of a row."""
+    bench.row = row
+    yield from announced(ROWS[row](bench))
+
+
+def announced(measured: Iterator[T]) -> Iterator[T]:
+    """Each named as it is done: all of them take a while."""
+    for one in measured:
+        typer.echo(one.work, err=True)
+        yield one
+
+
+def compute_as_stages_do(threads: int) -> None:
+    """Threads, allocator and determinism as `wordbrush STAGE` has them."""
+    import torch
+
+    from wordbrush.runtime.compute import keep_freed_memory, set_seed
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    set_seed(SEED)
+
+
+if __name__ == "__main__":
+    run_command(app, "benchmarks")

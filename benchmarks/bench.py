@@ -1,0 +1,138 @@
+"""A line of the table, and what the rows make it with."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import ROOT, Cost, Limits, count_cost
+from benchmarks.peers import Peers
+from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
+from wordbrush import params as parameters
+from wordbrush.params import Params
+from wordbrush.presets import read_preset
+
+NONE = "none"   # a work without a baseline
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the ratio of a line should be: `bound` or more, or, of a cost, `bound` or less."""
+
+    bound: float
+    at_most: bool = False
+
+    def met(self, ratio: float) -> bool:
+        return ratio <= self.bound if self.at_most else ratio >= self.bound
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One work, measured."""
+
+    row: str
+    work: str
+    ours: Seconds
+    against: str = NONE                 # what the baseline is, or why there is none
+    baseline: Seconds | None = None
+    target: Target | None = None
+    cost: Cost | None = None            # None: not computed by PyTorch
+    memory: int | None = None           # bytes at the peak
+    baseline_memory: int | None = None
+    units: float | None = None          # what one run does, such as samples
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as the baseline; with a target of `at_most`, how many times as slow."""
+        if self.baseline is None:
+            return None
+        faster = self.baseline.median / self.ours.median
+        return 1 / faster if self.target and self.target.at_most else faster
+
+    def shares(self, limits: Limits) -> dict[str, float] | None:
+        """Of the machine's limits: by the arithmetic alone, and by arithmetic or memory of each operator."""
+        if self.cost is None:
+            return None
+        return {"arithmetic": self.cost.arithmetic(limits) / self.ours.median,
+                "operators": self.cost.least(limits) / self.ours.median}
+
+    def record(self, limits: Limits) -> dict[str, Any]:
+        """As JSON has it; seconds are medians."""
+        theirs, ratio = self.baseline, self.ratio
+        return {
+            "row": self.row, "work": self.work, "seconds": self.ours.median, "spread": self.ours.spread,
+            "repeats": len(self.ours.taken), "baseline": self.against, "baseline_seconds": theirs and theirs.median,
+            "baseline_spread": theirs and theirs.spread, "baseline_repeats": theirs and len(theirs.taken), "ratio": ratio,
+            "target": self.target and str(self.target), "met": self.target.met(ratio) if self.target and ratio else None,
+            "operations": self.cost and self.cost.operations, "share_of_limit": self.shares(limits), "peak_bytes": self.memory,
+            "baseline_peak_bytes": self.baseline_memory, "per_second": self.units and self.units / self.ours.median,
+            "note": self.note}
+
+
+@dataclass
+class Bench:
+    """What every row is given."""
+
+    quick: bool
+    peers: Peers
+    scratch: Path
+    row: str = field(default="", init=False)   # the one that runs
+
+    @property
+    def repeats(self) -> int:
+        return 5 if self.quick else 9
+
+    @property
+    def budget(self) -> float:
+        """Seconds that one work may take in all its repeats."""
+        return 10.0 if self.quick else 60.0
+
+    def params(self, preset: str | None = None) -> Params:
+        """params.yaml as it is, with a preset laid over it."""
+        base = parameters.read_yaml(ROOT / "params.yaml")
+        changes = read_preset(preset, ROOT / "params.yaml", ROOT / "presets") if preset else {}
+        return parameters.parse(parameters.merge(base, changes), f"params.yaml with {preset}" if preset else "params.yaml")
+
+    def folder(self) -> Path:
+        """A fresh one, which goes with the benchmark."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
+
+    def compare(self, work: str, ours: Work, baseline: Work | None = None, against: str = NONE, target: Target | None = None,
+                published: bool = True, memory: bool = False, computed: bool = True, units: float | None = None,
+                note: str = "") -> Iterator[Line]:
+        """A line for each part of a work and one for the whole.
+
+        published: the baseline is another's, and runs as its authors run it. memory: measure peaks too. computed: the work is
+        PyTorch's, so its share of the machine's limits can be told.
+        """
+        works = {"ours": ours}
+        if baseline:
+            works["baseline"] = as_published(baseline) if published else baseline
+        taken = alternate(works, self.repeats, self.budget)
+        costs = count_cost(ours) if computed else {}
+        peaks = {name: peak_bytes(one) for name, one in works.items() if memory and taken[name][WHOLE].median < self.budget}
+        theirs = taken.get("baseline", {})
+        for part, seconds in taken["ours"].items():
+            line = Line(self.row, f"{work}: {part}" if part else work, seconds, against, theirs.get(part), cost=costs.get(part))
+            yield line if part else replace(line, target=target, memory=peaks.get("ours"), baseline_memory=peaks.get("baseline"),
+                                            units=units, note=note)
+
+
+def as_published(work: Work) -> Work:
+    """Another's work, without the deterministic algorithms that our stages ask PyTorch for."""
+    def run() -> Iterator[str]:
+        torch.use_deterministic_algorithms(False)
+        try:
+            done = work()
+            if isinstance(done, Iterator):
+                yield from done
+        finally:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+    return run

@@ -1,0 +1,166 @@
+"""The machine: what it is, how fast it computes at best, and how near to that best a work comes."""
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from math import inf, prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from benchmarks.timing import WHOLE, Work, alternate, parts
+from wordbrush.runtime.compute import device
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDES = (1024, 1536)                                # of square matrices
+CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))   # channels and size: small networks' and VGG16's
+BATCH = 16
+COPIED = 1 << 26                                    # floats: 256 MiB, more than any cache holds
+REPEATS = 5
+THREAD_VARIABLES = ("OMP_", "GOMP_", "MKL_", "KMP_", "ONEDNN_", "DNNL_")
+CONVOLUTION_NAMES = ("convolution", "_convolution", "convolution_backward")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this machine reaches at best with these threads."""
+
+    matrix: float         # float32 operations a second of a matrix product
+    convolution: float    # of a 3×3 convolution, channels last
+    memory: float         # bytes a second, read and written, of a copy that fits no cache
+
+    def best(self, other: "Limits") -> "Limits":
+        return Limits(max(self.matrix, other.matrix), max(self.convolution, other.convolution), max(self.memory, other.memory))
+
+
+def measure_limits() -> Limits:
+    """The best of several shapes and repeats of each."""
+    return Limits(max(map(matrix_rate, SIDES)), max(convolution_rate(*shape) for shape in CONVOLUTIONS), memory_rate())
+
+
+def matrix_rate(side: int) -> float:
+    left, right = torch.randn(2, side, side, device=device())
+    return 2 * side**3 / least_seconds(lambda: left @ right)
+
+
+def convolution_rate(channels: int, size: int) -> float:
+    images = torch.randn(BATCH, channels, size, size, device=device()).to(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, device=device()).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        return 2 * images.numel() * channels * 9 / least_seconds(lambda: F.conv2d(images, weight, padding=1))
+
+
+def memory_rate() -> float:
+    source = torch.ones(COPIED, device=device())
+    target = torch.zeros_like(source)
+    return 2 * source.nbytes / least_seconds(lambda: target.copy_(source))
+
+
+def least_seconds(work: Work) -> float:
+    return min(alternate({"work": work}, REPEATS, inf)["work"][WHOLE].taken)
+
+
+class Operator(NamedTuple):
+    """One operator that ran: its float32 operations, the limit that these have, and the bytes that it read and wrote."""
+
+    operations: int
+    limit: str      # a field of Limits
+    traffic: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a work asks of the machine."""
+
+    operators: list[Operator]
+
+    @property
+    def operations(self) -> int:
+        """Of products and convolutions, as torch.utils.flop_counter counts them."""
+        return sum(one.operations for one in self.operators)
+
+    def arithmetic(self, limits: Limits) -> float:
+        """Seconds, if these ran at their limits and all else took nothing."""
+        return sum(one.operations / getattr(limits, one.limit) for one in self.operators)
+
+    def least(self, limits: Limits) -> float:
+        """Seconds, if each operator ran at its limit: that of its operations or that of its traffic (the roofline model)."""
+        return sum(max(one.operations / getattr(limits, one.limit), one.traffic / limits.memory) for one in self.operators)
+
+
+class CostCounter(TorchDispatchMode):
+    """Notes every operator that runs within, those of backward passes too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operators: list[Operator] = []
+
+    def __torch_dispatch__(self, operator: Any, types: Any, arguments: tuple = (), named: dict | None = None) -> Any:
+        named = named or {}
+        result = operator(*arguments, **named)
+        if not operator.is_view:
+            packet = operator.overloadpacket
+            count = flop_registry.get(packet)
+            traffic = sum(touched(one) for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor))
+            self.operators.append(Operator(int(count(*arguments, **named, out_val=result)) if count else 0,
+                                           "convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix", traffic))
+        return result
+
+
+def count_cost(work: Work) -> dict[str, Cost]:
+    """The Cost of each part of a work, and of the whole."""
+    costs, seen = {}, 0
+    with CostCounter() as counter:
+        for part in parts(work):
+            costs[part] = Cost(counter.operators[seen if part else 0:])
+            seen = len(counter.operators)
+    return costs
+
+
+def touched(tensor: Tensor) -> int:
+    """Bytes that lie behind a tensor; what is broadcast lies there once."""
+    return tensor.element_size() * prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+
+
+def facts() -> dict[str, Any]:
+    """What a reader needs to judge a number: machine, versions, commit, threads; `load`: of the last minute."""
+    return {
+        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "usable_cores": usable_cores(), "system": platform.platform(),
+                    "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "load": round(os.getloadavg()[0], 1),
+                    "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "commit": {"id": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))},
+        "threads": {"torch": torch.get_num_threads(), **{name: value for name, value in sorted(os.environ.items())
+                                                       if name.startswith(THREAD_VARIABLES)}}}
+
+
+def usable_cores() -> int:
+    """Those on which this process may run."""
+    return len(os.sched_getaffinity(0))
+
+
+def cpu_model() -> str:
+    """As the kernel names it, else as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def git(*arguments: str, folder: Path = ROOT) -> str:
+    """What git says of a checkout; nothing without git."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True)
+    except OSError:
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,40 @@
+"""Pairs of picture and speech of the demo's sizes, on disk as stages have them; their content is noise, which takes as long."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.sampling import draw
+from wordbrush.grounding.training import Pairs
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.files import open_array
+from wordbrush.speech.features import FeatureStore, write_features
+
+SHORTEST, LONGEST = 2.0, 8.0   # seconds of a caption of one to three objects
+DRAWN_AT_ONCE = 64
+
+
+def make_generator(params: Params) -> Generator:
+    """Untrained, of the right size."""
+    torch.manual_seed(params.seed)
+    generator = Generator(params.gan.latent_dim, params.gan.channels, params.scenes.resolution)
+    return generator.to(device(), memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def write_pairs(folder: Path, params: Params, count: int) -> None:
+    """images.npy, latents.npy and features of so many samples."""
+    rng, hop = np.random.default_rng(params.seed), params.captions.hop_ms / 1000
+    latents = rng.standard_normal((count, params.gan.latent_dim), np.float32)
+    np.save(folder / "latents.npy", latents)
+    np.save(folder / "images.npy", draw(make_generator(params), torch.from_numpy(latents), DRAWN_AT_ONCE))
+    frames = rng.integers(round(SHORTEST / hop), round(LONGEST / hop), count)
+    write_features(folder / "features", [rng.random((length, params.captions.bands), np.float32).astype(np.float16)
+                                         for length in frames], params.captions)
+
+
+def read_pairs(folder: Path) -> Pairs:
+    images = open_array(folder / "images.npy", "uint8", (None, None, None, 3))
+    return Pairs(images, open_array(folder / "latents.npy", "float32", (len(images), None)), FeatureStore(folder / "features"))

@@ -1,0 +1,149 @@
+"""DAVEnet: a step with the paper's networks, the ranking loss alone, all similarities of a set."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.bench import Bench, Line, Target
+from benchmarks.timing import Work
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.losses import batch_softmax, margin_ranking
+from wordbrush.grounding.matchmap import all_similarities, similarities
+from wordbrush.grounding.training import make_optimiser
+from wordbrush.params import Davenet
+from wordbrush.runtime.compute import device
+
+FRAMES = 1024                    # of a caption: 10 s; all of them count, so that padding, which D computes, favours nobody
+D_FEATURES = (1024, 14, 64)      # dimensions, places along a side, moments: D's, of 224×224 pictures and such captions
+DEMO_FEATURES = (128, 8, 25)     # those of params.yaml
+MARGIN_TARGETS = {64: Target(25), 128: Target(50)}   # by batch, against D's loop
+DENSEAV_TARGET = Target(1.3)
+MOST_LOOPED = 1000               # pairs: D's loop over 5,000 would take the best part of an hour
+
+
+def davenet_step(bench: Bench) -> Iterator[Line]:
+    """A step of the paper's networks on equal pictures and captions, in parts."""
+    params = bench.params("paper")
+    davenet, bands = params.davenet, params.captions.bands
+    batch = 4 if bench.quick else 16
+    torch.manual_seed(0)
+    images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
+    features = torch.randn(batch, bands, FRAMES, device=device())
+    encoders = Encoders(davenet, bands).to(device()).train()
+    optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
+    rng, lengths = torch.Generator().manual_seed(0), torch.full((batch,), FRAMES, device=device())
+
+    def ours() -> Iterator[str]:
+        seen, (heard, shorter) = encoders.encode_images(images), encoders.encode_audio(features, lengths)
+        yield "forward"
+        scores = similarities(seen, heard, shorter, davenet.similarity)
+        loss = margin_ranking(scores, "random", davenet.margin, rng)
+        yield "loss"
+        optimiser.zero_grad()
+        loss.backward()
+        yield "backward"
+        optimiser.step()
+        yield "update"
+
+    peer = bench.peers.load("davenet")
+    baseline = peer and published_step(peer, davenet, params.schedule.pretrain.learning_rate, images, features)
+    yield from bench.compare(f"DAVEnet step, batch {batch}", ours, baseline, bench.peers.title("davenet", "its modules and loss"),
+                             memory=True, units=batch)
+
+
+def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Work:
+    """D's step, as its `train` has it."""
+    audio, image = peer.Davenet(davenet.embedding).to(device()), peer.VGG16(davenet.embedding).to(device())
+    optimiser = torch.optim.SGD([*audio.parameters(), *image.parameters()], rate, momentum=davenet.momentum)
+
+    def step() -> Iterator[str]:
+        heard, seen = audio(features), image(images)
+        yield "forward"
+        moments = torch.full((len(images),), FRAMES).div(round(FRAMES / heard.shape[-1])).int()
+        loss = peer.loss(seen, heard, moments, margin=davenet.margin, simtype=davenet.similarity)
+        yield "loss"
+        optimiser.zero_grad()
+        loss.backward()
+        yield "backward"
+        optimiser.step()
+        yield "update"
+
+    return step
+
+
+def features_of(count: int, dimensions: int, places: int, moments: int) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
+    """Pictures [N, D, p, p] and speech [N, D, t] with gradients; lengths from half of t to all of it [N]."""
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randn(count, dimensions, places, places, generator=rng) / dimensions**0.5
+    audio = torch.randn(count, dimensions, moments, generator=rng)
+    lengths = torch.randint(moments // 2, moments + 1, (count,), generator=rng)
+    lengths[0] = moments
+    return nn.Parameter(images.to(device())), nn.Parameter(audio.to(device())), lengths.to(device())
+
+
+def forgetting(leaves: tuple[nn.Parameter, nn.Parameter], loss) -> Work:
+    """Forward and backward of a loss; the gradients are let go again, so that peaks of memory count them."""
+    def work() -> None:
+        loss().backward()
+        for leaf in leaves:
+            leaf.grad = None
+    return work
+
+
+def margin_loss(bench: Bench) -> Iterator[Line]:
+    """The ranking loss with random impostors (P, D), forward and backward."""
+    for count in (16, 64) if bench.quick else (16, 64, 128, 256):
+        yield from margin_loss_of(bench, count)
+
+
+def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
+    images, audio, lengths = features_of(count, *D_FEATURES)
+    rng = torch.Generator().manual_seed(0)
+    np.random.seed(0)   # D's impostors
+    d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
+    ours = forgetting((images, audio), lambda: margin_ranking(similarities(images, audio, lengths, "MISA"), "random", 1.0, rng))
+    loop = d and forgetting((images, audio), lambda: d.loss(images, audio, lengths))
+    at_once = denseav and forgetting((images, audio), lambda: denseav.loss(images, audio, lengths, "misa"))
+    yield from bench.compare(f"margin loss, batch {count}", ours, loop, bench.peers.title("davenet", "loop"),
+                             MARGIN_TARGETS.get(count), memory=True)
+    yield from bench.compare(f"margin loss, batch {count}", ours, at_once, bench.peers.title("denseav", "vectorised"),
+                             DENSEAV_TARGET, memory=True)
+
+
+def batch_loss(bench: Bench) -> Iterator[Line]:
+    """A softmax over all pairs of a batch, forward and backward; only the similarities differ."""
+    for count in (16, 64) if bench.quick else (16, 64, 128):
+        yield from batch_loss_of(bench, count)
+
+
+def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
+    images, audio, lengths = features_of(count, *D_FEATURES)
+    rng, denseav = torch.Generator(), bench.peers.load("denseav")
+    mask = torch.arange(audio.shape[2], device=lengths.device) < lengths[:, None]
+    ours = forgetting((images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), "hard", 1.0, rng))
+    theirs = denseav and forgetting((images, audio), lambda: batch_softmax(denseav.misa(
+        {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask}, agg_heads=True).T, "hard", 1.0, rng))
+    yield from bench.compare(f"loss over all pairs, batch {count}", ours, theirs, bench.peers.title("denseav", "aggregator"),
+                             DENSEAV_TARGET, memory=True)
+
+
+def similarity_matrix(bench: Bench) -> Iterator[Line]:
+    """All similarities of a set, as recall needs them."""
+    larger = [(1000, DEMO_FEATURES), (5000, DEMO_FEATURES), (200, D_FEATURES), (1000, D_FEATURES)]
+    for count, features in [(200, DEMO_FEATURES), *([] if bench.quick else larger)]:
+        yield from similarity_matrix_of(bench, count, features)
+
+
+def similarity_matrix_of(bench: Bench, count: int, features: tuple[int, int, int]) -> Iterator[Line]:
+    images, audio, lengths = features_of(count, *features)
+    d, against = bench.peers.load("davenet"), bench.peers.title("davenet", "loop")
+    if d and count > MOST_LOOPED:
+        d, against = None, f"skipped: a loop over {count**2:,} pairs"
+    dimensions, places, moments = features
+    with torch.no_grad():
+        yield from bench.compare(f"similarities of {count} pairs: {dimensions}-d, {places}×{places}, {moments} moments",
+                                 lambda: all_similarities(images, audio, lengths, "MISA"),
+                                 d and (lambda: d.matrix(images, audio, lengths)), against,
+                                 Target(12) if count == 1000 else None, units=count**2)

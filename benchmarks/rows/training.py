@@ -1,0 +1,108 @@
+"""DAVEnet's training as the demo runs it: a step, what edited negatives add, and what it waits for data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from prometheus_client import REGISTRY
+
+from benchmarks.bench import Bench, Line, Target
+from benchmarks.pairs import make_generator, read_pairs, write_pairs
+from benchmarks.timing import WHOLE, Seconds, Work, timed
+from wordbrush.concepts.clusters import membership
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.training import Editor, Pairs, make_optimiser, train_step
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device, require_finite
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.metrics import STAGE, running
+from wordbrush.stages.random_edits import random_editor
+from wordbrush.stages.targeted_edits import Clusters, targeted_editor
+
+MINING = "hard"
+MOST = Target(1.6, at_most=True)
+WAITING = Target(0.02, at_most=True)
+
+
+def training_step(pairs: Pairs, params: Params, editor: Editor | None = None) -> Work:
+    """A step as `train` takes it, always of the same batch and crops."""
+    torch.manual_seed(params.seed)
+    encoders = Encoders(params.davenet, pairs.speech.bands).to(device()).train()
+    stage = params.schedule.random_edits if editor else params.schedule.pretrain
+    optimiser = make_optimiser(encoders, params.davenet, stage.learning_rate)
+    index = np.arange(params.davenet.batch_size)
+
+    def step() -> None:
+        rng, chance = np.random.default_rng(params.seed), torch.Generator().manual_seed(params.seed)
+        loss, _ = train_step(encoders, pairs, index, params.davenet, stage, MINING, rng, chance, editor)
+        optimiser.zero_grad()
+        loss.backward()
+        require_finite("DAVEnet", 0, "", loss.detach(), encoders)
+        optimiser.step()
+        loss.item()
+
+    return step
+
+
+def demo_step(bench: Bench) -> Iterator[Line]:
+    """A step without edits."""
+    params, pairs = bench.params(), some_pairs(bench)
+    batch = params.davenet.batch_size
+    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params), memory=True, units=batch)
+
+
+def edited_steps(bench: Bench) -> Iterator[Line]:
+    """What random and targeted edits add to a step."""
+    params, pairs, generator = bench.params(), some_pairs(bench), make_generator(bench.params())
+    editors = {"random": random_editor(generator, pairs.latents, params, params.seed),
+               "targeted": targeted_editor(generator, pairs.latents, some_clusters(bench.folder(), params), params, params.seed)}
+    for name, editor in editors.items():
+        step = training_step(pairs, params, editor)
+        edits, changed = counted("edits", step), counted("edits_changed", step)
+        yield from bench.compare(f"step with {name} edits", step, training_step(pairs, params), "our step without edits", MOST,
+                                 published=False, memory=True,
+                                 note=f"{changed:.0f} of {edits:.0f} edits change the picture enough")
+
+
+def some_clusters(folder: Path, params: Params) -> Clusters:
+    """Clusters of random units, in the sizes of params.yaml."""
+    rng, layout = np.random.default_rng(params.seed), Layout(folder)
+    target = layout.clusters(MINING)
+    target.mkdir(parents=True)
+    labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
+    units = np.zeros((params.clusters.count, params.gan.channels[8]), bool)
+    for row in units:
+        row[rng.permutation(len(row))[:params.edits.units_per_cluster]] = True
+    np.save(target / "units.npy", units)
+    np.save(target / "members.npy", membership(labels).numpy())
+    np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
+    return Clusters(layout, MINING)
+
+
+def waiting(bench: Bench) -> Iterator[Line]:
+    """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
+    params, pairs = bench.params(), some_pairs(bench)
+    step = training_step(pairs, params)
+    step()
+    waits, steps = [], []
+    for _ in range(4 * bench.repeats):
+        waits.append(counted("data_wait_seconds", lambda: steps.append(timed(step)[WHOLE])))
+    yield Line(bench.row, "waiting for data, of a step", Seconds(waits), "the whole step", Seconds(steps), WAITING)
+
+
+def counted(name: str, work: Work) -> float:
+    """By how much a work raises one of the counters that stages keep (runtime/metrics.py)."""
+    def value() -> float:
+        labels = dict(zip(STAGE, running(), strict=True))
+        return REGISTRY.get_sample_value(f"wordbrush_{name}_total", labels) or 0.0
+
+    before = value()
+    work()
+    return value() - before
+
+
+def some_pairs(bench: Bench) -> Pairs:
+    folder, params = bench.folder(), bench.params()
+    write_pairs(folder, params, 8 * params.davenet.batch_size)
+    return read_pairs(folder)

@@ -1,0 +1,50 @@
+"""Works take turns, parts add up, warm-ups and budgets are kept, peaks are those of known allocations."""
+
+import time
+
+import pytest
+import torch
+
+from benchmarks.timing import WHOLE, Seconds, alternate, peak_bytes, timed
+
+
+def test_works_take_turns_and_the_first_turn_warms_up():
+    order = []
+
+    def named(name):
+        return lambda: order.append(name) or time.sleep(0.15)
+
+    taken = alternate({"a": named("a"), "b": named("b")}, 3, 60.0)
+    assert order == ["a", "b"] * 4
+    assert len(taken["a"][WHOLE].taken) == len(taken["b"][WHOLE].taken) == 3
+
+
+def test_a_slow_work_leaves_after_its_budget_and_the_other_goes_on():
+    taken = alternate({"slow": lambda: time.sleep(0.2), "fast": lambda: None}, 4, 0.1)
+    assert len(taken["slow"][WHOLE].taken) == 1   # the first turn, which took all of the budget, counts
+    assert len(taken["fast"][WHOLE].taken) >= 4
+
+
+def test_parts_are_timed_apart():
+    def work():
+        yield "first"
+        yield "second"
+
+    taken = timed(work)
+    assert list(taken) == ["first", "second", WHOLE]
+    assert 0 < taken["first"] + taken["second"] <= taken[WHOLE]
+
+
+def test_median_and_spread_by_hand():
+    seconds = Seconds([1.0, 2.0, 3.0, 4.0, 10.0])
+    assert (seconds.median, seconds.spread) == (3.0, pytest.approx(2 / 3))
+
+
+def test_the_peak_counts_what_lives_at_a_time():
+    def work():
+        first = torch.zeros(1 << 20)
+        second = torch.zeros(1 << 20)
+        del first
+        return second, torch.zeros(1 << 19)
+
+    assert peak_bytes(work) == 8 << 20
