@@ -9,7 +9,7 @@ from PIL import Image
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes import clevr, world
 from wordbrush.scenes.masks import attribute_masks
-from wordbrush.scenes.render import instances, picture, render_one, render_pair
+from wordbrush.scenes.render import coverage, picture, render_one, render_pair
 from wordbrush.scenes.sampling import fits, sample_scene
 
 
@@ -72,6 +72,16 @@ def test_masks_agree_with_geometry(scenes):
         planes = attribute_masks(mask, scene["objects"])
         for plane, (name, values) in zip(planes, world.ATTRIBUTES.items(), strict=True):
             assert set(np.unique(plane)) == {0, 1 + values.index(thing[name])}
+
+
+def test_every_pixel_of_a_mask_is_of_an_object_that_is_there(scenes):
+    """What several objects show of one is no more than it shows alone; where two meet there is no third."""
+    crowded = scenes.model_copy(update={"min_objects": 3, "max_objects": 3})
+    for number in range(4):
+        scene, _, mask = render_one(crowded, 2, number)
+        for k, thing in enumerate(scene["objects"], 1):
+            alone = coverage({**scene, "objects": [thing]}, crowded)[1]
+            assert (alone[mask == k] > 0).all()
 
 
 def test_an_edit_changes_one_attribute_of_one_object(scenes):

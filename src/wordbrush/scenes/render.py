@@ -96,13 +96,16 @@ def description(scene: dict, scenes: Scenes) -> dict:
     return parts
 
 
-def sensor(scene: dict, scenes: Scenes, resolution: int) -> dict:
-    """C's camera. Multi-jittered samples: at the same number a third of the grain's variance of independent ones."""
+def sensor(scene: dict, scenes: Scenes, resolution: int, across: str) -> dict:
+    """C's camera. Multi-jittered samples: at the same number a third of the grain's variance of independent ones.
+
+    across: the filter by which a pixel takes part in its neighbours' samples; `box`: not at all.
+    """
     camera = world.CAMERA + scene["jitter"]["camera"]
     to_world = mitsuba().ScalarTransform4f().look_at(origin=camera.tolist(), target=world.TARGET.tolist(), up=[0, 0, 1])
     return {"type": "perspective", "fov": scenes.field_of_view, "to_world": to_world,
             "sampler": {"type": "multijitter", "sample_count": scenes.samples_per_pixel},
-            "film": {"type": "hdrfilm", "width": resolution, "height": resolution, "rfilter": {"type": "gaussian"},
+            "film": {"type": "hdrfilm", "width": resolution, "height": resolution, "rfilter": {"type": across},
                      "pixel_format": "rgb", "component_format": "float32"}}
 
 
@@ -110,12 +113,12 @@ def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     """Share of each pixel that each object covers: float [objects + 1, H, W], the floor first."""
     mi = mitsuba()
     parts = description(scene, scenes)
-    parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID)
+    parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID, "box")   # a number between two shapes is a third one's
     parts["integrator"] = {"type": "aov", "aovs": "index:shape_index"}
     loaded = load(parts)
-    index = np.array(mi.render(loaded, spp=1, seed=scene["jitter"]["seed"]))[..., 0].round().astype(int)
+    index = np.array(mi.render(loaded, spp=1, seed=scene["jitter"]["seed"]))[..., 0]
     owner = np.array([0, *(owning_object(shape.id()) for shape in loaded.shapes())])  # shape indices count from 1
-    owners = owner[index]
+    owners = owner[index.astype(int)]
     one_hot = owners[None] == np.arange(len(scene["objects"]) + 1)[:, None, None]
     size = scenes.resolution
     return one_hot.reshape(-1, size, MASK_GRID, size, MASK_GRID).mean((2, 4))
@@ -143,7 +146,7 @@ def picture(scene: dict, scenes: Scenes) -> np.ndarray:
     """The rendered scene, uint8 [H, W, 3] in sRGB."""
     mi = mitsuba()
     parts = description(scene, scenes)
-    parts["sensor"] = sensor(scene, scenes, scenes.resolution)
+    parts["sensor"] = sensor(scene, scenes, scenes.resolution, "gaussian")   # a third of the grain's variance, a softer edge
     parts["integrator"] = {"type": "path", "max_depth": PATH_DEPTH}
     loaded, samples = load(parts), max(1, scenes.samples_per_pixel // TAKES)
     takes = np.stack([mi.render(loaded, spp=samples, seed=scene["jitter"]["seed"] + number) for number in range(TAKES)])
