@@ -9,7 +9,7 @@ from PIL import Image
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes import clevr, world
 from wordbrush.scenes.masks import attribute_masks
-from wordbrush.scenes.render import coverage, picture, render_one, render_pair
+from wordbrush.scenes.render import coverage, instances, picture, render_one, render_pair
 from wordbrush.scenes.sampling import fits, sample_scene
 
 
