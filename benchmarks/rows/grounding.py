@@ -11,7 +11,7 @@ from benchmarks.timing import Work
 from wordbrush.grounding.encoders import Encoders
 from wordbrush.grounding.losses import batch_softmax, margin_ranking
 from wordbrush.grounding.matchmap import all_similarities, similarities
-from wordbrush.grounding.training import make_optimiser
+from wordbrush.grounding.training import make_optimiser, random_contest
 from wordbrush.params import Davenet
 from wordbrush.runtime.compute import device
 
@@ -38,8 +38,7 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
     def ours() -> Iterator[str]:
         seen, (heard, shorter) = encoders.encode_images(images), encoders.encode_audio(features, lengths)
         yield "forward"
-        scores = similarities(seen, heard, shorter, davenet.similarity)
-        loss = margin_ranking(scores, "random", davenet.margin, rng)
+        loss = margin_ranking(random_contest(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin)
         yield "loss"
         optimiser.zero_grad()
         loss.backward()
@@ -103,7 +102,7 @@ def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     rng = torch.Generator().manual_seed(0)
     np.random.seed(0)   # D's impostors
     d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
-    ours = forgetting((images, audio), lambda: margin_ranking(similarities(images, audio, lengths, "MISA"), "random", 1.0, rng))
+    ours = forgetting((images, audio), lambda: margin_ranking(random_contest(images, audio, lengths, "MISA", rng), "random", 1.0))
     loop = d and forgetting((images, audio), lambda: d.loss(images, audio, lengths))
     at_once = denseav and forgetting((images, audio), lambda: denseav.loss(images, audio, lengths, "misa"))
     yield from bench.compare(f"margin loss, batch {count}", ours, loop, bench.peers.title("davenet", "loop"),
@@ -120,11 +119,11 @@ def batch_loss(bench: Bench) -> Iterator[Line]:
 
 def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
-    rng, denseav = torch.Generator(), bench.peers.load("denseav")
+    denseav = bench.peers.load("denseav")
     mask = torch.arange(audio.shape[2], device=lengths.device) < lengths[:, None]
-    ours = forgetting((images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), "hard", 1.0, rng))
+    ours = forgetting((images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), 1.0))
     theirs = denseav and forgetting((images, audio), lambda: batch_softmax(denseav.misa(
-        {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask}, agg_heads=True).T, "hard", 1.0, rng))
+        {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask}, agg_heads=True).T, 1.0))
     yield from bench.compare(f"loss over all pairs, batch {count}", ours, theirs, bench.peers.title("denseav", "aggregator"),
                              DENSEAV_TARGET, memory=True)
 

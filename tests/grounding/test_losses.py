@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wordbrush.grounding.losses import batch_softmax, impostors, margin_ranking
+from wordbrush.grounding.losses import batch_softmax, hardest_impostors, logistic_ranking, margin_ranking, mine, random_impostors
 from wordbrush.grounding.retrieval import both_ways, ranks, recall
 
 RNG = torch.Generator().manual_seed(0)
@@ -20,39 +20,51 @@ def test_hard_margin_against_a_loop():
         others = [m for m in range(6) if m != n]
         total += hinge(max(scores[n, m].item() for m in others), scores[n, n].item())
         total += hinge(max(scores[m, n].item() for m in others), scores[n, n].item())
-    assert margin_ranking(scores, "hard", 1.0, RNG).item() == pytest.approx(total / 6)
+    assert margin_ranking(mine(scores, "hard"), "hard", 1.0).item() == pytest.approx(total / 6)
 
 
 def test_random_impostors_are_never_the_pair_itself():
-    drawn = torch.stack([impostors(torch.zeros(5, 5), "random", RNG) for _ in range(200)])
+    drawn = torch.stack([random_impostors(5, RNG) for _ in range(200)])
     assert not (drawn == torch.arange(5)).any()
     assert all(set(drawn[:, n].tolist()) == set(range(5)) - {n} for n in range(5))
 
 
 def test_semi_hard_is_the_highest_below_the_pair_also_for_negative_scores():
     scores = torch.tensor([[-5.0, -9.0, -1.0], [-7.0, -6.0, -8.0], [-1.0, -2.0, -9.0]])
-    assert impostors(scores, "semi-hard", RNG).tolist() == [1, 0, 0]  # the last row has none below: its hardest
-    assert impostors(scores, "hard", RNG).tolist() == [2, 0, 0]
+    assert hardest_impostors(scores, "semi-hard").tolist() == [1, 0, 0]  # the last row has none below: its hardest
+    assert hardest_impostors(scores, "hard").tolist() == [2, 0, 0]
 
 
 def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
     scores = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
     edited, valid = torch.tensor([3.0, 9.0]), torch.tensor([True, False])
-    plain = margin_ranking(scores, "hard", 1.0, RNG).item()
+    contest = mine(scores, "hard")
+    plain = margin_ranking(contest, "hard", 1.0).item()
     # utterance 0: picture impostor 1.0 gives 0, the edit gives 2; the second edit is not valid
-    assert margin_ranking(scores, "hard", 1.0, RNG, edited, valid).item() == pytest.approx(plain + 2.0 / 2)
-    own = margin_ranking(scores, "random", 1.0, RNG, edited, valid, 0.5).item()
-    assert own == pytest.approx(margin_ranking(scores, "random", 1.0, RNG).item() + 0.5 * 2.0 / 2)
+    assert margin_ranking(contest, "hard", 1.0, edited, valid).item() == pytest.approx(plain + 2.0 / 2)
+    own = margin_ranking(contest, "random", 1.0, edited, valid, 0.5).item()
+    assert own == pytest.approx(plain + 0.5 * 2.0 / 2)
+
+
+def test_the_logistic_loss_is_a_softmax_over_two():
+    scores, edited = torch.randn(4, 4, generator=RNG), torch.randn(4, generator=RNG)
+    valid = torch.tensor([True, True, False, True])
+    contest = mine(scores, "semi-hard")
+    def against(impostor):
+        pair = torch.stack([contest.matched, impostor], 1) / 0.5
+        return torch.nn.functional.cross_entropy(pair, torch.zeros(4, dtype=torch.long), reduction="none")
+    wanted = (against(contest.audio) + against(contest.image) + 0.3 * against(edited) * valid).mean()
+    assert torch.allclose(logistic_ranking(contest, 0.5, edited, valid, 0.3), wanted)
 
 
 def test_softmax_is_cross_entropy_both_ways():
     scores = torch.randn(4, 4, generator=RNG)
     truth = torch.arange(4)
     wanted = torch.nn.functional.cross_entropy(scores / 0.5, truth) + torch.nn.functional.cross_entropy(scores.T / 0.5, truth)
-    assert torch.allclose(batch_softmax(scores, "hard", 0.5, RNG), wanted)
-    nothing = batch_softmax(scores, "hard", 0.5, RNG, torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool))
+    assert torch.allclose(batch_softmax(scores, 0.5), wanted)
+    nothing = batch_softmax(scores, 0.5, torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool))
     assert torch.allclose(nothing, wanted)
-    assert batch_softmax(scores, "hard", 0.5, RNG, scores.diagonal(), torch.ones(4, dtype=torch.bool)) > wanted
+    assert batch_softmax(scores, 0.5, scores.diagonal(), torch.ones(4, dtype=torch.bool)) > wanted
 
 
 def test_ties_count_against_us():

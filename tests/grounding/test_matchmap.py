@@ -47,6 +47,25 @@ def test_only_the_winning_places_have_a_gradient(frames, values, monkeypatch):
         assert torch.allclose(ours, theirs, atol=1e-12)
 
 
+@pytest.mark.parametrize("values", [1 << 23, 40])
+def test_chosen_pairs_have_the_scores_and_gradients_of_the_whole_matrix(values, monkeypatch):
+    monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_VALUES", values)
+    torch.manual_seed(0)
+    images, audio = torch.randn(3, 5, 2, 3, dtype=torch.float64), torch.randn(4, 5, 6, dtype=torch.float64)
+    lengths, weights = torch.tensor([6, 1, 3, 5]), torch.randn(5, dtype=torch.float64)
+    pictures, utterances = torch.tensor([0, 2, 2, 1, 0]), torch.tensor([3, 0, 0, 1, 2])
+    for kind in ("SISA", "MISA", "SIMA"):
+        gradients = []
+        for score in (lambda *pair, kind=kind: paired_similarities(*pair, lengths, kind, pictures, utterances),
+                      lambda *pair, kind=kind: similarities(*pair, lengths, kind)[pictures, utterances]):
+            leaves = images.clone().requires_grad_(), audio.clone().requires_grad_()
+            scores = score(*leaves)
+            (scores * weights).sum().backward()
+            gradients.append([scores, *(leaf.grad for leaf in leaves)])
+        for ours, theirs in zip(*gradients, strict=True):
+            assert torch.allclose(ours, theirs, atol=1e-12)
+
+
 def test_blocks_cover_every_picture_and_frame_once(monkeypatch):
     monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_FRAMES", 4)
     monkeypatch.setattr("wordbrush.grounding.matchmap.BLOCK_VALUES", 50)

@@ -88,10 +88,41 @@ class BestPlace(torch.autograd.Function):
         number = torch.arange(places[..., 0].numel(), device=winner.device).view(len(images), -1)
         winner = winner + number[:, :1]
         of_frames = weighted_sums(places.flatten(0, 2), winner.T.contiguous(), gradient.T.contiguous())
-        order = winner.flatten().argsort(stable=True)
-        starts = torch.searchsorted(winner.flatten()[order], number.flatten())
-        of_places = weighted_sums(frames, order % len(frames), gradient.flatten()[order], starts)
+        heard = torch.arange(len(frames), device=winner.device).expand_as(winner)
+        of_places = sums_by_target(frames, heard, gradient, winner, number.numel())
         return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames
+
+
+class BestPlaceOfPairs(torch.autograd.Function):
+    """As BestPlace, of chosen pairs alone: pictures [N, D, h, w] and speech [M, D, t], their numbers [P] and [P] -> [P, t]."""
+
+    @staticmethod
+    def forward(context: FunctionCtx, images: Tensor, audio: Tensor, pictures: Tensor, utterances: Tensor) -> Tensor:
+        places = images.flatten(2)                                               # [N, D, p]
+        height = max(1, BLOCK_VALUES // 2 // places[0].numel())
+        found = [torch.bmm(places[one].transpose(1, 2), audio[other]).max(1)
+                 for one, other in zip(pictures.split(height), utterances.split(height), strict=True)]
+        winner = torch.cat([block.indices for block in found])
+        context.save_for_backward(images, audio, pictures, utterances, winner)
+        return torch.cat([block.values for block in found])
+
+    @staticmethod
+    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        images, audio, pictures, utterances, winner = context.saved_tensors
+        places, frames = images.permute(0, 2, 3, 1), audio.transpose(1, 2)       # [N, h, w, D], [M, t, D]
+        area, time = places[0, ..., 0].numel(), frames.shape[1]
+        place = pictures[:, None] * area + winner
+        frame = utterances[:, None] * time + torch.arange(time, device=winner.device)
+        of_places = sums_by_target(frames.flatten(0, 1), frame, gradient, place, len(images) * area)
+        of_frames = sums_by_target(places.flatten(0, 2), place, gradient, frame, len(audio) * time)
+        return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames.view(frames.shape).transpose(1, 2), None, None
+
+
+def sums_by_target(rows: Tensor, chosen: Tensor, weights: Tensor, targets: Tensor, count: int) -> Tensor:
+    """For each target of `count` the sum of the weighted rows [R, D] that are chosen for it: [count, D]."""
+    order = targets.flatten().argsort(stable=True)
+    starts = torch.searchsorted(targets.flatten()[order], torch.arange(count, device=targets.device))
+    return weighted_sums(rows, chosen.flatten()[order], weights.flatten()[order], starts)
 
 
 def weighted_sums(rows: Tensor, chosen: Tensor, weights: Tensor, starts: Tensor | None = None) -> Tensor:
@@ -108,10 +139,17 @@ def pool(maps: Tensor, valid: Tensor, lengths: Tensor, kind: str) -> Tensor:
     return maps.masked_fill(~valid.unsqueeze(-3), -torch.inf).amax(-1).mean(1)
 
 
-def paired_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:
-    """Scores of the pairs alone: picture n with utterance n: [N]."""
-    maps = matchmap(images, audio).flatten(1, 2)                                 # [N, p, t]
-    return pool(maps[:, :, None], valid_frames(lengths, audio.shape[2])[:, None], lengths[:, None], kind)[:, 0]
+def paired_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str, pictures: Tensor | None = None,
+                        utterances: Tensor | None = None) -> Tensor:
+    """Scores of chosen pairs alone: pictures and utterances of these numbers [P]; if none are given, the first with the first."""
+    if pictures is None or utterances is None:
+        pictures = utterances = torch.arange(len(images), device=images.device)
+    lengths = lengths[utterances]
+    valid = valid_frames(lengths, audio.shape[2])
+    if kind == "MISA":
+        return (BestPlaceOfPairs.apply(images, audio, pictures, utterances) * valid).sum(1) / lengths
+    maps = matchmap(images[pictures], audio[utterances]).flatten(1, 2)           # [P, p, t]
+    return pool(maps[:, :, None], valid[:, None], lengths[:, None], kind)[:, 0]
 
 
 def all_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:

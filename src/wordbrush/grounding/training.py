@@ -140,7 +140,12 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     with mixed_precision():
         image_features = encoders.encode_images(images)
         audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
-    scores = gather(similarities(image_features, gather(audio_features), gather(lengths), davenet.similarity))
+    heard = audio_features, lengths
+    if mining == "random":   # which pairs meet is known beforehand
+        scores, contest = None, random_contest(image_features, *heard, davenet.similarity, chance)
+    else:
+        scores = gather(similarities(image_features, gather(audio_features), gather(lengths), davenet.similarity))
+        contest = losses.mine(scores, mining)
     edited = valid = None
     above = 0.0
     if editor is not None:
@@ -149,12 +154,23 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
             with torch.no_grad():
                 pictures, valid = editor(batch)
             edited_features = encoders.encode_images(pictures)
-        edited = gather(paired_similarities(edited_features, audio_features, lengths, davenet.similarity))
-        valid = gather(valid)
-        above = float((edited >= scores.diagonal())[valid].float().mean()) if valid.any() else 0.0
+        edited, valid = gather(paired_similarities(edited_features, *heard, davenet.similarity)), gather(valid)
+        above = float((edited >= contest.matched)[valid].float().mean()) if valid.any() else 0.0
     if davenet.loss == "margin":
-        return losses.margin_ranking(scores, mining, davenet.margin, chance, edited, valid, stage.edit_weight), above
-    return losses.batch_softmax(scores, mining, davenet.temperature, chance, edited, valid, stage.edit_weight), above
+        return losses.margin_ranking(contest, mining, davenet.margin, edited, valid, stage.edit_weight), above
+    if scores is not None and mining == "hard":
+        return losses.batch_softmax(scores, davenet.temperature, edited, valid, stage.edit_weight), above
+    return losses.logistic_ranking(contest, davenet.temperature, edited, valid, stage.edit_weight), above
+
+
+def random_contest(images: Tensor, audio: Tensor, lengths: Tensor, kind: str, rng: torch.Generator) -> losses.Contest:
+    """The contest of every pair with one impostor of either kind, drawn at random from the whole batch."""
+    images, audio, lengths = gather(images), gather(audio), gather(lengths)
+    own = torch.arange(len(images))
+    utterances, pictures = (losses.random_impostors(len(images), rng) for _ in range(2))
+    left = torch.cat([shard(one) for one in (own, own, pictures)]).to(images.device)
+    right = torch.cat([shard(one) for one in (own, utterances, own)]).to(images.device)
+    return losses.Contest(*map(gather, paired_similarities(images, audio, lengths, kind, left, right).chunk(3)))
 
 
 def make_optimiser(encoders: Encoders, davenet: Davenet, rate: float) -> torch.optim.Optimizer:
