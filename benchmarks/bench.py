@@ -14,8 +14,10 @@ from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
 from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
+from wordbrush.runtime.compute import keep_freed_memory
 
-NONE = "none"   # a work without a baseline
+NONE = "none"            # a work without a baseline
+GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,15 @@ class Bench:
 
 
 def as_published(work: Work) -> Work:
-    """Another's work, without the deterministic algorithms that our stages ask PyTorch for."""
+    """Another's work, without what our stages ask for: deterministic algorithms, and an allocator that keeps large blocks."""
     def run() -> Iterator[str]:
         torch.use_deterministic_algorithms(False)
+        keep_freed_memory(*GLIBC)
         try:
             done = work()
             if isinstance(done, Iterator):
                 yield from done
         finally:
             torch.use_deterministic_algorithms(True, warn_only=True)
+            keep_freed_memory()
     return run

@@ -73,13 +73,17 @@ def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features
 
 
 def features_of(count: int, dimensions: int, places: int, moments: int) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
-    """Pictures [N, D, p, p] and speech [N, D, t] with gradients; lengths from half of t to all of it [N]."""
+    """Pictures [N, D, p, p] and speech [N, D, t] with gradients; lengths from half of t to all of it [N].
+
+    Channels are last, as convolutions leave them.
+    """
     rng = torch.Generator().manual_seed(0)
     images = torch.randn(count, dimensions, places, places, generator=rng) / dimensions**0.5
     audio = torch.randn(count, dimensions, moments, generator=rng)
     lengths = torch.randint(moments // 2, moments + 1, (count,), generator=rng)
     lengths[0] = moments
-    return nn.Parameter(images.to(device())), nn.Parameter(audio.to(device())), lengths.to(device())
+    images = images.to(device(), memory_format=torch.channels_last)
+    return nn.Parameter(images), nn.Parameter(audio.to(device())), lengths.to(device())
 
 
 def forgetting(leaves: tuple[nn.Parameter, nn.Parameter], loss) -> Work:

@@ -88,6 +88,14 @@ def test_a_fade_begins_at_the_level_below_and_ends_at_the_new_one(generator):
     assert torch.allclose(half, (ends[0] + ends[1]) / 2, atol=1e-6)
 
 
+def test_batches_judged_in_one_pass_do_not_mix():
+    torch.manual_seed(0)
+    discriminator = Discriminator(CHANNELS, 32, 2)
+    real, fake = torch.randn(4, 3, 32, 32), torch.randn(4, 3, 32, 32)
+    both = discriminator(torch.cat([real, fake]), 3, 0.5, sets=2)
+    assert torch.allclose(both, torch.cat([discriminator(one, 3, 0.5) for one in (real, fake)]), atol=1e-5)
+
+
 def test_the_discriminator_fades_alike():
     torch.manual_seed(0)
     discriminator = Discriminator(CHANNELS, 32, 2)

@@ -193,7 +193,8 @@ class Discriminator(nn.Module):
         first, second = self.convs[level]
         return activate(second(activate(first(x))))
 
-    def forward(self, images: Tensor, level: int, fade: float) -> Tensor:
+    def forward(self, images: Tensor, level: int, fade: float, sets: int = 1) -> Tensor:
+        """sets: how many batches of their own `images` holds one after another, each with its own minibatch statistics."""
         x = activate(self.from_rgb[level](images))
         if level > 0:
             x = self.shrink(x, level)
@@ -201,5 +202,6 @@ class Discriminator(nn.Module):
                 x = torch.lerp(activate(self.from_rgb[level - 1](halve(images))), x, fade)
         for lower in range(level - 1, 0, -1):
             x = self.shrink(x, lower)
-        x = activate(self.convs[0][0](minibatch_stddev(x, self.stddev_group)))
+        x = torch.cat([minibatch_stddev(batch, self.stddev_group) for batch in x.chunk(sets)])
+        x = activate(self.convs[0][0](x))
         return self.score(activate(self.dense(x.flatten(1)))).squeeze(1)

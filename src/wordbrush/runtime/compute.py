@@ -17,13 +17,13 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
 
 
-def keep_freed_memory() -> None:
-    """Let glibc keep freed blocks for reuse: large tensors are else mapped and faulted in anew at each step."""
+def keep_freed_memory(blocks: int = KEEP_BYTES, in_all: int = KEEP_BYTES) -> None:
+    """Let glibc keep freed blocks up to these sizes for reuse: large tensors are else mapped and faulted in anew at each step."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
-            libc.mallopt(M_MMAP_THRESHOLD, KEEP_BYTES)
-            libc.mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
+            libc.mallopt(M_MMAP_THRESHOLD, blocks)
+            libc.mallopt(M_TRIM_THRESHOLD, in_all)
 
 
 def device() -> torch.device:
