@@ -133,6 +133,7 @@ class Training(Section):
     learning_rate: Positive
     warmup_steps: Natural
     edit_weight: NonNegative
+    edit_every: Count
 
 
 class Davenet(Section):

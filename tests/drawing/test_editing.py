@@ -42,6 +42,22 @@ def test_random_edits_grow_until_the_picture_differs(tiny):
     assert not random_edit(generator, h4, original, where, never, torch.Generator().manual_seed(0))[1].any()
 
 
+def test_an_edit_is_the_smallest_that_is_enough(tiny):
+    """Against raising the probability step by step."""
+    generator = small_generator()
+    h4 = generator.encode(torch.randn(32, 6))
+    original, where = generator.decode(h4), spot(torch.full((32, 2), 4), 1, 8)
+    edits = tiny.edits.model_copy(update={"probability": 0.1, "probability_step": 0.3, "min_change": 0.02})
+    edited, differs = random_edit(generator, h4, original, where, edits, torch.Generator().manual_seed(0))
+    draws = torch.rand(h4.shape[:2], generator=torch.Generator().manual_seed(0))
+    tried = [generator.decode(ablate(h4, draws < chance, where)) for chance in (0.1, 0.4, 0.7, 1.0)]
+    enough = torch.stack([changed(original, one, 0.02) for one in tried])
+    assert 3 < enough[0].sum() < 29 and (enough[1:] >= enough[:-1]).all()   # growing, as edits nearly always do
+    first = torch.where(enough.any(0), enough.int().argmax(0), 3)
+    assert torch.equal(differs, enough.any(0))
+    assert torch.allclose(edited, torch.stack(tried)[first, torch.arange(32)], atol=1e-5)
+
+
 def test_no_units_no_change():
     generator = small_generator()
     h4 = generator.encode(torch.randn(3, 6))

@@ -29,20 +29,23 @@ def changed(before: Tensor, after: Tensor, min_change: float) -> Tensor:
 
 def random_edit(generator: Generator, h4: Tensor, original: Tensor, where: Tensor, edits: Edits,
                 rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Ablate every unit with probability p at the salient cells; p rises until the picture differs (P §5.4).
+    """Ablate every unit with probability p at the salient cells, the least p of its steps at which the picture differs (P §5.4).
 
     h4 [N, C, h, w], original [N, 3, H, W], where [N, h, w]. Returns the edited pictures and whether each differs [N]. A unit
-    once drawn stays drawn as p rises, so an edit only grows.
+    once drawn stays drawn as p rises, so an edit only grows; the step is found by halving, in fewer drawings than by raising p.
     """
     draws = shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
-    edited = generator.decode(ablate(h4, draws < edits.probability, where))
-    differs = changed(original, edited, edits.min_change)
-    chance = edits.probability
-    while chance < 1 and not differs.all():
-        chance = min(1.0, chance + edits.probability_step)
-        rest = (~differs).nonzero().squeeze(1)
-        edited[rest] = generator.decode(ablate(h4[rest], draws[rest] < chance, where[rest]))
-        differs[rest] = changed(original[rest], edited[rest], edits.min_change)
+    chances = torch.arange(edits.probability, 1 + edits.probability_step, edits.probability_step, device=h4.device).clamp(max=1)
+    edited, differs = torch.empty_like(original), torch.zeros(len(h4), dtype=torch.bool, device=h4.device)
+    low, high = torch.zeros_like(differs, dtype=torch.long), torch.full_like(differs, len(chances), dtype=torch.long)
+    while len(rows := (low < high).nonzero().squeeze(1)):
+        middle = (low[rows] + high[rows]) // 2
+        drawn = generator.decode(ablate(h4[rows], draws[rows] < chances[middle, None], where[rows]))
+        enough = changed(original[rows], drawn, edits.min_change)
+        shown = enough | ~differs[rows]   # the least that is enough; else the most
+        edited[rows[shown]] = drawn[shown]
+        differs[rows] |= enough
+        low[rows], high[rows] = torch.where(enough, low[rows], middle + 1), torch.where(enough, middle, high[rows])
     return edited, differs
 
 

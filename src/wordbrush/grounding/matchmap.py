@@ -11,7 +11,7 @@ from wordbrush.grounding.encoders import valid_frames
 from wordbrush.runtime.compute import require_device_memory
 from wordbrush.runtime.memory import require_memory
 
-CHUNK = 32             # pictures a matrix product when all pairs of a large set are scored
+CHUNK = 32             # pictures whose matchmaps are held at a time, when all pairs of a large set are scored by SIMA
 BLOCK_FRAMES = 1024    # of speech that a block of matchmaps holds at most
 BLOCK_VALUES = 1 << 23 # dot products in a block: 32 MiB
 
@@ -153,10 +153,11 @@ def paired_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: st
 
 
 def all_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> Tensor:
-    """As `similarities`, in chunks of pictures, for sets whose matchmaps do not fit into memory."""
+    """As `similarities`, for sets whose matchmaps do not fit into memory."""
     require_memory(f"the scores of {len(images)} pictures with {len(audio)} captions", 4 * len(images) * len(audio),
                    "lower the numbers of samples")
-    return torch.cat([similarities(part, audio, lengths, kind) for part in images.split(CHUNK)])
+    chunk = CHUNK if kind == "SIMA" else len(images)
+    return torch.cat([similarities(part, audio, lengths, kind) for part in images.split(chunk)])
 
 
 def salient(images: Tensor, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -149,12 +149,17 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     edited = valid = None
     above = 0.0
     if editor is not None:
-        batch = Batch(shard(index), images, image_features.detach(), audio_features.detach(), lengths)
+        some = slice(None, None, stage.edit_every)
+        batch = Batch(shard(index)[some], *(part[some].detach() for part in (images, image_features, audio_features, lengths)))
         with mixed_precision():
             with torch.no_grad():
-                pictures, valid = editor(batch)
+                pictures, differs = editor(batch)
             edited_features = encoders.encode_images(pictures)
-        edited, valid = gather(paired_similarities(edited_features, *heard, davenet.similarity)), gather(valid)
+        valid = torch.zeros(len(images), dtype=torch.bool, device=where)
+        valid[some] = differs
+        edited = torch.zeros(len(images), device=where)
+        edited[some] = paired_similarities(edited_features, audio_features[some], lengths[some], davenet.similarity)
+        edited, valid = gather(edited), gather(valid)
         above = float((edited >= contest.matched)[valid].float().mean()) if valid.any() else 0.0
     if davenet.loss == "margin":
         return losses.margin_ranking(contest, mining, davenet.margin, edited, valid, stage.edit_weight), above
