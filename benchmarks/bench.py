@@ -14,7 +14,7 @@ from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
 from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
-from wordbrush.runtime.compute import keep_freed_memory
+from wordbrush.runtime.compute import keep_freed_memory, set_precision
 
 NONE = "none"            # a work without a baseline
 GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
@@ -108,12 +108,13 @@ class Bench:
 
     def compare(self, work: str, ours: Work, baseline: Work | None = None, against: str = NONE, target: Target | None = None,
                 published: bool = True, memory: bool = False, computed: bool = True, units: float | None = None,
-                note: str = "") -> Iterator[Line]:
+                note: str = "", precision: str = "float32") -> Iterator[Line]:
         """A line for each part of a work and one for the whole.
 
         published: the baseline is another's, and runs as its authors run it. memory: measure peaks too. computed: the work is
-        PyTorch's, so its share of the machine's limits can be told.
+        PyTorch's, so its share of the machine's limits can be told. precision: as in params.yaml, of ours; others' is float32.
         """
+        ours = in_precision(precision, ours)
         works = {"ours": ours}
         if baseline:
             works["baseline"] = as_published(baseline) if published else baseline
@@ -125,6 +126,19 @@ class Bench:
             line = Line(self.row, f"{work}: {part}" if part else work, seconds, against, theirs.get(part), cost=costs.get(part))
             yield line if part else replace(line, target=target, memory=peaks.get("ours"), baseline_memory=peaks.get("baseline"),
                                             units=units, note=note)
+
+
+def in_precision(name: str, work: Work) -> Work:
+    """A work whose trainings multiply in that precision."""
+    def run() -> Iterator[str]:
+        set_precision(name)
+        try:
+            done = work()
+            if isinstance(done, Iterator):
+                yield from done
+        finally:
+            set_precision("float32")
+    return run
 
 
 def as_published(work: Work) -> Work:

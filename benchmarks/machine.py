@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import inf, prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))   # channels and size
 BATCH = 16
 COPIED = 1 << 26                                    # floats: 256 MiB, more than any cache holds
 REPEATS = 5
+KINDS = (torch.float32, torch.bfloat16)
 THREAD_VARIABLES = ("OMP_", "GOMP_", "MKL_", "KMP_", "ONEDNN_", "DNNL_")
 CONVOLUTION_NAMES = ("convolution", "_convolution", "convolution_backward")
 
@@ -37,24 +38,28 @@ class Limits:
     matrix: float         # float32 operations a second of a matrix product
     convolution: float    # of a 3×3 convolution, channels last
     memory: float         # bytes a second, read and written, of a copy that fits no cache
+    matrix16: float       # as above, in bfloat16
+    convolution16: float
 
     def best(self, other: "Limits") -> "Limits":
-        return Limits(max(self.matrix, other.matrix), max(self.convolution, other.convolution), max(self.memory, other.memory))
+        return Limits(*map(max, astuple(self), astuple(other)))
 
 
 def measure_limits() -> Limits:
     """The best of several shapes and repeats of each."""
-    return Limits(max(map(matrix_rate, SIDES)), max(convolution_rate(*shape) for shape in CONVOLUTIONS), memory_rate())
+    matrix, matrix16 = (max(matrix_rate(side, kind) for side in SIDES) for kind in KINDS)
+    convolution, convolution16 = (max(convolution_rate(*shape, kind) for shape in CONVOLUTIONS) for kind in KINDS)
+    return Limits(matrix, convolution, memory_rate(), matrix16, convolution16)
 
 
-def matrix_rate(side: int) -> float:
-    left, right = torch.randn(2, side, side, device=device())
+def matrix_rate(side: int, kind: torch.dtype) -> float:
+    left, right = torch.randn(2, side, side, device=device()).to(kind)
     return 2 * side**3 / least_seconds(lambda: left @ right)
 
 
-def convolution_rate(channels: int, size: int) -> float:
-    images = torch.randn(BATCH, channels, size, size, device=device()).to(memory_format=torch.channels_last)
-    weight = torch.randn(channels, channels, 3, 3, device=device()).to(memory_format=torch.channels_last)
+def convolution_rate(channels: int, size: int, kind: torch.dtype) -> float:
+    images = torch.randn(BATCH, channels, size, size, device=device()).to(kind, memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, device=device()).to(kind, memory_format=torch.channels_last)
     with torch.no_grad():
         return 2 * images.numel() * channels * 9 / least_seconds(lambda: F.conv2d(images, weight, padding=1))
 
@@ -70,7 +75,7 @@ def least_seconds(work: Work) -> float:
 
 
 class Operator(NamedTuple):
-    """One operator that ran: its float32 operations, the limit that these have, and the bytes that it read and wrote."""
+    """One operator that ran: its operations, the limit that these have, and the bytes that it read and wrote."""
 
     operations: int
     limit: str      # a field of Limits
@@ -110,9 +115,11 @@ class CostCounter(TorchDispatchMode):
         if not operator.is_view:
             packet = operator.overloadpacket
             count = flop_registry.get(packet)
-            traffic = sum(touched(one) for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor))
+            tensors = [one for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor)]
+            low = "16" if any(one.dtype == torch.bfloat16 for one in tensors) else ""
             self.operators.append(Operator(int(count(*arguments, **named, out_val=result)) if count else 0,
-                                           "convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix", traffic))
+                                           ("convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix") + low,
+                                           sum(map(touched, tensors))))
         return result
 
 

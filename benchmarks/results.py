@@ -89,5 +89,6 @@ def summary(document: dict[str, Any]) -> str:
     return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
             f"load {machine['load']:g} before; {threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
             f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
-            f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution, "
+            f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution "
+            f"(bfloat16: {limits['matrix16'] / 1e9:.0f} and {limits['convolution16'] / 1e9:.0f}), "
             f"{limits['memory'] / 1e9:.1f} GB/s memory.")

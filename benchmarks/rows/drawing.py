@@ -43,8 +43,10 @@ def demo_gan_step(bench: Bench) -> Iterator[Line]:
         for _ in range(params.gan.penalty_every):
             one()
 
-    yield from bench.compare(f"{params.gan.penalty_every} GAN steps of the demo, batch {batch}", cycle,
-                             units=batch * params.gan.penalty_every)
+    work, units = f"{params.gan.penalty_every} GAN steps of the demo", batch * params.gan.penalty_every
+    yield from bench.compare(f"{work}, float32, batch {batch}", cycle, units=units)
+    yield from bench.compare(f"{work}, batch {batch}", cycle, cycle, "in float32", published=False, units=units,
+                             precision=params.precision)
 
 
 def our_step(gan: Gan, size: int, real: torch.Tensor) -> Work:

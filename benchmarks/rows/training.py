@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from prometheus_client import REGISTRY
 
-from benchmarks.bench import Bench, Line, Target
+from benchmarks.bench import Bench, Line, Target, in_precision
 from benchmarks.pairs import make_generator, read_pairs, write_pairs
 from benchmarks.timing import WHOLE, Seconds, Work, timed
 from wordbrush.concepts.clusters import membership
@@ -49,7 +49,10 @@ def demo_step(bench: Bench) -> Iterator[Line]:
     """A step without edits."""
     params, pairs = bench.params(), some_pairs(bench)
     batch = params.davenet.batch_size
-    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params), memory=True, units=batch)
+    step = training_step(pairs, params)
+    yield from bench.compare(f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch)
+    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params), step, "in float32",
+                             published=False, memory=True, units=batch, precision=params.precision)
 
 
 def edited_steps(bench: Bench) -> Iterator[Line]:
@@ -59,9 +62,10 @@ def edited_steps(bench: Bench) -> Iterator[Line]:
                "targeted": targeted_editor(generator, pairs.latents, some_clusters(bench.folder(), params), params, params.seed)}
     for name, editor in editors.items():
         step = training_step(pairs, params, editor)
+        plain = in_precision(params.precision, training_step(pairs, params))
         edits, changed = counted("edits", step), counted("edits_changed", step)
-        yield from bench.compare(f"step with {name} edits", step, training_step(pairs, params), "our step without edits", MOST,
-                                 published=False, memory=True,
+        yield from bench.compare(f"step with {name} edits", step, plain, "our step without edits", MOST,
+                                 published=False, memory=True, precision=params.precision,
                                  note=f"{changed:.0f} of {edits:.0f} edits change the picture enough")
 
 
@@ -83,8 +87,8 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
 def waiting(bench: Bench) -> Iterator[Line]:
     """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench)
-    step = training_step(pairs, params)
-    step()
+    step = in_precision(params.precision, training_step(pairs, params))
+    timed(step)
     waits, steps = [], []
     for _ in range(4 * bench.repeats):
         waits.append(counted("data_wait_seconds", lambda: steps.append(timed(step)[WHOLE])))

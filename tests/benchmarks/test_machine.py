@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from benchmarks.machine import Limits, count_cost, facts
 from benchmarks.timing import WHOLE
 
-LIMITS = Limits(matrix=2e9, convolution=1e9, memory=4e8)
+LIMITS = Limits(matrix=2e9, convolution=1e9, memory=4e8, matrix16=8e9, convolution16=5e9)
 
 
 def test_products_and_convolutions_are_counted_forward_and_backward():
@@ -30,6 +30,13 @@ def test_products_and_convolutions_are_counted_forward_and_backward():
     assert costs["convolution"].arithmetic(LIMITS) == pytest.approx(34560 / 1e9)
 
 
+def test_bfloat16_has_limits_of_its_own():
+    images, weight = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        cost = count_cost(lambda: F.conv2d(images, weight, padding=1))[WHOLE]
+    assert cost.arithmetic(LIMITS) == pytest.approx(34560 / 5e9)
+
+
 def test_an_operator_without_arithmetic_is_limited_by_its_traffic():
     one = torch.zeros(1000)
     cost = count_cost(lambda: one[:500] + one[500:].view(5, 100).flatten())[WHOLE]
@@ -38,7 +45,7 @@ def test_an_operator_without_arithmetic_is_limited_by_its_traffic():
 
 
 def test_the_better_of_two_measurements_counts():
-    assert LIMITS.best(Limits(1e9, 3e9, 5e8)) == Limits(2e9, 3e9, 5e8)
+    assert LIMITS.best(Limits(1e9, 3e9, 5e8, 9e9, 4e9)) == Limits(2e9, 3e9, 5e8, 9e9, 5e9)
 
 
 def test_facts_name_machine_versions_commit_and_threads():
