@@ -14,7 +14,7 @@ from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
 from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
-from wordbrush.runtime.compute import keep_freed_memory, set_precision
+from wordbrush.runtime.compute import keep_freed_memory, precision
 
 NONE = "none"            # a work without a baseline
 GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
@@ -131,13 +131,10 @@ class Bench:
 def in_precision(name: str, work: Work) -> Work:
     """A work whose trainings multiply in that precision."""
     def run() -> Iterator[str]:
-        set_precision(name)
-        try:
+        with precision(name):
             done = work()
             if isinstance(done, Iterator):
                 yield from done
-        finally:
-            set_precision("float32")
     return run
 
 

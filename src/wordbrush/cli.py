@@ -42,12 +42,11 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
     signals.install(processes.is_worker())
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
     from wordbrush.runtime import checkpoints, gpu
-    from wordbrush.runtime.compute import keep_freed_memory, set_precision, set_seed
+    from wordbrush.runtime.compute import keep_freed_memory, set_seed
     from wordbrush.runtime.fingerprint import fingerprint
     from wordbrush.runtime.parallel import joined
     keep_freed_memory()
     set_seed(params.seed)
-    set_precision(params.precision)
     gpu.watch()
     with joined():
         if resumes and DVC_FILE.is_file():  # which says what a result depends on: without it, no checkpoint could be trusted

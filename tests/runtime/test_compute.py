@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.runtime.compute import mixed_precision, multiplies_bfloat16, require_finite, set_precision, to_images, to_uint8
+from wordbrush.runtime.compute import mixed_precision, multiplies_bfloat16, precision, require_finite, to_images, to_uint8
 from wordbrush.runtime.errors import WordbrushError
 
 
@@ -32,11 +32,8 @@ def test_non_finite_gradients_are_named_with_the_last_checkpoint():
 @pytest.mark.parametrize(("name", "low"), [("float32", False), ("bfloat16", True), ("auto", multiplies_bfloat16())])
 def test_convolutions_run_in_the_chosen_precision_and_only_within(name, low):
     x, weight = torch.randn(1, 2, 4, 4), torch.randn(3, 2, 1, 1)
-    try:
-        set_precision(name)
-        with mixed_precision():
-            inside = torch.nn.functional.conv2d(x, weight)
-    finally:
-        set_precision("float32")
+    with precision(name), mixed_precision():
+        inside = torch.nn.functional.conv2d(x, weight)
     assert inside.dtype == (torch.bfloat16 if low else torch.float32)
-    assert torch.nn.functional.conv2d(x, weight).dtype == torch.float32
+    with mixed_precision():
+        assert torch.nn.functional.conv2d(x, weight).dtype == torch.float32

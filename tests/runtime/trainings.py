@@ -81,9 +81,9 @@ def davenet(params: Params, folder: Path, pictures: np.ndarray, changes: dict, m
     params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3})})
     editor = None
     if edits == "random":
-        editor = random_editor(generator, latents, params)
+        editor = random_editor(generator, latents, params, params.seed)
     elif edits == "targeted":
-        editor = targeted_editor(generator, latents, Clusters(Layout(folder), mining), params)
+        editor = targeted_editor(generator, latents, Clusters(Layout(folder), mining), params, params.seed)
     encoders = Encoders(settings, pairs.speech.bands)
     rows = grounding.train(encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor)
     return rows, encoders

@@ -3,7 +3,8 @@
 import ctypes
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,17 @@ def set_seed(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step's time, and nothing reads it
 
 
-def set_precision(name: str) -> None:
-    """What convolutions and matrix products of a training are computed in: `float32`, `bfloat16`, or `auto`.
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Within, what convolutions and matrix products of a training are computed in: `float32`, `bfloat16`, or `auto`.
 
     `auto` is bfloat16 where the processor multiplies it (GPUs, AVX-512 BF16, AMX), which is there about twice as fast.
     """
-    _Precision.low = name == "bfloat16" or (name == "auto" and multiplies_bfloat16())
+    before, _Precision.low = _Precision.low, name == "bfloat16" or (name == "auto" and multiplies_bfloat16())
+    try:
+        yield
+    finally:
+        _Precision.low = before
 
 
 class _Precision:
@@ -59,7 +65,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def mixed_precision() -> torch.autocast:
-    """Within, convolutions and matrix products run in what `set_precision` chose; weights, optimisers and sums stay float32."""
+    """Within, convolutions and matrix products run in what `precision` chose; weights, optimisers and sums stay float32."""
     return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
 
 

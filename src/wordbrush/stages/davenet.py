@@ -15,7 +15,7 @@ from wordbrush.grounding.matchmap import salient
 from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_room, train
 from wordbrush.params import Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
-from wordbrush.runtime.compute import set_seed
+from wordbrush.runtime.compute import precision, set_seed
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.metrics import edited
@@ -48,8 +48,9 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     editor = make_editor(pairs) if make_editor else None
-    rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining, params.grounding_seed,
-                 editor, checkpoints)
+    with precision(params.precision):
+        rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining,
+                     params.grounding_seed, editor, checkpoints)
     if not is_main():
         return
     folder: Path

@@ -9,7 +9,7 @@ from wordbrush.drawing.swd import sliced_wasserstein
 from wordbrush.drawing.training import CURVES, train
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import to_images
+from wordbrush.runtime.compute import precision, to_images
 from wordbrush.runtime.files import open_array, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.processes import is_main
@@ -21,8 +21,9 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     clevr = layout.scenes / "gan_images.npy"
     source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
     images = open_array(source, "uint8", (None, size, size, 3))
-    average, history = train(params.gan, images, params.seed,
-                             lambda generator: float(np.mean(distance(params, images, generator))), checkpoints)
+    with precision(params.precision):
+        average, history = train(params.gan, images, params.seed,
+                                 lambda generator: float(np.mean(distance(params, images, generator))), checkpoints)
     if not is_main():
         return
     levels = distance(params, images, average)

@@ -4,6 +4,7 @@ import numpy as np
 
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.runtime.compute import precision
 from wordbrush.runtime.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.processes import is_main
@@ -16,7 +17,8 @@ from wordbrush.scenes.world import ATTRIBUTES
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
-    network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
+    with precision(params.precision):
+        network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
     if not is_main():
         return
     metrics, confusion = score(parse(network, images[kept:]), scenes[kept:], params.scenes.resolution)
