@@ -16,14 +16,15 @@ class _WholeBatch:
         """[N, C, …]"""
         if world() == 1 or not self.training:
             return super().forward(x)
-        mean, variance, count = moments(x, [axis for axis in range(x.dim()) if axis != 1])
+        values = x.float()   # as PyTorch's own computes what comes in bfloat16
+        mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
             self.num_batches_tracked += 1
         shape = (1, -1, *[1] * (x.dim() - 2))
         scale = self.weight * (variance + self.eps).rsqrt()
-        return torch.addcmul((self.bias - mean * scale).view(shape), x, scale.view(shape))
+        return torch.addcmul((self.bias - mean * scale).view(shape), values, scale.view(shape)).to(x.dtype)
 
 
 class BatchNorm1d(_WholeBatch, nn.BatchNorm1d):
