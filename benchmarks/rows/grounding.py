@@ -40,16 +40,21 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
         yield "forward"
         loss = margin_ranking(random_contest(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin)
         yield "loss"
-        optimiser.zero_grad()
-        loss.backward()
-        yield "backward"
-        optimiser.step()
-        yield "update"
+        yield from learn(optimiser, loss)
 
     peer = bench.peers.load("davenet")
     baseline = peer and published_step(peer, davenet, params.schedule.pretrain.learning_rate, images, features)
     yield from bench.compare(f"DAVEnet step, batch {batch}", ours, baseline, bench.peers.title("davenet", "its modules and loss"),
                              memory=True, units=batch)
+
+
+def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
+    """What follows a loss, in parts."""
+    optimiser.zero_grad()
+    loss.backward()
+    yield "backward"
+    optimiser.step()
+    yield "update"
 
 
 def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Work:
@@ -63,11 +68,7 @@ def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features
         moments = torch.full((len(images),), FRAMES).div(round(FRAMES / heard.shape[-1])).int()
         loss = peer.loss(seen, heard, moments, margin=davenet.margin, simtype=davenet.similarity)
         yield "loss"
-        optimiser.zero_grad()
-        loss.backward()
-        yield "backward"
-        optimiser.step()
-        yield "update"
+        yield from learn(optimiser, loss)
 
     return step
 

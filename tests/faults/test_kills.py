@@ -20,13 +20,6 @@ WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
 STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrain/hard"
 
 
-def every_step(workspace: Workspace) -> Workspace:
-    """Keep a checkpoint after every step."""
-    params = workspace.root / "params.yaml"
-    params.write_text(params.read_text().replace("minutes: 2.0", "minutes: 0.0"))
-    return workspace
-
-
 def test_the_whole_group_is_killed_at_random_moments(tmp_path):
     """Run after run, until there were enough kills."""
     chance, killed, resumed, runs = random.Random(1), 0, 0, 0
@@ -61,7 +54,7 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
 def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
     """The fourth checkpoint is the last thing that the process does."""
     shutil.copytree(finished.root, tmp_path / "work")
-    workspace = every_step(Workspace(tmp_path / "work"))
+    workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
     script = (f"import os, sys, itertools\nfrom wordbrush.runtime.storage import FolderStore\nfrom wordbrush import cli\n"
               f"count, write = itertools.count(1), FolderStore.write\n"
