@@ -26,7 +26,7 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
     undisturbed = Workspace.create(tmp_path / "undisturbed", Path.cwd()).longer(LONGER)
     undisturbed.run("dvc", "repro")
     while killed < KILLS:
-        workspace = every_step(Workspace.create(tmp_path / str(runs), Path.cwd())).longer(LONGER)
+        workspace = Workspace.create(tmp_path / str(runs), Path.cwd()).every_step().longer(LONGER)
         runs, done = runs + 1, False
         while not done:
             process = subprocess.Popen(["dvc", "repro"], cwd=workspace.root, env=environment(), text=True, start_new_session=True,
