@@ -32,6 +32,7 @@ def test_committed_parameters_and_presets_are_valid():
     ({"gan": {"channels": {4: 8}, "ema_decay": 1.0}}, ["gan.ema_decay", "1.0", "less than 1"]),
     ({"davenet": {"similarity": "SIMO"}}, ["davenet.similarity", "'SIMO'", "'SISA', 'MISA' or 'SIMA'"]),
     ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
+    ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
     ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
 ])
 def test_a_bad_value_is_named(changes, words):

@@ -179,6 +179,7 @@ class Schedule(Section):
 
 
 class Edits(Section):
+    resolution: Literal[4, 8, 16, 32, 64, 128, 256]
     probability: Annotated[float, Field(gt=0, le=1)]
     probability_step: Annotated[float, Field(gt=0, le=1)]
     min_change: NonNegative
@@ -253,10 +254,13 @@ class Params(Section):
         if self.scenes.resolution % 2 ** (scales - 1):
             raise ValueError(f"segmenter.channels has {scales} scales, but scenes.resolution {self.scenes.resolution} cannot be "
                              "halved so often")
-        units = self.gan.channels[8]
-        if self.edits.units_per_cluster > units:
-            raise ValueError(f"edits.units_per_cluster {self.edits.units_per_cluster} is more than the {units} units of the "
-                             "fourth layer, gan.channels[8]")
+        edits = self.edits
+        if edits.resolution > self.scenes.resolution:
+            raise ValueError(f"edits.resolution {edits.resolution} is more than scenes.resolution {self.scenes.resolution}")
+        units = self.gan.channels[edits.resolution]
+        if edits.units_per_cluster > units:
+            raise ValueError(f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} units of the "
+                             f"layer that is edited, gan.channels[{edits.resolution}]")
         if self.clusters.count > self.davenet.embedding:
             raise ValueError(f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} units of "
                              "davenet.embedding")

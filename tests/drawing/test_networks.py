@@ -80,6 +80,14 @@ def test_encode_and_decode_are_the_generator(generator):
     assert torch.equal(generator(z), generator.at_level(z, 3, 1.0))
 
 
+@pytest.mark.parametrize("size", [4, 16, 32])
+def test_any_level_can_be_edited(generator, size):
+    z = torch.randn(4, 6)
+    features = generator.encode(z, size)
+    assert features.shape == (4, CHANNELS[size], size, size)
+    assert torch.equal(generator.decode(features), generator(z))
+
+
 def test_a_fade_begins_at_the_level_below_and_ends_at_the_new_one(generator):
     z = torch.randn(2, 6)
     assert torch.allclose(generator.at_level(z, 2, 0.0), double(generator.at_level(z, 1, 1.0)), atol=1e-6)

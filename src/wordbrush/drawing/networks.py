@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from wordbrush.runtime.parallel import gather, shard
 
 LEAK = 0.2
-FOURTH_LAYER_LEVEL = 1  # P §4.1: h4 is the output of the fourth convolution, the second of the 8×8 level
 
 
 def resolutions(final: int) -> list[int]:
@@ -124,7 +123,7 @@ class Generator(nn.Module):
 
     `channels` maps each resolution to its width. `encode` stops at h4, the fourth layer's activation (second 8×8 convolution,
     after its LeakyReLU and before its PixelNorm: G reads a layer before the next one's normalisation, and a zeroed unit then
-    really is absent from what the norm rescales); `decode` is the rest of the generator.
+    really is absent from what the norm rescales), or at the same place of another level; `decode` is the rest of the generator.
     """
 
     def __init__(self, latent_dim: int, channels: dict[int, int], resolution: int):
@@ -148,14 +147,17 @@ class Generator(nn.Module):
         first, second = self.convs[level]
         return activate(second(pixel_norm(activate(first(pixel_norm(x))))))
 
-    def encode(self, z: Tensor) -> Tensor:
-        """h4 = g_E(z): [N, C, 8, 8] (P §4.1)."""
-        return self.grow(self.trunk(z), FOURTH_LAYER_LEVEL)
+    def encode(self, z: Tensor, size: int = 8) -> Tensor:
+        """h4 = g_E(z): [N, C, 8, 8] (P §4.1); or the features of another level, [N, C, size, size]."""
+        x = self.trunk(z)
+        for level in range(1, len(resolutions(size))):
+            x = self.grow(x, level)
+        return x
 
     def decode(self, h4: Tensor) -> Tensor:
-        """g_D(h4): the pictures, at full size (P §4.1)."""
+        """g_D(h4): the pictures, at full size (P §4.1), from the features of any level."""
         x = h4
-        for level in range(FOURTH_LAYER_LEVEL + 1, self.top + 1):
+        for level in range(len(resolutions(h4.shape[-1])), self.top + 1):
             x = self.grow(x, level)
         return self.to_rgb[self.top](pixel_norm(x))
 

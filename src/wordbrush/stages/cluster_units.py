@@ -52,7 +52,7 @@ def gan_agreement(params: Params, layout: Layout, pairs: Pairs, encode, encoders
     """IoU of the cluster-inferred segmentation s(I|w_k) with every unit of h4, thresholded: [K, C]."""
     generator = load_generator(layout.generator, device())
     count = min(params.clusters.agreement_samples, params.samples.train)
-    h4 = torch.cat([generator.encode(part.to(device())).cpu()
+    h4 = torch.cat([generator.encode(part.to(device()), params.edits.resolution).cpu()
                     for part in torch.from_numpy(np.array(pairs.latents[:count])).split(256)])
     features = encode(encoders, pairs.images, np.arange(count))
     active = cluster_activations(features.permute(0, 2, 3, 1).flatten(0, 2), scale, members)

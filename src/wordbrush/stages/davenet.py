@@ -13,7 +13,7 @@ from wordbrush.drawing.networks import Generator
 from wordbrush.grounding.encoders import Encoders
 from wordbrush.grounding.matchmap import salient
 from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_room, train
-from wordbrush.params import Params, Training
+from wordbrush.params import Edits, Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
 from wordbrush.runtime.compute import precision, set_seed
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
@@ -66,16 +66,16 @@ class SalientEditor:
 
     generator: Generator
     latents: np.ndarray
-    radius: int
+    edits: Edits
     edit: Edit
     rng: torch.Generator
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         device = next(self.generator.parameters()).device
-        h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device))
+        h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution)
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
-        cells = places * h4.shape[-1] // batch.image_features.shape[-1]
-        pictures, differs = self.edit(batch, h4, places, spot(cells, self.radius, h4.shape[-1]))
+        cells = (2 * places + 1) * h4.shape[-1] // (2 * batch.image_features.shape[-1])   # where the middle of a place lies
+        pictures, differs = self.edit(batch, h4, places, spot(cells, self.edits.radius, h4.shape[-1]))
         every = gather(differs)
         edited(len(every), int(every.sum()))
         return pictures, differs

@@ -22,7 +22,7 @@ def random_editor(generator: Generator, latents, params: Params, seed: int) -> E
     def edit(batch: Batch, h4: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         return random_edit(generator, h4, batch.images, where, params.edits, rng)
 
-    return SalientEditor(generator, latents, params.edits.radius, edit, rng)
+    return SalientEditor(generator, latents, params.edits, edit, rng)
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:

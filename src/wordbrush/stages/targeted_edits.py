@@ -49,7 +49,7 @@ def targeted_editor(generator: Generator, latents, clusters: Clusters, params: P
         edited = targeted_edit(generator, h4, clusters.units[cluster], where)
         return edited, changed(batch.images, edited, params.edits.min_change)
 
-    return SalientEditor(generator, latents, params.edits.radius, edit, rng)
+    return SalientEditor(generator, latents, params.edits, edit, rng)
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
