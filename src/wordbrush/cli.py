@@ -9,7 +9,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 import importlib
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,7 +21,8 @@ from wordbrush.runtime.layout import Layout
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Learns what spoken words mean by drawing pictures.")
 PARAMS_FILE, DVC_FILE = Path("params.yaml"), Path("dvc.yaml")
-MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-hard or hard.")]
+Mining = Literal["random", "semi-hard", "hard"]
+MiningOption = Annotated[Mining, typer.Option(help="Negative mining.")]
 
 
 def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
@@ -62,8 +63,6 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
 def _stage(name: str, summary: str, mining: bool = False, resumes: bool = False, trains: bool = False) -> None:
     if mining:
         def command(mining: MiningOption) -> None:
-            if mining not in ("random", "semi-hard", "hard"):
-                raise WordbrushError(f"--mining {mining!r} is unknown; allowed are random, semi-hard, hard.")
             run_stage(name, resumes, trains, mining=mining)
     else:
         def command() -> None:
@@ -154,6 +153,15 @@ def export(target: Annotated[Path, typer.Argument(help="The folder that the mode
     """Write the full method's model of a finished run to a folder, with model card and dataset card."""
     from wordbrush.export.writing import export as export_model
     export_model(parameters.load(PARAMS_FILE), Layout(), target)
+
+
+@app.command(rich_help_panel="Helpers")
+def validate(mining: MiningOption) -> None:
+    """Print, as JSON, what trained encoders reach on validation pairs and fresh drawings: to choose by, without the tests."""
+    import json
+
+    from wordbrush.stages.validation import validate as measure
+    print(json.dumps(measure(parameters.load(PARAMS_FILE), Layout(), mining), indent=1))
 
 
 @app.command(rich_help_panel="Helpers")

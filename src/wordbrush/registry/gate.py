@@ -15,7 +15,6 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.outcome import Outcome, reported
-from wordbrush.runtime.splits import split_ranges
 from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock, source_from_environment
 
 TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
@@ -108,17 +107,17 @@ def summary(result: Result) -> dict[str, float]:
 
 def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
-    import numpy as np  # torch and what needs it load only here: every task of the pipeline imports this module
-
+    # torch and what needs it load only here: every task of the pipeline imports this module
     from wordbrush.grounding.encoders import load_encoders
     from wordbrush.grounding.matchmap import all_similarities
     from wordbrush.grounding.training import encode_pairs
     from wordbrush.runtime.compute import device
-    from wordbrush.stages.evaluate import read_material, recall_test, semantic_test
+    from wordbrush.stages.evaluate import read_material
+    from wordbrush.stages.measures import recall_test, semantic_test
     material, encoders = read_material(params, layout), load_encoders(folder, device())
-    features = encode_pairs(encoders, material.pairs, np.asarray(split_ranges(params.samples)["test"]))
-    found = recall_test(all_similarities(*features, params.davenet.similarity), params)
-    return summary({**found, **semantic_test(material, encoders)})
+    features = encode_pairs(encoders, material.pairs, material.samples)
+    found, _ = recall_test(material, all_similarities(*features, params.davenet.similarity))
+    return summary({**found, **semantic_test(material, encoders)[0]})
 
 
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:

@@ -59,7 +59,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     write_features(layout.features, features, params.captions)
     write_annotations(layout.annotations, parsed)
     with whole_directory(layout.probes) as folder:
-        write_words(folder / "words", params)
+        write_words(folder / "words", params, params.captions.held_out_voices)
         write_real_pairs(folder / "real_pairs", params, read_json(layout.real_pairs / "pairs.json", list[RealPair]))
     write_json(layout.metrics("captions"), summary(parsed, features, params))
 
@@ -108,13 +108,13 @@ def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.nd
     return encode(sound), words, log_mel(sound, captions)
 
 
-def write_words(folder: Path, params: Params) -> None:
-    """Every attribute word alone, by every held-out voice, for the semantic test (P §6.2)."""
+def write_words(folder: Path, params: Params, voices: list[str]) -> None:
+    """Every attribute word alone, by each of these voices, for the semantic test (P §6.2)."""
     captions = params.captions
     rate, pitch = (int(np.median(values)) for values in (captions.rates, captions.pitches))
     entries = [{"word": word, "attribute": attribute, "value": value, "voice": voice}
                for attribute, values in ATTRIBUTES.items() for value in values for word in SYNONYMS[value]
-               for voice in captions.held_out_voices]
+               for voice in voices]
     lines = [Line(entry["word"], Voice(entry["voice"], rate, pitch)) for entry in entries]
     features = [frames for _, _, frames in recite(lines, captions, "speaking words")]
     write_features(folder, features, captions)

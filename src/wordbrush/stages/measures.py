@@ -1,0 +1,162 @@
+"""The tests of a method; all methods see the same pictures, words and edits, and so differ in their encoders alone.
+
+Every test returns values in percent and their 95 % intervals, as results.Result holds them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.sampling import load_generator
+from wordbrush.evaluation.edit_success import content_changes
+from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.paper import Method
+from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
+from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.matchmap import all_similarities, paired_similarities
+from wordbrush.grounding.retrieval import both_ways, recall
+from wordbrush.grounding.training import Batch, Editor, Pairs, encode_images, encode_pairs, encode_speech
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device, to_images, to_uint8
+from wordbrush.runtime.files import read_json, require_counts
+from wordbrush.runtime.layout import Layout
+from wordbrush.scenes.segmenter import Segmenter, load_segmenter, parse
+from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.speech.features import FeatureStore
+from wordbrush.speech.recordings import SpokenWord
+from wordbrush.stages.random_edits import random_editor
+from wordbrush.stages.targeted_edits import Clusters, targeted_editor
+
+EDIT_BATCH = 64
+Numbers = tuple[dict, dict]   # values, and their intervals
+
+
+@dataclass(frozen=True)
+class WordTest:
+    """Pictures uint8 [P, H, W, 3], for each value pairs [M, 2] of them, with it and without, and spoken words."""
+
+    images: np.ndarray
+    pairs: dict[str, np.ndarray]
+    words: list[SpokenWord]
+    speech: FeatureStore
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every method is tested on: the pairs with these sample numbers, words, and, but for validation, rendered pairs
+    uint8 [M, 2, H, W, 3] with a caption of each."""
+
+    params: Params
+    layout: Layout
+    pairs: Pairs
+    parsed: list[list[dict]]
+    samples: np.ndarray
+    words: WordTest
+    real: tuple[np.ndarray, FeatureStore] | None
+
+    @cached_property
+    def generator(self) -> Generator:
+        return load_generator(self.layout.generator, device())
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        return load_segmenter(self.layout.segmenter, device())
+
+
+def make_word_test(params: Params, images: np.ndarray, parsed: list[list[dict]], spoken: Path) -> WordTest:
+    """Pair pictures with their parses for every value; `spoken`: the folder of words."""
+    words, speech = read_json(spoken / "words.json", list[SpokenWord]), FeatureStore(spoken)
+    require_counts(spoken, words=len(words), sounds=len(speech))
+    pool = make_pool(list(range(len(images))), parsed, params.segmenter.min_confidence)
+    rng = np.random.default_rng(params.seed)
+    pairs = {value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
+             for attribute, values in ATTRIBUTES.items() for value in values}
+    return WordTest(images, pairs, words, speech)
+
+
+def measure(material: Material, method: Method, encoders: Encoders, scores: Tensor) -> dict:
+    """All numbers of a method; `scores` [N, N] of the material's samples."""
+    tests = [semantic_test(material, encoders), recall_test(material, scores), edit_test(material, method, encoders)]
+    tests += [real_image_test(material, encoders)] if material.real else []
+    values, intervals = ({name: one for test in tests for name, one in test[part].items()} for part in range(2))
+    return {**values, "intervals": intervals}
+
+
+def semantic_test(material: Material, encoders: Encoders) -> Numbers:
+    """Table 1: accuracy of every attribute, in percent: the mean over its values, each by all its words and voices."""
+    params, test = material.params, material.words
+    audio, lengths = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
+    features = encode_images(encoders, test.images, np.arange(len(test.images)))
+    scores = all_similarities(features, audio, lengths, params.davenet.similarity).numpy()
+    accuracy, intervals = {}, {}
+    for attribute, values in ATTRIBUTES.items():
+        by_value = []
+        for value in values:
+            pairs = test.pairs[value]
+            spoken = [number for number, word in enumerate(test.words) if word["value"] == value]
+            if len(pairs):
+                by_value.append(outcomes(scores[pairs[:, 0]][:, spoken], scores[pairs[:, 1]][:, spoken]).mean(1))
+        accuracy[attribute] = round(100 * float(np.mean([each.mean() for each in by_value])), 2) if by_value else 50.0
+        flat = np.concatenate(by_value) if by_value else np.array([0.5])
+        intervals[attribute] = bootstrap(flat, percent, params.evaluation.bootstrap, params.seed)
+    accuracy["mean"] = round(float(np.mean(list(accuracy.values()))), 2)
+    return {"semantic": accuracy}, {"semantic": intervals}
+
+
+def recall_test(material: Material, scores: Tensor) -> Numbers:
+    """Table 2: recall in percent and median rank, both directions together."""
+    places, params = both_ways(scores), material.params
+    found = {str(k): round(recall(places, k), 2) for k in (1, 5, 10)}
+    interval = bootstrap((places <= 10).float().numpy(), percent, params.evaluation.bootstrap, params.seed)
+    return {"recall": found, "median_rank": float(places.float().quantile(0.5))}, {"recall_10": interval}
+
+
+def real_image_test(material: Material, encoders: Encoders) -> Numbers:
+    """§6.5: a caption of the original rendered picture must score it above its edited twin; ties count against us."""
+    (images, speech), params = material.real, material.params
+    every = np.arange(len(images))
+    audio, lengths = encode_speech(encoders, speech, every)
+    original, edited = (paired_similarities(encode_images(encoders, images[:, side], every), audio, lengths,
+                                            params.davenet.similarity) for side in (0, 1))
+    return share("real_images", (original > edited).numpy(), params)
+
+
+def edit_test(material: Material, method: Method, encoders: Encoders) -> Numbers:
+    """Percent of edits after which a caption would say something else (P §6.4); None for methods without edits."""
+    if not method.edits:
+        return {"edit_success": None}, {}
+    editor, params, changes = make_editor(material, method), material.params, []
+    for batch in edit_batches(material, encoders):
+        edited = to_uint8(editor(batch)[0])
+        before = [material.parsed[sample] for sample in batch.index]
+        changes += content_changes(before, parse(material.segmenter, edited), params.segmenter.min_confidence)
+    return share("edit_success", np.array(changes), params)
+
+
+def share(name: str, outcomes: np.ndarray, params: Params) -> Numbers:
+    """Percent of `outcomes` [N] that are true."""
+    outcomes = outcomes.astype(float)
+    return ({name: round(100 * float(outcomes.mean()), 2)},
+            {name: bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)})
+
+
+def edit_batches(material: Material, encoders: Encoders) -> Iterator[Batch]:
+    """Batches of the samples, as editors see them in training."""
+    for index in torch.from_numpy(material.samples[:material.params.evaluation.edit_samples]).split(EDIT_BATCH):
+        images, audio, lengths = encode_pairs(encoders, material.pairs, index.numpy())
+        yield Batch(index.numpy(), to_images(material.pairs.images[index.numpy()]).to(device()), images.to(device()),
+                    audio.to(device()), lengths.to(device()))
+
+
+def make_editor(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:
+    """The editor that trained a method; `drawn`, where given, receives the cluster of each targeted edit."""
+    generator, latents, params = material.generator, material.pairs.latents, material.params
+    if method.edits == "random":
+        return random_editor(generator, latents, params, params.seed)
+    return targeted_editor(generator, latents, Clusters(material.layout, method.mining), params, params.seed, drawn)

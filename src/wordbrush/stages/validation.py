@@ -1,0 +1,56 @@
+"""Measures by which choices are made, so that the tests stay untouched: on the validation pairs, on pictures drawn for it, and on
+words by voices of the training."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from wordbrush.drawing.sampling import draw, load_generator
+from wordbrush.evaluation.paper import METHODS
+from wordbrush.grounding.encoders import load_encoders
+from wordbrush.grounding.matchmap import all_similarities
+from wordbrush.grounding.training import encode_pairs
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.splits import split_ranges
+from wordbrush.scenes.annotations import read_annotations
+from wordbrush.scenes.segmenter import load_segmenter, parse
+from wordbrush.stages.davenet import read_pairs
+from wordbrush.stages.measures import Material, make_word_test, measure
+from wordbrush.stages.sample_images import BATCH
+from wordbrush.stages.synthesize_captions import write_words
+
+SPEAKERS = 2   # voices of the training that say the words
+STREAM = 3     # of latents, added to the seed: other drawings than the samples
+
+
+def validate(params: Params, layout: Layout, mining: str) -> dict[str, dict]:
+    """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there."""
+    with TemporaryDirectory() as folder:
+        material = read_material(params, layout, Path(folder))
+    results = {}
+    for name, method in METHODS.items():
+        if (method.mining == "random") == (mining == "random") and layout.encoders(method.stage, mining).is_dir():
+            encoders = load_encoders(layout.encoders(method.stage, mining), device())
+            scores = all_similarities(*encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity)
+            results[name] = measure(material, replace(method, mining=mining), encoders, scores)
+    if not results:
+        raise WordbrushError(f"{layout.encoders('pretrain', mining)} is missing. Train it first: "
+                             f"dvc repro pretrain-davenet@{mining}.")
+    return results
+
+
+def read_material(params: Params, layout: Layout, folder: Path) -> Material:
+    """As many drawings as the semantic test has; words are written to `folder`."""
+    generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
+    rng = torch.Generator().manual_seed(params.seed + STREAM)
+    images = draw(generator, torch.randn(params.samples.semantic, generator.latent_dim, generator=rng), BATCH)
+    write_words(folder, params, params.captions.voices[:SPEAKERS])
+    words = make_word_test(params, images, parse(segmenter, images), folder)
+    samples = np.asarray(split_ranges(params.samples)["validation"])
+    return Material(params, layout, read_pairs(params, layout), read_annotations(layout.annotations), samples, words, real=None)

@@ -1,0 +1,49 @@
+"""What `wordbrush validate` measures, on the finished run."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.workspace import Workspace
+from wordbrush.evaluation.results import Results
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import read_json
+from wordbrush.runtime.splits import split_ranges
+from wordbrush.stages.evaluate import read_material as read_tests
+from wordbrush.stages.validation import read_material, validate
+
+
+def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
+    seen, tested = read_material(tiny, finished.layout, tmp_path), read_tests(tiny, finished.layout)
+    assert seen.samples.tolist() == list(split_ranges(tiny.samples)["validation"])
+    assert len(seen.words.images) == len(tested.words.images) and not np.array_equal(seen.words.images, tested.words.images)
+    assert {word["voice"] for word in seen.words.words} <= set(tiny.captions.voices)
+    assert {word["voice"] for word in tested.words.words} == set(tiny.captions.held_out_voices)
+    assert seen.real is None
+
+
+def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
+    numbers = json.loads(finished.run("wordbrush", "validate", "--mining", "random").stdout)
+    results = read_json(finished.layout.metrics("evaluation"), Results)
+    assert list(numbers) == ["davenet", "random_edits", "targeted_edits"]
+    for name, one in numbers.items():
+        assert set(one) == set(results[name]) - {"real_images"}
+        assert (one["edit_success"] is None) == (results[name]["edit_success"] is None)
+        assert 0 <= one["recall"]["1"] <= one["recall"]["10"] <= 100
+
+
+def test_another_mining_stands_in_for_hard_negatives(finished, tiny, tmp_path):
+    workspace = Workspace(tmp_path / "work")
+    shutil.copytree(finished.root, workspace.root)
+    (workspace.root / "data/encoders/pretrain/hard").rename(workspace.root / "data/encoders/pretrain/semi-hard")
+    assert list(validate(tiny, workspace.layout, "semi-hard")) == ["hard_negatives"]
+
+
+def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):
+    for name in ("samples", "generator", "segmenter", "annotations", "features"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(finished.root / "data" / name)
+    with pytest.raises(WordbrushError, match="data/encoders/pretrain/hard is missing"):
+        validate(tiny, Workspace(tmp_path).layout, "hard")
