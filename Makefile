@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Settings of the person must not reach the stages.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show bench test test-faults test-cluster test-image image lint lock clean
+.PHONY: help setup pipeline demo show bench results test test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,11 @@ show: setup ## print the results table and write report.html
 # What each row means, and how to get the checkouts that ARGS names: docs/performance.md.
 bench: setup ## measure the speed: make bench QUICK=--quick takes minutes, without it hours (ARGS: more options)
 	@python -m benchmarks $(QUICK) $(ARGS)
+
+# Minutes for demo, a night and more for small. Stopped, it goes on where it was. ARGS: python -m experiments --help
+PRESET ?= demo
+results: setup ## six methods and ablations over several trials, into results/: make results PRESET=small
+	@python -m experiments $(PRESET) $(ARGS)
 
 test: setup lint ## the fast test suite
 	@python -m pytest

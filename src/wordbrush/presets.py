@@ -13,7 +13,12 @@ from wordbrush.runtime.files import whole_file
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
     """Lay preset `name` over `params_file`; the result is validated before anything is written."""
-    changes = read_preset(name, params_file, folder)
+    change(params_file, read_preset(name, params_file, folder))
+
+
+def change(params_file: Path, changes: dict[str, Any]) -> None:
+    """Write these values into `params_file`; the result is validated before anything is written."""
+    parse(merge(read_yaml(params_file), changes), f"{params_file}, changed")
     yaml = YAML()
     yaml.width = 200
     document = yaml.load(params_file.read_text(encoding="utf-8"))

@@ -1,0 +1,73 @@
+"""`python -m experiments PRESET`: the six methods over several trials, and ablations, into results/PRESET with tables.
+
+Stop it when you like: called again, it goes on where it was. One GAN and one set of captions serve all trials.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Annotated
+
+import typer
+
+from experiments.runs import ROOT, Run, git
+from experiments.tables import write_tables
+from wordbrush.params import read_yaml
+from wordbrush.runtime.errors import WordbrushError, run_command
+from wordbrush.runtime.files import write_json
+
+VARIANTS = ROOT / "experiments/variants.yaml"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def main(
+        preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
+        trials: Annotated[int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")] = 3,
+        jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
+        ablations: Annotated[bool, typer.Option(help="Run the ablations too.")] = True,
+        only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")] = None,
+) -> None:
+    variants = read_variants(only)
+    commit, dirty = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".", ":!results", ":!docs")
+    if dirty:
+        raise WordbrushError(f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first.")
+    whole = [Run(preset, "methods", trial) for trial in range(trials)]
+    parts = [Run(preset, name, trial, variant.get("mining", "hard"), variant["params"])
+             for name, variant in variants.items() for trial in range(trials)] if ablations else []
+    perform(whole[:1], commit, 1)   # what the others share
+    perform(whole[1:], commit, jobs)
+    perform(parts, commit, jobs)
+    folder = ROOT / "results" / preset
+    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": cores()})
+    write_tables(folder, variants)
+    print((folder / "tables.md").read_text())
+
+
+def read_variants(only: Sequence[str] | None) -> dict[str, dict]:
+    variants = read_yaml(VARIANTS)
+    unknown = sorted(set(only or ()) - set(variants))
+    if unknown:
+        raise WordbrushError(f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}.")
+    return {name: variant for name, variant in variants.items() if not only or name in only}
+
+
+def perform(runs: Sequence[Run], commit: str, jobs: int) -> None:
+    """Run all, `jobs` at once; a failure stops what has not begun."""
+    threads = max(1, cores() // jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        begun = {pool.submit(run.perform, commit, threads): run for run in runs}
+        try:
+            for done in as_completed(begun):
+                print(f"{begun[done]}: {done.result() / 60:.1f} minutes", flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+if __name__ == "__main__":
+    run_command(app, "experiments")

@@ -1,0 +1,111 @@
+"""Tables of several trials: means with 95 % intervals (Student's t over trials), as Markdown."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import t
+
+from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
+from wordbrush.evaluation.results import ConceptMetrics, Result, Results
+from wordbrush.runtime.files import read_json, whole_file
+from wordbrush.scenes.world import ATTRIBUTES
+
+Row = list[str]
+COLUMNS: dict[str, Callable[[Result], float | None]] = {
+    "semantic": lambda one: one["semantic"]["mean"],
+    **{name: (lambda one, name=name: one["semantic"][name]) for name in ATTRIBUTES},
+    **{f"R@{k}": (lambda one, k=k: one["recall"][k]) for k in ("1", "5", "10")},
+    "median rank": lambda one: one["median_rank"],
+    "real pictures": lambda one: one["real_images"],
+    "edits that count": lambda one: one["edit_success"],
+}
+GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_negatives"), ("targeted_edits", "davenet"),
+         ("random_edits", "davenet"), ("hard_negatives", "davenet"))
+GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
+WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
+MEASURED = ("semantic", "R@10")
+HARD = ("hard_negatives", "hn_random_edits", "hn_targeted_edits")
+
+
+def write_tables(folder: Path, variants: dict[str, dict]) -> None:
+    """tables.md of a folder of results, from what is there."""
+    trials = [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
+    concepts = [read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")]
+    parts = [f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
+             table(("method", *COLUMNS), methods(trials)), "Gains, paired by trial:",
+             table(("gain", *GAINED), gains(trials)), "Words and places (chance in brackets):",
+             table(("method", *WORDS.values(), "mean word F1", "words detected"), words(concepts))]
+    if rows := ablations(folder, variants):
+        header = ("choice", *(f"{METHODS[name].title}: {what}" for name in HARD for what in MEASURED), "edits that count")
+        parts += ["Ablations, measured by `wordbrush validate` (no test is seen):", table(header, rows)]
+    with whole_file(folder / "tables.md") as out:
+        out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def measured(folder: Path, name: str) -> list[Path]:
+    """This file of every trial, in order."""
+    return sorted(folder.glob(f"*/{name}"), key=lambda path: int(path.parent.name))
+
+
+def methods(trials: Sequence[Results]) -> list[Row]:
+    return [[method.title, *(cell([value(trial[name]) for trial in trials], paper(name, column))
+                             for column, value in COLUMNS.items())] for name, method in METHODS.items()]
+
+
+def paper(name: str, column: str) -> float | None:
+    """What the paper reports, where it does."""
+    method = METHODS[name]
+    known = {"semantic": method.semantic["mean"], **method.semantic, **{f"R@{k}": found for k, found in method.recall.items()}}
+    if method.edits:
+        known |= {"edits that count": EDIT_SUCCESS, "real pictures": REAL_IMAGES["with edits"]}
+    else:
+        known |= {"real pictures": REAL_IMAGES["without edits"]}
+    return known.get(column)
+
+
+def gains(trials: Sequence[Results]) -> list[Row]:
+    rows = []
+    for name, base in GAINS:
+        changes = [[COLUMNS[column](trial[name]) - COLUMNS[column](trial[base]) for trial in trials] for column in GAINED]
+        published = [(paper(name, column), paper(base, column)) for column in GAINED]
+        rows.append([f"{METHODS[name].title} over {METHODS[base].title}",
+                     *(cell(change, a - b if None not in (a, b) and column != "real pictures" else None, "+")
+                       for column, change, (a, b) in zip(GAINED, changes, published, strict=True))])
+    return rows
+
+
+def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
+    rows = []
+    for name, method in METHODS.items():
+        scores = [trial["words"][name] for trial in trials]
+        places = [[score[column] for score in scores if score[column]] for column in WORDS]
+        rows.append([method.title, *(cell([one["value"] for one in column], np.mean([one["chance"] for one in column]))
+                                     if column else "–" for column in places),
+                     *(cell([score[column] for score in scores]) for column in ("word_f1", "detected"))])
+    return rows
+
+
+def ablations(folder: Path, variants: dict[str, dict]) -> list[Row]:
+    rows = []
+    for name, variant in variants.items():
+        trials = [list(read_json(path, dict).values()) for path in measured(folder / name, "validation.json")]
+        if trials:
+            stages = [[trial[stage] for trial in trials] for stage in range(len(HARD))]
+            rows.append([variant["title"], *(cell([COLUMNS[column](one) for one in stage])
+                                             for stage in stages for column in MEASURED),
+                         cell([one["edit_success"] for one in stages[-1]])])
+    return rows
+
+
+def cell(values: Sequence[float | None], beside: float | None = None, sign: str = "") -> str:
+    """Mean ± half the interval; `beside` in brackets."""
+    if any(value is None for value in values):
+        return "–"
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{np.mean(values):{sign}.1f} ± {half:.1f}" + ("" if beside is None else f" ({beside:{sign}.1f})")
+
+
+def table(header: Sequence[str], rows: Sequence[Row]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

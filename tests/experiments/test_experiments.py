@@ -1,0 +1,95 @@
+"""`python -m experiments` on `tiny`, in a repository of its own; what the tables say of numbers that are known."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from experiments.tables import cell, gains, measured
+
+from tests.workspace import environment
+from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.results import Results
+from wordbrush.runtime.files import read_json
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, cwd=folder, text=True, capture_output=True, env=environment(
+        GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@b"))
+
+
+@pytest.fixture(scope="module")
+def repository(finished, tmp_path_factory) -> Path:
+    """The project as it stands, committed, with the cache of the finished run."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in command(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split("\n"):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(finished.root / ".dvc/cache", folder / ".dvc/cache")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "as it stands")):
+        assert command(folder, "git", *words).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(repository) -> Path:
+    """The results of two trials and one ablation."""
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--jobs", "2", "--only", "edits-none")
+    assert ran.returncode == 0, ran.stderr
+    return repository / "results/tiny"
+
+
+def test_trials_differ_in_their_grounding_alone(done, finished):
+    first, second = (read_json(path, Results) for path in measured(done / "methods", "evaluation.json"))
+    assert first == read_json(finished.layout.metrics("evaluation"), Results)   # the first trial is what `dvc repro` gives
+    assert first != second
+    for name in ("gan", "segmenter", "captions"):
+        one, other = ((done / f"methods/{trial}/{name}.json").read_text() for trial in range(2))
+        assert one == other
+    assert (done / "methods/1/dvc.lock").read_text().count("trial: 1") == 6
+
+
+def test_an_ablation_is_validated_for_every_trial(done):
+    numbers = [json.loads(path.read_text()) for path in measured(done / "edits-none", "validation.json")]
+    assert len(numbers) == 2
+    assert all(list(one) == [name for name, method in METHODS.items() if method.mining == "hard"] for one in numbers)
+
+
+def test_tables_hold_every_method_and_the_ablation(done):
+    text = (done / "tables.md").read_text()
+    assert all(text.count(f"| {method.title} |") == 2 for method in METHODS.values())
+    assert "| no edits, as many steps |" in text and "means of 2 trials" in text
+    assert json.loads((done / "about.json").read_text())["trials"] == 2
+
+
+def test_results_of_changed_files_are_refused(repository, done):
+    params = repository / "params.yaml"
+    kept = params.read_text()
+    params.write_text(kept.replace("seed: ", "seed: 1"))
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny")
+    params.write_text(kept)
+    assert ran.returncode == 2 and "params.yaml" in ran.stderr and "Commit them first" in ran.stderr
+
+
+def test_an_unknown_ablation_is_named():
+    ran = command(ROOT, sys.executable, "-m", "experiments", "tiny", "--only", "edits-non")
+    assert ran.returncode == 2 and "'edits-non' is unknown" in ran.stderr and "edits-none" in ran.stderr
+
+
+def test_a_cell_is_a_mean_with_student_s_interval():
+    assert cell([1.0, 2.0, 3.0]) == "2.0 ± 2.5"            # 4.303 · 1 / √3
+    assert cell([1.0, 2.0, 3.0], 5.0, "+") == "+2.0 ± 2.5 (+5.0)"
+    assert cell([None, None]) == "–"
+
+
+def test_gains_are_paired_by_trial(finished):
+    """Trials that differ by the same amount in all methods leave the gains as they are, without spread."""
+    trial = read_json(finished.layout.metrics("evaluation"), Results)
+    other = {name: {**one, "semantic": {key: value + 7 for key, value in one["semantic"].items()}} for name, one in trial.items()}
+    for row in gains([trial, other]):
+        assert "± 0.0" in row[1]
