@@ -37,4 +37,4 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
 
 def read_pairs(folder: Path) -> Pairs:
     images = open_array(folder / "images.npy", "uint8", (None, None, None, 3))
-    return Pairs(images, open_array(folder / "latents.npy", "float32", (len(images), None)), FeatureStore(folder / "features"))
+    return Pairs(images, FeatureStore(folder / "features"))

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from experiments.runs import ROOT, Run, git
+from experiments.runs import ROOT, Run, Variant, git
 from experiments.tables import write_tables
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import write_json
+from wordbrush.runtime.validation import validated
 
 VARIANTS = ROOT / "experiments/variants.yaml"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -33,8 +34,8 @@ def main(
     if dirty:
         raise WordbrushError(f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first.")
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
-    parts = [Run(preset, name, trial, variant.get("mining", "hard"), variant["params"])
-             for name, variant in variants.items() for trial in range(trials)] if ablations else []
+    chosen = variants if ablations else {}
+    parts = [Run(preset, name, trial, variant) for name, variant in chosen.items() for trial in range(trials)]
     perform(whole[:1], commit, 1)   # what the others share
     perform(whole[1:], commit, jobs)
     perform(parts, commit, jobs)
@@ -44,8 +45,8 @@ def main(
     print((folder / "tables.md").read_text())
 
 
-def read_variants(only: Sequence[str] | None) -> dict[str, dict]:
-    variants = read_yaml(VARIANTS)
+def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
+    variants = validated(dict[str, Variant], read_yaml(VARIANTS), str(VARIANTS))
     unknown = sorted(set(only or ()) - set(variants))
     if unknown:
         raise WordbrushError(f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}.")

@@ -9,29 +9,41 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from wordbrush import presets
-from wordbrush.params import merge
+from wordbrush.params import Mining, merge
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import whole_directory
+from wordbrush.runtime.files import whole_directory, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
 LAST_LINES = 12
 
 
+class Variant(BaseModel):
+    """An ablation: what it changes, the mining and the last stage of its training, and what it is measured on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str
+    params: dict[str, Any] = {}
+    mining: Mining = "hard"
+    stage: Literal["pretrain-davenet", "random-edits", "targeted-edits"] = "targeted-edits"
+    on: Literal["validation", "tests"] = "validation"
+
+
 @dataclass(frozen=True)
 class Run:
-    """`mining` None: all stages, measured by evaluate. Else the stages of one mining, measured by `wordbrush validate`."""
+    """All stages, measured by evaluate; or a variant, measured by `wordbrush measure`."""
 
     preset: str
     name: str
     trial: int
-    mining: str | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
+    variant: Variant | None = None
 
     def __str__(self) -> str:
         return f"{self.preset}/{self.name}/{self.trial}"
@@ -49,11 +61,12 @@ class Run:
         started = time.monotonic()
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         self.prepare(commit)
-        self.call("dvc", "repro", *([f"targeted-edits@{self.mining}"] if self.mining else []), threads=threads)
+        variant = self.variant
+        self.call("dvc", "repro", *([f"{variant.stage}@{variant.mining}"] if variant else []), threads=threads)
         with whole_directory(self.results) as folder:
-            if self.mining:
-                numbers = json.loads(self.call("wordbrush", "validate", "--mining", self.mining, threads=threads))
-                (folder / "validation.json").write_text(json.dumps(numbers, indent=1) + "\n")
+            if variant:
+                printed = self.call("wordbrush", "measure", "--mining", variant.mining, "--on", variant.on, threads=threads)
+                write_json(folder / "measured.json", json.loads(printed))
             else:
                 for path in sorted((self.workspace / "metrics").glob("*.json")):
                     shutil.copyfile(path, folder / path.name)
@@ -69,10 +82,10 @@ class Run:
         git("checkout", "--quiet", "--force", "--detach", commit, folder=self.workspace)
         params = self.workspace / "params.yaml"
         preset = {} if self.preset == "demo" else presets.read_preset(self.preset, params, self.workspace / "presets")
-        presets.change(params, merge(preset, {**self.changes, "trial": self.trial}))
-        if self.mining not in (None, "random", "hard"):
+        presets.change(params, merge(preset, {**(self.variant.params if self.variant else {}), "trial": self.trial}))
+        if self.variant and self.variant.mining not in MATRIX:
             stages = self.workspace / "dvc.yaml"
-            stages.write_text(stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.mining}]")))
+            stages.write_text(stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]")))
         self.call("dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
         self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
         first = Run(self.preset, "methods", 0)

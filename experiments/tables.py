@@ -6,29 +6,31 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
+from experiments.runs import Variant
 from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import ConceptMetrics, Result, Results
 from wordbrush.runtime.files import read_json, whole_file
 from wordbrush.scenes.world import ATTRIBUTES
 
 Row = list[str]
+NOTHING = "–"
 COLUMNS: dict[str, Callable[[Result], float | None]] = {
     "semantic": lambda one: one["semantic"]["mean"],
     **{name: (lambda one, name=name: one["semantic"][name]) for name in ATTRIBUTES},
     **{f"R@{k}": (lambda one, k=k: one["recall"][k]) for k in ("1", "5", "10")},
     "median rank": lambda one: one["median_rank"],
-    "real pictures": lambda one: one["real_images"],
+    "real pictures": lambda one: one.get("real_images"),
     "edits that count": lambda one: one["edit_success"],
 }
 GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_negatives"), ("targeted_edits", "davenet"),
          ("random_edits", "davenet"), ("hard_negatives", "davenet"))
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
-MEASURED = ("semantic", "R@10")
-HARD = ("hard_negatives", "hn_random_edits", "hn_targeted_edits")
+MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
+STAGES = ("pretrained", "random edits", "targeted edits")
 
 
-def write_tables(folder: Path, variants: dict[str, dict]) -> None:
+def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
     """tables.md of a folder of results, from what is there."""
     trials = [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
     concepts = [read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")]
@@ -36,9 +38,10 @@ def write_tables(folder: Path, variants: dict[str, dict]) -> None:
              table(("method", *COLUMNS), methods(trials)), "Gains, paired by trial:",
              table(("gain", *GAINED), gains(trials)), "Words and places (chance in brackets):",
              table(("method", *WORDS.values(), "mean word F1", "words detected"), words(concepts))]
-    if rows := ablations(folder, variants):
-        header = ("choice", *(f"{METHODS[name].title}: {what}" for name in HARD for what in MEASURED), "edits that count")
-        parts += ["Ablations, measured by `wordbrush validate` (no test is seen):", table(header, rows)]
+    for on, title in (("validation", "Ablations, on validation: pairs, drawings and voices that no test has."),
+                      ("tests", "Upper bounds, on the tests.")):
+        header, rows = ablations(folder, {name: variant for name, variant in variants.items() if variant.on == on})
+        parts += [title, table(header, rows)] if rows else []
     with whole_file(folder / "tables.md") as out:
         out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -81,27 +84,29 @@ def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
         scores = [trial["words"][name] for trial in trials]
         places = [[score[column] for score in scores if score[column]] for column in WORDS]
         rows.append([method.title, *(cell([one["value"] for one in column], np.mean([one["chance"] for one in column]))
-                                     if column else "–" for column in places),
+                                     if column else NOTHING for column in places),
                      *(cell([score[column] for score in scores]) for column in ("word_f1", "detected"))])
     return rows
 
 
-def ablations(folder: Path, variants: dict[str, dict]) -> list[Row]:
+def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row]]:
+    """Header and rows; columns where nothing was measured are left out."""
+    header = ["choice", *(f"{stage}: {what}" for stage in STAGES for what in MEASURED)]
     rows = []
     for name, variant in variants.items():
-        trials = [list(read_json(path, dict).values()) for path in measured(folder / name, "validation.json")]
+        trials = [list(read_json(path, dict[str, dict]).values()) for path in measured(folder / name, "measured.json")]
         if trials:
-            stages = [[trial[stage] for trial in trials] for stage in range(len(HARD))]
-            rows.append([variant["title"], *(cell([COLUMNS[column](one) for one in stage])
-                                             for stage in stages for column in MEASURED),
-                         cell([one["edit_success"] for one in stages[-1]])])
-    return rows
+            stages = [[trial[stage] if stage < len(trial) else {} for trial in trials] for stage in range(len(STAGES))]
+            rows.append([variant.title, *(cell([COLUMNS[column](one) if one else None for one in stage])
+                                          for stage in stages for column in MEASURED)])
+    kept = [column for column in range(len(header)) if any(row[column] != NOTHING for row in rows)]
+    return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
 
 
 def cell(values: Sequence[float | None], beside: float | None = None, sign: str = "") -> str:
     """Mean ± half the interval; `beside` in brackets."""
     if any(value is None for value in values):
-        return "–"
+        return NOTHING
     half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return f"{np.mean(values):{sign}.1f} ± {half:.1f}" + ("" if beside is None else f" ({beside:{sign}.1f})")
 

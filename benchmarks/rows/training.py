@@ -47,7 +47,7 @@ def training_step(pairs: Pairs, params: Params, editor: Editor | None = None) ->
 
 def demo_step(bench: Bench) -> Iterator[Line]:
     """A step without edits."""
-    params, pairs = bench.params(), some_pairs(bench)
+    params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     batch = params.davenet.batch_size
     step = training_step(pairs, params)
     yield from bench.compare(f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch)
@@ -57,9 +57,10 @@ def demo_step(bench: Bench) -> Iterator[Line]:
 
 def edited_steps(bench: Bench) -> Iterator[Line]:
     """What random and targeted edits add to a step."""
-    params, pairs, generator = bench.params(), some_pairs(bench), make_generator(bench.params())
-    editors = {"random": random_editor(generator, pairs.latents, params, params.seed),
-               "targeted": targeted_editor(generator, pairs.latents, some_clusters(bench.folder(), params), params, params.seed)}
+    folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
+    pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
+    editors = {"random": random_editor(generator, latents, params, params.seed),
+               "targeted": targeted_editor(generator, latents, some_clusters(bench.folder(), params), params, params.seed)}
     for name, editor in editors.items():
         step = training_step(pairs, params, editor)
         plain = in_precision(params.precision, training_step(pairs, params))
@@ -86,7 +87,7 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
 
 def waiting(bench: Bench) -> Iterator[Line]:
     """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
-    params, pairs = bench.params(), some_pairs(bench)
+    params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     step = in_precision(params.precision, training_step(pairs, params))
     timed(step)
     waits, steps = [], []
@@ -106,7 +107,6 @@ def counted(name: str, work: Work) -> float:
     return value() - before
 
 
-def some_pairs(bench: Bench) -> Pairs:
-    folder, params = bench.folder(), bench.params()
+def some_pairs(folder: Path, params: Params) -> Pairs:
     write_pairs(folder, params, 8 * params.davenet.batch_size)
     return read_pairs(folder)

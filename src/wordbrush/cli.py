@@ -8,8 +8,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import importlib
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -21,8 +22,20 @@ from wordbrush.runtime.layout import Layout
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Learns what spoken words mean by drawing pictures.")
 PARAMS_FILE, DVC_FILE = Path("params.yaml"), Path("dvc.yaml")
-Mining = Literal["random", "semi-hard", "hard"]
-MiningOption = Annotated[Mining, typer.Option(help="Negative mining.")]
+
+
+def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str], str]:
+    """A check of an option's value that names what is allowed."""
+    def check(option: typer.CallbackParam, value: str) -> str:
+        if value not in allowed:
+            raise WordbrushError(f"--{option.name} {value!r} is unknown; allowed are {', '.join(allowed)}.")
+        return value
+
+    return check
+
+
+MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-hard or hard.",
+                                           callback=one_of("random", "semi-hard", "hard"))]
 
 
 def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
@@ -73,7 +86,7 @@ def _stage(name: str, summary: str, mining: bool = False, resumes: bool = False,
 _stage("render-scenes", "Render CLEVR scenes with masks, and pairs that differ in one attribute.", resumes=True)
 _stage("train-gan", "Train a progressive GAN to draw the scenes.", resumes=True, trains=True)
 _stage("train-segmenter", "Train the reader of scenes: objects and their attributes.", resumes=True, trains=True)
-_stage("sample-images", "Draw pictures from random latents.")
+_stage("sample-images", "Draw pictures from random latents.", resumes=True)
 _stage("synthesize-captions", "Describe every picture in words and speak them.", resumes=True)
 _stage("pretrain-davenet", "Learn to match speech and picture.", mining=True, resumes=True, trains=True)
 _stage("random-edits", "Train on against random edits at the salient spot.", mining=True, resumes=True, trains=True)
@@ -156,12 +169,14 @@ def export(target: Annotated[Path, typer.Argument(help="The folder that the mode
 
 
 @app.command(rich_help_panel="Helpers")
-def validate(mining: MiningOption) -> None:
-    """Print, as JSON, what trained encoders reach on validation pairs and fresh drawings: to choose by, without the tests."""
+def measure(mining: MiningOption, on: Annotated[str, typer.Option(
+        help="validation: its pairs, and fresh drawings, to choose by; or tests, to report.",
+        callback=one_of("validation", "tests"))] = "validation") -> None:
+    """Print, as JSON, what the trained encoders of one mining reach."""
     import json
 
-    from wordbrush.stages.validation import validate as measure
-    print(json.dumps(measure(parameters.load(PARAMS_FILE), Layout(), mining), indent=1))
+    from wordbrush.stages.measuring import measure_methods
+    print(json.dumps(measure_methods(parameters.load(PARAMS_FILE), Layout(), mining, on), indent=1))
 
 
 @app.command(rich_help_panel="Helpers")

@@ -91,6 +91,7 @@ class Segmenter(Section):
 
 
 class Samples(Section):
+    source: Literal["generator", "renderer"]
     train: Annotated[int, Field(ge=2)]
     validation: Annotated[int, Field(ge=2)]
     test: Annotated[int, Field(ge=2)]

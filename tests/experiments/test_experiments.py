@@ -55,7 +55,7 @@ def test_trials_differ_in_their_grounding_alone(done, finished):
 
 
 def test_an_ablation_is_validated_for_every_trial(done):
-    numbers = [json.loads(path.read_text()) for path in measured(done / "edits-none", "validation.json")]
+    numbers = [json.loads(path.read_text()) for path in measured(done / "edits-none", "measured.json")]
     assert len(numbers) == 2
     assert all(list(one) == [name for name, method in METHODS.items() if method.mining == "hard"] for one in numbers)
 

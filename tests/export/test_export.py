@@ -46,9 +46,9 @@ def exported(finished, params, tmp_path_factory) -> Path:
 
 def test_what_is_read_back_is_what_was_trained(finished, exported):
     model, layout = load_model(exported), finished.layout
-    images, latents = np.load(layout.samples / "images.npy"), np.load(layout.samples / "latents.npy")
+    images = np.load(layout.samples / "images.npy")
     encoders = load_encoders(layout.encoders("targeted-edits", "hard"), device())
-    features, *_ = encode_pairs(encoders, Pairs(images, latents, FeatureStore(layout.features)), np.arange(4))
+    features, *_ = encode_pairs(encoders, Pairs(images, FeatureStore(layout.features)), np.arange(4))
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
     assert np.array_equal(model.concepts.units.cpu().numpy(), np.load(layout.clusters("hard") / "units.npy"))
@@ -65,8 +65,8 @@ def test_sound_is_heard_as_in_the_tests(finished, exported, params):
     model, layout = load_model(exported), finished.layout
     (row, *_) = read_shards(layout.speech)
     sound, silence = decode(row["audio"]["bytes"], "the caption"), round(16 * params.captions.silence_ms)
-    images, latents = np.load(layout.samples / "images.npy"), np.load(layout.samples / "latents.npy")
-    features, audio, lengths = encode_pairs(model.encoders, Pairs(images, latents, FeatureStore(layout.features)), np.arange(1))
+    images = np.load(layout.samples / "images.npy")
+    features, audio, lengths = encode_pairs(model.encoders, Pairs(images, FeatureStore(layout.features)), np.arange(1))
     wanted = paired_similarities(features, audio, lengths, params.davenet.similarity)
     score = model.scores(images[:1], sound[silence:-silence]).cpu()
     assert torch.allclose(score, wanted, rtol=0.02, atol=0.02)   # FLAC rounds the sound to 16 bits

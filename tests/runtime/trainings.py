@@ -76,7 +76,7 @@ def davenet(params: Params, folder: Path, pictures: np.ndarray, changes: dict, m
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
     generator = Generator(params.gan.latent_dim, params.gan.channels, SIZE).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
-    pairs = grounding.Pairs(pictures, latents, FeatureStore(folder / "features"))
+    pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
     # an untrained generator draws little, and an edit of it changes little
     params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3})})
     editor = None

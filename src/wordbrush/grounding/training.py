@@ -32,10 +32,9 @@ AUDIO_COPIES = 4  # of a layer's frames are kept for the backward pass: on and o
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pictures uint8 [N, H, W, 3], latents [N, Z] and spoken captions of the same samples."""
+    """Pictures uint8 [N, H, W, 3] and spoken captions of the same samples."""
 
     images: np.ndarray
-    latents: np.ndarray
     speech: FeatureStore
 
 

@@ -15,7 +15,7 @@ from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import whole_directory, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import split_ranges
-from wordbrush.stages.davenet import read_pairs
+from wordbrush.stages.davenet import read_latents, read_pairs
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def gan_agreement(params: Params, layout: Layout, pairs: Pairs, encode, encoders
     generator = load_generator(layout.generator, device())
     count = min(params.clusters.agreement_samples, params.samples.train)
     h4 = torch.cat([generator.encode(part.to(device()), params.edits.resolution).cpu()
-                    for part in torch.from_numpy(np.array(pairs.latents[:count])).split(256)])
+                    for part in torch.from_numpy(np.array(read_latents(layout)[:count])).split(256)])
     features = encode(encoders, pairs.images, np.arange(count))
     active = cluster_activations(features.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
     concepts = binarise(active, params.clusters.unit_top_share).T

@@ -16,6 +16,7 @@ from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_r
 from wordbrush.params import Edits, Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
 from wordbrush.runtime.compute import precision, set_seed
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.metrics import edited
@@ -30,24 +31,31 @@ Edit = Callable[[Batch, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def read_pairs(params: Params, layout: Layout) -> Pairs:
-    """Pictures, latents and speech of all samples."""
+    """Pictures and speech of all samples."""
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    latents = open_array(layout.samples / "latents.npy", "float32", (len(images), None))
     speech = FeatureStore(layout.features)
     require_counts(layout.samples, drawings=len(images), asked_for=split_ranges(params.samples)["semantic"].stop)
     require_counts(layout.features, captions=len(speech), asked_for=captioned_count(params.samples))
-    return Pairs(images, latents, speech)
+    return Pairs(images, speech)
+
+
+def read_latents(layout: Layout) -> np.ndarray:
+    """What the samples were drawn from [N, Z]. Raises WordbrushError where they were rendered."""
+    file = layout.samples / "latents.npy"
+    if not file.exists() and (layout.samples / "twins.npy").exists():
+        raise WordbrushError(f"{layout.samples} holds rendered scenes (samples.source), and no generator has units that could be "
+                             "edited there. Of rendered scenes, random-edits takes the renderer's own edits.")
+    return open_array(file, "float32", (None, None))
 
 
 def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: Training, checkpoints: Checkpoints,
-                make_encoders: Callable[[Pairs], Encoders], make_editor: Callable[[Pairs], Editor] | None = None) -> None:
+                make_encoders: Callable[[Pairs], Encoders], editor: Editor | None = None) -> None:
     """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
-    require_room(params.davenet, pairs.speech, edited=make_editor is not None)
+    require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
-    editor = make_editor(pairs) if make_editor else None
     with precision(params.precision):
         rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining,
                      params.grounding_seed, editor, checkpoints)

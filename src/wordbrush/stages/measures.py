@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.drawing.networks import Generator
-from wordbrush.drawing.sampling import load_generator
 from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.paper import Method
@@ -30,8 +28,7 @@ from wordbrush.scenes.segmenter import Segmenter, load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.features import FeatureStore
 from wordbrush.speech.recordings import SpokenWord
-from wordbrush.stages.random_edits import random_editor
-from wordbrush.stages.targeted_edits import Clusters, targeted_editor
+from wordbrush.stages import random_edits, targeted_edits
 
 EDIT_BATCH = 64
 Numbers = tuple[dict, dict]   # values, and their intervals
@@ -59,10 +56,6 @@ class Material:
     samples: np.ndarray
     words: WordTest
     real: tuple[np.ndarray, FeatureStore] | None
-
-    @cached_property
-    def generator(self) -> Generator:
-        return load_generator(self.layout.generator, device())
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -156,7 +149,7 @@ def edit_batches(material: Material, encoders: Encoders) -> Iterator[Batch]:
 
 def make_editor(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:
     """The editor that trained a method; `drawn`, where given, receives the cluster of each targeted edit."""
-    generator, latents, params = material.generator, material.pairs.latents, material.params
+    params, layout = material.params, material.layout
     if method.edits == "random":
-        return random_editor(generator, latents, params, params.seed)
-    return targeted_editor(generator, latents, Clusters(material.layout, method.mining), params, params.seed, drawn)
+        return random_edits.make_editor(params, layout, params.seed)
+    return targeted_edits.make_editor(params, layout, method.mining, params.seed, drawn)

@@ -1,5 +1,11 @@
-"""random-edits: pretrained encoders -> encoders trained on against random ablations at the salient spot (P §5.4)."""
+"""random-edits: pretrained encoders -> encoders trained on against random ablations at the salient spot (P §5.4).
 
+Where the samples are rendered scenes, the renderer's own edits take the place of ablations (P §6.5).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,12 +16,33 @@ from wordbrush.grounding.encoders import load_encoders
 from wordbrush.grounding.training import Batch, Editor
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device
+from wordbrush.runtime.compute import device, to_images
+from wordbrush.runtime.files import open_array
 from wordbrush.runtime.layout import Layout
-from wordbrush.stages.davenet import SalientEditor, train_stage
+from wordbrush.stages.davenet import SalientEditor, read_latents, train_stage
 
 
-def random_editor(generator: Generator, latents, params: Params, seed: int) -> Editor:
+@dataclass(frozen=True)
+class TwinEditor:
+    """Each sample's rendered twin, uint8 [N, H, W, 3], which differs in one attribute."""
+
+    twins: np.ndarray
+    rng: torch.Generator
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        twins = to_images(self.twins[batch.index]).to(batch.images.device)
+        return twins, torch.ones(len(twins), dtype=torch.bool, device=twins.device)
+
+
+def make_editor(params: Params, layout: Layout, seed: int) -> Editor:
+    """Random ablations, or the renderer's edits of rendered samples."""
+    if params.samples.source == "renderer":
+        size = params.scenes.resolution
+        return TwinEditor(open_array(layout.samples / "twins.npy", "uint8", (None, size, size, 3)), torch.Generator())
+    return random_editor(load_generator(layout.generator, device()), read_latents(layout), params, seed)
+
+
+def random_editor(generator: Generator, latents: np.ndarray, params: Params, seed: int) -> Editor:
     """Random ablations as negatives."""
     rng = torch.Generator().manual_seed(seed)
 
@@ -26,7 +53,6 @@ def random_editor(generator: Generator, latents, params: Params, seed: int) -> E
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    generator = load_generator(layout.generator, device())
     train_stage(params, layout, "random-edits", mining, params.schedule.random_edits, checkpoints,
                 lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
-                lambda pairs: random_editor(generator, pairs.latents, params, params.grounding_seed))
+                make_editor(params, layout, params.grounding_seed))

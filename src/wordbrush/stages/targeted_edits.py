@@ -16,7 +16,7 @@ from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import open_array
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.parallel import gather, shard
-from wordbrush.stages.davenet import SalientEditor, train_stage
+from wordbrush.stages.davenet import SalientEditor, read_latents, train_stage
 
 
 class Clusters:
@@ -36,7 +36,13 @@ class Clusters:
         return shard(drawn).to(salient_features.device)
 
 
-def targeted_editor(generator: Generator, latents, clusters: Clusters, params: Params, seed: int,
+def make_editor(params: Params, layout: Layout, mining: str, seed: int, drawn: list[Tensor] | None = None) -> Editor:
+    """Edits of the concepts that were discovered with this mining."""
+    generator = load_generator(layout.generator, device())
+    return targeted_editor(generator, read_latents(layout), Clusters(layout, mining), params, seed, drawn)
+
+
+def targeted_editor(generator: Generator, latents: np.ndarray, clusters: Clusters, params: Params, seed: int,
                     drawn: list[Tensor] | None = None) -> Editor:
     """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
     rng = torch.Generator().manual_seed(seed)
@@ -53,8 +59,6 @@ def targeted_editor(generator: Generator, latents, clusters: Clusters, params: P
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    generator = load_generator(layout.generator, device())
-    clusters = Clusters(layout, mining)
     train_stage(params, layout, "targeted-edits", mining, params.schedule.targeted_edits, checkpoints,
                 lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
-                lambda pairs: targeted_editor(generator, pairs.latents, clusters, params, params.grounding_seed))
+                make_editor(params, layout, mining, params.grounding_seed))

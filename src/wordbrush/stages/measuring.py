@@ -1,5 +1,5 @@
-"""Measures by which choices are made, so that the tests stay untouched: on the validation pairs, on pictures drawn for it, and on
-words by voices of the training."""
+"""The numbers of methods one by one. Choices are made on validation: its pairs, pictures drawn for it, and words by voices of the
+training; so the tests stay untouched until they are reported."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from wordbrush.runtime.splits import split_ranges
 from wordbrush.scenes.annotations import read_annotations
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.stages.davenet import read_pairs
+from wordbrush.stages.evaluate import read_material as read_tests
 from wordbrush.stages.measures import Material, make_word_test, measure
 from wordbrush.stages.sample_images import BATCH
 from wordbrush.stages.synthesize_captions import write_words
@@ -29,10 +30,13 @@ SPEAKERS = 2   # voices of the training that say the words
 STREAM = 3     # of latents, added to the seed: other drawings than the samples
 
 
-def validate(params: Params, layout: Layout, mining: str) -> dict[str, dict]:
-    """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there."""
+def measure_methods(params: Params, layout: Layout, mining: str, on: str) -> dict[str, dict]:
+    """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there.
+
+    on: `validation` or `tests`.
+    """
     with TemporaryDirectory() as folder:
-        material = read_material(params, layout, Path(folder))
+        material = read_tests(params, layout) if on == "tests" else read_validation(params, layout, Path(folder))
     results = {}
     for name, method in METHODS.items():
         if (method.mining == "random") == (mining == "random") and layout.encoders(method.stage, mining).is_dir():
@@ -45,7 +49,7 @@ def validate(params: Params, layout: Layout, mining: str) -> dict[str, dict]:
     return results
 
 
-def read_material(params: Params, layout: Layout, folder: Path) -> Material:
+def read_validation(params: Params, layout: Layout, folder: Path) -> Material:
     """As many drawings as the semantic test has; words are written to `folder`."""
     generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
     rng = torch.Generator().manual_seed(params.seed + STREAM)

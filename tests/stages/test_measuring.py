@@ -1,4 +1,4 @@
-"""What `wordbrush validate` measures, on the finished run."""
+"""What `wordbrush measure` prints, on the finished run."""
 
 import json
 import shutil
@@ -12,11 +12,11 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.splits import split_ranges
 from wordbrush.stages.evaluate import read_material as read_tests
-from wordbrush.stages.validation import read_material, validate
+from wordbrush.stages.measuring import measure_methods, read_validation
 
 
 def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
-    seen, tested = read_material(tiny, finished.layout, tmp_path), read_tests(tiny, finished.layout)
+    seen, tested = read_validation(tiny, finished.layout, tmp_path), read_tests(tiny, finished.layout)
     assert seen.samples.tolist() == list(split_ranges(tiny.samples)["validation"])
     assert len(seen.words.images) == len(tested.words.images) and not np.array_equal(seen.words.images, tested.words.images)
     assert {word["voice"] for word in seen.words.words} <= set(tiny.captions.voices)
@@ -25,7 +25,7 @@ def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
 
 
 def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
-    numbers = json.loads(finished.run("wordbrush", "validate", "--mining", "random").stdout)
+    numbers = json.loads(finished.run("wordbrush", "measure", "--mining", "random").stdout)
     results = read_json(finished.layout.metrics("evaluation"), Results)
     assert list(numbers) == ["davenet", "random_edits", "targeted_edits"]
     for name, one in numbers.items():
@@ -34,11 +34,17 @@ def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
         assert 0 <= one["recall"]["1"] <= one["recall"]["10"] <= 100
 
 
+def test_on_the_tests_it_says_what_evaluate_says(finished, tiny):
+    results = read_json(finished.layout.metrics("evaluation"), Results)
+    for name, one in measure_methods(tiny, finished.layout, "hard", "tests").items():
+        assert one == results[name]
+
+
 def test_another_mining_stands_in_for_hard_negatives(finished, tiny, tmp_path):
     workspace = Workspace(tmp_path / "work")
     shutil.copytree(finished.root, workspace.root)
     (workspace.root / "data/encoders/pretrain/hard").rename(workspace.root / "data/encoders/pretrain/semi-hard")
-    assert list(validate(tiny, workspace.layout, "semi-hard")) == ["hard_negatives"]
+    assert list(measure_methods(tiny, workspace.layout, "semi-hard", "validation")) == ["hard_negatives"]
 
 
 def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):
@@ -46,4 +52,4 @@ def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):
         (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / name).symlink_to(finished.root / "data" / name)
     with pytest.raises(WordbrushError, match="data/encoders/pretrain/hard is missing"):
-        validate(tiny, Workspace(tmp_path).layout, "hard")
+        measure_methods(tiny, Workspace(tmp_path).layout, "hard", "validation")
