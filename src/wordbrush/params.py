@@ -199,6 +199,7 @@ class Clusters(Section):
 
 class Evaluation(Section):
     semantic_pairs: Count
+    min_certainty: Share
     edit_samples: Count
     active_share: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: Annotated[int, Field(ge=10)]

@@ -26,10 +26,10 @@ class Pool:
     counts: dict[str, np.ndarray]
 
 
-def make_pool(samples: list[int], parsed: list[list[dict]], min_confidence: float) -> Pool:
-    """Pictures in which every object is read with confidence."""
+def make_pool(samples: list[int], parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
+    """Pictures in which every object is read with confidence, and so are its attributes: else nobody could say what is right."""
     kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True)
-            if objects and min(thing["confidence"] for thing in objects) >= min_confidence]
+            if objects and all(thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty for thing in objects)]
     counts = {name: np.array([[sum(thing[name] == value for thing in objects) for value in values]
                               for _, objects in kept]).reshape(len(kept), len(values))
               for name, values in ATTRIBUTES.items()}
