@@ -28,8 +28,10 @@ class Pool:
 
 def make_pool(samples: list[int], parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
     """Pictures in which every object is read with confidence, and so are its attributes: else nobody could say what is right."""
-    kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True)
-            if objects and all(thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty for thing in objects)]
+    def sure(thing: dict) -> bool:
+        return thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
+
+    kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True) if objects and all(map(sure, objects))]
     counts = {name: np.array([[sum(thing[name] == value for thing in objects) for value in values]
                               for _, objects in kept]).reshape(len(kept), len(values))
               for name, values in ATTRIBUTES.items()}
