@@ -97,7 +97,7 @@ def define(plan: Plan):
         scenes = task(render_scenes)
         gan = task(train_gan, render_scenes=scenes)
         segmenter = task(train_segmenter, render_scenes=scenes)
-        samples = task(sample_images, train_gan=gan)
+        samples = task(sample_images, train_gan=gan, train_segmenter=segmenter)
         captions = task(synthesize_captions, render_scenes=scenes, train_segmenter=segmenter, sample_images=samples)
         heard_and_seen = {"sample_images": samples, "synthesize_captions": captions}
         learned = {}

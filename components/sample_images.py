@@ -6,12 +6,13 @@ from components import component
 
 
 @component
-def sample_images(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
-                  samples: dsl.Output[dsl.Dataset], page: dsl.Output[dsl.HTML]):
+def sample_images(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], train_segmenter: dsl.Input[dsl.Artifact],
+                  lock: dsl.Output[dsl.Artifact], samples: dsl.Output[dsl.Dataset], scalars: dsl.Output[dsl.Metrics],
+                  page: dsl.Output[dsl.HTML]):
     """Draw the pictures of the data set from random latents."""
     from wordbrush.report.artifacts import publish
     from wordbrush.runtime.versioning import run_stage
 
-    locks = [train_gan.path]
+    locks = [train_gan.path, train_segmenter.path]
     with run_stage("sample-images", params, locks, key) as run:
-        publish(run, {"data/samples": samples}, lock, page)
+        publish(run, {"data/samples": samples}, lock, page, scalars=scalars)

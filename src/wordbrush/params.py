@@ -92,6 +92,7 @@ class Segmenter(Section):
 
 class Samples(Section):
     source: Literal["generator", "renderer"]
+    min_certainty: Share
     train: Annotated[int, Field(ge=2)]
     validation: Annotated[int, Field(ge=2)]
     test: Annotated[int, Field(ge=2)]

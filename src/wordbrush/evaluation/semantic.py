@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.speech.grammar import SYNONYMS
+from wordbrush.speech.grammar import SYNONYMS, legible
 
 MEANING = {word: value for value, words in SYNONYMS.items() for word in words}
 AREA_WEIGHT = 2.0  # an octave of area counts as much as two differing values
@@ -27,11 +27,9 @@ class Pool:
 
 
 def make_pool(samples: list[int], parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
-    """Pictures in which every object is read with confidence, and so are its attributes: else nobody could say what is right."""
-    def sure(thing: dict) -> bool:
-        return thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
-
-    kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True) if objects and all(map(sure, objects))]
+    """The legible pictures: of the others nobody could say what is right."""
+    kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True)
+            if legible(objects, min_confidence, min_certainty)]
     counts = {name: np.array([[sum(thing[name] == value for thing in objects) for value in values]
                               for _, objects in kept]).reshape(len(kept), len(values))
               for name, values in ATTRIBUTES.items()}

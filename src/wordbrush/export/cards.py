@@ -40,6 +40,7 @@ class Facts:
     gan: GanMetrics
     segmenter: dict[str, float]
     captions: dict[str, float]
+    samples: dict[str, float]
     origin: dict[str, str]
 
 
@@ -48,7 +49,8 @@ def read_facts(params: Params, layout: Layout) -> Facts:
     return Facts(params, read_json(layout.metrics("evaluation"), Results), read_json(layout.metrics("concepts"), ConceptMetrics),
                  read_json(layout.evaluation / "concepts.json", ConceptTables), read_json(layout.metrics("gan"), GanMetrics),
                  read_json(layout.metrics("segmenter"), dict[str, Finite]),
-                 read_json(layout.metrics("captions"), dict[str, Finite]), origin(layout.root))
+                 read_json(layout.metrics("captions"), dict[str, Finite]),
+                 read_json(layout.metrics("samples"), dict[str, Finite]), origin(layout.root))
 
 
 def origin(root: Path) -> dict[str, str]:

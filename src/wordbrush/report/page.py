@@ -171,6 +171,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "paper_edit_success": EDIT_SUCCESS, "paper_real": REAL_IMAGES, "gan": gan_section(layout),
         "segmenter": read_json(layout.metrics("segmenter"), dict[str, Finite]),
         "captions": read_json(layout.metrics("captions"), dict[str, Finite]),
+        "samples": read_json(layout.metrics("samples"), dict[str, Finite]),
         "edits": edits_section(layout, examples, images), "clusters": cards,
         "concepts": read_json(layout.metrics("concepts"), ConceptMetrics), "tables": concepts, "full": FULL, "mining": mining,
         "detectors": concepts["detectors"][:DETECTORS_SHOWN],

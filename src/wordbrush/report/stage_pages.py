@@ -82,7 +82,8 @@ def _segmenter(layout: Layout, *_: str) -> list[Section]:
 
 def _samples(layout: Layout, *_: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    return [Section("Drawings", [_tile(images[:2 * PICTURES])])]
+    share = read_json(layout.metrics("samples"), dict[str, Finite])["legible"]
+    return [Section(f"Drawings, kept of all: {share:.1f} %", [_tile(images[:2 * PICTURES])])]
 
 
 def _captions(layout: Layout, *_: str) -> list[Section]:

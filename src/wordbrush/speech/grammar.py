@@ -17,6 +17,12 @@ RELATIONS = {
 NOTHING = ("there is nothing on the floor", "i see an empty floor", "this picture shows an empty floor")
 
 
+def legible(objects: list[dict], min_confidence: float, min_certainty: float) -> bool:
+    """Whether a picture shows something, and a person could describe all of it without guessing."""
+    return bool(objects) and all(thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
+                                 for thing in objects)
+
+
 def describe(objects: list[dict], rng: np.random.Generator) -> str:
     """One description, varied in wording and order.
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
-from wordbrush.drawing.sampling import draw, load_generator
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.grounding.encoders import load_encoders
 from wordbrush.grounding.matchmap import all_similarities
@@ -23,7 +21,7 @@ from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.evaluate import read_material as read_tests
 from wordbrush.stages.measures import Material, make_word_test, measure
-from wordbrush.stages.sample_images import BATCH
+from wordbrush.stages.sample_images import legible_drawings
 from wordbrush.stages.synthesize_captions import write_words
 
 SPEAKERS = 2   # voices of the training that say the words
@@ -51,10 +49,8 @@ def measure_methods(params: Params, layout: Layout, mining: str, on: str) -> dic
 
 def read_validation(params: Params, layout: Layout, folder: Path) -> Material:
     """As many drawings as the semantic test has; words are written to `folder`."""
-    generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
-    rng = torch.Generator().manual_seed(params.seed + STREAM)
-    images = draw(generator, torch.randn(params.samples.semantic, generator.latent_dim, generator=rng), BATCH)
+    _, images, _ = legible_drawings(params, layout, params.samples.semantic, params.seed + STREAM)
     write_words(folder, params, params.captions.voices[:SPEAKERS])
-    words = make_word_test(params, images, parse(segmenter, images), folder)
+    words = make_word_test(params, images, parse(load_segmenter(layout.segmenter, device()), images), folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
     return Material(params, layout, read_pairs(params, layout), read_annotations(layout.annotations), samples, words, real=None)

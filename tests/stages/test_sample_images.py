@@ -1,0 +1,39 @@
+"""Which drawings become samples: all, or those that can be described without guessing."""
+
+import numpy as np
+import pytest
+
+from wordbrush.params import Params
+from wordbrush.runtime.compute import device
+from wordbrush.runtime.errors import WordbrushError
+from wordbrush.scenes.segmenter import load_segmenter, parse
+from wordbrush.speech.grammar import legible
+from wordbrush.stages.sample_images import BATCH, legible_drawings
+
+
+def asking(params: Params, min_certainty: float) -> Params:
+    return params.model_copy(update={"samples": params.samples.model_copy(update={"min_certainty": min_certainty})})
+
+
+def test_only_legible_drawings_are_kept_in_their_order(finished, tiny):
+    latents, images, share = legible_drawings(tiny, finished.layout, 4 * BATCH, 7)
+    assert share == 1 and len(images) == len(latents) == 4 * BATCH
+    parsed = parse(load_segmenter(finished.layout.segmenter, device()), images)
+    certain = sorted(min(thing["certainty"] for thing in objects) for objects in parsed if legible(objects, 0.5, 0.0))
+    least = certain[len(certain) // 2]
+    wanted = [number for number, objects in enumerate(parsed) if legible(objects, tiny.segmenter.min_confidence, least)]
+    assert 0 < len(wanted) < len(parsed)
+    kept_latents, kept, share = legible_drawings(asking(tiny, least), finished.layout, len(wanted), 7)
+    assert np.array_equal(kept, images[wanted]) and np.array_equal(kept_latents, latents[wanted])
+    assert share == pytest.approx(len(wanted) / len(parsed), rel=0.4)   # the last batch is drawn whole
+
+
+def test_a_generator_that_draws_nothing_legible_is_no_endless_loop(finished, tiny):
+    with pytest.raises(WordbrushError, match=r"of \d+ drawings only 0 are legible.*samples\.min_certainty"):
+        legible_drawings(asking(tiny, 1.0), finished.layout, 4, 7)
+
+
+def test_what_can_be_described():
+    sure, doubtful = {"confidence": 0.9, "certainty": 0.9}, {"confidence": 0.9, "certainty": 0.4}
+    assert legible([sure, sure], 0.5, 0.5) and legible([doubtful], 0.5, 0.0)
+    assert not legible([], 0.5, 0.0) and not legible([sure, doubtful], 0.5, 0.5) and not legible([sure], 0.95, 0.5)
