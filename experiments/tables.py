@@ -35,7 +35,9 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
     trials = [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
     concepts = [read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")]
     parts = [f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
-             table(("method", *COLUMNS), methods(trials)), "Gains, paired by trial:",
+             table(("method", *COLUMNS), methods(trials)),
+             "A listener who knows every attribute, but no places: " + ", ".join(
+                 f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items()) + ".", "Gains, paired by trial:",
              table(("gain", *GAINED), gains(trials)), "Words and places (chance in brackets):",
              table(("method", *WORDS.values(), "mean word F1", "words detected"), words(concepts))]
     for on, title in (("validation", "Ablations, on validation: pairs, drawings and voices that no test has."),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordbrush.evaluation.edit_success import content_changes
+from wordbrush.evaluation.edit_success import content_changes, distinct
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
@@ -69,3 +69,11 @@ def test_the_paper_s_means_are_the_means_of_its_attributes():
     for method in METHODS.values():
         attributes = [value for name, value in method.semantic.items() if name != "mean"]
         assert method.semantic["mean"] == pytest.approx(np.mean(attributes), abs=0.11)
+
+
+def test_pictures_of_the_same_content_share_their_recall():
+    rng = np.random.default_rng(0)
+    red, blue, green = (thing(rng, color=color, shape="cube") for color in ("red", "blue", "green"))
+    parsed = [[red, blue], [{**blue, "x": 5.0}, red], [red, blue, {**green, "confidence": 0.1}], [green]]
+    assert distinct(parsed, 0.5, 1) == pytest.approx(100 * (3 / 3 + 1) / 4)
+    assert distinct(parsed, 0.5, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4) and distinct(parsed, 0.5, 5) == 100

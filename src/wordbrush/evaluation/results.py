@@ -79,6 +79,9 @@ class ClusterScores(TypedDict):
 
 MININGS = ("random", "hard")
 class ConceptMetrics(TypedDict):
+    """`distinct`: the recall of a listener who knows every attribute, but no places: some pictures are described alike."""
+
+    distinct: Recall
     words: TypedDict("words", {name: WordScores for name in METHODS})
     clusters: TypedDict("clusters", {mining: ClusterScores for mining in MININGS})
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.evaluation import concepts
+from wordbrush.evaluation.edit_success import distinct
 from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured
 from wordbrush.evaluation.paper import FULL, METHODS
 from wordbrush.evaluation.results import ClusterScores, Concept, ConceptMetrics, ConceptTables, Measured
@@ -76,7 +77,9 @@ class WordTests:
     def __init__(self, params: Params, layout: Layout, pairs: Pairs, segmenter: Segmenter):
         self.params, self.layout, self.pairs = params, layout, pairs
         self.evidence = read_evidence(params, layout, pairs, segmenter)
-        self.metrics: ConceptMetrics = {"words": {}, "clusters": {}}
+        seen, least = self.evidence.drawings.objects, params.segmenter.min_confidence
+        self.metrics: ConceptMetrics = {"distinct": {str(k): round(distinct(seen, least, k), 2) for k in (1, 5, 10)},
+                                        "words": {}, "clusters": {}}
         self.tables: ConceptTables = {"detectors": [], "clusters": {}, "contested": {}}
 
     def measure(self, name: str, encoders: Encoders, features: Features) -> None:
