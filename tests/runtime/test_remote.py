@@ -161,5 +161,5 @@ def test_what_one_clone_pushes_another_pulls(finished, emulator, tmp_path, monke
             assert (second.root / one.relative_to(first.root)).read_bytes() == one.read_bytes()
     assert "up to date" in second.run("dvc", "status").stdout
     assert "in sync" in second.run("dvc", "status", "--cloud").stdout
-    assert "37 of 37 whole" in second.run("wordbrush", "doctor").stdout
+    assert "38 of 38 whole" in second.run("wordbrush", "doctor").stdout
     assert os.environ.get("STORAGE_EMULATOR_HOST") is None   # the configuration alone leads to the bucket
