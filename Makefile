@@ -35,7 +35,7 @@ show: setup ## print the results table and write report.html
 bench: setup ## measure the speed: make bench QUICK=--quick takes minutes, without it hours (ARGS: more options)
 	@python -m benchmarks $(QUICK) $(ARGS)
 
-# Minutes for demo, a night and more for small. Stopped, it goes on where it was. ARGS: python -m experiments --help
+# Hours for demo, nights for small. Stopped, it goes on where it was. ARGS: python -m experiments --help
 PRESET ?= demo
 results: setup ## six methods and ablations over several trials, into results/: make results PRESET=small
 	@python -m experiments $(PRESET) $(ARGS)
