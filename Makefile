@@ -24,9 +24,25 @@ setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 pipeline: setup ## compile pipeline.yaml anew (after a change of stages or parameters)
 	@python pipeline.py compile
 
-demo: setup ## run the whole method on params.yaml and show the results
-	@dvc repro
+demo: setup stages ## run the whole method on params.yaml and show the results
 	@wordbrush show
+
+# `dvc repro` alone does the same, one stage after the other. The two minings do not need each other: each takes half of the cores,
+# and two processes of one thread do a third more than one of two (docs/performance.md).
+MININGS := mining-random mining-hard
+GROUNDING := pretrain-davenet random-edits cluster-units targeted-edits
+HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
+.PHONY: stages $(MININGS)
+stages:
+	@dvc repro synthesize-captions
+	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
+	@dvc repro
+
+ifdef WORDBRUSH_METRICS_PORT
+mining-hard: export WORDBRUSH_METRICS_PORT := $(shell echo $$(($(WORDBRUSH_METRICS_PORT) + 1)))   # the other one has this
+endif
+$(MININGS): mining-%:
+	@OMP_NUM_THREADS=$(HALF) dvc --wait-for-lock repro --single-item $(addsuffix @$*,$(GROUNDING))
 
 show: setup ## print the results table and write report.html
 	@wordbrush show

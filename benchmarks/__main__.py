@@ -15,12 +15,13 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "5")          # and on missing GPUs
 import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as the stages have it, before torch loads
 from benchmarks import results
 from benchmarks.bench import Bench, Line
-from benchmarks.machine import facts, measure_limits, usable_cores
+from benchmarks.machine import facts, measure_limits
 from benchmarks.peers import Peers
 from benchmarks.rows import ROWS, SLOW
 from benchmarks.scaling import Sweep, sweeps
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import whole_file, write_json
+from wordbrush.runtime.processes import usable_cores
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)

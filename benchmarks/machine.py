@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from dataclasses import astuple, dataclass
 from math import inf, prod
 from pathlib import Path
@@ -19,6 +18,8 @@ from torch.utils.flop_counter import flop_registry
 
 from benchmarks.timing import WHOLE, Work, alternate, parts
 from wordbrush.runtime.compute import device
+from wordbrush.runtime.git import head
+from wordbrush.runtime.processes import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = (1024, 1536)                                # of square matrices
@@ -145,14 +146,9 @@ def facts() -> dict[str, Any]:
                     "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "load": round(os.getloadavg()[0], 1),
                     "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "commit": {"id": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))},
+        "commit": dict(zip(("id", "dirty"), head(ROOT) or ("", False), strict=True)),
         "threads": {"torch": torch.get_num_threads(), **{name: value for name, value in sorted(os.environ.items())
                                                        if name.startswith(THREAD_VARIABLES)}}}
-
-
-def usable_cores() -> int:
-    """Those on which this process may run."""
-    return len(os.sched_getaffinity(0))
 
 
 def cpu_model() -> str:
@@ -162,12 +158,3 @@ def cpu_model() -> str:
     except OSError:
         lines = []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
-def git(*arguments: str, folder: Path = ROOT) -> str:
-    """What git says of a checkout; nothing without git."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True)
-    except OSError:
-        return ""
-    return done.stdout.strip()

@@ -22,9 +22,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.machine import git
 from wordbrush.grounding.encoders import VGG16
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.git import head
 
 TELLTALES = {"davenet": "steps/util.py", "gan_zoo": "models/progressive_gan.py", "gandissect": "netdissect/runningstats.py",
              "denseav": "denseav/aggregators.py"}
@@ -59,7 +59,7 @@ class Peers:
 
     def commits(self) -> dict[str, str]:
         """The commit of each checkout that is given."""
-        return {NAMES[name]: git("rev-parse", "HEAD", folder=path) for name, path in self.given().items()}
+        return {NAMES[name]: (head(path) or ("",))[0] for name, path in self.given().items()}
 
 
 def option(name: str) -> str:

@@ -3,18 +3,19 @@
 Stop it when you like: called again, it goes on where it was. One GAN and one set of captions serve all trials.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Annotated
 
 import typer
 
-from experiments.runs import ROOT, Run, Variant, git
+from experiments.runs import ROOT, Run, Variant
 from experiments.tables import write_tables
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import write_json
+from wordbrush.runtime.git import git
+from wordbrush.runtime.processes import usable_cores
 from wordbrush.runtime.validation import validated
 
 VARIANTS = ROOT / "experiments/variants.yaml"
@@ -26,21 +27,20 @@ def main(
         preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
         trials: Annotated[int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")] = 3,
         jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
-        ablations: Annotated[bool, typer.Option(help="Run the ablations too.")] = True,
+        ablations: Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")] = 1,
         only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")] = None,
 ) -> None:
     variants = read_variants(only)
-    commit, dirty = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".", ":!results", ":!docs")
+    commit, dirty = git(ROOT, "rev-parse", "HEAD"), git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs")
     if dirty:
         raise WordbrushError(f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first.")
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
-    chosen = variants if ablations else {}
-    parts = [Run(preset, name, trial, variant) for name, variant in chosen.items() for trial in range(trials)]
+    parts = [Run(preset, name, trial, variant) for trial in range(ablations) for name, variant in variants.items()]
     perform(whole[:1], commit, 1)   # what the others share
     perform(whole[1:], commit, jobs)
     perform(parts, commit, jobs)
     folder = ROOT / "results" / preset
-    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": cores()})
+    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores()})
     write_tables(folder, variants)
     print((folder / "tables.md").read_text())
 
@@ -55,7 +55,7 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
 
 def perform(runs: Sequence[Run], commit: str, jobs: int) -> None:
     """Run all, `jobs` at once; a failure stops what has not begun."""
-    threads = max(1, cores() // jobs)
+    threads = max(1, usable_cores() // jobs)
     with ThreadPoolExecutor(jobs) as pool:
         begun = {pool.submit(run.perform, commit, threads): run for run in runs}
         try:
@@ -64,10 +64,6 @@ def perform(runs: Sequence[Run], commit: str, jobs: int) -> None:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 if __name__ == "__main__":

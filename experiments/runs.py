@@ -19,6 +19,7 @@ from wordbrush import presets
 from wordbrush.params import Mining, merge
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import whole_directory, write_json
+from wordbrush.runtime.git import git
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
@@ -62,7 +63,8 @@ class Run:
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         self.prepare(commit)
         variant = self.variant
-        self.call("dvc", "repro", *([f"{variant.stage}@{variant.mining}"] if variant else []), threads=threads)
+        stages = ("dvc", "repro", f"{variant.stage}@{variant.mining}") if variant else ("make", "--no-print-directory", "stages")
+        self.call(*stages, threads=threads)
         with whole_directory(self.results) as folder:
             if variant:
                 printed = self.call("wordbrush", "measure", "--mining", variant.mining, "--on", variant.on, threads=threads)
@@ -77,9 +79,9 @@ class Run:
     def prepare(self, commit: str) -> None:
         """The workspace at this commit, its parameters changed; of what earlier runs left there, DVC decides what holds."""
         if not (self.workspace / ".git").exists():
-            git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(self.workspace))
-        git("fetch", "--quiet", str(ROOT), commit, folder=self.workspace)
-        git("checkout", "--quiet", "--force", "--detach", commit, folder=self.workspace)
+            git(ROOT, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(self.workspace))
+        git(self.workspace, "fetch", "--quiet", str(ROOT), commit)
+        git(self.workspace, "checkout", "--quiet", "--force", "--detach", commit)
         params = self.workspace / "params.yaml"
         preset = {} if self.preset == "demo" else presets.read_preset(self.preset, params, self.workspace / "presets")
         presets.change(params, merge(preset, {**(self.variant.params if self.variant else {}), "trial": self.trial}))
@@ -105,11 +107,3 @@ class Run:
             last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
             raise WordbrushError(f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}")
         return done.stdout
-
-
-def git(*arguments: str, folder: Path = ROOT) -> str:
-    """What git says. Raises WordbrushError where it fails."""
-    done = subprocess.run(["git", *arguments], cwd=folder, text=True, capture_output=True)
-    if done.returncode:
-        raise WordbrushError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout.strip()

@@ -106,11 +106,13 @@ def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row
 
 
 def cell(values: Sequence[float | None], beside: float | None = None, sign: str = "") -> str:
-    """Mean ± half the interval; `beside` in brackets."""
+    """Mean ± half the interval, which one value has not; `beside` in brackets."""
     if any(value is None for value in values):
         return NOTHING
-    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return f"{np.mean(values):{sign}.1f} ± {half:.1f}" + ("" if beside is None else f" ({beside:{sign}.1f})")
+    interval = ""
+    if len(values) > 1:
+        interval = f" ± {t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)):.1f}"
+    return f"{np.mean(values):{sign}.1f}{interval}" + ("" if beside is None else f" ({beside:{sign}.1f})")
 
 
 def table(header: Sequence[str], rows: Sequence[Row]) -> str:

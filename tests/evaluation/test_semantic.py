@@ -23,7 +23,7 @@ def world():
 
 
 def test_pairs_differ_in_the_word_and_agree_in_number(world):
-    pool = make_pool(list(range(600)), world, 0.5, 0.0)
+    pool = make_pool(world, 0.5, 0.0)
     pairs = matched_pairs(pool, "color", "red", 50, np.random.default_rng(1))
     assert len(pairs) == 50
     agree = []
@@ -39,12 +39,12 @@ def test_doubtful_and_empty_pictures_are_left_out():
     rng = np.random.default_rng(0)
     parsed = [[thing(rng)], [], [thing(rng, confidence=0.2)], [thing(rng), thing(rng, confidence=0.4)],
               [thing(rng, certainty=0.6)]]
-    assert make_pool([7, 8, 9, 10, 11], parsed, 0.5, 0.7).samples.tolist() == [7]
+    assert make_pool(parsed, 0.5, 0.7).samples.tolist() == [0]
 
 
 def test_a_value_nobody_has_gives_no_pairs():
     rng = np.random.default_rng(0)
-    pool = make_pool([0, 1], [[thing(rng, color="red")], [thing(rng, color="blue")]], 0.5, 0.0)
+    pool = make_pool([[thing(rng, color="red")], [thing(rng, color="blue")]], 0.5, 0.0)
     assert matched_pairs(pool, "color", "cyan", 10, rng).shape == (0, 2)
 
 

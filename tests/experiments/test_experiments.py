@@ -39,7 +39,8 @@ def repository(finished, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(repository) -> Path:
     """The results of two trials and one ablation."""
-    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--jobs", "2", "--only", "edits-none")
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--ablations", "2", "--jobs", "2",
+                  "--only", "edits-none")
     assert ran.returncode == 0, ran.stderr
     return repository / "results/tiny"
 
@@ -85,6 +86,7 @@ def test_a_cell_is_a_mean_with_student_s_interval():
     assert cell([1.0, 2.0, 3.0]) == "2.0 ± 2.5"            # 4.303 · 1 / √3
     assert cell([1.0, 2.0, 3.0], 5.0, "+") == "+2.0 ± 2.5 (+5.0)"
     assert cell([None, None]) == "–"
+    assert cell([1.0]) == "1.0"
 
 
 def test_gains_are_paired_by_trial(finished):

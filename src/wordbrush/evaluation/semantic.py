@@ -26,9 +26,9 @@ class Pool:
     counts: dict[str, np.ndarray]
 
 
-def make_pool(samples: list[int], parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
-    """The legible pictures: of the others nobody could say what is right."""
-    kept = [(sample, objects) for sample, objects in zip(samples, parsed, strict=True)
+def make_pool(parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
+    """The legible pictures, numbered as they come: of the others nobody could say what is right."""
+    kept = [(sample, objects) for sample, objects in enumerate(parsed)
             if legible(objects, min_confidence, min_certainty)]
     counts = {name: np.array([[sum(thing[name] == value for thing in objects) for value in values]
                               for _, objects in kept]).reshape(len(kept), len(values))

@@ -1,7 +1,6 @@
 """Model card and dataset card in Hugging Face's format: YAML for machines in front, Markdown for people, all numbers measured."""
 
 import io
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ from wordbrush.params import Params
 from wordbrush.report.records import GanMetrics
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.fingerprint import digest
+from wordbrush.runtime.git import head
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import captioned_count
 from wordbrush.runtime.validation import Finite
@@ -56,17 +56,8 @@ def read_facts(params: Params, layout: Layout) -> Facts:
 def origin(root: Path) -> dict[str, str]:
     """What made the model: the package's version, the hash of its code, and the commit, where `root` is in a git repository."""
     made = {"package": f"wordbrush {metadata.version('wordbrush')}", "hash of its code": digest(Path(wordbrush.__file__).parent)}
-    commit, changes = (git(root, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")))
-    return made | ({"commit": commit + (" with uncommitted changes" if changes else "")} if commit else {})
-
-
-def git(root: Path, *words: str) -> str | None:
-    """What git says; None where there is no git, or no repository."""
-    try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    found = head(root)
+    return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
 
 
 def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:

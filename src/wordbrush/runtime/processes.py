@@ -23,6 +23,11 @@ MOST = 64
 MOMENT = 2.0   # seconds
 
 
+def usable_cores() -> int:
+    """Those on which this process may run."""
+    return len(os.sched_getaffinity(0))
+
+
 def is_worker() -> bool:
     """Whether torchrun, or our own launcher, started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
@@ -51,7 +56,7 @@ def launch(count: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)   # the workers say what is to say
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // count)))
     with tempfile.TemporaryDirectory() as folder:
         others = dict.fromkeys(range(1, count), Std.ERR)
         config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=count, max_restarts=0, run_id="wordbrush",

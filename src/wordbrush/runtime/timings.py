@@ -1,5 +1,6 @@
 """How long each stage took on this machine; kept outside the artifacts, whose bytes must not depend on it."""
 
+import fcntl
 from pathlib import Path
 
 from wordbrush.runtime.errors import WordbrushError
@@ -9,8 +10,12 @@ from wordbrush.runtime.validation import Finite
 
 
 def record(layout: Layout, stage: str, seconds: float) -> None:
-    """Keep the seconds of a stage's last run."""
-    write_json(_path(layout), {**read(layout), stage: round(seconds, 1)})
+    """Keep the seconds of a stage's last run, also where several stages end at once."""
+    path = _path(layout)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_json(path, {**read(layout), stage: round(seconds, 1)})
 
 
 def read(layout: Layout) -> dict[str, float]:

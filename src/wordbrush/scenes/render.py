@@ -3,7 +3,6 @@
 A picture depends on its scene alone (its seed is part of the jitter), so bytes do not depend on the number of workers.
 """
 
-import os
 from collections.abc import Iterator
 from functools import cache, partial
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ import numpy as np
 
 from wordbrush.params import Scenes
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.processes import usable_cores
 from wordbrush.runtime.signals import leave_signals
 from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
@@ -183,5 +183,5 @@ def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray
 def render_all(function, scenes: Scenes, seed: int, count: int, first: int = 0) -> Iterator:
     """`function(scenes, seed, index)` for every index from `first` on, in order, on all cores."""
     if first < count:
-        with get_context("spawn").Pool(len(os.sched_getaffinity(0)), leave_signals) as pool:
+        with get_context("spawn").Pool(usable_cores(), leave_signals) as pool:
             yield from pool.imap(partial(function, scenes, seed), range(first, count), chunksize=8)

@@ -107,7 +107,7 @@ class FeatureStore:
 
     def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int) -> tuple[Tensor, Tensor]:
         width = int(lengths.max()) + 2 * margin
-        features = np.zeros((len(starts), width, self.bands), np.float32)
+        features = np.zeros((len(starts), width, self.bands), np.float16)   # NumPy takes ten times as long to float32 as PyTorch
         for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
             features[row, margin:margin + length] = self.frames[start:start + length]
-        return torch.from_numpy(features).transpose(1, 2), torch.from_numpy(lengths + 2 * margin)
+        return torch.from_numpy(features).float().transpose(1, 2), torch.from_numpy(lengths + 2 * margin)

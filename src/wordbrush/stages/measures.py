@@ -66,7 +66,7 @@ def make_word_test(params: Params, images: np.ndarray, parsed: list[list[dict]],
     """Pair pictures with their parses for every value; `spoken`: the folder of words."""
     words, speech = read_json(spoken / "words.json", list[SpokenWord]), FeatureStore(spoken)
     require_counts(spoken, words=len(words), sounds=len(speech))
-    pool = make_pool(list(range(len(images))), parsed, params.segmenter.min_confidence, params.evaluation.min_certainty)
+    pool = make_pool(parsed, params.segmenter.min_confidence, params.evaluation.min_certainty)
     rng = np.random.default_rng(params.seed)
     pairs = {value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
              for attribute, values in ATTRIBUTES.items() for value in values}

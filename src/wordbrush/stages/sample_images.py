@@ -46,14 +46,15 @@ def legible_drawings(params: Params, layout: Layout, count: int, seed: int) -> t
 
     Raises WordbrushError where hardly any is.
     """
-    generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
-    rng, least = torch.Generator().manual_seed(seed), params.samples.min_certainty
+    generator, least = load_generator(layout.generator, device()), params.samples.min_certainty
+    segmenter = load_segmenter(layout.segmenter, device()) if least else None
+    rng = torch.Generator().manual_seed(seed)
     latents, images, found, tried = [], [], 0, 0
     with Progress("drawing", count, "picture") as progress:
         while found < count:
             z = torch.randn(BATCH, generator.latent_dim, generator=rng)
             pictures, kept = draw(generator, z, BATCH), np.ones(BATCH, bool)
-            if least:
+            if segmenter:
                 read = parse(segmenter, pictures)
                 kept = np.array([legible(objects, params.segmenter.min_confidence, least) for objects in read])
             latents.append(z.numpy()[kept])

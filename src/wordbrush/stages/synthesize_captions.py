@@ -3,7 +3,6 @@
 data/features is all that training gets. Text, timings and parsed objects stay in data/speech and data/annotations.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.processes import usable_cores
 from wordbrush.runtime.progress import track
 from wordbrush.runtime.signals import leave_signals
 from wordbrush.runtime.splits import CAPTIONED, captioned_count, split_ranges
@@ -86,7 +86,7 @@ def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) ->
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__, "scipy.signal"])
-    with processes.Pool(len(os.sched_getaffinity(0)), _start_worker, maxtasksperchild=1) as pool:
+    with processes.Pool(usable_cores(), _start_worker, maxtasksperchild=1) as pool:
         spoken = pool.imap(partial(recite_one, captions), lines[first:], chunksize=captions.lines_per_process)
         yield from track(spoken, title, len(lines), "caption", first)
 

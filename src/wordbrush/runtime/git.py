@@ -1,0 +1,25 @@
+"""What git says of a folder."""
+
+import subprocess
+from pathlib import Path
+
+from wordbrush.runtime.errors import WordbrushError
+
+
+def git(folder: Path, *words: str) -> str:
+    """What `git WORDS` prints in `folder`. Raises WordbrushError where it fails, or where there is no git."""
+    try:
+        done = subprocess.run(["git", *words], cwd=folder, text=True, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise WordbrushError(f"git {words[0]}: {error.filename} is missing.") from error
+    if done.returncode:
+        raise WordbrushError(f"git {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def head(folder: Path) -> tuple[str, bool] | None:
+    """The commit that is checked out, and whether files that git knows differ from it; None where there is no repository."""
+    try:
+        return git(folder, "rev-parse", "HEAD"), bool(git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except WordbrushError:
+        return None
