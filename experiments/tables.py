@@ -27,6 +27,8 @@ GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_nega
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
 MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
+TITLES = {"validation": "Ablations, on validation (pairs, drawings and voices that no test has), pretrained for a quarter of the steps.",
+          "tests": "Upper bounds, on the tests."}
 STAGES = ("pretrained", "random edits", "targeted edits")
 
 
@@ -40,8 +42,7 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
                  f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items()) + ".", "Gains, paired by trial:",
              table(("gain", *GAINED), gains(trials)), "Words and places (chance in brackets):",
              table(("method", *WORDS.values(), "mean word F1", "words detected"), words(concepts))]
-    for on, title in (("validation", "Ablations, on validation: pairs, drawings and voices that no test has."),
-                      ("tests", "Upper bounds, on the tests.")):
+    for on, title in TITLES.items():
         header, rows = ablations(folder, {name: variant for name, variant in variants.items() if variant.on == on})
         parts += [title, table(header, rows)] if rows else []
     with whole_file(folder / "tables.md") as out:
