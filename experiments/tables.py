@@ -27,7 +27,7 @@ GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_nega
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
 MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
-TITLES = {"validation": "Ablations, on validation (pairs, drawings and voices that no test has), pretrained for a quarter of the steps.",
+TITLES = {"validation": "Ablations, pretrained for a quarter of the steps, on validation (pairs, drawings, voices of no test).",
           "tests": "Upper bounds, on the tests."}
 STAGES = ("pretrained", "random edits", "targeted edits")
 
