@@ -136,6 +136,7 @@ class Training(Section):
     warmup_steps: Natural
     edit_weight: NonNegative
     edit_every: Count
+    crops: bool
 
 
 class Davenet(Section):
@@ -181,6 +182,7 @@ class Schedule(Section):
 
 
 class Edits(Section):
+    operation: Literal["ablate", "transplant"]
     resolution: Literal[4, 8, 16, 32, 64, 128, 256]
     probability: Annotated[float, Field(gt=0, le=1)]
     probability_step: Annotated[float, Field(gt=0, le=1)]

@@ -3,7 +3,7 @@
 import torch
 
 from wordbrush.drawing.dissection import agreement, unit_thresholds
-from wordbrush.drawing.editing import ablate, changed, random_edit, spot, targeted_edit
+from wordbrush.drawing.editing import changed, moved, random_edit, replace, spot, targeted_edit
 from wordbrush.drawing.networks import Generator
 
 
@@ -12,15 +12,23 @@ def small_generator():
     return Generator(6, {4: 8, 8: 8, 16: 8}, 16).requires_grad_(False)
 
 
-def test_ablate_zeroes_the_chosen_units_at_the_chosen_cells_only():
+def test_the_chosen_units_change_at_the_chosen_cells_only():
     h4 = torch.rand(2, 3, 4, 4) + 1
     units = torch.tensor([[True, False, True], [False, False, False]])
     where = torch.zeros(2, 4, 4, dtype=torch.bool)
     where[:, 1, 2] = True
-    out = ablate(h4, units, where)
-    assert out[0, 0, 1, 2] == 0 and out[0, 2, 1, 2] == 0
+    out = replace(h4, units, where, -h4)
+    assert out[0, 0, 1, 2] == -h4[0, 0, 1, 2] and out[0, 2, 1, 2] == -h4[0, 2, 1, 2]
     out[0, 0, 1, 2], out[0, 2, 1, 2] = h4[0, 0, 1, 2], h4[0, 2, 1, 2]
     assert torch.equal(out, h4)
+
+
+def test_moved_shifts_whole_cells_and_repeats_the_border():
+    h4 = torch.arange(2 * 3 * 4 * 4.0).reshape(2, 3, 4, 4)
+    out = moved(h4, torch.tensor([[1, -2], [0, 0]]))
+    assert torch.equal(out[1], h4[1])
+    assert torch.equal(out[0, :, 1:, :2], h4[0, :, :3, 2:])
+    assert torch.equal(out[0, :, 0], out[0, :, 1]) and torch.equal(out[0, :, :, 3], out[0, :, :, 1])
 
 
 def test_spot_is_a_square_cut_at_the_border():
@@ -36,10 +44,10 @@ def test_random_edits_grow_until_the_picture_differs(tiny):
     original = generator.decode(h4)
     where = spot(torch.full((16, 2), 4), 1, 8)
     edits = tiny.edits.model_copy(update={"probability": 0.01, "probability_step": 0.5, "min_change": 1e-4})
-    edited, differs = random_edit(generator, h4, original, where, edits, torch.Generator().manual_seed(0))
+    edited, differs = random_edit(generator, h4, torch.zeros_like(h4), original, where, edits, torch.Generator().manual_seed(0))
     assert differs.all() and changed(original, edited, 1e-4).all()
     never = edits.model_copy(update={"min_change": 10.0})
-    assert not random_edit(generator, h4, original, where, never, torch.Generator().manual_seed(0))[1].any()
+    assert not random_edit(generator, h4, torch.zeros_like(h4), original, where, never, torch.Generator().manual_seed(0))[1].any()
 
 
 def test_an_edit_is_the_smallest_that_is_enough(tiny):
@@ -48,9 +56,9 @@ def test_an_edit_is_the_smallest_that_is_enough(tiny):
     h4 = generator.encode(torch.randn(32, 6))
     original, where = generator.decode(h4), spot(torch.full((32, 2), 4), 1, 8)
     edits = tiny.edits.model_copy(update={"probability": 0.1, "probability_step": 0.3, "min_change": 0.02})
-    edited, differs = random_edit(generator, h4, original, where, edits, torch.Generator().manual_seed(0))
+    edited, differs = random_edit(generator, h4, torch.zeros_like(h4), original, where, edits, torch.Generator().manual_seed(0))
     draws = torch.rand(h4.shape[:2], generator=torch.Generator().manual_seed(0))
-    tried = [generator.decode(ablate(h4, draws < chance, where)) for chance in (0.1, 0.4, 0.7, 1.0)]
+    tried = [generator.decode(replace(h4, draws < chance, where, torch.zeros_like(h4))) for chance in (0.1, 0.4, 0.7, 1.0)]
     enough = torch.stack([changed(original, one, 0.02) for one in tried])
     assert 3 < enough[0].sum() < 29 and (enough[1:] >= enough[:-1]).all()   # growing, as edits nearly always do
     first = torch.where(enough.any(0), enough.int().argmax(0), 3)
@@ -61,7 +69,7 @@ def test_an_edit_is_the_smallest_that_is_enough(tiny):
 def test_no_units_no_change():
     generator = small_generator()
     h4 = generator.encode(torch.randn(3, 6))
-    same = targeted_edit(generator, h4, torch.zeros(3, 8, dtype=torch.bool), spot(torch.zeros(3, 2).long(), 1, 8))
+    same = targeted_edit(generator, h4, -h4, torch.zeros(3, 8, dtype=torch.bool), spot(torch.zeros(3, 2).long(), 1, 8))
     assert torch.equal(same, generator.decode(h4))
 
 

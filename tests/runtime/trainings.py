@@ -34,7 +34,8 @@ DAVENETS = {f"{loss}, {mining}": ({"loss": loss}, mining)
             for loss in ("margin", "softmax") for mining in ("random", "semi-hard", "hard")}
 DAVENETS |= {kind: ({"similarity": kind, "audio_norm": "none"}, "hard") for kind in ("SISA", "SIMA")}
 EDITED = {f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining) for kind, loss, mining in (
-    ("random", "margin", "hard"), ("random", "softmax", "random"), ("targeted", "softmax", "hard"))}
+    ("random", "margin", "hard"), ("random", "softmax", "random"), ("targeted", "softmax", "hard"),
+    ("transplanted", "softmax", "hard"))}
 
 Trained = tuple[list[tuple[float, ...]], nn.Module]
 
@@ -78,9 +79,10 @@ def davenet(params: Params, folder: Path, pictures: np.ndarray, changes: dict, m
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
     # an untrained generator draws little, and an edit of it changes little
-    params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3})})
+    operation = "transplant" if edits == "transplanted" else "ablate"
+    params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3, "operation": operation})})
     editor = None
-    if edits == "random":
+    if edits in ("random", "transplanted"):
         editor = random_editor(generator, latents, params, params.seed)
     elif edits == "targeted":
         editor = targeted_editor(generator, latents, Clusters(Layout(folder), mining), params, params.seed)

@@ -40,8 +40,8 @@ def test_the_twin_is_the_edit(rendered):
     editor = random_edits.make_editor(params, layout, 1)
     twins = np.load(layout.samples / "twins.npy")
     nothing = torch.zeros(2)
-    pictures, valid = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
-    assert np.allclose(pictures.permute(0, 2, 3, 1), twins[[3, 1]] / 127.5 - 1, atol=1e-6) and valid.all()
+    edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
+    assert np.allclose(edited.pictures.permute(0, 2, 3, 1), twins[[3, 1]] / 127.5 - 1, atol=1e-6) and edited.valid.all()
 
 
 def test_stages_that_edit_a_generator_s_units_say_so(rendered):

@@ -1,4 +1,4 @@
-"""Editing a drawing by ablating units of the fourth layer (P §4): all in batches, on the device of the generator."""
+"""Editing a drawing by giving units of the fourth layer other values (P §4): all in batches, on the device of the generator."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,21 @@ from wordbrush.params import Edits
 from wordbrush.runtime.parallel import shard, whole
 
 
-def ablate(h4: Tensor, units: Tensor, where: Tensor) -> Tensor:
-    """Zero the chosen units [N, C] at the chosen cells [N, h, w] of h4 [N, C, h, w]; all else stays (P §4.1)."""
-    return h4.masked_fill(units[:, :, None, None] & where[:, None], 0)
+def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
+    """Give the chosen units [N, C] at the chosen cells [N, h, w] of h4 [N, C, h, w] these values of its shape; all else stays.
+
+    Zeros ablate (P §4.1; G); another drawing's values transplant.
+    """
+    return torch.where(units[:, :, None, None] & where[:, None], values, h4)
+
+
+def moved(h4: Tensor, by: Tensor) -> Tensor:
+    """h4 [N, C, h, w] moved by so many cells (y, x) [N, 2]; what comes in repeats the border."""
+    size = h4.shape[-1]
+    along = torch.arange(size, device=h4.device)
+    rows, columns = ((along - by[:, axis, None]).clamp(0, size - 1) for axis in (0, 1))   # [N, size]
+    down = h4.gather(2, rows[:, None, :, None].expand_as(h4))
+    return down.gather(3, columns[:, None, None, :].expand_as(h4))
 
 
 def spot(places: Tensor, radius: int, size: int) -> Tensor:
@@ -27,12 +39,13 @@ def changed(before: Tensor, after: Tensor, min_change: float) -> Tensor:
     return F.adaptive_avg_pool2d(difference, min(8, difference.shape[-1])).flatten(1).amax(1) >= min_change
 
 
-def random_edit(generator: Generator, h4: Tensor, original: Tensor, where: Tensor, edits: Edits,
+def random_edit(generator: Generator, h4: Tensor, values: Tensor, original: Tensor, where: Tensor, edits: Edits,
                 rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Ablate every unit with probability p at the salient cells, the least p of its steps at which the picture differs (P §5.4).
+    """Replace every unit with probability p at the salient cells, the least p of its steps at which the picture differs (P §5.4).
 
-    h4 [N, C, h, w], original [N, 3, H, W], where [N, h, w]. Returns the edited pictures and whether each differs [N]. A unit
-    once drawn stays drawn as p rises, so an edit only grows; the step is found by halving, in fewer drawings than by raising p.
+    h4 and values [N, C, h, w], original [N, 3, H, W], where [N, h, w]. Returns the edited pictures and whether each differs
+    [N]. A unit once drawn stays drawn as p rises, so an edit only grows; the step is found by halving, in fewer drawings than by
+    raising p.
     """
     draws = shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
     chances = torch.arange(edits.probability, 1 + edits.probability_step, edits.probability_step, device=h4.device).clamp(max=1)
@@ -40,7 +53,7 @@ def random_edit(generator: Generator, h4: Tensor, original: Tensor, where: Tenso
     low, high = torch.zeros_like(differs, dtype=torch.long), torch.full_like(differs, len(chances), dtype=torch.long)
     while len(rows := (low < high).nonzero().squeeze(1)):
         middle = (low[rows] + high[rows]) // 2
-        drawn = generator.decode(ablate(h4[rows], draws[rows] < chances[middle, None], where[rows]))
+        drawn = generator.decode(replace(h4[rows], draws[rows] < chances[middle, None], where[rows], values[rows]))
         enough = changed(original[rows], drawn, edits.min_change)
         shown = enough | ~differs[rows]   # the least that is enough; else the most
         edited[rows[shown]] = drawn[shown]
@@ -49,6 +62,6 @@ def random_edit(generator: Generator, h4: Tensor, original: Tensor, where: Tenso
     return edited, differs
 
 
-def targeted_edit(generator: Generator, h4: Tensor, units: Tensor, where: Tensor) -> Tensor:
-    """Ablate the units [N, C] of a concept at the salient cells [N, h, w]: the edited pictures (P §5.6)."""
-    return generator.decode(ablate(h4, units, where))
+def targeted_edit(generator: Generator, h4: Tensor, values: Tensor, units: Tensor, where: Tensor) -> Tensor:
+    """Replace the units [N, C] of a concept at the salient cells [N, h, w]: the edited pictures (P §5.6)."""
+    return generator.decode(replace(h4, units, where, values))

@@ -2,7 +2,10 @@
 
 Scores are [N, N]: picture n (row) with utterance m (column); the diagonal holds the matched pairs. Mining chooses impostors:
 `random`: one a row and one a column, drawn at random. `semi-hard`: the highest that scores below the matched pair.
-`hard`: the highest. Edited pictures, one an utterance, score `edited` [N] and count as impostor pictures (P §5.2).
+`hard`: the highest. Edited pictures, one an utterance, count as impostor pictures (P §5.2).
+
+An ablation gives itself away: a network can tell edited pictures without reading them. A transplant also asks the reverse (ours):
+to the utterance of the donor the edited picture must score above the one before.
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,16 @@ class Contest:
     matched: Tensor
     audio: Tensor
     image: Tensor
+
+
+@dataclass(frozen=True)
+class EditedScores:
+    """The scores [N] of utterances with their edited pictures; `valid` [N]: there is one, and it differs; `gain` [N], where units
+    were transplanted: by how much the donor's utterance scores the edited picture above the one before."""
+
+    own: Tensor
+    valid: Tensor
+    gain: Tensor | None = None
 
 
 def random_impostors(count: int, rng: torch.Generator) -> Tensor:
@@ -45,45 +58,55 @@ def mine(scores: Tensor, mining: str) -> Contest:
     return Contest(scores.diagonal(), audio, image)
 
 
-def margin_ranking(contest: Contest, mining: str, margin: float, edited: Tensor | None = None, valid: Tensor | None = None,
+def margin_ranking(contest: Contest, mining: str, margin: float, edits: EditedScores | None = None,
                    edit_weight: float = 1.0) -> Tensor:
     """Mean over pairs of max(impostor - matched + margin, 0), both ways (P eq. 1).
 
     Edited pictures: with `hard` mining the harder of the batch's and the edited impostor picture counts ("the hardest of both",
-    P §6.3); otherwise they add a term of weight `edit_weight`. Rows that are not `valid` have no edit.
+    P §6.3); otherwise they add a term of weight `edit_weight`, as gains do.
     """
     matched, image = contest.matched, contest.image
-    if edited is not None and mining == "hard":
-        image = torch.maximum(image, edited.masked_fill(~valid, -torch.inf))
+    if edits is not None and mining == "hard":
+        image = torch.maximum(image, edits.own.masked_fill(~edits.valid, -torch.inf))
     loss = F.relu(contest.audio - matched + margin) + F.relu(image - matched + margin)
-    if edited is not None and mining != "hard":
-        loss = loss + edit_weight * F.relu(edited - matched + margin) * valid
+    if edits is not None and mining != "hard":
+        loss = loss + edit_weight * F.relu(edits.own - matched + margin) * edits.valid
+    if edits is not None and edits.gain is not None:
+        loss = loss + edit_weight * F.relu(margin - edits.gain) * edits.valid
     return loss.mean()
 
 
-def logistic_ranking(contest: Contest, temperature: float, edited: Tensor | None = None, valid: Tensor | None = None,
+def logistic_ranking(contest: Contest, temperature: float, edits: EditedScores | None = None,
                      edit_weight: float = 1.0) -> Tensor:
     """The margin loss with a soft edge (ours): a softmax over the matched pair and its one impostor, both ways.
 
-    Edited pictures add a term of weight `edit_weight`.
+    Edited pictures add a term of weight `edit_weight`, and gains another.
     """
     matched = contest.matched
     loss = F.softplus((contest.audio - matched) / temperature) + F.softplus((contest.image - matched) / temperature)
-    if edited is not None:
-        loss = loss + edit_weight * F.softplus((edited - matched) / temperature) * valid
-    return loss.mean()
+    if edits is not None:
+        loss = loss + edit_weight * F.softplus((edits.own - matched) / temperature) * edits.valid
+    return loss.mean() + logistic_gain(edits, temperature, edit_weight)
 
 
-def batch_softmax(scores: Tensor, temperature: float, edited: Tensor | None = None, valid: Tensor | None = None,
+def logistic_gain(edits: EditedScores | None, temperature: float, edit_weight: float) -> Tensor | float:
+    """What gains add to the loss."""
+    if edits is None or edits.gain is None:
+        return 0.0
+    return (edit_weight * F.softplus(-edits.gain / temperature) * edits.valid).mean()
+
+
+def batch_softmax(scores: Tensor, temperature: float, edits: EditedScores | None = None,
                   edit_weight: float = 1.0) -> Tensor:
     """Cross entropy of the matched pair among the whole batch, both ways (ours): it weighs the hardest impostors most.
 
-    Edited pictures are one impostor more of their utterances, their odds weighed by `edit_weight`.
+    Edited pictures are one impostor more of their utterances, their odds weighed by `edit_weight`; gains add a term.
     """
     logits = scores / temperature
     pictures = logits.T
-    if edited is not None:
-        extra = (edited / temperature).masked_fill(~valid, -torch.inf) + torch.tensor(edit_weight).log()
+    if edits is not None:
+        extra = (edits.own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
         pictures = torch.cat([pictures, extra[:, None]], 1)
     truth = torch.arange(len(scores), device=scores.device)
-    return F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)
+    return (F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)
+            + logistic_gain(edits, temperature, edit_weight))

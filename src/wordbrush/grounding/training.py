@@ -48,13 +48,27 @@ class Batch:
     audio_features: Tensor
     lengths: Tensor
 
+    def detached(self) -> "Batch":
+        tensors = self.images, self.image_features, self.audio_features, self.lengths
+        return Batch(self.index, *(one.detach() for one in tensors))
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Edited pictures [B, 3, H, W] and whether each is a valid negative [B]; `donors` [B], where there are any: the number of the
+    sample, among those of all processes, whose units each was given."""
+
+    pictures: Tensor
+    valid: Tensor
+    donors: Tensor | None = None
+
 
 class Editor(Protocol):
-    """A batch to edited pictures [B, 3, H, W] and whether each is a valid negative [B] (P §5.2: g_n)."""
+    """A batch to its edited pictures (P §5.2: g_n)."""
 
     rng: torch.Generator
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, batch: Batch) -> Edited: ...
 
 
 class Shuffled:
@@ -77,9 +91,10 @@ class Shuffled:
         self.rest = state["rest"]
 
 
-def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
+def require_room(davenet: Davenet, speech: FeatureStore, crops: bool, edited: bool) -> None:
     """Raises WordbrushError where the memory does not hold a step; `edited`: with edited pictures beside the batch's own."""
-    seconds = min(davenet.crop_max_seconds, speech.lengths.max() * speech.hop)
+    longest = speech.lengths.max() * speech.hop
+    seconds = min(davenet.crop_max_seconds, longest) if crops else longest
     batch = part(davenet.batch_size)
     frames = batch * seconds / speech.hop
     strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
@@ -135,7 +150,8 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     with waiting_for_data():
         images = to_images(pairs.images[shard(index)]).to(where)
         features, lengths = map(shard, pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds,
-                                                          davenet.crop_max_seconds, rng))
+                                                          davenet.crop_max_seconds, rng)
+                                if stage.crops else pairs.speech.batch(index))
     with mixed_precision():
         image_features = encoders.encode_images(images)
         audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
@@ -145,26 +161,39 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     else:
         scores = gather(similarities(image_features, gather(audio_features), gather(lengths), davenet.similarity))
         contest = losses.mine(scores, mining)
-    edited = valid = None
-    above = 0.0
+    edits, above = None, 0.0
     if editor is not None:
         some = slice(None, None, stage.edit_every)
-        batch = Batch(shard(index)[some], *(part[some].detach() for part in (images, image_features, audio_features, lengths)))
-        with mixed_precision():
-            with torch.no_grad():
-                pictures, differs = editor(batch)
-            edited_features = encoders.encode_images(pictures)
-        valid = torch.zeros(len(images), dtype=torch.bool, device=where)
-        valid[some] = differs
-        edited = torch.zeros(len(images), device=where)
-        edited[some] = paired_similarities(edited_features, audio_features[some], lengths[some], davenet.similarity)
-        edited, valid = gather(edited), gather(valid)
-        above = float((edited >= contest.matched)[valid].float().mean()) if valid.any() else 0.0
+        batch = Batch(shard(index)[some], *(part[some] for part in (images, image_features, audio_features, lengths)))
+        edits = score_edits(encoders, editor, batch, some, len(images), davenet.similarity)
+        above = float((edits.own >= contest.matched)[edits.valid].float().mean()) if edits.valid.any() else 0.0
     if davenet.loss == "margin":
-        return losses.margin_ranking(contest, mining, davenet.margin, edited, valid, stage.edit_weight), above
+        return losses.margin_ranking(contest, mining, davenet.margin, edits, stage.edit_weight), above
     if scores is not None and mining == "hard":
-        return losses.batch_softmax(scores, davenet.temperature, edited, valid, stage.edit_weight), above
-    return losses.logistic_ranking(contest, davenet.temperature, edited, valid, stage.edit_weight), above
+        return losses.batch_softmax(scores, davenet.temperature, edits, stage.edit_weight), above
+    return losses.logistic_ranking(contest, davenet.temperature, edits, stage.edit_weight), above
+
+
+def score_edits(encoders: Encoders, editor: Editor, batch: Batch, some: slice, count: int, kind: str) -> losses.EditedScores:
+    """Edit the pictures of `batch`, which are `some` of the `count` of this process, and score them with their utterances; where
+    they were given a donor's units, with its utterance too."""
+    with mixed_precision():
+        with torch.no_grad():
+            edited = editor(batch.detached())
+        seen = encoders.encode_images(edited.pictures)
+
+    def spread(values: Tensor) -> Tensor:
+        whole = values.new_zeros(count)
+        whole[some] = values
+        return gather(whole)
+
+    gain = None
+    if edited.donors is not None:
+        heard, lengths = (gather(part)[edited.donors] for part in (batch.audio_features, batch.lengths))
+        gain = spread(paired_similarities(seen, heard, lengths, kind)
+                      - paired_similarities(batch.image_features, heard, lengths, kind))
+    own = spread(paired_similarities(seen, batch.audio_features, batch.lengths, kind))
+    return losses.EditedScores(own, spread(edited.valid), gain)
 
 
 def random_contest(images: Tensor, audio: Tensor, lengths: Tensor, kind: str, rng: torch.Generator) -> losses.Contest:

@@ -68,7 +68,7 @@ class Word(TypedDict):
 
 
 class Edits(TypedDict):
-    """Where each shown picture was edited, as shares of it, and the concept that was ablated."""
+    """Where each shown picture was edited, as shares of it, and the concept whose units were edited."""
 
     places: list[tuple[Share, Share]]
     clusters: list[Natural] | None

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.drawing.editing import spot
+from wordbrush.drawing.editing import moved, spot
 from wordbrush.drawing.networks import Generator
 from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.losses import random_impostors
 from wordbrush.grounding.matchmap import salient
-from wordbrush.grounding.training import CURVES, Batch, Editor, Pairs, require_room, train
+from wordbrush.grounding.training import CURVES, Batch, Edited, Editor, Pairs, require_room, train
 from wordbrush.params import Edits, Params, Training
 from wordbrush.runtime.checkpoints import Checkpoints
 from wordbrush.runtime.compute import precision, set_seed
@@ -20,14 +21,14 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.metrics import edited
-from wordbrush.runtime.parallel import gather
+from wordbrush.runtime.parallel import gather, shard, whole
 from wordbrush.runtime.processes import is_main
 from wordbrush.runtime.splits import captioned_count, split_ranges
 from wordbrush.runtime.weights import save_weights
 from wordbrush.speech.features import FeatureStore
 
-Edit = Callable[[Batch, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(batch, h4, salient places on the picture grid, cells to ablate) -> edited pictures and whether each differs."""
+Edit = Callable[[Batch, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(batch, h4, its new values, salient places on the picture grid, cells to edit) -> edited pictures and whether each differs."""
 
 
 def read_pairs(params: Params, layout: Layout) -> Pairs:
@@ -52,7 +53,7 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
                 make_encoders: Callable[[Pairs], Encoders], editor: Editor | None = None) -> None:
     """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
-    require_room(params.davenet, pairs.speech, edited=editor is not None)
+    require_room(params.davenet, pairs.speech, stage.crops, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
@@ -70,7 +71,11 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
 
 @dataclass(frozen=True)
 class SalientEditor:
-    """An editor of batches: draws h4 of each sample anew, finds the salient cell, and lets `edit` ablate there (P §5.4)."""
+    """An editor of batches: draws h4 of each sample anew, finds the salient cell, and lets `edit` change units there (P §5.4).
+
+    Ablation makes them 0. A transplant gives them the values that they have around the salient cell of a donor, another sample of
+    the batch.
+    """
 
     generator: Generator
     latents: np.ndarray
@@ -78,12 +83,16 @@ class SalientEditor:
     edit: Edit
     rng: torch.Generator
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def __call__(self, batch: Batch) -> Edited:
         device = next(self.generator.parameters()).device
         h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution)
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
         cells = (2 * places + 1) * h4.shape[-1] // (2 * batch.image_features.shape[-1])   # where the middle of a place lies
-        pictures, differs = self.edit(batch, h4, places, spot(cells, self.edits.radius, h4.shape[-1]))
+        donors, values = None, torch.zeros_like(h4)
+        if self.edits.operation == "transplant":
+            donors = shard(random_impostors(whole(len(h4)), self.rng)).to(device)
+            values = moved(gather(h4)[donors], cells - gather(cells)[donors])
+        pictures, differs = self.edit(batch, h4, values, places, spot(cells, self.edits.radius, h4.shape[-1]))
         every = gather(differs)
         edited(len(every), int(every.sum()))
-        return pictures, differs
+        return Edited(pictures, differs, donors)

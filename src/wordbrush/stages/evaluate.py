@@ -90,7 +90,7 @@ def write_examples(folder: Path, material: Material, scores: Tensor, best: str) 
         images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
         batch = Batch(np.array(described), to_images(material.pairs.images[described]), images, audio, lengths)
         drawn: list[Tensor] = []
-        edited, _ = make_editor(material, method, drawn)(batch)
+        edited = make_editor(material, method, drawn)(batch).pictures
         places, _ = salient(images, audio, lengths)
         np.save(folder / f"{method.edits}_edits.npy", to_uint8(edited))
         edits[method.edits] = {"places": ((places + 0.5) / images.shape[-1]).tolist(),

@@ -126,7 +126,7 @@ def edit_test(material: Material, method: Method, encoders: Encoders) -> Numbers
         return {"edit_success": None}, {}
     editor, params, changes = make_editor(material, method), material.params, []
     for batch in edit_batches(material, encoders):
-        edited = to_uint8(editor(batch)[0])
+        edited = to_uint8(editor(batch).pictures)
         before = [material.parsed[sample] for sample in batch.index]
         changes += content_changes(before, parse(material.segmenter, edited), params.segmenter.min_confidence)
     return share("edit_success", np.array(changes), params)

@@ -1,6 +1,6 @@
-"""random-edits: pretrained encoders -> encoders trained on against random ablations at the salient spot (P §5.4).
+"""random-edits: pretrained encoders -> encoders trained on against random edits at the salient spot (P §5.4).
 
-Where the samples are rendered scenes, the renderer's own edits take the place of ablations (P §6.5).
+Where the samples are rendered scenes, the renderer's own edits take their place (P §6.5).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from wordbrush.drawing.editing import random_edit
 from wordbrush.drawing.networks import Generator
 from wordbrush.drawing.sampling import load_generator
 from wordbrush.grounding.encoders import load_encoders
-from wordbrush.grounding.training import Batch, Editor
+from wordbrush.grounding.training import Batch, Edited, Editor
 from wordbrush.params import Params
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, to_images
@@ -29,13 +29,13 @@ class TwinEditor:
     twins: np.ndarray
     rng: torch.Generator
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def __call__(self, batch: Batch) -> Edited:
         twins = to_images(self.twins[batch.index]).to(batch.images.device)
-        return twins, torch.ones(len(twins), dtype=torch.bool, device=twins.device)
+        return Edited(twins, torch.ones(len(twins), dtype=torch.bool, device=twins.device))
 
 
 def make_editor(params: Params, layout: Layout, seed: int) -> Editor:
-    """Random ablations, or the renderer's edits of rendered samples."""
+    """Random edits, or the renderer's of rendered samples."""
     if params.samples.source == "renderer":
         size = params.scenes.resolution
         return TwinEditor(open_array(layout.samples / "twins.npy", "uint8", (None, size, size, 3)), torch.Generator())
@@ -43,11 +43,11 @@ def make_editor(params: Params, layout: Layout, seed: int) -> Editor:
 
 
 def random_editor(generator: Generator, latents: np.ndarray, params: Params, seed: int) -> Editor:
-    """Random ablations as negatives."""
+    """Edits of random units as negatives."""
     rng = torch.Generator().manual_seed(seed)
 
-    def edit(batch: Batch, h4: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        return random_edit(generator, h4, batch.images, where, params.edits, rng)
+    def edit(batch: Batch, h4: Tensor, values: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        return random_edit(generator, h4, values, batch.images, where, params.edits, rng)
 
     return SalientEditor(generator, latents, params.edits, edit, rng)
 

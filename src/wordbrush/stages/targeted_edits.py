@@ -47,12 +47,12 @@ def targeted_editor(generator: Generator, latents: np.ndarray, clusters: Cluster
     """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
     rng = torch.Generator().manual_seed(seed)
 
-    def edit(batch: Batch, h4: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+    def edit(batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(places), device=places.device)
         cluster = clusters.draw(batch.image_features[rows, :, places[:, 0], places[:, 1]], rng)
         if drawn is not None:
             drawn.append(cluster)
-        edited = targeted_edit(generator, h4, clusters.units[cluster], where)
+        edited = targeted_edit(generator, h4, values, clusters.units[cluster], where)
         return edited, changed(batch.images, edited, params.edits.min_change)
 
     return SalientEditor(generator, latents, params.edits, edit, rng)
