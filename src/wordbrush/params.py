@@ -136,7 +136,6 @@ class Training(Section):
     warmup_steps: Natural
     edit_weight: NonNegative
     edit_every: Count
-    crops: bool
 
 
 class Davenet(Section):

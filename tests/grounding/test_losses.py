@@ -47,7 +47,7 @@ def test_semi_hard_is_the_highest_below_the_pair_also_for_negative_scores():
 
 def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
     scores = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
-    edits = EditedScores(torch.tensor([3.0, 9.0]), torch.tensor([True, False]))
+    edits = EditedScores(torch.tensor([1.0, 7.0]), torch.tensor([True, False]))   # above the matched 2
     contest = mine(scores, "hard")
     plain = margin_ranking(contest, "hard", 1.0).item()
     # utterance 0: picture impostor 1.0 gives 0, the edit gives 2; the second edit is not valid
@@ -60,7 +60,7 @@ def test_the_donor_s_utterance_must_gain():
     scores, gain = torch.randn(3, 3, generator=RNG), torch.tensor([0.25, -4.0, 9.0])
     edits = EditedScores(torch.full((3,), -50.0), torch.tensor([True, False, True]))   # whose own utterances lose enough
     contest = mine(scores, "hard")
-    gains = EditedScores(edits.own, edits.valid, gain)
+    gains = EditedScores(edits.excess, edits.valid, gain)
     margins = margin_ranking(contest, "random", 1.0, gains, 0.5) - margin_ranking(contest, "random", 1.0, edits, 0.5)
     assert margins.item() == pytest.approx(0.5 * 0.75 / 3, abs=1e-6)   # the others gain enough, or have no edit
     soft = 0.5 * sum(math.log1p(math.exp(-one / 2)) for one in (0.25, 9.0)) / 3
@@ -76,7 +76,7 @@ def test_the_logistic_loss_is_a_softmax_over_two():
         pair = torch.stack([contest.matched, impostor], 1) / 0.5
         return torch.nn.functional.cross_entropy(pair, torch.zeros(4, dtype=torch.long), reduction="none")
     wanted = (against(contest.audio) + against(contest.image) + 0.3 * against(edited) * valid).mean()
-    assert torch.allclose(logistic_ranking(contest, 0.5, EditedScores(edited, valid), 0.3), wanted)
+    assert torch.allclose(logistic_ranking(contest, 0.5, EditedScores(edited - contest.matched, valid), 0.3), wanted)
 
 
 def test_softmax_is_cross_entropy_both_ways():
@@ -86,7 +86,7 @@ def test_softmax_is_cross_entropy_both_ways():
     assert torch.allclose(batch_softmax(scores, 0.5), wanted)
     nothing = batch_softmax(scores, 0.5, EditedScores(torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool)))
     assert torch.allclose(nothing, wanted)
-    assert batch_softmax(scores, 0.5, EditedScores(scores.diagonal(), torch.ones(4, dtype=torch.bool))) > wanted
+    assert batch_softmax(scores, 0.5, EditedScores(torch.zeros(4), torch.ones(4, dtype=torch.bool))) > wanted
 
 
 def test_ties_count_against_us():

@@ -27,10 +27,10 @@ class Contest:
 
 @dataclass(frozen=True)
 class EditedScores:
-    """The scores [N] of utterances with their edited pictures; `valid` [N]: there is one, and it differs; `gain` [N], where units
-    were transplanted: by how much the donor's utterance scores the edited picture above the one before."""
+    """By how much the utterances [N] of a batch score the edited pictures above the ones before; `valid` [N]: there is one, and
+    it differs. Their own utterances should not (`excess`); the donors' should (`gain`), where units were transplanted."""
 
-    own: Tensor
+    excess: Tensor
     valid: Tensor
     gain: Tensor | None = None
 
@@ -67,10 +67,10 @@ def margin_ranking(contest: Contest, mining: str, margin: float, edits: EditedSc
     """
     matched, image = contest.matched, contest.image
     if edits is not None and mining == "hard":
-        image = torch.maximum(image, edits.own.masked_fill(~edits.valid, -torch.inf))
+        image = torch.maximum(image, matched + edits.excess.masked_fill(~edits.valid, -torch.inf))
     loss = F.relu(contest.audio - matched + margin) + F.relu(image - matched + margin)
     if edits is not None and mining != "hard":
-        loss = loss + edit_weight * F.relu(edits.own - matched + margin) * edits.valid
+        loss = loss + edit_weight * F.relu(edits.excess + margin) * edits.valid
     if edits is not None and edits.gain is not None:
         loss = loss + edit_weight * F.relu(margin - edits.gain) * edits.valid
     return loss.mean()
@@ -85,7 +85,7 @@ def logistic_ranking(contest: Contest, temperature: float, edits: EditedScores |
     matched = contest.matched
     loss = F.softplus((contest.audio - matched) / temperature) + F.softplus((contest.image - matched) / temperature)
     if edits is not None:
-        loss = loss + edit_weight * F.softplus((edits.own - matched) / temperature) * edits.valid
+        loss = loss + edit_weight * F.softplus(edits.excess / temperature) * edits.valid
     return loss.mean() + logistic_gain(edits, temperature, edit_weight)
 
 
@@ -105,7 +105,8 @@ def batch_softmax(scores: Tensor, temperature: float, edits: EditedScores | None
     logits = scores / temperature
     pictures = logits.T
     if edits is not None:
-        extra = (edits.own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
+        own = scores.diagonal() + edits.excess
+        extra = (own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
         pictures = torch.cat([pictures, extra[:, None]], 1)
     truth = torch.arange(len(scores), device=scores.device)
     return (F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)

@@ -19,6 +19,7 @@ from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
 from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.metrics import waiting_for_data
+from wordbrush.runtime.norms import running_moments
 from wordbrush.runtime.parallel import backward, gather, on_main, part, shard
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
@@ -47,10 +48,6 @@ class Batch:
     image_features: Tensor
     audio_features: Tensor
     lengths: Tensor
-
-    def detached(self) -> "Batch":
-        tensors = self.images, self.image_features, self.audio_features, self.lengths
-        return Batch(self.index, *(one.detach() for one in tensors))
 
 
 @dataclass(frozen=True)
@@ -91,10 +88,10 @@ class Shuffled:
         self.rest = state["rest"]
 
 
-def require_room(davenet: Davenet, speech: FeatureStore, crops: bool, edited: bool) -> None:
+def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
     """Raises WordbrushError where the memory does not hold a step; `edited`: with edited pictures beside the batch's own."""
-    longest = speech.lengths.max() * speech.hop
-    seconds = min(davenet.crop_max_seconds, longest) if crops else longest
+    longest = float(speech.lengths.max() * speech.hop)
+    seconds = min(davenet.crop_max_seconds, longest) + edited * longest
     batch = part(davenet.batch_size)
     frames = batch * seconds / speech.hop
     strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
@@ -150,8 +147,7 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     with waiting_for_data():
         images = to_images(pairs.images[shard(index)]).to(where)
         features, lengths = map(shard, pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds,
-                                                          davenet.crop_max_seconds, rng)
-                                if stage.crops else pairs.speech.batch(index))
+                                                          davenet.crop_max_seconds, rng))
     with mixed_precision():
         image_features = encoders.encode_images(images)
         audio_features, lengths = encoders.encode_audio(features.to(where), lengths.to(where))
@@ -161,12 +157,8 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     else:
         scores = gather(similarities(image_features, gather(audio_features), gather(lengths), davenet.similarity))
         contest = losses.mine(scores, mining)
-    edits, above = None, 0.0
-    if editor is not None:
-        some = slice(None, None, stage.edit_every)
-        batch = Batch(shard(index)[some], *(part[some] for part in (images, image_features, audio_features, lengths)))
-        edits = score_edits(encoders, editor, batch, some, len(images), davenet.similarity)
-        above = float((edits.own >= contest.matched)[edits.valid].float().mean()) if edits.valid.any() else 0.0
+    edits = score_edits(encoders, pairs, index, images, image_features, davenet, stage, editor) if editor else None
+    above = float((edits.excess >= 0)[edits.valid].float().mean()) if edits and edits.valid.any() else 0.0
     if davenet.loss == "margin":
         return losses.margin_ranking(contest, mining, davenet.margin, edits, stage.edit_weight), above
     if scores is not None and mining == "hard":
@@ -174,26 +166,34 @@ def train_step(encoders: Encoders, pairs: Pairs, index: np.ndarray, davenet: Dav
     return losses.logistic_ranking(contest, davenet.temperature, edits, stage.edit_weight), above
 
 
-def score_edits(encoders: Encoders, editor: Editor, batch: Batch, some: slice, count: int, kind: str) -> losses.EditedScores:
-    """Edit the pictures of `batch`, which are `some` of the `count` of this process, and score them with their utterances; where
-    they were given a donor's units, with its utterance too."""
+def score_edits(encoders: Encoders, pairs: Pairs, index: np.ndarray, images: Tensor, image_features: Tensor, davenet: Davenet,
+                stage: Training, editor: Editor) -> losses.EditedScores:
+    """Edit every `edit_every`-th picture of a batch, and compare what whole captions make of it.
+
+    A piece of a caption may not tell of what was edited, and would be asked to refuse a picture that it fits.
+    """
+    some = slice(None, None, stage.edit_every)
+    with waiting_for_data():
+        features, lengths = (shard(part)[some] for part in pairs.speech.batch(index))
+    index, seen = shard(index)[some], image_features[some]
     with mixed_precision():
+        with running_moments(encoders.audio):   # those of whole captions are others, and would spoil the words
+            heard, lengths = encoders.encode_audio(features.to(images.device), lengths.to(images.device))
         with torch.no_grad():
-            edited = editor(batch.detached())
-        seen = encoders.encode_images(edited.pictures)
+            edited = editor(Batch(index, images[some], seen.detach(), heard.detach(), lengths))
+        seen_edited = encoders.encode_images(edited.pictures)
+
+    def gained(heard: Tensor, lengths: Tensor) -> Tensor:
+        return spread(paired_similarities(seen_edited, heard, lengths, davenet.similarity)
+                      - paired_similarities(seen, heard, lengths, davenet.similarity))
 
     def spread(values: Tensor) -> Tensor:
-        whole = values.new_zeros(count)
-        whole[some] = values
-        return gather(whole)
+        rows = values.new_zeros(len(images))
+        rows[some] = values
+        return gather(rows)
 
-    gain = None
-    if edited.donors is not None:
-        heard, lengths = (gather(part)[edited.donors] for part in (batch.audio_features, batch.lengths))
-        gain = spread(paired_similarities(seen, heard, lengths, kind)
-                      - paired_similarities(batch.image_features, heard, lengths, kind))
-    own = spread(paired_similarities(seen, batch.audio_features, batch.lengths, kind))
-    return losses.EditedScores(own, spread(edited.valid), gain)
+    of_donor = None if edited.donors is None else gained(*(gather(part)[edited.donors] for part in (heard, lengths)))
+    return losses.EditedScores(gained(heard, lengths), spread(edited.valid), of_donor)
 
 
 def random_contest(images: Tensor, audio: Tensor, lengths: Tensor, kind: str, rng: torch.Generator) -> losses.Contest:

@@ -3,6 +3,9 @@
 PyTorch's SyncBatchNorm does the same on GPUs alone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -33,3 +36,14 @@ class BatchNorm1d(_WholeBatch, nn.BatchNorm1d):
 
 class BatchNorm2d(_WholeBatch, nn.BatchNorm2d):
     """Of [N, C, H, W]."""
+
+
+@contextmanager
+def running_moments(network: nn.Module) -> Iterator[None]:
+    """Within, norms take the moments that they have kept, and keep no others."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)

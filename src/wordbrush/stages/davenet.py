@@ -53,7 +53,7 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
                 make_encoders: Callable[[Pairs], Encoders], editor: Editor | None = None) -> None:
     """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
-    require_room(params.davenet, pairs.speech, stage.crops, edited=editor is not None)
+    require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
