@@ -27,7 +27,7 @@ PANELS = {panel["title"]: panel for panel in json.loads((ROOT / "k8s/monitoring/
 OF_A_GPU = {"GPU memory", "GPU use"}   # whose metrics are absent without one
 STAGES = {"train-gan": 8, "random-edits --mining hard": 100}   # how many times as long as tiny's, so that many scrapes see them
 IMAGES, PAIRS = 8 * 256 + 96, 100 * 4 * 16                      # what they show, by presets/tiny.yaml
-EDITED = PAIRS // 2                                             # by edit_every of params.yaml
+EDITED = PAIRS // 4                                             # by edit_every of params.yaml
 
 
 def query(panel: dict) -> str:

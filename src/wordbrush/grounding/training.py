@@ -173,9 +173,10 @@ def score_edits(encoders: Encoders, pairs: Pairs, index: np.ndarray, images: Ten
     A piece of a caption may not tell of what was edited, and would be asked to refuse a picture that it fits.
     """
     some = slice(None, None, stage.edit_every)
-    with waiting_for_data():
-        features, lengths = (shard(part)[some] for part in pairs.speech.batch(index))
+    longest = int(pairs.speech.lengths[index].max())   # of all processes, which gather what they hear
     index, seen = shard(index)[some], image_features[some]
+    with waiting_for_data():
+        features, lengths = pairs.speech.batch(index, longest)
     with mixed_precision():
         with running_moments(encoders.audio):   # those of whole captions are others, and would spoil the words
             heard, lengths = encoders.encode_audio(features.to(images.device), lengths.to(images.device))

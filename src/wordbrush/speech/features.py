@@ -85,9 +85,9 @@ class FeatureStore:
         """float32 [T, bands]"""
         return self.frames[self.offsets[index]:self.offsets[index + 1]].astype(np.float32)
 
-    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Whole utterances: features [B, bands, T] padded with silence, and their lengths [B]."""
-        return self._gather(self.offsets[indices], self.lengths[indices], margin=0)
+    def batch(self, indices: np.ndarray, width: int = 0) -> tuple[Tensor, Tensor]:
+        """Whole utterances: features [B, bands, T] padded with silence, `width` frames or more, and their lengths [B]."""
+        return self._gather(self.offsets[indices], self.lengths[indices], margin=0, width=width)
 
     def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
               rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -105,8 +105,8 @@ class FeatureStore:
         offsets = rng.integers(0, lengths - pieces + 1)
         return self._gather(starts + offsets, pieces, margin=self.silence)
 
-    def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int) -> tuple[Tensor, Tensor]:
-        width = int(lengths.max()) + 2 * margin
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0) -> tuple[Tensor, Tensor]:
+        width = max(width, int(lengths.max()) + 2 * margin)
         features = np.zeros((len(starts), width, self.bands), np.float16)   # NumPy takes ten times as long to float32 as PyTorch
         for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
             features[row, margin:margin + length] = self.frames[start:start + length]
