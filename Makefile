@@ -24,7 +24,8 @@ setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 pipeline: setup ## compile pipeline.yaml anew (after a change of stages or parameters)
 	@python pipeline.py compile
 
-demo: setup stages ## run the whole method on params.yaml and show the results
+demo: setup ## run the whole method on params.yaml and show the results
+	@$(MAKE) --no-print-directory stages
 	@wordbrush show
 
 # `dvc repro` alone does the same, one stage after the other. The two minings do not need each other: each takes half of the cores,
