@@ -29,7 +29,7 @@ demo: setup ## run the whole method on params.yaml and show the results
 	@wordbrush show
 
 # `dvc repro` alone does the same, one stage after the other. The two minings do not need each other: each takes half of the cores,
-# and two processes of one thread do a third more than one of two (docs/performance.md).
+# and two processes of one thread do a third more than one of two (docs/log.md).
 MININGS := mining-random mining-hard
 GROUNDING := pretrain-davenet random-edits cluster-units targeted-edits
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
@@ -39,8 +39,9 @@ stages:
 	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
 	@dvc repro
 
+# The port itself is the other one's.
 ifdef WORDBRUSH_METRICS_PORT
-mining-hard: export WORDBRUSH_METRICS_PORT := $(shell echo $$(($(WORDBRUSH_METRICS_PORT) + 1)))   # the other one has this
+mining-hard: export WORDBRUSH_METRICS_PORT := $(shell echo $$(($(WORDBRUSH_METRICS_PORT) + 1)))
 endif
 $(MININGS): mining-%:
 	@OMP_NUM_THREADS=$(HALF) dvc --wait-for-lock repro --single-item $(addsuffix @$*,$(GROUNDING))
