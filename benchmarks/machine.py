@@ -146,7 +146,7 @@ def facts() -> dict[str, Any]:
                     "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "load": round(os.getloadavg()[0], 1),
                     "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "commit": dict(zip(("id", "dirty"), head(ROOT) or ("", False), strict=True)),
+        "commit": dict(zip(("id", "dirty"), head(ROOT, untracked=True) or ("", False), strict=True)),
         "threads": {"torch": torch.get_num_threads(), **{name: value for name, value in sorted(os.environ.items())
                                                        if name.startswith(THREAD_VARIABLES)}}}
 

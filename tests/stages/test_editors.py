@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from wordbrush.drawing.networks import Generator
+from wordbrush.grounding.losses import random_impostors
 from wordbrush.grounding.training import Batch
 from wordbrush.stages.random_edits import random_editor
 
@@ -40,6 +41,10 @@ def test_a_transplant_gives_what_the_donor_has_at_its_own_spot(scene):
         here, there = ((2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor))   # the middle of a place, on 8×8
         given[row, :, here[0], here[1]] = h4[donor, :, there[0], there[1]]
     assert torch.allclose(edited.pictures, generator.decode(given), atol=1e-5)
+
+
+def test_one_that_is_alone_gives_to_itself():
+    assert random_impostors(1, torch.Generator()).tolist() == [0]   # a last batch of one: nothing changes, and nothing counts
 
 
 def test_beyond_the_spot_nothing_is_given(scene):

@@ -36,8 +36,8 @@ class EditedScores:
 
 
 def random_impostors(count: int, rng: torch.Generator) -> Tensor:
-    """For each of `count` another one [count]."""
-    return (torch.arange(count) + torch.randint(1, count, (count,), generator=rng)) % count
+    """For each of `count` another one [count]; one that is alone has but itself."""
+    return (torch.arange(count) + torch.randint(1, max(2, count), (count,), generator=rng)) % count
 
 
 def hardest_impostors(scores: Tensor, mining: str) -> Tensor:

@@ -17,9 +17,11 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def head(folder: Path) -> tuple[str, bool] | None:
-    """The commit that is checked out, and whether files that git knows differ from it; None where there is no repository."""
+def head(folder: Path, untracked: bool = False) -> tuple[str, bool] | None:
+    """The commit that is checked out, and whether files differ from it (`untracked`: also by being new); None where there is no
+    repository."""
+    new = "normal" if untracked else "no"
     try:
-        return git(folder, "rev-parse", "HEAD"), bool(git(folder, "status", "--porcelain", "--untracked-files=no"))
+        return git(folder, "rev-parse", "HEAD"), bool(git(folder, "status", "--porcelain", f"--untracked-files={new}"))
     except WordbrushError:
         return None
