@@ -1,16 +1,20 @@
-"""`python -m experiments PRESET`: the six methods over several trials, and ablations, into results/PRESET with tables.
+"""`python -m experiments PRESET`: the six methods over several trials, and ablations, into results/PRESET with tables and
+a figure.
 
-Stop it when you like: called again, it goes on where it was. One GAN and one set of captions serve all trials.
+Stop it when you like: called again, it goes on where it was. One GAN and one set of captions serve all trials; the GAN and the
+segmenter are kept in results/PRESET/drawing, and --drawing takes them from there.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments.figures import draw_methods
 from experiments.runs import ROOT, Run, Variant
-from experiments.tables import write_tables
+from experiments.tables import read_trials, write_tables
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import write_json
@@ -28,6 +32,9 @@ def main(
         trials: Annotated[int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")] = 3,
         jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
         ablations: Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")] = 1,
+        drawing: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")] = None,
+        keep: Annotated[bool, typer.Option("--keep", help="Leave results that are there, of the same code, parameters and GAN.")]
+        = False,
         only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")] = None,
 ) -> None:
     variants = read_variants(only)
@@ -36,12 +43,15 @@ def main(
         raise WordbrushError(f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first.")
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
     parts = [Run(preset, name, trial, variant) for trial in range(ablations) for name, variant in variants.items()]
-    perform(whole[:1], commit, 1)   # what the others share
-    perform(whole[1:], commit, jobs)
-    perform(parts, commit, jobs)
     folder = ROOT / "results" / preset
-    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores()})
+    print(f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes", flush=True)
+    whole[0].keep_drawing(folder / "drawing")
+    perform(whole, commit, jobs, keep)
+    perform(parts, commit, jobs, keep)
+    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores(),
+                                       "drawing": "given" if drawing else "trained"})
     write_tables(folder, variants)
+    draw_methods(folder / "methods.svg", read_trials(folder))
     print((folder / "tables.md").read_text())
 
 
@@ -53,11 +63,11 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
     return {name: variant for name, variant in variants.items() if not only or name in only}
 
 
-def perform(runs: Sequence[Run], commit: str, jobs: int) -> None:
+def perform(runs: Sequence[Run], commit: str, jobs: int, keep: bool) -> None:
     """Run all, `jobs` at once; a failure stops what has not begun."""
     threads = max(1, usable_cores() // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        begun = {pool.submit(run.perform, commit, threads): run for run in runs}
+        begun = {pool.submit(run.perform, commit, threads, keep): run for run in runs}
         try:
             for done in as_completed(begun):
                 print(f"{begun[done]}: {done.result() / 60:.1f} minutes", flush=True)

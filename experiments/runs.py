@@ -16,21 +16,26 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from wordbrush import presets
-from wordbrush.params import Mining, load, merge
+from wordbrush.params import Mining, load, merge, read_yaml
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import whole_directory, write_json
+from wordbrush.runtime.files import read_json, whole_directory, write_json
+from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.git import git
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
 LAST_LINES = 12
-SHORTER = 4      # times, of an ablation's pretraining
+CONCEPT_TABLES = "concept_tables.json"   # a trial's data/evaluation/concepts.json
+ABOUT = "about.json"   # of one run
+SHARED = "shared.lock"   # of the first run: dvc.lock as it was when what all share was done
+DRAWN = ("train-gan", "train-segmenter")      # the stages that cost most, and whose outputs fit a repository
+SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}   # times, of an ablation's trainings
 
 
 class Variant(BaseModel):
     """An ablation: what it changes, the mining and the last stage of its training, and what it is measured on.
 
-    whole: pretrained for as long as the methods are; else for a quarter of that, which is enough to compare.
+    whole: trained for as long as the methods are; else for less (SHORTER), which is enough to compare.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,11 +67,13 @@ class Run:
     def results(self) -> Path:
         return ROOT / "results" / str(self)
 
-    def perform(self, commit: str, threads: int) -> float:
-        """Run what has not been run yet and write the results; seconds that it took."""
+    def perform(self, commit: str, threads: int, keep: bool = False) -> float:
+        """Run what has not been run yet and write the results; seconds that it took. keep: not where they are there already."""
         started = time.monotonic()
-        self.workspace.parent.mkdir(parents=True, exist_ok=True)
         self.prepare(commit)
+        about = {"key": self.key(), "commit": commit}
+        if keep and (self.results / ABOUT).exists() and read_json(self.results / ABOUT, dict[str, str])["key"] == about["key"]:
+            return 0.0
         variant = self.variant
         stages = ("dvc", "repro", f"{variant.stage}@{variant.mining}") if variant else ("make", "--no-print-directory", "stages")
         self.call(*stages, threads=threads)
@@ -77,12 +84,32 @@ class Run:
             else:
                 for path in sorted((self.workspace / "metrics").glob("*.json")):
                     shutil.copyfile(path, folder / path.name)
+                shutil.copyfile(self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES)
             for name in ("dvc.lock", "params.yaml"):
                 shutil.copyfile(self.workspace / name, folder / name)
+            write_json(folder / ABOUT, about)
         return time.monotonic() - started
+
+    def share(self, commit: str, threads: int, drawing: Path | None = None) -> float:
+        """Run the stages that all trials share; seconds that it took. drawing: a folder that `keep_drawing` wrote."""
+        started = time.monotonic()
+        self.prepare(commit)
+        if drawing:
+            self.take_drawing(drawing, threads)
+        self.call("dvc", "repro", "synthesize-captions", threads=threads)
+        shutil.copyfile(self.workspace / "dvc.lock", self.workspace / SHARED)   # a copy that later stages do not write to
+        return time.monotonic() - started
+
+    def key(self) -> str:
+        """The hash of what the results depend on: parameters, code, GAN and segmenter."""
+        stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
+        code = {dep for name, stage in stages.items() if name != "report" for dep in stage["deps"] if dep.startswith("src/")}
+        content = {str(path): digest(self.workspace / path) for path in (*sorted(code), *self.drawn())}
+        return combined([read_yaml(self.workspace / "params.yaml"), content])
 
     def prepare(self, commit: str) -> None:
         """The workspace at this commit, its parameters changed; of what earlier runs left there, DVC decides what holds."""
+        self.workspace.parent.mkdir(parents=True, exist_ok=True)
         if not (self.workspace / ".git").exists():
             git(ROOT, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(self.workspace))
         git(self.workspace, "fetch", "--quiet", str(ROOT), commit)
@@ -91,9 +118,9 @@ class Run:
         preset = {} if self.preset == "demo" else presets.read_preset(self.preset, params, self.workspace / "presets")
         presets.change(params, merge(preset, {"trial": self.trial}))
         if self.variant:
-            steps = load(params).schedule.pretrain.steps
-            shorter = {} if self.variant.whole else {"schedule": {"pretrain": {"steps": max(1, steps // SHORTER)}}}
-            presets.change(params, merge(shorter, self.variant.params))
+            schedule = load(params).schedule
+            shorter = {stage: {"steps": max(1, getattr(schedule, stage).steps // times)} for stage, times in SHORTER.items()}
+            presets.change(params, merge({} if self.variant.whole else {"schedule": shorter}, self.variant.params))
         if self.variant and self.variant.mining not in MATRIX:
             stages = self.workspace / "dvc.yaml"
             stages.write_text(stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]")))
@@ -101,8 +128,30 @@ class Run:
         self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
         first = Run(self.preset, "methods", 0)
         if self != first and not (self.workspace / "dvc.lock").exists():   # what it shares with the first run is there already
-            shutil.copyfile(first.workspace / "dvc.lock", self.workspace / "dvc.lock")
-            self.call("dvc", "checkout", "--quiet")
+            shutil.copyfile(first.workspace / SHARED, self.workspace / "dvc.lock")
+            self.call("dvc", "checkout", "--quiet", *read_yaml(self.workspace / "dvc.lock")["stages"])
+
+    def drawn(self) -> list[Path]:
+        """What the stages of DRAWN write, in the workspace's own paths."""
+        stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
+        named = [out for stage in DRAWN for kind in ("outs", "metrics", "plots") for out in stages[stage].get(kind, ())]
+        return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in named]
+
+    def keep_drawing(self, folder: Path) -> None:
+        """The GAN and the segmenter, with their metrics and curves, so that others need not train them."""
+        with whole_directory(folder) as kept:
+            for path in self.drawn():
+                copy(self.workspace / path, kept / path)
+
+    def take_drawing(self, folder: Path, threads: int) -> None:
+        """Raises WordbrushError where the folder lacks a file."""
+        if missing := [path for path in self.drawn() if not (folder / path).exists()]:
+            raise WordbrushError(f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps one in "
+                                 "results/PRESET/drawing.")
+        self.call("dvc", "repro", "render-scenes", threads=threads)
+        for path in self.drawn():
+            copy(folder / path, self.workspace / path)
+        self.call("dvc", "commit", "--force", "--quiet", *DRAWN)
 
     def call(self, *command: str, threads: int = 1) -> str:
         """What a command of this Python's environment prints, run on the workspace's code; all else goes to its log."""
@@ -116,3 +165,13 @@ class Run:
             last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
             raise WordbrushError(f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}")
         return done.stdout
+
+
+def copy(source: Path, target: Path) -> None:
+    """A file or a folder, in the place of what was there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

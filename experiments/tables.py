@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from experiments.runs import Variant
-from wordbrush.evaluation.paper import EDIT_SUCCESS, METHODS, REAL_IMAGES
-from wordbrush.evaluation.results import ConceptMetrics, Result, Results
+from experiments.runs import CONCEPT_TABLES, Variant
+from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.results import MININGS, ConceptMetrics, ConceptTables, Hypothesis, Result, Results
 from wordbrush.runtime.files import read_json, whole_file
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -27,26 +27,51 @@ GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_nega
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
 MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
-TITLES = {"validation": "Ablations, pretrained for a quarter of the steps, on validation (pairs, drawings, voices of no test).",
+TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
+                        "(pairs, drawings, voices of no test).",
           "tests": "Upper bounds, on the tests."}
+CLUSTERS = {"agreement": "mean the same to eye and ear", "seen_f1": "mean best F1, seen", "heard_f1": "mean best F1, heard"}
+DETECTORS = 20   # shown
+HYPOTHESIS = ("word", "F1", "precision", "recall", "occurrences")
 STAGES = ("pretrained", "random edits", "targeted edits")
 
 
 def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
     """tables.md of a folder of results, from what is there."""
-    trials = [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
+    trials = read_trials(folder)
     concepts = [read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")]
+    first = read_json(measured(folder / "methods", CONCEPT_TABLES)[0], ConceptTables)
     parts = [f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
              table(("method", *COLUMNS), methods(trials)),
              "A listener who knows every attribute, but no places: " + ", ".join(
                  f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items()) + ".", "Gains, paired by trial:",
-             table(("gain", *GAINED), gains(trials)), "Words and places (chance in brackets):",
-             table(("method", *WORDS.values(), "mean word F1", "words detected"), words(concepts))]
+             table(("gain", *GAINED), gains(trials)), *concept_parts(concepts, first), *ablation_parts(folder, variants)]
+    with whole_file(folder / "tables.md") as out:
+        out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> list[str]:
+    """Titles and tables of words, places and concepts."""
+    heard_and_seen = (f"{side} {name}" for side in ("heard", "seen") for name in HYPOTHESIS[:2])
+    return ["Words and places (chance in brackets):",
+            table(("method", *WORDS.values(), "mean word F1", "words detected"), words(trials)),
+            "Concepts after random edits (chance in brackets):", table(("impostors", *CLUSTERS.values()), clusters(trials)),
+            f"Units of {METHODS[FULL].title} as word detectors, first trial, the {DETECTORS} best:",
+            table(("unit", *HYPOTHESIS), detectors(first)),
+            "Its concepts, by how well they hear:", table(("units", *heard_and_seen), meanings(first))]
+
+
+def ablation_parts(folder: Path, variants: dict[str, Variant]) -> list[str]:
+    """Title and table of those that were measured."""
+    parts = []
     for on, title in TITLES.items():
         header, rows = ablations(folder, {name: variant for name, variant in variants.items() if variant.on == on})
         parts += [title, table(header, rows)] if rows else []
-    with whole_file(folder / "tables.md") as out:
-        out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return parts
+
+
+def read_trials(folder: Path) -> list[Results]:
+    return [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
 
 
 def measured(folder: Path, name: str) -> list[Path]:
@@ -92,6 +117,27 @@ def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
     return rows
 
 
+def clusters(trials: Sequence[ConceptMetrics]) -> list[Row]:
+    scores = {mining: [trial["clusters"][mining] for trial in trials] for mining in MININGS}
+    return [[mining, *(cell([score[column] for score in found], np.mean([score["agreement_chance"] for score in found])
+                            if column == "agreement" else None) for column in CLUSTERS)] for mining, found in scores.items()]
+
+
+def detectors(tables: ConceptTables) -> list[Row]:
+    return [[str(one["unit"]), *hypothesis(one["hypotheses"][0])] for one in tables["detectors"][:DETECTORS]]
+
+
+def meanings(tables: ConceptTables) -> list[Row]:
+    """A row for each cluster of the full method: what it hears and what it sees."""
+    best_first = sorted(tables["clusters"][METHODS[FULL].mining], key=lambda one: -one["heard"]["f1"])
+    return [[str(one["units"]), *hypothesis(one["heard"])[:2], *hypothesis(one["seen"])[:2]] for one in best_first]
+
+
+def hypothesis(one: Hypothesis) -> Row:
+    """The cells of HYPOTHESIS."""
+    return [one["label"], *(f"{one[name]:.1f}" for name in ("f1", "precision", "recall")), str(one["occurrences"])]
+
+
 def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row]]:
     """Header and rows; columns where nothing was measured are left out."""
     header = ["choice", *(f"{stage}: {what}" for stage in STAGES for what in MEASURED)]
@@ -110,10 +156,13 @@ def cell(values: Sequence[float | None], beside: float | None = None, sign: str 
     """Mean ± half the interval, which one value has not; `beside` in brackets."""
     if any(value is None for value in values):
         return NOTHING
-    interval = ""
-    if len(values) > 1:
-        interval = f" ± {t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)):.1f}"
+    interval = f" ± {half_interval(values):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):{sign}.1f}{interval}" + ("" if beside is None else f" ({beside:{sign}.1f})")
+
+
+def half_interval(values: Sequence[float]) -> float:
+    """Half of Student's 95 % interval around the mean of two or more."""
+    return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def table(header: Sequence[str], rows: Sequence[Row]) -> str:

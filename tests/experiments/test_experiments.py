@@ -64,8 +64,35 @@ def test_an_ablation_is_validated_for_every_trial(done):
 def test_tables_hold_every_method_and_the_ablation(done):
     text = (done / "tables.md").read_text()
     assert all(text.count(f"| {method.title} |") == 2 for method in METHODS.values())
-    assert "| no edits, as many steps |" in text and "means of 2 trials" in text
+    assert "| no edits |" in text and "means of 2 trials" in text
+    assert "as word detectors" in text and "| heard word |" in text
+    assert "<svg" in (done / "methods.svg").read_text()
     assert json.loads((done / "about.json").read_text())["trials"] == 2
+
+
+def test_a_kept_drawing_is_taken_in_place_of_a_training(repository, done):
+    """And results that are there stay, if asked for: no trial trains anything."""
+    first, second = (repository / f".wordbrush/experiments/tiny/methods/{trial}" for trial in range(2))
+    for workspace in (first, second):
+        shutil.rmtree(workspace)
+    results = done / "methods/0/evaluation.json"
+    written = results.stat().st_mtime_ns
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--ablations", "0",
+                  "--drawing", "results/tiny/drawing", "--keep")
+    assert ran.returncode == 0, ran.stderr
+    log = (first / "experiment.log").read_text()
+    assert "Stage 'train-gan' didn't change" in log and "Stage 'train-gan' is cached" not in log
+    assert "pretrain-davenet" not in log and "pretrain-davenet" not in (second / "experiment.log").read_text()
+    assert results.stat().st_mtime_ns == written
+    assert json.loads((done / "about.json").read_text())["drawing"] == "given"
+
+
+def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
+    given = repository / "results/part"
+    shutil.copytree(done / "drawing", given)
+    (given / "metrics/gan.json").unlink()
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--drawing", "results/part")
+    assert ran.returncode == 2 and "metrics/gan.json is missing" in ran.stderr
 
 
 def test_results_of_changed_files_are_refused(repository, done):
