@@ -29,14 +29,11 @@ CONCEPT_TABLES = "concept_tables.json"   # a trial's data/evaluation/concepts.js
 ABOUT = "about.json"   # of one run
 SHARED = "shared.lock"   # of the first run: dvc.lock as it was when what all share was done
 DRAWN = ("train-gan", "train-segmenter")      # the stages that cost most, and whose outputs fit a repository
-SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}   # times, of an ablation's trainings
+SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}   # times, of an ablation's trainings: enough to compare
 
 
 class Variant(BaseModel):
-    """An ablation: what it changes, the mining and the last stage of its training, and what it is measured on.
-
-    whole: trained for as long as the methods are; else for less (SHORTER), which is enough to compare.
-    """
+    """An ablation: what it changes, the mining and the last stage of its training, and what it is measured on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -44,7 +41,6 @@ class Variant(BaseModel):
     mining: Mining = "hard"
     stage: Literal["pretrain-davenet", "random-edits", "targeted-edits"] = "targeted-edits"
     on: Literal["validation", "tests"] = "validation"
-    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class Run:
         if self.variant:
             schedule = load(params).schedule
             shorter = {stage: {"steps": max(1, getattr(schedule, stage).steps // times)} for stage, times in SHORTER.items()}
-            presets.change(params, merge({} if self.variant.whole else {"schedule": shorter}, self.variant.params))
+            presets.change(params, merge({"schedule": shorter}, self.variant.params))
         if self.variant and self.variant.mining not in MATRIX:
             stages = self.workspace / "dvc.yaml"
             stages.write_text(stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]")))

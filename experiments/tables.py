@@ -29,7 +29,7 @@ WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap"
 MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
 TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
                         "(pairs, drawings, voices of no test).",
-          "tests": "Upper bounds, on the tests."}
+          "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests."}
 CLUSTERS = {"agreement": "mean the same to eye and ear", "seen_f1": "mean best F1, seen", "heard_f1": "mean best F1, heard"}
 DETECTORS = 20   # shown
 HYPOTHESIS = ("word", "F1", "precision", "recall", "occurrences")

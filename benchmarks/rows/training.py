@@ -76,10 +76,7 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
     target = layout.clusters(MINING)
     target.mkdir(parents=True)
     labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
-    units = np.zeros((params.clusters.count, params.gan.channels[8]), bool)
-    for row in units:
-        row[rng.permutation(len(row))[:params.edits.units_per_cluster]] = True
-    np.save(target / "units.npy", units)
+    np.save(target / "places.npy", np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]))
     np.save(target / "members.npy", membership(labels).numpy())
     np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
     return Clusters(layout, MINING)

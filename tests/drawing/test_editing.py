@@ -3,7 +3,7 @@
 import torch
 
 from wordbrush.drawing.dissection import agreement, unit_thresholds
-from wordbrush.drawing.editing import changed, moved, random_edit, replace, spot, targeted_edit
+from wordbrush.drawing.editing import changed, doublings, least_edit, moved, probabilities, random_order, replace, spot
 from wordbrush.drawing.networks import Generator
 
 
@@ -38,27 +38,24 @@ def test_spot_is_a_square_cut_at_the_border():
     assert spot(torch.tensor([[4, 1]]), 0, 5)[0].nonzero().tolist() == [[4, 1]]
 
 
-def test_random_edits_grow_until_the_picture_differs(tiny):
+def test_edits_grow_until_the_picture_differs():
     generator = small_generator()
     h4 = generator.encode(torch.randn(16, 6))
     original = generator.decode(h4)
-    where = spot(torch.full((16, 2), 4), 1, 8)
-    edits = tiny.edits.model_copy(update={"probability": 0.01, "probability_step": 0.5, "min_change": 1e-4})
-    edited, differs = random_edit(generator, h4, torch.zeros_like(h4), original, where, edits, torch.Generator().manual_seed(0))
+    given = torch.zeros_like(h4), original, spot(torch.full((16, 2), 4), 1, 8), random_order(h4, torch.Generator().manual_seed(0))
+    edited, differs = least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 1e-4)
     assert differs.all() and changed(original, edited, 1e-4).all()
-    never = edits.model_copy(update={"min_change": 10.0})
-    assert not random_edit(generator, h4, torch.zeros_like(h4), original, where, never, torch.Generator().manual_seed(0))[1].any()
+    assert not least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 10.0)[1].any()
 
 
-def test_an_edit_is_the_smallest_that_is_enough(tiny):
-    """Against raising the probability step by step."""
+def test_an_edit_is_the_smallest_that_is_enough():
+    """Against raising the share step by step."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(32, 6))
-    original, where = generator.decode(h4), spot(torch.full((32, 2), 4), 1, 8)
-    edits = tiny.edits.model_copy(update={"probability": 0.1, "probability_step": 0.3, "min_change": 0.02})
-    edited, differs = random_edit(generator, h4, torch.zeros_like(h4), original, where, edits, torch.Generator().manual_seed(0))
-    draws = torch.rand(h4.shape[:2], generator=torch.Generator().manual_seed(0))
-    tried = [generator.decode(replace(h4, draws < chance, where, torch.zeros_like(h4))) for chance in (0.1, 0.4, 0.7, 1.0)]
+    original, where, nothing = generator.decode(h4), spot(torch.full((32, 2), 4), 1, 8), torch.zeros_like(h4)
+    order, shares = random_order(h4, torch.Generator().manual_seed(0)), torch.tensor([0.1, 0.4, 0.7, 1.0])
+    edited, differs = least_edit(generator, h4, nothing, original, where, order, shares, 0.02)
+    tried = [generator.decode(replace(h4, order < share, where, nothing)) for share in shares]
     enough = torch.stack([changed(original, one, 0.02) for one in tried])
     assert 3 < enough[0].sum() < 29 and (enough[1:] >= enough[:-1]).all()   # growing, as edits nearly always do
     first = torch.where(enough.any(0), enough.int().argmax(0), 3)
@@ -66,11 +63,21 @@ def test_an_edit_is_the_smallest_that_is_enough(tiny):
     assert torch.allclose(edited, torch.stack(tried)[first, torch.arange(32)], atol=1e-5)
 
 
-def test_no_units_no_change():
+def test_shares_end_with_all_units(tiny):
+    edits = tiny.edits.model_copy(update={"probability": 0.2, "probability_step": 0.4})
+    assert torch.allclose(probabilities(edits), torch.tensor([0.2, 0.6, 1.0]))
+    assert (doublings(12, 64) * 64).tolist() == [12, 24, 48, 64]
+    assert doublings(8, 8).tolist() == [1.0]
+
+
+def test_so_many_units_are_replaced_as_the_share_says():
+    """The order of a concept holds places as shares: 0/8, 1/8, …; the best unit alone is the first share."""
     generator = small_generator()
-    h4 = generator.encode(torch.randn(3, 6))
-    same = targeted_edit(generator, h4, -h4, torch.zeros(3, 8, dtype=torch.bool), spot(torch.zeros(3, 2).long(), 1, 8))
-    assert torch.equal(same, generator.decode(h4))
+    h4 = generator.encode(torch.randn(1, 6))
+    places = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])
+    original, where, nothing = generator.decode(h4), torch.ones(1, 8, 8, dtype=torch.bool), torch.zeros_like(h4)
+    edited, _ = least_edit(generator, h4, nothing, original, where, places / 8, doublings(1, 8)[:2], 10.0)
+    assert torch.equal(edited, generator.decode(replace(h4, places < 2, where, nothing)))
 
 
 def test_changed_looks_at_the_most_changed_cell():

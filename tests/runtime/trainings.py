@@ -98,7 +98,7 @@ def prepare(params: Params, folder: Path) -> None:
                                          for _ in range(COUNT)], params.captions)
     clusters, units, features = Layout(folder).clusters("hard"), params.gan.channels[8], params.davenet.embedding
     clusters.mkdir(parents=True)
-    np.save(clusters / "units.npy", rng.random((4, units)) < 0.4)
+    np.save(clusters / "places.npy", np.stack([rng.permutation(units) for _ in range(4)]))
     np.save(clusters / "members.npy", rng.random((4, features)).astype(np.float32))
     np.save(clusters / "scale.npy", np.ones(features, np.float32))
 

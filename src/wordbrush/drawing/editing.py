@@ -39,29 +39,41 @@ def changed(before: Tensor, after: Tensor, min_change: float) -> Tensor:
     return F.adaptive_avg_pool2d(difference, min(8, difference.shape[-1])).flatten(1).amax(1) >= min_change
 
 
-def random_edit(generator: Generator, h4: Tensor, values: Tensor, original: Tensor, where: Tensor, edits: Edits,
-                rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Replace every unit with probability p at the salient cells, the least p of its steps at which the picture differs (P §5.4).
+def probabilities(edits: Edits) -> Tensor:
+    """The shares of a random edit: p and its steps, up to 1 (P §5.4)."""
+    return torch.arange(edits.probability, 1 + edits.probability_step, edits.probability_step).clamp(max=1)
 
-    h4 and values [N, C, h, w], original [N, 3, H, W], where [N, h, w]. Returns the edited pictures and whether each differs
-    [N]. A unit once drawn stays drawn as p rises, so an edit only grows; the step is found by halving, in fewer drawings than by
-    raising p.
+
+def doublings(first: int, units: int) -> Tensor:
+    """The shares of a targeted edit: so many of all units, twice as many, and so on up to all (ours)."""
+    counts = [first]
+    while counts[-1] < units:
+        counts.append(min(2 * counts[-1], units))
+    return torch.tensor(counts) / units
+
+
+def random_order(h4: Tensor, rng: torch.Generator) -> Tensor:
+    """For each of h4 [N, C, h, w] its units in any order, as numbers in [0, 1) [N, C]."""
+    return shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
+
+
+def least_edit(generator: Generator, h4: Tensor, values: Tensor, original: Tensor, where: Tensor, order: Tensor, shares: Tensor,
+               min_change: float) -> tuple[Tensor, Tensor]:
+    """Replace the units whose `order` is below a share, the least of the shares at which the picture differs (P §5.4).
+
+    h4 and values [N, C, h, w], original [N, 3, H, W], where [N, h, w], order [N, C], shares [S], ascending. Returns the edited
+    pictures and whether each differs [N]. Edits only grow with their share, so the least is found by halving, in fewer drawings
+    than by raising it.
     """
-    draws = shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
-    chances = torch.arange(edits.probability, 1 + edits.probability_step, edits.probability_step, device=h4.device).clamp(max=1)
+    shares = shares.to(h4.device)
     edited, differs = torch.empty_like(original), torch.zeros(len(h4), dtype=torch.bool, device=h4.device)
-    low, high = torch.zeros_like(differs, dtype=torch.long), torch.full_like(differs, len(chances), dtype=torch.long)
+    low, high = torch.zeros_like(differs, dtype=torch.long), torch.full_like(differs, len(shares), dtype=torch.long)
     while len(rows := (low < high).nonzero().squeeze(1)):
         middle = (low[rows] + high[rows]) // 2
-        drawn = generator.decode(replace(h4[rows], draws[rows] < chances[middle, None], where[rows], values[rows]))
-        enough = changed(original[rows], drawn, edits.min_change)
+        drawn = generator.decode(replace(h4[rows], order[rows] < shares[middle, None], where[rows], values[rows]))
+        enough = changed(original[rows], drawn, min_change)
         shown = enough | ~differs[rows]   # the least that is enough; else the most
         edited[rows[shown]] = drawn[shown]
         differs[rows] |= enough
         low[rows], high[rows] = torch.where(enough, low[rows], middle + 1), torch.where(enough, middle, high[rows])
     return edited, differs
-
-
-def targeted_edit(generator: Generator, h4: Tensor, values: Tensor, units: Tensor, where: Tensor) -> Tensor:
-    """Replace the units [N, C] of a concept at the salient cells [N, h, w]: the edited pictures (P §5.6)."""
-    return generator.decode(replace(h4, units, where, values))

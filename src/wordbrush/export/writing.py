@@ -55,7 +55,8 @@ def write_model(folder: Path, params: Params, layout: Layout) -> None:
 
 def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) -> None:
     """Arrays as safetensors, and as JSON what each cluster means; the examples, which name samples of the run, stay behind."""
-    units = open_array(layout.clusters(mining) / "units.npy", "bool", (None, None))
+    places = open_array(layout.clusters(mining) / "places.npy", "int64", (None, None))
+    units = places < params.edits.units_per_cluster
     members = open_array(layout.clusters(mining) / "members.npy", "float32", (len(units), None))
     scale = open_array(layout.clusters(mining) / "scale.npy", "float32", (members.shape[1],))
     concepts = Concepts(*members.shape, units.shape[1])

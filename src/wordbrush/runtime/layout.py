@@ -60,7 +60,7 @@ class Layout:
         return self.root / f"data/encoders/{stage}/{mining}"
 
     def clusters(self, mining: str) -> Path:
-        """clusters.json, units.npy"""
+        """clusters.json, places.npy, members.npy, scale.npy"""
         return self.root / f"data/clusters/{mining}"
 
     @property

@@ -28,18 +28,18 @@ def run(params: Params, layout: Layout, mining: str) -> None:
     heard = binarise(masked(audio, lengths, -torch.inf).amax(2), params.clusters.top_share)
     labels = cluster_units(cooccurrence(seen | heard), params.clusters.count, params.clusters.linkage)
     members, scale = membership(labels), images.transpose(0, 1).flatten(1).std(1) + 1e-6
-    overlap = gan_agreement(params, layout, pairs, encode_images, encoders, scale, members)
-    best = overlap.topk(params.edits.units_per_cluster, 1)
-    units = torch.zeros(overlap.shape, dtype=torch.bool).scatter_(1, best.indices, True)
+    overlap, units = gan_agreement(params, layout, pairs, encode_images, encoders, scale, members).sort(
+        dim=1, descending=True, stable=True)
+    best = slice(params.edits.units_per_cluster)
     pictures = top_pictures(images, scale, members, params.clusters.examples)
     sounds = top_sounds(audio, lengths, members, pairs.speech.hop, params)
     with whole_directory(layout.clusters(mining)) as folder:
-        np.save(folder / "units.npy", units.numpy())
+        np.save(folder / "places.npy", units.argsort(1).numpy())   # of each unit of h4 among those that agree with a cluster
         np.save(folder / "members.npy", members.numpy())
         np.save(folder / "scale.npy", scale.numpy())
         write_json(folder / "clusters.json", {"clusters": [
-            {"units": np.flatnonzero(labels == number).tolist(), "gan_units": best.indices[number].tolist(),
-             "agreement": [round(value, 4) for value in best.values[number].tolist()],
+            {"units": np.flatnonzero(labels == number).tolist(), "gan_units": units[number, best].tolist(),
+             "agreement": [round(value, 4) for value in overlap[number, best].tolist()],
              "pictures": pictures[number], "sounds": sounds[number]} for number in range(len(members))]})
 
 

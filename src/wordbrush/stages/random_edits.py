@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.drawing.editing import random_edit
+from wordbrush.drawing.editing import least_edit, probabilities, random_order
 from wordbrush.drawing.networks import Generator
 from wordbrush.drawing.sampling import load_generator
 from wordbrush.grounding.encoders import load_encoders
@@ -44,10 +44,10 @@ def make_editor(params: Params, layout: Layout, seed: int) -> Editor:
 
 def random_editor(generator: Generator, latents: np.ndarray, params: Params, seed: int) -> Editor:
     """Edits of random units as negatives."""
-    rng = torch.Generator().manual_seed(seed)
+    rng, shares = torch.Generator().manual_seed(seed), probabilities(params.edits)
 
     def edit(batch: Batch, h4: Tensor, values: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        return random_edit(generator, h4, values, batch.images, where, params.edits, rng)
+        return least_edit(generator, h4, values, batch.images, where, random_order(h4, rng), shares, params.edits.min_change)
 
     return SalientEditor(generator, latents, params.edits, edit, rng)
 

@@ -1,11 +1,15 @@
-"""targeted-edits: encoders of random-edits and clusters -> encoders trained on against edits of one concept (P §5.6)."""
+"""targeted-edits: encoders of random-edits and clusters -> encoders trained on against edits of one concept (P §5.6).
+
+As a random edit takes more units until the picture differs (P §5.4), a targeted one takes more of the units that agree with the
+concept, the best first (ours: P has a fixed number).
+"""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wordbrush.concepts.clusters import cluster_activations
-from wordbrush.drawing.editing import changed, targeted_edit
+from wordbrush.drawing.editing import doublings, least_edit
 from wordbrush.drawing.networks import Generator
 from wordbrush.drawing.sampling import load_generator
 from wordbrush.grounding.encoders import load_encoders
@@ -20,12 +24,15 @@ from wordbrush.stages.davenet import SalientEditor, read_latents, train_stage
 
 
 class Clusters:
-    """The discovered concepts, as targeted edits need them."""
+    """The discovered concepts, as targeted edits need them.
+
+    order [K, C]: the place of each unit of the generator among those that agree with a concept, the best 0, as a share of all.
+    """
 
     def __init__(self, layout: Layout, mining: str):
         folder = layout.clusters(mining)
-        self.units = torch.from_numpy(np.array(open_array(folder / "units.npy", "bool", (None, None)))).to(device())
-        count = len(self.units)
+        places = torch.from_numpy(np.array(open_array(folder / "places.npy", "int64", (None, None)))).to(device())
+        self.order, count = places / places.shape[1], len(places)
         self.members = torch.from_numpy(np.array(open_array(folder / "members.npy", "float32", (count, None)))).to(device())
         self.scale = torch.from_numpy(np.array(open_array(folder / "scale.npy", "float32", (None,)))).to(device())
 
@@ -45,15 +52,14 @@ def make_editor(params: Params, layout: Layout, mining: str, seed: int, drawn: l
 def targeted_editor(generator: Generator, latents: np.ndarray, clusters: Clusters, params: Params, seed: int,
                     drawn: list[Tensor] | None = None) -> Editor:
     """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
-    rng = torch.Generator().manual_seed(seed)
+    rng, shares = torch.Generator().manual_seed(seed), doublings(params.edits.units_per_cluster, clusters.order.shape[1])
 
     def edit(batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(places), device=places.device)
         cluster = clusters.draw(batch.image_features[rows, :, places[:, 0], places[:, 1]], rng)
         if drawn is not None:
             drawn.append(cluster)
-        edited = targeted_edit(generator, h4, values, clusters.units[cluster], where)
-        return edited, changed(batch.images, edited, params.edits.min_change)
+        return least_edit(generator, h4, values, batch.images, where, clusters.order[cluster], shares, params.edits.min_change)
 
     return SalientEditor(generator, latents, params.edits, edit, rng)
 
