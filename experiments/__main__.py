@@ -47,7 +47,7 @@ def main(
     print(f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes", flush=True)
     whole[0].keep_drawing(folder / "drawing")
     perform(whole, commit, jobs, keep)
-    perform(parts, commit, jobs, keep)
+    perform(unlike_first(parts), commit, jobs, keep)
     write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores(),
                                        "drawing": "given" if drawing else "trained"})
     write_tables(folder, variants)
@@ -61,6 +61,14 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
     if unknown:
         raise WordbrushError(f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}.")
     return {name: variant for name, variant in variants.items() if not only or name in only}
+
+
+def unlike_first(parts: Sequence[Run]) -> list[Run]:
+    """Those that share a pretraining with another come after all that do not, so that two jobs do not both train it."""
+    kinds = [(part.trial, part.variant.mining, part.variant.params.get("samples"), part.variant.params.get("davenet"))
+             for part in parts]
+    again = [kind in kinds[:at] for at, kind in enumerate(kinds)]
+    return [part for later in (False, True) for part, repeats in zip(parts, again, strict=True) if repeats is later]
 
 
 def perform(runs: Sequence[Run], commit: str, jobs: int, keep: bool) -> None:

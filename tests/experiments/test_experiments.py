@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from experiments.__main__ import read_variants, unlike_first
+from experiments.runs import Run
 from experiments.tables import cell, gains, measured
 
 from tests.workspace import environment
@@ -102,6 +104,12 @@ def test_results_of_changed_files_are_refused(repository, done):
     ran = command(repository, sys.executable, "-m", "experiments", "tiny")
     params.write_text(kept)
     assert ran.returncode == 2 and "params.yaml" in ran.stderr and "Commit them first" in ran.stderr
+
+
+def test_no_two_ablations_train_the_same_at_a_time():
+    order = [part.name for part in unlike_first([Run("tiny", name, 0, variant) for name, variant in read_variants(None).items()])]
+    assert order[0] == "committed" and len(set(order)) == len(read_variants(None))
+    assert {"mining-random", "few", "renderer"} < set(order[:9]) and {"random-none", "few-none", "transplant"} < set(order[9:])
 
 
 def test_an_unknown_ablation_is_named():
