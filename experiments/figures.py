@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.tables import COLUMNS, half_interval, paper
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
+from wordbrush.report.figures import INK  # and its style: no dates, no random ids
 from wordbrush.runtime.files import whole_file
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -26,14 +26,13 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
     for panel, column in zip(panels, PANELS, strict=True):
         values = [[COLUMNS[column](trial[name]) for trial in trials] for name in METHODS]
         panel.errorbar(places, np.mean(values, 1), [half_interval(one) for one in values], fmt="o", capsize=3, label="ours")
-        panel.plot(places, [paper(name, column) for name in METHODS], "o", fillstyle="none", color="gray", label="the paper's")
+        panel.plot(places, [paper(name, column) for name in METHODS], "o", fillstyle="none", color=INK, label="the paper's")
         if not column.startswith("R@"):
             panel.axhline(50, color="lightgray", zorder=0)
         panel.set_title(column)
         panel.set_xticks(places, [SHORT[name] for name in METHODS], rotation=60, ha="right")
-        panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(0, 105)
     panels[0].set_ylabel("percent")
     panels[0].legend(frameon=False, loc="lower right")
-    with whole_file(path) as out, matplotlib.rc_context({"svg.hashsalt": "wordbrush"}):
+    with whole_file(path) as out:
         figure.savefig(out, format="svg", metadata={"Date": None})   # the same bytes for the same numbers

@@ -134,9 +134,9 @@ class Run:
         return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in named]
 
     def keep_drawing(self, folder: Path) -> None:
-        """The GAN and the segmenter, with their metrics and curves, so that others need not train them."""
+        """The GAN and the segmenter, with their metrics, curves and lock, so that others need not train them."""
         with whole_directory(folder) as kept:
-            for path in self.drawn():
+            for path in (*self.drawn(), Path("dvc.lock")):
                 copy(self.workspace / path, kept / path)
 
     def take_drawing(self, folder: Path, threads: int) -> None:

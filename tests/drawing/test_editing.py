@@ -63,6 +63,14 @@ def test_an_edit_is_the_smallest_that_is_enough():
     assert torch.allclose(edited, torch.stack(tried)[first, torch.arange(32)], atol=1e-5)
 
 
+def test_no_units_no_change():
+    generator = small_generator()
+    h4 = generator.encode(torch.randn(3, 6))
+    original, where = generator.decode(h4), spot(torch.zeros(3, 2).long(), 1, 8)
+    same, differs = least_edit(generator, h4, -h4, original, where, torch.ones(3, 8), torch.tensor([0.5, 1.0]), 1e-6)
+    assert torch.equal(same, original) and not differs.any()
+
+
 def test_shares_end_with_all_units(tiny):
     edits = tiny.edits.model_copy(update={"probability": 0.2, "probability_step": 0.4})
     assert torch.allclose(probabilities(edits), torch.tensor([0.2, 0.6, 1.0]))
