@@ -21,6 +21,7 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, whole_directory, write_json
 from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.git import git
+from wordbrush.runtime.versioning import read_lock, write_lock
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
@@ -135,9 +136,11 @@ class Run:
 
     def keep_drawing(self, folder: Path) -> None:
         """The GAN and the segmenter, with their metrics, curves and lock, so that others need not train them."""
+        lock = read_lock(self.workspace / "dvc.lock")
         with whole_directory(folder) as kept:
-            for path in (*self.drawn(), Path("dvc.lock")):
+            for path in self.drawn():
                 copy(self.workspace / path, kept / path)
+            write_lock(kept / "dvc.lock", {**lock, "stages": {stage: lock["stages"][stage] for stage in ("render-scenes", *DRAWN)}})
 
     def take_drawing(self, folder: Path, threads: int) -> None:
         """Raises WordbrushError where the folder lacks a file."""

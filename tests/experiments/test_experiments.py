@@ -15,6 +15,7 @@ from tests.workspace import environment
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.runtime.files import read_json
+from wordbrush.runtime.versioning import read_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +85,7 @@ def test_a_kept_drawing_is_taken_in_place_of_a_training(repository, done):
     assert ran.returncode == 0, ran.stderr
     log = (first / "experiment.log").read_text()
     assert "Stage 'train-gan' didn't change" in log and "Stage 'train-gan' is cached" not in log
+    assert set(read_lock(done / "drawing/dvc.lock")["stages"]) == {"render-scenes", "train-gan", "train-segmenter"}
     assert "pretrain-davenet" not in log and "pretrain-davenet" not in (second / "experiment.log").read_text()
     assert results.stat().st_mtime_ns == written
     assert json.loads((done / "about.json").read_text())["drawing"] == "given"

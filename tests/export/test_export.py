@@ -107,7 +107,8 @@ def test_the_command_writes_a_folder_once(finished, tmp_path):
     done = wordbrush("export", str(target), cwd=finished.root)
     assert done.returncode == 0 and "holds the model 'Hard negatives + targeted edits'" in done.stdout, done.stderr
     assert sorted(path.name for path in target.iterdir()) == ["DATASET.md", "README.md", "clusters", "encoders", "generator",
-                                                              "model.json", "segmenter"]
+                                                              "model.json", "params.yaml", "segmenter"]
+    assert (target / "params.yaml").read_bytes() == (finished.root / "params.yaml").read_bytes()
     assert "is there already" in one_sentence(wordbrush("export", str(target), cwd=finished.root))
 
 
@@ -143,6 +144,11 @@ def test_damage_is_named(exported, tmp_path, part, change, sentence):
 
 def test_the_commit_is_named_where_there_is_one(tmp_path):
     assert "commit" not in origin(tmp_path)
-    for words in (("init", "-q"), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "one")):
+    for name in ("params.yaml", "code.py"):
+        (tmp_path / name).write_text("a\n")
+    for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one")):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (tmp_path / "params.yaml").write_text("b\n")   # is exported as it is
     assert re.fullmatch("[0-9a-f]{40}", origin(tmp_path)["commit"])
+    (tmp_path / "code.py").write_text("b\n")
+    assert origin(tmp_path)["commit"].endswith(" with uncommitted changes")

@@ -46,7 +46,7 @@ def test_csv_has_a_header_and_short_floats(tmp_path):
 def test_arrays_are_checked_before_use(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros((4, 8, 8, 3), np.uint8))
-    assert isinstance(open_array(path, "uint8", (None, 8, 8, 3)), np.memmap)
+    assert isinstance(open_array(path, "uint8", (None, 8, 8, 3)).base, np.memmap)
     with pytest.raises(WordbrushError, match=r"images\.npy holds uint8 \[4, 8, 8, 3\], but float32 any×8×8×3"):
         open_array(path, "float32", (None, 8, 8, 3))
     path.write_bytes(path.read_bytes()[:-10])

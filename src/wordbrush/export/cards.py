@@ -25,6 +25,7 @@ from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.grammar import SYNONYMS
 
 DATASET = "wordbrush-scenes-and-speech"
+PARAMETERS = "params.yaml"
 DETECTORS_SHOWN, MEANINGS_SHOWN = 10, 12
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))   # Hugging Face's names
 
@@ -54,9 +55,12 @@ def read_facts(params: Params, layout: Layout) -> Facts:
 
 
 def origin(root: Path) -> dict[str, str]:
-    """What made the model: the package's version, the hash of its code, and the commit, where `root` is in a git repository."""
+    """What made the model: the package's version, the hash of its code, and the commit, where `root` is in a git repository.
+
+    The parameters are exported as they are, so they may differ from the commit's.
+    """
     made = {"package": f"wordbrush {metadata.version('wordbrush')}", "hash of its code": digest(Path(wordbrush.__file__).parent)}
-    found = head(root)
+    found = head(root, aside=[PARAMETERS])
     return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
 
 

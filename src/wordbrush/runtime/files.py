@@ -127,7 +127,7 @@ def open_array(path: Path, dtype: str, shape: tuple[int | None, ...], most: int 
     """
     require_file(path)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))   # slices of a np.memmap cost twice as much
     except (ValueError, OSError, EOFError) as error:
         raise WordbrushError(f"{path} is not a readable array ({error}). Make it again: dvc repro.") from None
     fits = len(array.shape) == len(shape) and all(w is None or w == h for w, h in zip(shape, array.shape, strict=True))

@@ -1,6 +1,7 @@
 """What git says of a folder."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from wordbrush.runtime.errors import WordbrushError
@@ -17,11 +18,12 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def head(folder: Path, untracked: bool = False) -> tuple[str, bool] | None:
-    """The commit that is checked out, and whether files differ from it (`untracked`: also by being new); None where there is no
-    repository."""
+def head(folder: Path, untracked: bool = False, aside: Sequence[str] = ()) -> tuple[str, bool] | None:
+    """The commit that is checked out, and whether files but those `aside` differ from it (`untracked`: also by being new); None
+    where there is no repository."""
     new = "normal" if untracked else "no"
     try:
-        return git(folder, "rev-parse", "HEAD"), bool(git(folder, "status", "--porcelain", f"--untracked-files={new}"))
+        changes = git(folder, "status", "--porcelain", f"--untracked-files={new}", "--", ".", *(f":!{name}" for name in aside))
+        return git(folder, "rev-parse", "HEAD"), bool(changes)
     except WordbrushError:
         return None
