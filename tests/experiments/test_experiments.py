@@ -16,6 +16,7 @@ from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.versioning import read_lock
+from wordbrush.scenes.annotations import read_annotations
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,6 +98,23 @@ def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
     (given / "metrics/gan.json").unlink()
     ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--drawing", "results/part")
     assert ran.returncode == 2 and "metrics/gan.json is missing" in ran.stderr
+
+
+def test_what_edits_make_of_drawings_is_counted(repository, done):
+    found = read_annotations(repository / ".wordbrush/experiments/tiny/methods/0/data/annotations")
+    count = sum(len(objects) == 1 for objects in found)
+    ran = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count))
+    assert ran.returncode == 0, ran.stderr
+    rows = [line.split(" | ") for line in (done / "edits.md").read_text().splitlines() if line.startswith(("| ablate", "| trans"))]
+    assert len(rows) == 2 * 3 * 3 and all(abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows)   # each is rounded
+    assert (done / "edits.png").read_bytes().startswith(b"\x89PNG")
+    more = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count + 1))
+    assert more.returncode == 2 and f"has {count} drawings of one object" in more.stderr
+
+
+def test_edits_of_nothing_are_refused():
+    ran = command(ROOT, sys.executable, "-m", "experiments.edits", "absent")
+    assert ran.returncode == 2 and "run python -m experiments absent first" in ran.stderr
 
 
 def test_results_of_changed_files_are_refused(repository, done):

@@ -1,0 +1,125 @@
+"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, into results/PRESET/edits.md and edits.png.
+
+The segmenter reads every drawing before and after. Needs what the trials of `python -m experiments PRESET` share.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from PIL import Image
+from torch import Tensor
+
+from experiments.runs import ROOT, Run
+from experiments.tables import table
+from wordbrush import params as parameters
+from wordbrush.drawing.editing import changed, moved, random_order, replace, spot
+from wordbrush.drawing.networks import Generator
+from wordbrush.drawing.sampling import load_generator
+from wordbrush.grounding.losses import random_impostors
+from wordbrush.params import Params
+from wordbrush.report.figures import tile
+from wordbrush.runtime.compute import device, to_uint8
+from wordbrush.runtime.errors import WordbrushError, run_command
+from wordbrush.runtime.files import open_array, whole_file
+from wordbrush.runtime.layout import Layout
+from wordbrush.scenes.annotations import read_annotations
+from wordbrush.scenes.segmenter import load_segmenter, parse
+from wordbrush.scenes.world import ATTRIBUTES
+
+RADII = {4: 0, 8: 1, 16: 2}          # cells around the object's middle, by the resolution of the units
+SHARES = (0.25, 0.5, 1.0)            # of units, drawn at random
+KINDS = ("the same", "gone", *ATTRIBUTES, "several", "doubtful")
+COLUMNS = ("operation", "units of", "share", *KINDS)
+SHOWN = 16                           # drawings of the picture
+ROWS = (("ablate", 8, 0.5), ("ablate", 8, 1.0), ("transplant", 8, 0.25), ("transplant", 8, 1.0))   # of it, below the drawings
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Latents [N, Z] of drawings of one object, its middle (y, x) as shares of the picture [N, 2], and what it is."""
+
+    latents: Tensor
+    middles: Tensor
+    objects: list[dict]
+
+
+@app.command(help=__doc__)
+def main(preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
+         count: Annotated[int, typer.Option(min=2, help="Drawings to edit.")] = 400) -> None:
+    layout = Layout(Run(preset, "methods", 0).workspace)
+    if not layout.annotations.exists():
+        raise WordbrushError(f"{layout.annotations} is missing: run python -m experiments {preset} first.")
+    params = parameters.load(layout.root / "params.yaml")
+    generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
+    drawings = of_one_object(layout, count)
+    before = generator(drawings.latents)
+    shown, rows = {}, []
+    for edit, after in edits(generator, drawings, torch.Generator().manual_seed(params.seed)):
+        pictures = to_uint8(after)
+        shown[edit] = pictures[:SHOWN]
+        kinds = Counter(kind(one, objects, params) for one, objects in
+                        zip(drawings.objects, parse(segmenter, pictures), strict=True))
+        operation, size, share = edit
+        rows.append([operation, f"{size}×{size}", f"{share:g}", *(percent(kinds[one] / count) for one in KINDS),
+                     percent(float(changed(before, after, params.edits.min_change).float().mean()))])
+    folder = ROOT / "results" / preset
+    header = (*COLUMNS, f"differ by {params.edits.min_change:g}")
+    with whole_file(folder / "edits.md") as out:
+        out.write_text(f"What becomes of the object of {count} drawings, edited at its middle, in percent, as the segmenter "
+                       f"reads it.\n\n{table(header, rows)}\n", encoding="utf-8")
+    with whole_file(folder / "edits.png") as out:
+        picture = tile(np.concatenate([to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]), min(SHOWN, count))
+        Image.fromarray(picture).save(out, "png", optimize=True)
+    print((folder / "edits.md").read_text())
+
+
+def of_one_object(layout: Layout, count: int) -> Drawings:
+    """The first `count` samples in which the segmenter saw one object. Raises WordbrushError where there are fewer."""
+    read = read_annotations(layout.annotations)
+    chosen = [sample for sample, objects in enumerate(read) if len(objects) == 1][:count]
+    if len(chosen) < count:
+        raise WordbrushError(f"{layout.annotations} has {len(chosen)} drawings of one object: lower --count to that.")
+    objects = [read[sample][0] for sample in chosen]
+    side = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3)).shape[1]
+    latents = open_array(layout.samples / "latents.npy", "float32", (None, None))[chosen]
+    middles = torch.tensor([[one["y"], one["x"]] for one in objects]) / side
+    return Drawings(torch.from_numpy(latents).to(device()), middles.to(device()), objects)
+
+
+def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Iterator[tuple[tuple[str, int, float], Tensor]]:
+    """(operation, resolution, share), and what becomes of the drawings [N, 3, H, W]."""
+    for size, radius in RADII.items():
+        h4 = generator.encode(drawings.latents, size)
+        cells = (drawings.middles * size).long().clamp(max=size - 1)
+        where, donors = spot(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
+        values = {"ablate": torch.zeros_like(h4), "transplant": moved(h4[donors], cells - cells[donors])}
+        for operation, value in values.items():
+            order = random_order(h4, rng)
+            for share in SHARES:
+                yield (operation, size, share), generator.decode(replace(h4, order < share, where, value))
+
+
+def kind(before: dict, after: list[dict], params: Params) -> str:
+    """One of KINDS: what an edit made of an object."""
+    if not after:
+        return "gone"
+    one = after[0]
+    sure = one["confidence"] >= params.segmenter.min_confidence and one["certainty"] >= params.evaluation.min_certainty
+    if len(after) > 1 or not sure:
+        return "doubtful"
+    differing = [name for name in ATTRIBUTES if one[name] != before[name]]
+    return "several" if len(differing) > 1 else next(iter(differing), "the same")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+if __name__ == "__main__":
+    run_command(app, "experiments.edits")
