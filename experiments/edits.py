@@ -1,10 +1,11 @@
-"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, into results/PRESET/edits.md and edits.png.
+"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, and how often a batch holds as near a miss by
+itself; into results/PRESET/edits.md and edits.png.
 
 The segmenter reads every drawing before and after. Needs what the trials of `python -m experiments PRESET` share.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from wordbrush.runtime.compute import device, to_uint8
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import open_array, whole_file
 from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.splits import split_ranges
 from wordbrush.scenes.annotations import read_annotations
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
@@ -70,9 +72,15 @@ def main(preset: Annotated[str, typer.Argument(help="demo, or a file of presets/
                      percent(float(changed(before, after, params.edits.min_change).float().mean()))])
     folder = ROOT / "results" / preset
     header = (*COLUMNS, f"differ by {params.edits.min_change:g}")
+    train = split_ranges(params.samples)["train"]
+    found = near_misses(read_annotations(layout.annotations)[train.start:train.stop])
+    others = params.davenet.batch_size - 1
     with whole_file(folder / "edits.md") as out:
         out.write_text(f"What becomes of the object of {count} drawings, edited at its middle, in percent, as the segmenter "
-                       f"reads it.\n\n{table(header, rows)}\n", encoding="utf-8")
+                       f"reads it.\n\n{table(header, rows)}\n\n"
+                       f"Beside it, what a batch of {others + 1} drawings holds: of the {others} others, so many differ from one "
+                       "in one attribute of one object alone.\n\n"
+                       f"{table(tuple(found), [[f'{others * share:.2f}' for share in found.values()]])}\n", encoding="utf-8")
     with whole_file(folder / "edits.png") as out:
         picture = tile(np.concatenate([to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]), min(SHOWN, count))
         Image.fromarray(picture).save(out, "png", optimize=True)
@@ -103,6 +111,21 @@ def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Ite
             order = random_order(h4, rng)
             for share in SHARES:
                 yield (operation, size, share), generator.decode(replace(h4, order < share, where, value))
+
+
+def near_misses(drawings: Sequence[list[dict]]) -> dict[str, float]:
+    """For each attribute, the share of other drawings that differ from one in it, in one object, and in nothing else."""
+    contents = [sorted(tuple(one[name] for name in ATTRIBUTES) for one in objects) for objects in drawings]
+    alike = Counter(map(tuple, contents))
+    shares = {}
+    for column, name in enumerate(ATTRIBUTES):
+        without = [{tuple(sorted([*content[:k], (*one[:column], "", *one[column + 1:]), *content[k + 1:]]))
+                    for k, one in enumerate(content)} for content in contents]   # it, of each object in turn
+        known = Counter(rest for rests in without for rest in rests)
+        pairs = sum(known[rest] - alike[tuple(content)] for content, rests in zip(contents, without, strict=True)
+                    for rest in rests)
+        shares[name] = pairs / (len(drawings) * (len(drawings) - 1))
+    return shares
 
 
 def kind(before: dict, after: list[dict], params: Params) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from experiments.__main__ import read_variants, unlike_first
+from experiments.edits import near_misses
 from experiments.runs import Run
 from experiments.tables import cell, gains, measured
 
@@ -17,6 +18,7 @@ from wordbrush.evaluation.results import Results
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.versioning import read_lock
 from wordbrush.scenes.annotations import read_annotations
+from wordbrush.scenes.world import ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,11 +107,20 @@ def test_what_edits_make_of_drawings_is_counted(repository, done):
     count = sum(len(objects) == 1 for objects in found)
     ran = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count))
     assert ran.returncode == 0, ran.stderr
-    rows = [line.split(" | ") for line in (done / "edits.md").read_text().splitlines() if line.startswith(("| ablate", "| trans"))]
+    lines = (done / "edits.md").read_text().splitlines()
+    rows = [line.split(" | ") for line in lines if line.startswith(("| ablate", "| transplant"))]
     assert len(rows) == 2 * 3 * 3 and all(abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows)   # each is rounded
     assert (done / "edits.png").read_bytes().startswith(b"\x89PNG")
     more = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count + 1))
     assert more.returncode == 2 and f"has {count} drawings of one object" in more.stderr
+
+
+def test_near_misses_differ_in_one_attribute_of_one_object():
+    red, blue = ({"shape": "cube", "material": "metal", "color": color, "size": "small"} for color in ("red", "blue"))
+    ball = {**red, "shape": "sphere"}
+    shares = near_misses([[red], [blue], [ball], [red, ball], [red, red], [red]])
+    pairs = {"color": 2, "shape": 3}   # red and blue, twice; red and ball, twice, and the two of two objects
+    assert shares == {name: pytest.approx(2 * pairs.get(name, 0) / (6 * 5)) for name in ATTRIBUTES}
 
 
 def test_edits_of_nothing_are_refused():
