@@ -1,7 +1,7 @@
-"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, and how often a batch holds as near a miss by
-itself; into results/PRESET/edits.md and edits.png.
+"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, and how often a batch of drawings holds as
+near a miss by itself; into results/PRESET/edits.md and edits.png.
 
-The segmenter reads every drawing before and after. Needs what the trials of `python -m experiments PRESET` share.
+It draws with results/PRESET/drawing, and the segmenter there reads every drawing before and after.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import typer
 from PIL import Image
 from torch import Tensor
 
-from experiments.runs import ROOT, Run
+from experiments.runs import ROOT
 from experiments.tables import table
 from wordbrush import params as parameters
 from wordbrush.drawing.editing import changed, moved, random_order, replace, spot
@@ -26,12 +26,11 @@ from wordbrush.params import Params
 from wordbrush.report.figures import tile
 from wordbrush.runtime.compute import device, to_uint8
 from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.files import open_array, whole_file
+from wordbrush.runtime.files import whole_file
 from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.splits import split_ranges
-from wordbrush.scenes.annotations import read_annotations
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.stages.sample_images import legible_drawings
 
 RADII = {4: 0, 8: 1, 16: 2}          # cells around the object's middle, by the resolution of the units
 SHARES = (0.25, 0.5, 1.0)            # of units, drawn at random
@@ -52,14 +51,14 @@ class Drawings:
 
 
 @app.command(help=__doc__)
-def main(preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
-         count: Annotated[int, typer.Option(min=2, help="Drawings to edit.")] = 400) -> None:
-    layout = Layout(Run(preset, "methods", 0).workspace)
-    if not layout.annotations.exists():
-        raise WordbrushError(f"{layout.annotations} is missing: run python -m experiments {preset} first.")
-    params = parameters.load(layout.root / "params.yaml")
+def main(preset: Annotated[str, typer.Argument(help="Of results/, where the first trial is done.")],
+         count: Annotated[int, typer.Option(min=2, help="Drawings; those of one object are edited.")] = 2000) -> None:
+    folder = ROOT / "results" / preset
+    params, layout = parameters.load(folder / "methods/0/params.yaml"), Layout(folder / "drawing")
     generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
-    drawings = of_one_object(layout, count)
+    latents, pictures, _ = legible_drawings(params, layout, count, params.seed)
+    read = parse(segmenter, pictures)
+    drawings = of_one_object(latents, read, pictures.shape[1])
     before = generator(drawings.latents)
     shown, rows = {}, []
     for edit, after in edits(generator, drawings, torch.Generator().manual_seed(params.seed)):
@@ -68,36 +67,30 @@ def main(preset: Annotated[str, typer.Argument(help="demo, or a file of presets/
         kinds = Counter(kind(one, objects, params) for one, objects in
                         zip(drawings.objects, parse(segmenter, pictures), strict=True))
         operation, size, share = edit
-        rows.append([operation, f"{size}×{size}", f"{share:g}", *(percent(kinds[one] / count) for one in KINDS),
+        rows.append([operation, f"{size}×{size}", f"{share:g}", *(percent(kinds[one] / len(after)) for one in KINDS),
                      percent(float(changed(before, after, params.edits.min_change).float().mean()))])
-    folder = ROOT / "results" / preset
-    header = (*COLUMNS, f"differ by {params.edits.min_change:g}")
-    train = split_ranges(params.samples)["train"]
-    found = near_misses(read_annotations(layout.annotations)[train.start:train.stop])
-    others = params.davenet.batch_size - 1
+    others, misses = params.davenet.batch_size - 1, near_misses(read)
     with whole_file(folder / "edits.md") as out:
-        out.write_text(f"What becomes of the object of {count} drawings, edited at its middle, in percent, as the segmenter "
-                       f"reads it.\n\n{table(header, rows)}\n\n"
-                       f"Beside it, what a batch of {others + 1} drawings holds: of the {others} others, so many differ from one "
-                       "in one attribute of one object alone.\n\n"
-                       f"{table(tuple(found), [[f'{others * share:.2f}' for share in found.values()]])}\n", encoding="utf-8")
+        out.write_text("\n\n".join((
+            f"What becomes of the object of {len(before)} drawings, edited at its middle, in percent, as the segmenter reads it.",
+            table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
+            f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone "
+            f"(of {count} drawings).", table(tuple(misses), [[f"{others * share:.2f}" for share in misses.values()]]))) + "\n",
+            encoding="utf-8")
     with whole_file(folder / "edits.png") as out:
-        picture = tile(np.concatenate([to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]), min(SHOWN, count))
-        Image.fromarray(picture).save(out, "png", optimize=True)
+        rows_shown = [to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]
+        Image.fromarray(tile(np.concatenate(rows_shown), len(rows_shown[0]))).save(out, "png", optimize=True)
     print((folder / "edits.md").read_text())
 
 
-def of_one_object(layout: Layout, count: int) -> Drawings:
-    """The first `count` samples in which the segmenter saw one object. Raises WordbrushError where there are fewer."""
-    read = read_annotations(layout.annotations)
-    chosen = [sample for sample, objects in enumerate(read) if len(objects) == 1][:count]
-    if len(chosen) < count:
-        raise WordbrushError(f"{layout.annotations} has {len(chosen)} drawings of one object: lower --count to that.")
-    objects = [read[sample][0] for sample in chosen]
-    side = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3)).shape[1]
-    latents = open_array(layout.samples / "latents.npy", "float32", (None, None))[chosen]
+def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) -> Drawings:
+    """Those in which the segmenter saw one object, of pictures of `side` pixels. Raises WordbrushError where there are none."""
+    chosen = [number for number, objects in enumerate(read) if len(objects) == 1]
+    if len(chosen) < 2:
+        raise WordbrushError(f"{len(chosen)} of {len(read)} drawings show one object alone, and 2 are needed: raise --count.")
+    objects = [read[number][0] for number in chosen]
     middles = torch.tensor([[one["y"], one["x"]] for one in objects]) / side
-    return Drawings(torch.from_numpy(latents).to(device()), middles.to(device()), objects)
+    return Drawings(torch.from_numpy(latents[chosen]).to(device()), middles.to(device()), objects)
 
 
 def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Iterator[tuple[tuple[str, int, float], Tensor]]:

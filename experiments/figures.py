@@ -30,7 +30,7 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
         if not column.startswith("R@"):
             panel.axhline(50, color="lightgray", zorder=0)
         panel.set_title(column)
-        panel.set_xticks(places, [SHORT[name] for name in METHODS], rotation=60, ha="right")
+        panel.set_xticks(places, [SHORT[name] for name in METHODS], rotation=60, ha="right", rotation_mode="anchor")
     panels[0].set_ylim(0, 105)
     panels[0].set_ylabel("percent")
     panels[0].legend(frameon=False, loc="lower right")

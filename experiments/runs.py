@@ -140,7 +140,7 @@ class Run:
         with whole_directory(folder) as kept:
             for path in self.drawn():
                 copy(self.workspace / path, kept / path)
-            stages = {stage: lock["stages"][stage] for stage in ("render-scenes", *DRAWN)}
+            stages = {stage: entry for stage, entry in lock["stages"].items() if stage in ("render-scenes", *DRAWN)}
             write_lock(kept / "dvc.lock", {**lock, "stages": stages})
 
     def take_drawing(self, folder: Path, threads: int) -> None:

@@ -17,7 +17,6 @@ from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.versioning import read_lock
-from wordbrush.scenes.annotations import read_annotations
 from wordbrush.scenes.world import ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,17 +101,19 @@ def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
     assert ran.returncode == 2 and "metrics/gan.json is missing" in ran.stderr
 
 
-def test_what_edits_make_of_drawings_is_counted(repository, done):
-    found = read_annotations(repository / ".wordbrush/experiments/tiny/methods/0/data/annotations")
-    count = sum(len(objects) == 1 for objects in found)
-    ran = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count))
+def test_what_edits_make_of_drawings_is_counted(repository):
+    """With the GAN and the segmenter that the project carries."""
+    ran = command(repository, sys.executable, "-m", "experiments.edits", "small", "--count", "100")
     assert ran.returncode == 0, ran.stderr
-    lines = (done / "edits.md").read_text().splitlines()
-    rows = [line.split(" | ") for line in lines if line.startswith(("| ablate", "| transplant"))]
+    rows = [line.split(" | ") for line in ran.stdout.splitlines() if line.startswith(("| ablate", "| transplant"))]
     assert len(rows) == 2 * 3 * 3 and all(abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows)   # each is rounded
-    assert (done / "edits.png").read_bytes().startswith(b"\x89PNG")
-    more = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", str(count + 1))
-    assert more.returncode == 2 and f"has {count} drawings of one object" in more.stderr
+    assert (repository / "results/small/edits.md").read_text() == ran.stdout[:-1]
+    assert (repository / "results/small/edits.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_edits_need_drawings_of_one_object(repository, done):
+    ran = command(repository, sys.executable, "-m", "experiments.edits", "tiny", "--count", "4")
+    assert ran.returncode == 2 and "of 4 drawings show one object alone" in ran.stderr
 
 
 def test_near_misses_differ_in_one_attribute_of_one_object():
@@ -125,7 +126,7 @@ def test_near_misses_differ_in_one_attribute_of_one_object():
 
 def test_edits_of_nothing_are_refused():
     ran = command(ROOT, sys.executable, "-m", "experiments.edits", "absent")
-    assert ran.returncode == 2 and "run python -m experiments absent first" in ran.stderr
+    assert ran.returncode == 2 and "results/absent/methods/0/params.yaml" in ran.stderr
 
 
 def test_results_of_changed_files_are_refused(repository, done):
