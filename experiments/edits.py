@@ -69,14 +69,17 @@ def main(preset: Annotated[str, typer.Argument(help="Of results/, where the firs
         operation, size, share = edit
         rows.append([operation, f"{size}×{size}", f"{share:g}", *(percent(kinds[one] / len(after)) for one in KINDS),
                      percent(float(changed(before, after, params.edits.min_change).float().mean()))])
-    others, misses = params.davenet.batch_size - 1, near_misses(read)
+    others = params.davenet.batch_size - 1
+    misses = [[str(objects), percent(np.mean([len(one) == objects for one in read])),
+               *(f"{others * share:.2f}" for share in near_misses(read, objects).values())]
+              for objects in range(params.scenes.min_objects, params.scenes.max_objects + 1)]
     with whole_file(folder / "edits.md") as out:
         out.write_text("\n\n".join((
             f"What becomes of the object of {len(before)} drawings, edited at its middle, in percent, as the segmenter reads it.",
             table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
-            f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone "
-            f"(of {count} drawings).", table(tuple(misses), [[f"{others * share:.2f}" for share in misses.values()]]))) + "\n",
-            encoding="utf-8")
+            f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
+            f"the number of its objects (of {count} drawings).",
+            table(("objects", "percent of drawings", *ATTRIBUTES), misses))) + "\n", encoding="utf-8")
     with whole_file(folder / "edits.png") as out:
         rows_shown = [to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]
         Image.fromarray(tile(np.concatenate(rows_shown), len(rows_shown[0]))).save(out, "png", optimize=True)
@@ -106,9 +109,11 @@ def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Ite
                 yield (operation, size, share), generator.decode(replace(h4, order < share, where, value))
 
 
-def near_misses(drawings: Sequence[list[dict]]) -> dict[str, float]:
-    """For each attribute, the share of other drawings that differ from one in it, in one object, and in nothing else."""
-    contents = [sorted(tuple(one[name] for name in ATTRIBUTES) for one in objects) for objects in drawings]
+def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float]:
+    """For each attribute, the share of other drawings that differ from one of so many objects in it, in one of them, and in
+    nothing else."""
+    contents = [sorted(tuple(one[name] for name in ATTRIBUTES) for one in drawing) for drawing in drawings]
+    contents = [content for content in contents if len(content) == objects]
     alike = Counter(map(tuple, contents))
     shares = {}
     for column, name in enumerate(ATTRIBUTES):
@@ -117,7 +122,7 @@ def near_misses(drawings: Sequence[list[dict]]) -> dict[str, float]:
         known = Counter(rest for rests in without for rest in rests)
         pairs = sum(known[rest] - alike[tuple(content)] for content, rests in zip(contents, without, strict=True)
                     for rest in rests)
-        shares[name] = pairs / (len(drawings) * (len(drawings) - 1))
+        shares[name] = pairs / max(1, len(contents) * (len(drawings) - 1))
     return shares
 
 

@@ -119,9 +119,11 @@ def test_edits_need_drawings_of_one_object(repository, done):
 def test_near_misses_differ_in_one_attribute_of_one_object():
     red, blue = ({"shape": "cube", "material": "metal", "color": color, "size": "small"} for color in ("red", "blue"))
     ball = {**red, "shape": "sphere"}
-    shares = near_misses([[red], [blue], [ball], [red, ball], [red, red], [red]])
-    pairs = {"color": 2, "shape": 3}   # red and blue, twice; red and ball, twice, and the two of two objects
-    assert shares == {name: pytest.approx(2 * pairs.get(name, 0) / (6 * 5)) for name in ATTRIBUTES}
+    drawings = [[red], [blue], [ball], [red, ball], [red, red], [red]]
+    pairs = {"color": 2, "shape": 2}   # of one object: red and blue, twice; red and ball, twice
+    assert near_misses(drawings, 1) == {name: pytest.approx(2 * pairs.get(name, 0) / (4 * 5)) for name in ATTRIBUTES}
+    assert near_misses(drawings, 2) == {name: pytest.approx((name == "shape") / 5) for name in ATTRIBUTES}
+    assert near_misses(drawings, 3) == dict.fromkeys(ATTRIBUTES, 0)
 
 
 def test_edits_of_nothing_are_refused():
