@@ -76,7 +76,8 @@ class Run:
         self.call(*stages, threads=threads)
         with whole_directory(self.results) as folder:
             if variant:
-                printed = self.call("wordbrush", "measure", "--mining", variant.mining, "--on", variant.on, threads=threads)
+                printed = self.call("wordbrush", "measure", "--mining", variant.mining, "--on", variant.on,
+                                    "--keep", str(self.workspace.parents[1] / "validation"), threads=threads)
                 write_json(folder / "measured.json", json.loads(printed))
             else:
                 for path in sorted((self.workspace / "metrics").glob("*.json")):

@@ -171,12 +171,14 @@ def export(target: Annotated[Path, typer.Argument(help="The folder that the mode
 @app.command(rich_help_panel="Helpers")
 def measure(mining: MiningOption, on: Annotated[str, typer.Option(
         help="validation: its pairs, and fresh drawings, to choose by; or tests, to report.",
-        callback=one_of("validation", "tests"))] = "validation") -> None:
+        callback=one_of("validation", "tests"))] = "validation",
+            keep: Annotated[Path, typer.Option(help="The folder that keeps the fresh drawings for the next call.")]
+            = Path(".wordbrush/validation")) -> None:
     """Print, as JSON, what the trained encoders of one mining reach."""
     import json
 
     from wordbrush.stages.measuring import measure_methods
-    print(json.dumps(measure_methods(parameters.load(PARAMS_FILE), Layout(), mining, on), indent=1))
+    print(json.dumps(measure_methods(parameters.load(PARAMS_FILE), Layout(), mining, on, keep), indent=1))
 
 
 @app.command(rich_help_panel="Helpers")

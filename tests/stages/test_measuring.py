@@ -16,12 +16,16 @@ from wordbrush.stages.measuring import measure_methods, read_validation
 
 
 def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
-    seen, tested = read_validation(tiny, finished.layout, tmp_path), read_tests(tiny, finished.layout)
+    keep = tmp_path / "keep"
+    seen, tested = read_validation(tiny, finished.layout, keep, tmp_path / "words"), read_tests(tiny, finished.layout)
     assert seen.samples.tolist() == list(split_ranges(tiny.samples)["validation"])
     assert len(seen.words.images) == len(tested.words.images) and not np.array_equal(seen.words.images, tested.words.images)
     assert {word["voice"] for word in seen.words.words} <= set(tiny.captions.voices)
     assert {word["voice"] for word in tested.words.words} == set(tiny.captions.held_out_voices)
     assert seen.real is None
+    again = read_validation(tiny, finished.layout, keep, tmp_path / "words")
+    assert np.array_equal(again.words.images, seen.words.images) and len(list(keep.iterdir())) == 1
+    assert all(np.array_equal(again.words.pairs[value], pairs) for value, pairs in seen.words.pairs.items())
 
 
 def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
@@ -36,7 +40,7 @@ def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
 
 def test_on_the_tests_it_says_what_evaluate_says(finished, tiny):
     results = read_json(finished.layout.metrics("evaluation"), Results)
-    for name, one in measure_methods(tiny, finished.layout, "hard", "tests").items():
+    for name, one in measure_methods(tiny, finished.layout, "hard", "tests", finished.root).items():
         assert one == results[name]
 
 
@@ -44,7 +48,7 @@ def test_another_mining_stands_in_for_hard_negatives(finished, tiny, tmp_path):
     workspace = Workspace(tmp_path / "work")
     shutil.copytree(finished.root, workspace.root)
     (workspace.root / "data/encoders/pretrain/hard").rename(workspace.root / "data/encoders/pretrain/semi-hard")
-    assert list(measure_methods(tiny, workspace.layout, "semi-hard", "validation")) == ["hard_negatives"]
+    assert list(measure_methods(tiny, workspace.layout, "semi-hard", "validation", tmp_path / "keep")) == ["hard_negatives"]
 
 
 def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):
@@ -52,4 +56,4 @@ def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):
         (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / name).symlink_to(finished.root / "data" / name)
     with pytest.raises(WordbrushError, match="data/encoders/pretrain/hard is missing"):
-        measure_methods(tiny, Workspace(tmp_path).layout, "hard", "validation")
+        measure_methods(tiny, Workspace(tmp_path).layout, "hard", "validation", tmp_path / "keep")

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+import wordbrush
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.grounding.encoders import load_encoders
 from wordbrush.grounding.matchmap import all_similarities
@@ -14,9 +15,11 @@ from wordbrush.grounding.training import encode_pairs
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.files import open_array, whole_directory
+from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import split_ranges
-from wordbrush.scenes.annotations import read_annotations
+from wordbrush.scenes.annotations import read_annotations, write_annotations
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.evaluate import read_material as read_tests
@@ -28,13 +31,13 @@ SPEAKERS = 2   # voices of the training that say the words
 STREAM = 3     # of latents, added to the seed: other drawings than the samples
 
 
-def measure_methods(params: Params, layout: Layout, mining: str, on: str) -> dict[str, dict]:
+def measure_methods(params: Params, layout: Layout, mining: str, on: str, keep: Path) -> dict[str, dict]:
     """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there.
 
-    on: `validation` or `tests`.
+    on: `validation` or `tests`. keep: the folder that keeps validation's drawings for the next time.
     """
     with TemporaryDirectory() as folder:
-        material = read_tests(params, layout) if on == "tests" else read_validation(params, layout, Path(folder))
+        material = read_tests(params, layout) if on == "tests" else read_validation(params, layout, keep, Path(folder))
     results = {}
     for name, method in METHODS.items():
         if (method.mining == "random") == (mining == "random") and layout.encoders(method.stage, mining).is_dir():
@@ -47,10 +50,25 @@ def measure_methods(params: Params, layout: Layout, mining: str, on: str) -> dic
     return results
 
 
-def read_validation(params: Params, layout: Layout, folder: Path) -> Material:
-    """As many drawings as the semantic test has; words are written to `folder`."""
-    _, images, _ = legible_drawings(params, layout, params.samples.semantic, params.seed + STREAM)
+def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) -> Material:
+    """As many drawings as the semantic test has, from the folder `keep` if they are there; words are written to `folder`."""
+    images, parsed = kept_drawings(params, layout, keep)
     write_words(folder, params, params.captions.voices[:SPEAKERS])
-    words = make_word_test(params, images, parse(load_segmenter(layout.segmenter, device()), images), folder)
+    words = make_word_test(params, images, parsed, folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
     return Material(params, layout, read_pairs(params, layout), read_annotations(layout.annotations), samples, words, real=None)
+
+
+def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarray, list[list[dict]]]:
+    """Drawings of their own, uint8 [N, H, W, 3], and what the segmenter reads in them; kept under the hash of what makes them."""
+    seed, count = params.seed + STREAM, params.samples.semantic
+    code = Path(wordbrush.__file__).parent
+    folder = keep / combined([seed, count, params.samples.min_certainty, params.segmenter.model_dump(mode="json"),
+                              *map(digest, (code, layout.generator, layout.segmenter))])
+    if not folder.exists():
+        _, images, _ = legible_drawings(params, layout, count, seed)
+        parsed = parse(load_segmenter(layout.segmenter, device()), images)
+        with whole_directory(folder) as whole:
+            np.save(whole / "images.npy", images)
+            write_annotations(whole / "annotations", parsed)
+    return open_array(folder / "images.npy", "uint8", (count, None, None, 3)), read_annotations(folder / "annotations")
