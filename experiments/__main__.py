@@ -5,10 +5,10 @@ Stop it when you like: called again, it goes on where it was. One GAN and one se
 segmenter are kept in results/PRESET/drawing, and --drawing takes them from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,6 +47,8 @@ def main(
     print(f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes", flush=True)
     whole[0].keep_drawing(folder / "drawing")
     perform(whole, commit, jobs, keep)
+    for part in unlike(parts, lambda part: part.variant.params.get("samples")):
+        print(f"{part}, its samples: {part.share(commit, usable_cores()) / 60:.1f} minutes", flush=True)
     perform(unlike_first(parts), commit, jobs, keep)
     write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores(),
                                        "drawing": "given" if drawing else "trained"})
@@ -65,10 +67,14 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
 
 def unlike_first(parts: Sequence[Run]) -> list[Run]:
     """Those that share a pretraining with another come after all that do not, so that two jobs do not both train it."""
-    kinds = [(part.trial, part.variant.mining, part.variant.params.get("samples"), part.variant.params.get("davenet"))
-             for part in parts]
-    again = [kind in kinds[:at] for at, kind in enumerate(kinds)]
-    return [part for later in (False, True) for part, repeats in zip(parts, again, strict=True) if repeats is later]
+    first = unlike(parts, lambda part: (part.trial, part.variant.mining, *map(part.variant.params.get, ("samples", "davenet"))))
+    return [*first, *(part for part in parts if part not in first)]
+
+
+def unlike(parts: Sequence[Run], kind: Callable[[Run], Any]) -> list[Run]:
+    """The first of each kind."""
+    kinds = [kind(part) for part in parts]
+    return [part for at, part in enumerate(parts) if kinds[at] not in kinds[:at]]
 
 
 def perform(runs: Sequence[Run], commit: str, jobs: int, keep: bool) -> None:
