@@ -52,7 +52,7 @@ def main(
     perform(unlike_first(parts), commit, jobs, keep)
     write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores(),
                                        "drawing": "given" if drawing else "trained"})
-    write_tables(folder, variants)
+    write_tables(folder, read_variants(None))
     draw_methods(folder / "methods.svg", read_trials(folder))
     print((folder / "tables.md").read_text())
 

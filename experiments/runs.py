@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +29,9 @@ MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
 LAST_LINES = 12
 CONCEPT_TABLES = "concept_tables.json"   # a trial's data/evaluation/concepts.json
 ABOUT = "about.json"   # of one run
-SHARED = "shared.lock"   # of the first run: dvc.lock as it was when what all share was done
+SHARED = "shared.lock"   # of the first run: the entries of dvc.lock that all runs begin with
 DRAWN = ("train-gan", "train-segmenter")      # the stages that cost most, and whose outputs fit a repository
+BEFORE_GROUNDING = ("render-scenes", *DRAWN, "sample-images", "synthesize-captions")
 SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}   # times, of an ablation's trainings: enough to compare
 
 
@@ -73,6 +75,7 @@ class Run:
             return 0.0
         variant = self.variant
         stages = ("dvc", "repro", f"{variant.stage}@{variant.mining}") if variant else ("make", "--no-print-directory", "stages")
+        shutil.rmtree(self.workspace / "data/encoders", ignore_errors=True)   # of other stages, which would be measured too
         self.call(*stages, threads=threads)
         with whole_directory(self.results) as folder:
             if variant:
@@ -94,8 +97,8 @@ class Run:
         self.prepare(commit)
         if drawing:
             self.take_drawing(drawing, threads)
-        self.call("dvc", "repro", "synthesize-captions", threads=threads)
-        shutil.copyfile(self.workspace / "dvc.lock", self.workspace / SHARED)   # a copy that later stages do not write to
+        self.call("dvc", "repro", BEFORE_GROUNDING[-1], threads=threads)
+        write_lock(self.workspace / SHARED, chosen_entries(read_lock(self.workspace / "dvc.lock"), BEFORE_GROUNDING))
         return time.monotonic() - started
 
     def key(self) -> str:
@@ -137,12 +140,10 @@ class Run:
 
     def keep_drawing(self, folder: Path) -> None:
         """The GAN and the segmenter, with their metrics, curves and lock, so that others need not train them."""
-        lock = read_lock(self.workspace / "dvc.lock")
         with whole_directory(folder) as kept:
             for path in self.drawn():
                 copy(self.workspace / path, kept / path)
-            stages = {stage: entry for stage, entry in lock["stages"].items() if stage in ("render-scenes", *DRAWN)}
-            write_lock(kept / "dvc.lock", {**lock, "stages": stages})
+            write_lock(kept / "dvc.lock", chosen_entries(read_lock(self.workspace / "dvc.lock"), ("render-scenes", *DRAWN)))
 
     def take_drawing(self, folder: Path, threads: int) -> None:
         """Raises WordbrushError where the folder lacks a file."""
@@ -166,6 +167,11 @@ class Run:
             last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
             raise WordbrushError(f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}")
         return done.stdout
+
+
+def chosen_entries(lock: dict[str, Any], stages: Collection[str]) -> dict[str, Any]:
+    """A dvc.lock of these stages alone."""
+    return {**lock, "stages": {stage: entry for stage, entry in lock["stages"].items() if stage in stages}}
 
 
 def copy(source: Path, target: Path) -> None:

@@ -66,6 +66,15 @@ def test_an_ablation_is_validated_for_every_trial(done):
     assert all(list(one) == [name for name, method in METHODS.items() if method.mining == "hard"] for one in numbers)
 
 
+def test_an_ablation_of_an_early_stage_is_measured_by_its_own_encoders_alone(repository, done):
+    """Not by those of a first trial that was done before."""
+    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--keep", "--only", "similarity-sisa")
+    assert ran.returncode == 0, ran.stderr
+    path = done / "similarity-sisa/0/measured.json"
+    assert list(json.loads(path.read_text())) == ["hard_negatives"]
+    shutil.rmtree(done / "similarity-sisa")
+
+
 def test_tables_hold_every_method_and_the_ablation(done):
     text = (done / "tables.md").read_text()
     assert all(text.count(f"| {method.title} |") == 2 for method in METHODS.values())

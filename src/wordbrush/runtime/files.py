@@ -1,6 +1,7 @@
 """Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -54,6 +55,15 @@ def whole_directory(path: Path) -> Iterator[Path]:
             scratch.rename(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Within, no other process is within, for the same `path`; its lock is a file beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """How long each stage took on this machine; kept outside the artifacts, whose bytes must not depend on it."""
 
-import fcntl
 from pathlib import Path
 
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json, write_json
+from wordbrush.runtime.files import one_at_a_time, read_json, write_json
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.validation import Finite
 
@@ -12,9 +11,7 @@ from wordbrush.runtime.validation import Finite
 def record(layout: Layout, stage: str, seconds: float) -> None:
     """Keep the seconds of a stage's last run, also where several stages end at once."""
     path = _path(layout)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(path):
         write_json(path, {**read(layout), stage: round(seconds, 1)})
 
 

@@ -15,7 +15,7 @@ from wordbrush.grounding.training import encode_pairs
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import open_array, whole_directory
+from wordbrush.runtime.files import one_at_a_time, open_array, whole_directory
 from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.layout import Layout
 from wordbrush.runtime.splits import split_ranges
@@ -65,10 +65,11 @@ def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarra
     code = Path(wordbrush.__file__).parent
     folder = keep / combined([seed, count, params.samples.min_certainty, params.segmenter.model_dump(mode="json"),
                               *map(digest, (code, layout.generator, layout.segmenter))])
-    if not folder.exists():
-        _, images, _ = legible_drawings(params, layout, count, seed)
-        parsed = parse(load_segmenter(layout.segmenter, device()), images)
-        with whole_directory(folder) as whole:
-            np.save(whole / "images.npy", images)
-            write_annotations(whole / "annotations", parsed)
+    with one_at_a_time(folder):
+        if not folder.exists():
+            _, images, _ = legible_drawings(params, layout, count, seed)
+            parsed = parse(load_segmenter(layout.segmenter, device()), images)
+            with whole_directory(folder) as whole:
+                np.save(whole / "images.npy", images)
+                write_annotations(whole / "annotations", parsed)
     return open_array(folder / "images.npy", "uint8", (count, None, None, 3)), read_annotations(folder / "annotations")
