@@ -26,7 +26,7 @@ GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_nega
          ("random_edits", "davenet"), ("hard_negatives", "davenet"))
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
-MEASURED = ("semantic", "R@10", "real pictures", "edits that count")   # of ablations, where there is anything
+MEASURED = ("semantic", "shape", "R@1", "real pictures", "edits that count")   # of ablations, where there is anything
 TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
                         "(pairs, drawings, voices of no test).",
           "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests."}
