@@ -26,10 +26,14 @@ GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_nega
          ("random_edits", "davenet"), ("hard_negatives", "davenet"))
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
-MEASURED = ("semantic", "shape", "R@1", "real pictures", "edits that count")   # of ablations, where there is anything
+MEASURED = {   # of ablations, where there is anything
+    **{name: COLUMNS[name] for name in ("semantic", "shape", "R@1", "real pictures", "edits that count")},
+    **{f"twins {name}": (lambda one, name=name: one.get("twins", {}).get(name)) for name in ("seen", "unseen")},
+}
 TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
                         "(pairs, drawings, voices of no test).",
-          "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests."}
+          "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests. "
+                   "Twins: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others."}
 CLUSTERS = {"agreement": "mean the same to eye and ear", "seen_f1": "mean best F1, seen", "heard_f1": "mean best F1, heard"}
 DETECTORS = 20   # shown
 HYPOTHESIS = ("word", "F1", "precision", "recall", "occurrences")
@@ -145,8 +149,8 @@ def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row
         trials = [list(read_json(path, dict[str, dict]).values()) for path in measured(folder / name, "measured.json")]
         if trials:
             stages = [[trial[stage] if stage < len(trial) else {} for trial in trials] for stage in range(len(STAGES))]
-            rows.append([variant.title, *(cell([COLUMNS[column](one) if one else None for one in stage])
-                                          for stage in stages for column in MEASURED)])
+            rows.append([variant.title, *(cell([value(one) if one else None for one in stage])
+                                          for stage in stages for value in MEASURED.values())])
     kept = [column for column in range(len(header)) if any(row[column] != NOTHING for row in rows)]
     return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
 

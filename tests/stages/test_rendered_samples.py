@@ -5,11 +5,17 @@ import pytest
 import torch
 
 from wordbrush import params as parameters
+from wordbrush.grounding.encoders import load_encoders
+from wordbrush.grounding.matchmap import similarities
 from wordbrush.grounding.training import Batch
+from wordbrush.runtime.compute import device, to_images
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.layout import Layout
-from wordbrush.stages import random_edits, sample_images
-from wordbrush.stages.davenet import read_latents
+from wordbrush.runtime.splits import split_ranges
+from wordbrush.stages import random_edits, sample_images, synthesize_captions
+from wordbrush.stages.davenet import read_latents, read_pairs
+from wordbrush.stages.measures import Material
+from wordbrush.stages.measuring import twin_test
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +48,25 @@ def test_the_twin_is_the_edit(rendered):
     nothing = torch.zeros(2)
     edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
     assert np.allclose(edited.pictures.permute(0, 2, 3, 1), twins[[3, 1]] / 127.5 - 1, atol=1e-6) and edited.valid.all()
+
+
+def test_captions_choose_between_scene_and_twin(rendered, finished):
+    params, layout = rendered
+    for name in ("segmenter", "real_pairs"):
+        (layout.root / "data" / name).symlink_to(finished.root / "data" / name)
+    synthesize_captions.run(params, layout)
+    pairs, encoders = read_pairs(params, layout), load_encoders(finished.layout.encoders("pretrain", "hard"), device())
+    test = np.asarray(split_ranges(params.samples)["test"])
+    found = twin_test(Material(params, layout, pairs, [], test, words=None, real=None), encoders)
+    twins = np.load(layout.samples / "twins.npy")
+    for name, samples in (("seen", range(4)), ("unseen", test)):
+        right = []
+        for sample in samples:
+            heard = encoders.encode_audio(*pairs.speech.batch(np.array([sample])))
+            own, other = (similarities(encoders.encode_images(to_images(pictures[[sample]])), *heard, params.davenet.similarity)
+                          for pictures in (pairs.images, twins))
+            right.append(float(own > other))
+        assert found[name] == pytest.approx(100 * np.mean(right), abs=0.01)
 
 
 def test_stages_that_edit_a_generator_s_units_say_so(rendered):

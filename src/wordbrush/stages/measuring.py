@@ -9,9 +9,9 @@ import numpy as np
 
 import wordbrush
 from wordbrush.evaluation.paper import METHODS
-from wordbrush.grounding.encoders import load_encoders
-from wordbrush.grounding.matchmap import all_similarities
-from wordbrush.grounding.training import encode_pairs
+from wordbrush.grounding.encoders import Encoders, load_encoders
+from wordbrush.grounding.matchmap import all_similarities, paired_similarities
+from wordbrush.grounding.training import encode_images, encode_pairs, encode_speech
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.errors import WordbrushError
@@ -44,6 +44,7 @@ def measure_methods(params: Params, layout: Layout, mining: str, on: str, keep: 
             encoders = load_encoders(layout.encoders(method.stage, mining), device())
             scores = all_similarities(*encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity)
             results[name] = measure(material, replace(method, mining=mining), encoders, scores)
+            results[name] |= {"twins": twin_test(material, encoders)} if params.samples.source == "renderer" else {}
     if not results:
         raise WordbrushError(f"{layout.encoders('pretrain', mining)} is missing. Train it first: "
                              f"dvc repro pretrain-davenet@{mining}.")
@@ -57,6 +58,20 @@ def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) ->
     words = make_word_test(params, images, parsed, folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
     return Material(params, layout, read_pairs(params, layout), read_annotations(layout.annotations), samples, words, real=None)
+
+
+def twin_test(material: Material, encoders: Encoders) -> dict[str, float]:
+    """Percent of rendered scenes that their captions score above the twins that differ in one attribute: of those that trained
+    the encoders, and of those that did not."""
+    params, pairs = material.params, material.pairs
+    twins = open_array(material.layout.samples / "twins.npy", "uint8", (None, None, None, 3))
+    shares = {}
+    for name, samples in (("seen", np.asarray(split_ranges(params.samples)["train"])), ("unseen", material.samples)):
+        heard = encode_speech(encoders, pairs.speech, samples)
+        own, other = (paired_similarities(encode_images(encoders, pictures, samples), *heard, params.davenet.similarity)
+                      for pictures in (pairs.images, twins))
+        shares[name] = round(100 * float((own > other).double().mean()), 2)
+    return shares
 
 
 def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarray, list[list[dict]]]:
