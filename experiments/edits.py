@@ -36,8 +36,9 @@ RADII = {4: 0, 8: 1, 16: 2}          # cells around the object's middle, by the 
 SHARES = (0.25, 0.5, 1.0)            # of units, drawn at random
 KINDS = ("the same", "gone", *ATTRIBUTES, "several", "doubtful")
 COLUMNS = ("operation", "units of", "share", *KINDS)
+Edit = tuple[str, int, float]        # operation, resolution, share
 SHOWN = 16                           # drawings of the picture
-ROWS = (("ablate", 8, 0.5), ("ablate", 8, 1.0), ("transplant", 8, 0.25), ("transplant", 8, 1.0))   # of it, below the drawings
+ROWS: tuple[Edit, ...] = (("ablate", 8, 0.5), ("ablate", 8, 1.0), ("transplant", 8, 0.25), ("transplant", 8, 1.0))   # below them
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -60,30 +61,43 @@ def main(preset: Annotated[str, typer.Argument(help="Of results/, where the firs
     read = parse(segmenter, pictures)
     drawings = of_one_object(latents, read, pictures.shape[1])
     before = generator(drawings.latents)
-    shown, rows = {}, []
+    kept, rows = [to_uint8(before[:SHOWN])], []
     for edit, after in edits(generator, drawings, torch.Generator().manual_seed(params.seed)):
         pictures = to_uint8(after)
-        shown[edit] = pictures[:SHOWN]
-        kinds = Counter(kind(one, objects, params) for one, objects in
-                        zip(drawings.objects, parse(segmenter, pictures), strict=True))
-        operation, size, share = edit
-        rows.append([operation, f"{size}×{size}", f"{share:g}", *(percent(kinds[one] / len(after)) for one in KINDS),
+        rows.append([*named(edit), *outcomes(drawings.objects, parse(segmenter, pictures), params),
                      percent(float(changed(before, after, params.edits.min_change).float().mean()))])
+        kept += [pictures[:SHOWN]] if edit in ROWS else []
+    with whole_file(folder / "edits.png") as out:
+        Image.fromarray(tile(np.concatenate(kept), len(kept[0]))).save(out, "png", optimize=True)
+    text = written(params, len(before), rows, read)
+    with whole_file(folder / "edits.md") as out:
+        out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def named(edit: Edit) -> list[str]:
+    operation, size, share = edit
+    return [operation, f"{size}×{size}", f"{share:g}"]
+
+
+def outcomes(before: Sequence[dict], after: Sequence[list[dict]], params: Params) -> list[str]:
+    """How many edits, in percent, made each of KINDS."""
+    found = Counter(kind(one, objects, params) for one, objects in zip(before, after, strict=True))
+    return [percent(found[one] / len(before)) for one in KINDS]
+
+
+def written(params: Params, edited: int, rows: Sequence[Sequence[str]], read: Sequence[list[dict]]) -> str:
+    """edits.md: what became of `edited` drawings, by edit, and near-misses among all that were read."""
     others = params.davenet.batch_size - 1
     misses = [[str(objects), percent(np.mean([len(one) == objects for one in read])),
                *(f"{others * share:.2f}" for share in near_misses(read, objects).values())]
               for objects in range(params.scenes.min_objects, params.scenes.max_objects + 1)]
-    with whole_file(folder / "edits.md") as out:
-        out.write_text("\n\n".join((
-            f"What becomes of the object of {len(before)} drawings, edited at its middle, in percent, as the segmenter reads it.",
-            table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
-            f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
-            f"the number of its objects (of {count} drawings).",
-            table(("objects", "percent of drawings", *ATTRIBUTES), misses))) + "\n", encoding="utf-8")
-    with whole_file(folder / "edits.png") as out:
-        rows_shown = [to_uint8(before[:SHOWN]), *(shown[row] for row in ROWS)]
-        Image.fromarray(tile(np.concatenate(rows_shown), len(rows_shown[0]))).save(out, "png", optimize=True)
-    print((folder / "edits.md").read_text())
+    return "\n\n".join((
+        f"What becomes of the object of {edited} drawings, edited at its middle, in percent, as the segmenter reads it.",
+        table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
+        f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
+        f"the number of its objects (of {len(read)} drawings).",
+        table(("objects", "percent of drawings", *ATTRIBUTES), misses))) + "\n"
 
 
 def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) -> Drawings:
@@ -96,8 +110,8 @@ def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) ->
     return Drawings(torch.from_numpy(latents[chosen]).to(device()), middles.to(device()), objects)
 
 
-def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Iterator[tuple[tuple[str, int, float], Tensor]]:
-    """(operation, resolution, share), and what becomes of the drawings [N, 3, H, W]."""
+def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Iterator[tuple[Edit, Tensor]]:
+    """Every edit, and what becomes of the drawings [N, 3, H, W]."""
     for size, radius in RADII.items():
         h4 = generator.encode(drawings.latents, size)
         cells = (drawings.middles * size).long().clamp(max=size - 1)

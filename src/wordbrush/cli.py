@@ -17,11 +17,11 @@ import typer
 from wordbrush import params as parameters
 from wordbrush.runtime import processes, signals, timings
 from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Learns what spoken words mean by drawing pictures.")
-PARAMS_FILE, DVC_FILE = Path("params.yaml"), Path("dvc.yaml")
+PARAMS_FILE, DVC_FILE = Path(PARAMS), Path("dvc.yaml")
 
 
 def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str], str]:

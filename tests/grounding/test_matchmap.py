@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from wordbrush.grounding.encoders import valid_frames
-from wordbrush.grounding.matchmap import all_similarities, blocks, matchmap, paired_similarities, pool, salient, similarities
+from wordbrush.grounding.matchmap import (
+    all_similarities,
+    blocks,
+    greatest,
+    matchmap,
+    paired_similarities,
+    pool,
+    salient,
+    similarities,
+)
 
 
 def written_out(images, audio, lengths, kind):
@@ -64,6 +73,15 @@ def test_chosen_pairs_have_the_scores_and_gradients_of_the_whole_matrix(values, 
             gradients.append([scores, *(leaf.grad for leaf in leaves)])
         for ours, theirs in zip(*gradients, strict=True):
             assert torch.allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_greatest_place_is_that_of_max(dtype):
+    """The first of those that are alike, and a NaN before all."""
+    maps = torch.randint(-3, 3, (3, 6, 5), generator=torch.Generator().manual_seed(0)).to(dtype)
+    maps[1, 4, 2] = torch.nan
+    for ours, theirs in zip(greatest(maps), maps.max(1), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
 
 
 def test_blocks_cover_every_picture_and_frame_once(monkeypatch):

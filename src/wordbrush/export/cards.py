@@ -18,14 +18,13 @@ from wordbrush.report.records import GanMetrics
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.fingerprint import digest
 from wordbrush.runtime.git import head
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 from wordbrush.runtime.splits import captioned_count
 from wordbrush.runtime.validation import Finite
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.speech.grammar import SYNONYMS
 
 DATASET = "wordbrush-scenes-and-speech"
-PARAMETERS = "params.yaml"
 DETECTORS_SHOWN, MEANINGS_SHOWN = 10, 12
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))   # Hugging Face's names
 
@@ -60,7 +59,7 @@ def origin(root: Path) -> dict[str, str]:
     The parameters are exported as they are, so they may differ from the commit's.
     """
     made = {"package": f"wordbrush {metadata.version('wordbrush')}", "hash of its code": digest(Path(wordbrush.__file__).parent)}
-    found = head(root, aside=[PARAMETERS])
+    found = head(root, aside=[PARAMS])
     return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
 
 

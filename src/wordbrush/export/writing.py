@@ -9,14 +9,14 @@ import torch
 
 from wordbrush.evaluation.paper import FULL, METHODS
 from wordbrush.evaluation.results import ConceptTables
-from wordbrush.export.cards import PARAMETERS, read_facts, write_cards
+from wordbrush.export.cards import read_facts, write_cards
 from wordbrush.export.model import Concepts, Meaning, load_model
 from wordbrush.grounding.encoders import EncoderFile
 from wordbrush.params import Params
 from wordbrush.report.records import read_clusters
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import open_array, read_json, require_counts, require_file, require_new, whole_directory, write_json
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 from wordbrush.runtime.splits import split_ranges
 from wordbrush.runtime.weights import save_weights
 
@@ -33,7 +33,7 @@ def export(params: Params, layout: Layout, target: Path) -> None:
     facts = read_facts(params, layout)
     with whole_directory(target) as folder:
         write_model(folder, params, layout)
-        shutil.copyfile(layout.root / PARAMETERS, folder / PARAMETERS)
+        shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
         write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
     print(f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md.")

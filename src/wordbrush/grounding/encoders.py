@@ -32,10 +32,11 @@ class ImageEncoder(nn.Module):
         layers: list[nn.Module] = []
         inputs = 3
         for number, widths in enumerate(blocks):
-            layers += [nn.MaxPool2d(2)] if number else []
             for width in widths:
                 layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), BatchNorm2d(width), nn.ReLU()]
                 inputs = width
+            if number < len(blocks) - 1:
+                layers.insert(-1, nn.MaxPool2d(2))   # before the ReLU, which leaves it a quarter of the work and the same values
         layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
         # ours: centred features, so that the floor, which every picture has, says little from the start
         layers += [BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
@@ -78,11 +79,11 @@ class AudioEncoder(nn.Module):
         last = len(self.convs) - 1
         for number, (conv, norm, pool) in enumerate(zip(self.convs, self.norms, self.pools, strict=True)):
             x = norm(tape.convolve(conv, x))
-            x = F.relu(x) if number < last else x
-            if pool:
+            if pool:   # before the ReLU, which leaves it half of the work and the same values
                 x = tape.write(x, -torch.inf)  # a 0 beside a negative frame would beat it
                 tape = tape.halved()
                 x = tape.read(F.max_pool2d(x, (1, 3), (1, 2), (0, 1)))
+            x = F.relu(x) if number < last else x
         lengths = -(-lengths // self.stride)
         valid = valid_frames(lengths, -(-features.shape[2] // self.stride))
         return x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x).transpose(1, 2), lengths

@@ -13,9 +13,9 @@ from wordbrush.params import Params, load
 from wordbrush.registry.store import Registry, open_registry
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, write_json
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 from wordbrush.runtime.outcome import Outcome, reported
-from wordbrush.runtime.versioning import PARAMS, Storage, fetched, read_lock, source_from_environment
+from wordbrush.runtime.versioning import Storage, fetched, read_lock, source_from_environment
 
 TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
 Verdict = Literal["promoted", "rejected", "unchanged"]

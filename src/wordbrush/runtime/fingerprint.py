@@ -10,6 +10,7 @@ from typing import Any
 
 from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.layout import PARAMS
 
 RUNTIME = "src/wordbrush/runtime"   # code of every stage, which dvc.yaml leaves out: it changes no result
 
@@ -20,7 +21,7 @@ def fingerprint(stage: str, mining: str | None, root: Path = Path(".")) -> str:
     stages = read_yaml(root / "dvc.yaml").get("stages", {})
     if stage not in stages:
         raise WordbrushError(f"{root / 'dvc.yaml'} has no stage {stage!r}.")
-    parameters = chosen(read_yaml(root / "params.yaml"), stages[stage]["params"])
+    parameters = chosen(read_yaml(root / PARAMS), stages[stage]["params"])
     named = [dep.replace("${item.mining}", mining or "") for dep in stages[stage]["deps"]]
     content = [stage, mining, parameters, {name: digest(root / name) for name in (*named, RUNTIME)}, torch_version]
     return combined(content)

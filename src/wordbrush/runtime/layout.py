@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+PARAMS = "params.yaml"
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -27,11 +27,11 @@ from wordbrush.params import read_yaml
 from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json
 from wordbrush.runtime.fingerprint import chosen, combined, digest
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 from wordbrush.runtime.listings import guard, require_inside
 from wordbrush.runtime.validation import validated
 
-LOCK, PARAMS = "dvc.lock", "params.yaml"
+LOCK = "dvc.lock"
 CODE = ("dvc.yaml", ".dvcignore", "src")     # what a workspace takes from the source
 NOT_CODE = ("__pycache__", "*.pyc", "*.egg-info")
 REMOTE = "wordbrush"
