@@ -20,6 +20,7 @@ from wordbrush.params import merge, parse, read_yaml
 from wordbrush.presets import read_preset
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import whole_file
+from wordbrush.runtime.layout import PARAMS
 
 if TYPE_CHECKING:
     from components.pools import Pools
@@ -58,10 +59,10 @@ def plan(preset: str | None, image: str | None, pools: Path, cached: bool = True
 
 def parameters_text(preset: str | None) -> str:
     """params.yaml, with a preset laid over it, without its comments."""
-    values = read_yaml(ROOT / "params.yaml")
+    values = read_yaml(ROOT / PARAMS)
     if preset:
-        values = merge(values, read_preset(preset, ROOT / "params.yaml", ROOT / "presets"))
-    parse(values, "params.yaml")
+        values = merge(values, read_preset(preset, ROOT / PARAMS, ROOT / "presets"))
+    parse(values, PARAMS)
     text = io.StringIO()
     YAML(typ="safe").dump(values, text)
     return text.getvalue()

@@ -15,6 +15,7 @@ from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
 from wordbrush.runtime.compute import keep_freed_memory, precision
+from wordbrush.runtime.layout import PARAMS
 
 NONE = "none"            # a work without a baseline
 GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
@@ -98,9 +99,9 @@ class Bench:
 
     def params(self, preset: str | None = None) -> Params:
         """params.yaml as it is, with a preset laid over it."""
-        base = parameters.read_yaml(ROOT / "params.yaml")
-        changes = read_preset(preset, ROOT / "params.yaml", ROOT / "presets") if preset else {}
-        return parameters.parse(parameters.merge(base, changes), f"params.yaml with {preset}" if preset else "params.yaml")
+        base = parameters.read_yaml(ROOT / PARAMS)
+        changes = read_preset(preset, ROOT / PARAMS, ROOT / "presets") if preset else {}
+        return parameters.parse(parameters.merge(base, changes), f"{PARAMS} with {preset}" if preset else PARAMS)
 
     def folder(self) -> Path:
         """A fresh one, which goes with the benchmark."""

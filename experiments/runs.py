@@ -22,6 +22,7 @@ from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.files import read_json, whole_directory, write_json
 from wordbrush.runtime.fingerprint import combined, digest
 from wordbrush.runtime.git import git
+from wordbrush.runtime.layout import PARAMS
 from wordbrush.runtime.versioning import read_lock, write_lock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +87,7 @@ class Run:
                 for path in sorted((self.workspace / "metrics").glob("*.json")):
                     shutil.copyfile(path, folder / path.name)
                 shutil.copyfile(self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES)
-            for name in ("dvc.lock", "params.yaml"):
+            for name in ("dvc.lock", PARAMS):
                 shutil.copyfile(self.workspace / name, folder / name)
             write_json(folder / ABOUT, about)
         return time.monotonic() - started
@@ -106,7 +107,7 @@ class Run:
         stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
         code = {dep for name, stage in stages.items() if name != "report" for dep in stage["deps"] if dep.startswith("src/")}
         content = {str(path): digest(self.workspace / path) for path in (*sorted(code), *self.drawn())}
-        return combined([read_yaml(self.workspace / "params.yaml"), content])
+        return combined([read_yaml(self.workspace / PARAMS), content])
 
     def prepare(self, commit: str) -> None:
         """The workspace at this commit, its parameters changed; of what earlier runs left there, DVC decides what holds."""
@@ -115,7 +116,7 @@ class Run:
             git(ROOT, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(self.workspace))
         git(self.workspace, "fetch", "--quiet", str(ROOT), commit)
         git(self.workspace, "checkout", "--quiet", "--force", "--detach", commit)
-        params = self.workspace / "params.yaml"
+        params = self.workspace / PARAMS
         preset = {} if self.preset == "demo" else presets.read_preset(self.preset, params, self.workspace / "presets")
         presets.change(params, merge(preset, {"trial": self.trial}))
         if self.variant:

@@ -12,8 +12,9 @@ from benchmarks.machine import ROOT
 from benchmarks.timing import WHOLE, Seconds, timed
 from wordbrush.presets import apply
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.layout import PARAMS
 
-COPIED = ("src", "presets", "components", "k8s", "dvc.yaml", "params.yaml", ".dvcignore", "pipeline.py", "Makefile",
+COPIED = ("src", "presets", "components", "k8s", "dvc.yaml", PARAMS, ".dvcignore", "pipeline.py", "Makefile",
           "pyproject.toml")
 FLOOR = Target(1.3, at_most=True)
 
@@ -44,7 +45,7 @@ def copy_of_project(folder: Path, preset: str | None) -> Path:
         else:
             shutil.copy(source, folder / name)
     if preset:
-        apply(preset, folder / "params.yaml", folder / "presets")
+        apply(preset, folder / PARAMS, folder / "presets")
     run(folder, "dvc", "init", "--no-scm", "--quiet")
     return folder
 

@@ -84,6 +84,18 @@ def test_every_pixel_of_a_mask_is_of_an_object_that_is_there(scenes):
             assert (alone[mask == k] > 0).all()
 
 
+def test_no_scene_loses_an_object(scenes):
+    """Of several hundred loads some put the shapes elsewhere in memory, which once gave masks of other shapes."""
+    pair = scenes.model_copy(update={"min_objects": 2, "max_objects": 2, "resolution": 16})
+    for number in range(400):
+        scene = sample_scene(pair, np.random.default_rng(number), number, "train")
+        shares = coverage(scene, pair)
+        for k, thing in enumerate(scene["objects"], 1):
+            x, y = (int(along) for along in thing["pixel_coords"][:2])
+            if scene["objects"][2 - k]["pixel_coords"][2] > thing["pixel_coords"][2]:   # nothing stands before the nearer one
+                assert shares[k, y, x] > 0.5, (number, k)
+
+
 def test_an_edit_changes_one_attribute_of_one_object(scenes):
     for number in range(6):
         pair, images = render_pair(scenes, 2, number)

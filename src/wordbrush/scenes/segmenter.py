@@ -73,8 +73,8 @@ def centre_maps(instances: Tensor) -> Tensor:
 def loss(outputs: tuple[Tensor, Tensor, Tensor], instances: Tensor, attributes: Tensor) -> Tensor:
     """Blobs and presence by cross entropy, attributes by cross entropy where an object is."""
     centre, presence, logits = outputs
-    found = F.binary_cross_entropy_with_logits(centre, centre_maps(instances), reduction="none")
-    found = (found * (1 + 20 * centre_maps(instances))).mean()
+    blobs = centre_maps(instances)
+    found = F.binary_cross_entropy_with_logits(centre, blobs, weight=1 + 20 * blobs)
     present = F.binary_cross_entropy_with_logits(presence, (instances > 0).float())
     named = [F.cross_entropy(part, labels.long() - 1, ignore_index=-1)
              for part, labels in zip(logits.split(SIZES, 1), attributes.unbind(1), strict=True)]

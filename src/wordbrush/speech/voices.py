@@ -88,8 +88,8 @@ class Engine:
         self.library.espeak_Synchronize()
         own = np.concatenate(self.pieces).astype(np.float32) / 32768
         from scipy.signal import resample_poly  # here: it takes a second to import, and most commands never speak
-        common = gcd(SAMPLE_RATE, self.own_rate)
-        sound = resample_poly(own, SAMPLE_RATE // common, self.own_rate // common).astype(np.float32)
+        up, down, window = resampling(self.own_rate)
+        sound = resample_poly(own, up, down, window=window).astype(np.float32)
         return Utterance(sound, self._timings(text, len(sound) / SAMPLE_RATE))
 
     def _timings(self, text: str, seconds: float) -> list[dict]:
@@ -98,6 +98,15 @@ class Engine:
         ends = [*begins[1:], seconds]
         return [{"word": text[at - 1:at - 1 + length], "start": round(begin, 3), "end": round(max(begin, end), 3)}
                 for (at, length, _), begin, end in zip(self.events, begins, ends, strict=True)]
+
+
+@cache
+def resampling(rate: int) -> tuple[int, int, np.ndarray]:
+    """From `rate` to ours: factors up and down, and `resample_poly`'s own filter, which it would else design for each sound."""
+    from scipy.signal import firwin
+    common = gcd(SAMPLE_RATE, rate)
+    up, down = SAMPLE_RATE // common, rate // common
+    return up, down, firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(np.float32)
 
 
 @cache

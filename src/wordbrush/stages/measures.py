@@ -113,11 +113,16 @@ def recall_test(material: Material, scores: Tensor) -> Numbers:
 def real_image_test(material: Material, encoders: Encoders) -> Numbers:
     """§6.5: a caption of the original rendered picture must score it above its edited twin; ties count against us."""
     (images, speech), params = material.real, material.params
-    every = np.arange(len(images))
-    audio, lengths = encode_speech(encoders, speech, every)
-    original, edited = (paired_similarities(encode_images(encoders, images[:, side], every), audio, lengths,
-                                            params.davenet.similarity) for side in (0, 1))
-    return share("real_images", (original > edited).numpy(), params)
+    right = beats_twin(encoders, Pairs(images[:, 0], speech), images[:, 1], np.arange(len(images)), params.davenet.similarity)
+    return share("real_images", right, params)
+
+
+def beats_twin(encoders: Encoders, pairs: Pairs, twins: np.ndarray, samples: np.ndarray, similarity: str) -> np.ndarray:
+    """Whether the caption of each of these samples scores its picture above the picture's twin, of the same number: bool [N]."""
+    heard = encode_speech(encoders, pairs.speech, samples)
+    own, other = (paired_similarities(encode_images(encoders, pictures, samples), *heard, similarity)
+                  for pictures in (pairs.images, twins))
+    return (own > other).numpy()
 
 
 def edit_test(material: Material, method: Method, encoders: Encoders) -> Numbers:

@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import wordbrush
+from wordbrush.evaluation.intervals import percent
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.grounding.encoders import Encoders, load_encoders
-from wordbrush.grounding.matchmap import all_similarities, paired_similarities
-from wordbrush.grounding.training import encode_images, encode_pairs, encode_speech
+from wordbrush.grounding.matchmap import all_similarities
+from wordbrush.grounding.training import encode_pairs
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device
 from wordbrush.runtime.errors import WordbrushError
@@ -23,7 +24,7 @@ from wordbrush.scenes.annotations import read_annotations, write_annotations
 from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.stages.evaluate import read_material as read_tests
-from wordbrush.stages.measures import Material, make_word_test, measure
+from wordbrush.stages.measures import Material, beats_twin, make_word_test, measure
 from wordbrush.stages.sample_images import legible_drawings
 from wordbrush.stages.synthesize_captions import write_words
 
@@ -63,15 +64,10 @@ def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) ->
 def twin_test(material: Material, encoders: Encoders) -> dict[str, float]:
     """Percent of rendered scenes that their captions score above the twins that differ in one attribute: of those that trained
     the encoders, and of those that did not."""
-    params, pairs = material.params, material.pairs
-    twins = open_array(material.layout.samples / "twins.npy", "uint8", (None, None, None, 3))
-    shares = {}
-    for name, samples in (("seen", np.asarray(split_ranges(params.samples)["train"])), ("unseen", material.samples)):
-        heard = encode_speech(encoders, pairs.speech, samples)
-        own, other = (paired_similarities(encode_images(encoders, pictures, samples), *heard, params.davenet.similarity)
-                      for pictures in (pairs.images, twins))
-        shares[name] = round(100 * float((own > other).double().mean()), 2)
-    return shares
+    params, twins = material.params, open_array(material.layout.samples / "twins.npy", "uint8", (None, None, None, 3))
+    sets = {"seen": np.asarray(split_ranges(params.samples)["train"]), "unseen": material.samples}
+    return {name: round(float(percent(beats_twin(encoders, material.pairs, twins, samples, params.davenet.similarity))), 2)
+            for name, samples in sets.items()}
 
 
 def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarray, list[list[dict]]]:
