@@ -14,7 +14,8 @@ def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
 
     Zeros ablate (P §4.1; G); another drawing's values transplant.
     """
-    return torch.where(units[:, :, None, None] & where[:, None], values, h4)
+    chosen = (where[..., None] & units[:, None, None]).permute(0, 3, 1, 2)   # channels last: the result takes after it
+    return torch.where(chosen, values, h4)
 
 
 def moved(h4: Tensor, by: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from wordbrush.runtime.norms import BatchNorm1d, BatchNorm2d
 from wordbrush.runtime.parallel import moments
 from wordbrush.runtime.weights import load_weights
 
+ROUND = 64   # strides, of which the length of a tape is a multiple
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
 
 
@@ -101,12 +102,16 @@ class Tape:
 
     @staticmethod
     def of(lengths: Tensor, gap: int, stride: int) -> "Tape":
-        """Every utterance starts at a multiple of `stride`, `gap` or more frames behind the last one's end."""
+        """Every utterance starts at a multiple of `stride`, `gap` or more frames behind the last one's end.
+
+        The length is rounded up: oneDNN makes its kernels anew for each shape, which costs a tenth of a step where all differ.
+        """
         rooms = -(-(lengths + gap) // stride) * stride
         starts = rooms.cumsum(0) - rooms
         width = int(lengths.max())
         times = starts[:, None] + torch.arange(width, device=lengths.device)
-        return Tape(times[valid_frames(lengths, width)], int(rooms.sum()))
+        piece = ROUND * stride
+        return Tape(times[valid_frames(lengths, width)], -(-int(rooms.sum()) // piece) * piece)
 
     def write(self, x: Tensor, gaps: float) -> Tensor:
         """Frames [F, C] -> [1, C, 1, length], channels last; what does not count is `gaps`."""

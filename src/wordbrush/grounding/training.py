@@ -174,19 +174,23 @@ def score_edits(encoders: Encoders, pairs: Pairs, index: np.ndarray, images: Ten
     """
     some = slice(None, None, stage.edit_every)
     longest = int(pairs.speech.lengths[index].max())   # of all processes, which gather what they hear
-    index, seen = shard(index)[some], image_features[some]
+    index = shard(index)[some]
     with waiting_for_data():
         features, lengths = pairs.speech.batch(index, longest)
     with mixed_precision():
         with running_moments(encoders.audio):   # those of whole captions are others, and would spoil the words
             heard, lengths = encoders.encode_audio(features.to(images.device), lengths.to(images.device))
         with torch.no_grad():
-            edited = editor(Batch(index, images[some], seen.detach(), heard.detach(), lengths))
-        seen_edited = encoders.encode_images(edited.pictures)
+            edited = editor(Batch(index, images[some], image_features[some], heard, lengths))
+        both = torch.cat([image_features, encoders.encode_images(edited.pictures)])
+    before = torch.arange(len(images), device=images.device)[some]
+    after = len(images) + torch.arange(len(index), device=images.device)
 
     def gained(heard: Tensor, lengths: Tensor) -> Tensor:
-        return spread(paired_similarities(seen_edited, heard, lengths, davenet.similarity)
-                      - paired_similarities(seen, heard, lengths, davenet.similarity))
+        """By how much captions, one a row that is edited, score the edited pictures above the ones before; 0 for other rows."""
+        captions = torch.arange(len(heard), device=heard.device).repeat(2)
+        scores = paired_similarities(both, heard, lengths, davenet.similarity, torch.cat([after, before]), captions)
+        return spread(torch.sub(*scores.chunk(2)))
 
     def spread(values: Tensor) -> Tensor:
         rows = values.new_zeros(len(images))
