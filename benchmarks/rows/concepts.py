@@ -68,7 +68,8 @@ def unit_agreement(bench: Bench) -> Iterator[Line]:
     note += f", gandissect's within {(counted()[1:] - exact).abs().max():.0e}" if counted else ""
     yield from bench.compare(f"agreement of {len(on)} units, {concepts} concepts, {len(activations)} pictures",
                              lambda: agreement((activations > levels[None, :, None, None]).transpose(0, 1).flatten(1), where),
-                             counted, bench.peers.title("gandissect", "counts per picture"), FASTER, memory=True, note=note)
+                             counted, bench.peers.title("gandissect", "counts per picture"), FASTER, note=note,
+                             memory=bench.quick)   # the profiler's record of 10,000 pictures, one by one, takes 24 GiB
 
 
 def exact_agreement(on: Tensor, where: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
 
     Zeros ablate (P §4.1; G); another drawing's values transplant.
     """
-    chosen = (where[..., None] & units[:, None, None]).permute(0, 3, 1, 2)   # channels last: the result takes after it
-    return torch.where(chosen, values, h4)
+    like_h4 = torch.empty_like(h4)   # channels last if it is: else the rest of the generator would run without
+    return torch.where(units[:, :, None, None] & where[:, None], values, h4, out=like_h4)
 
 
 def moved(h4: Tensor, by: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from wordbrush.runtime.norms import BatchNorm1d, BatchNorm2d
 from wordbrush.runtime.parallel import moments
 from wordbrush.runtime.weights import load_weights
 
-ROUND = 64   # strides, of which the length of a tape is a multiple
+FEW = 512   # frames come in multiples of this: oneDNN makes its kernels anew for each shape, a tenth of a step where all differ
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
 
 
@@ -102,15 +102,12 @@ class Tape:
 
     @staticmethod
     def of(lengths: Tensor, gap: int, stride: int) -> "Tape":
-        """Every utterance starts at a multiple of `stride`, `gap` or more frames behind the last one's end.
-
-        The length is rounded up: oneDNN makes its kernels anew for each shape, which costs a tenth of a step where all differ.
-        """
+        """Every utterance starts at a multiple of `stride` (a power of 2), `gap` or more frames behind the last one's end."""
         rooms = -(-(lengths + gap) // stride) * stride
         starts = rooms.cumsum(0) - rooms
         width = int(lengths.max())
         times = starts[:, None] + torch.arange(width, device=lengths.device)
-        piece = ROUND * stride
+        piece = max(FEW, stride)
         return Tape(times[valid_frames(lengths, width)], -(-int(rooms.sum()) // piece) * piece)
 
     def write(self, x: Tensor, gaps: float) -> Tensor:
@@ -124,7 +121,7 @@ class Tape:
     def convolve(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """Frames [F, C] through a convolution over time; one of width 1 sees each frame alone, and needs no tape."""
         if conv.kernel_size == (1, 1):
-            return F.linear(x, conv.weight[:, :, 0, 0], conv.bias)
+            return F.linear(F.pad(x, (0, 0, 0, -len(x) % FEW)), conv.weight[:, :, 0, 0], conv.bias)[:len(x)]
         return self.read(conv(self.write(x, 0.0)))
 
     def halved(self) -> "Tape":
