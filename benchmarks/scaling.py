@@ -53,7 +53,8 @@ def step_by_batch(bench: Bench, batch: int) -> Work:
     params = bench.params()
     folder, davenet = bench.folder(), params.davenet.model_copy(update={"batch_size": batch})
     write_pairs(folder, params, batch)
-    return training.training_step(read_pairs(folder), params.model_copy(update={"davenet": davenet}))
+    params, pairs = params.model_copy(update={"davenet": davenet}), read_pairs(folder)
+    return training.training_step(pairs, params, training.same_batch(pairs, params))
 
 
 def gan_step_by_pixels(bench: Bench, pixels: int) -> Work:

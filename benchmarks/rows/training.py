@@ -25,20 +25,36 @@ MOST = Target(1.6, at_most=True)
 WAITING = Target(0.02, at_most=True)
 
 
-def training_step(pairs: Pairs, params: Params, editor: Editor | None = None, varied: bool = False) -> Work:
-    """A step as `train` takes it: always of the same batch and crops, or, `varied`, of the next ones."""
+Batches = Iterator[tuple[np.ndarray, np.random.Generator]]
+"""The samples of each step, and what their crops are drawn from."""
+
+
+def same_batch(pairs: Pairs, params: Params) -> Batches:
+    index = next(Shuffled(range(len(pairs.images)), params.davenet.batch_size, np.random.default_rng(params.seed)))
+    while True:
+        yield index, np.random.default_rng(params.seed)
+
+
+def next_batches(pairs: Pairs, params: Params) -> Batches:
+    """As `train` has them: no two steps have as many frames."""
+    rng = np.random.default_rng(params.seed)
+    batches = Shuffled(range(len(pairs.images)), params.davenet.batch_size, rng)
+    while True:
+        yield next(batches), rng
+
+
+def training_step(pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None) -> Work:
+    """A step as `train` takes it."""
     torch.manual_seed(params.seed)
     encoders = Encoders(params.davenet, pairs.speech.bands).to(device()).train()
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
     optimiser = make_optimiser(encoders, params.davenet, stage.learning_rate)
-    rng, chance = np.random.default_rng(params.seed), torch.Generator()
-    batches = Shuffled(range(len(pairs.images)), params.davenet.batch_size, rng)
-    index = next(batches)
+    chance = torch.Generator()
 
     def step() -> None:
-        crops = rng if varied else np.random.default_rng(params.seed)
-        loss, _ = train_step(encoders, pairs, next(batches) if varied else index, params.davenet, stage, MINING, crops,
-                             chance.manual_seed(params.seed), editor)
+        index, crops = next(batches)
+        loss, _ = train_step(encoders, pairs, index, params.davenet, stage, MINING, crops, chance.manual_seed(params.seed),
+                             editor)
         optimiser.zero_grad()
         loss.backward()
         require_finite("DAVEnet", 0, "", loss.detach(), encoders)
@@ -52,10 +68,10 @@ def demo_step(bench: Bench) -> Iterator[Line]:
     """A step without edits."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     batch = params.davenet.batch_size
-    step = training_step(pairs, params)
+    step = training_step(pairs, params, same_batch(pairs, params))
     yield from bench.compare(f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch)
-    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params), step, "in float32",
-                             published=False, memory=True, units=batch, precision=params.precision)
+    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params, same_batch(pairs, params)),
+                             step, "in float32", published=False, memory=True, units=batch, precision=params.precision)
 
 
 def edited_steps(bench: Bench) -> Iterator[Line]:
@@ -65,8 +81,8 @@ def edited_steps(bench: Bench) -> Iterator[Line]:
     editors = {"random": random_editor(generator, latents, params, params.seed),
                "targeted": targeted_editor(generator, latents, some_clusters(bench.folder(), params), params, params.seed)}
     for name, editor in editors.items():
-        step = training_step(pairs, params, editor, varied=True)
-        plain = in_precision(params.precision, training_step(pairs, params, varied=True))
+        step = training_step(pairs, params, next_batches(pairs, params), editor)
+        plain = in_precision(params.precision, training_step(pairs, params, next_batches(pairs, params)))
         edits, changed = counted("edits", step), counted("edits_changed", step)
         yield from bench.compare(f"step with {name} edits", step, plain, "our step without edits", MOST,
                                  published=False, computed=False, precision=params.precision,
@@ -88,7 +104,7 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
 def waiting(bench: Bench) -> Iterator[Line]:
     """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
-    step = in_precision(params.precision, training_step(pairs, params))
+    step = in_precision(params.precision, training_step(pairs, params, same_batch(pairs, params)))
     timed(step)
     waits, steps = [], []
     for _ in range(4 * bench.repeats):

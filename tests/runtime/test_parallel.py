@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from tests.runtime import trainings
 from tests.workspace import Workspace, environment
 from wordbrush.runtime import parallel, processes
 from wordbrush.runtime.errors import WordbrushError
+from wordbrush.runtime.layout import PARAMS
 from wordbrush.runtime.signals import EXIT_STOPPED
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--log-dir")
@@ -120,6 +122,16 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(finished):
     assert done.returncode == 2
     assert done.stderr == ("wordbrush: a batch of 16 cannot be shared equally by 3 processes: choose another batch size in "
                            "params.yaml, or another WORDBRUSH_PROCESSES.\n")
+
+
+def test_edits_that_cannot_be_shared_are_one_sentence(unfinished):
+    """Of 16 pairs one process edits 0, 3, …, 15; two would edit 0, 3, 6 and 8, 11, 14."""
+    path = unfinished.root / PARAMS
+    path.write_text(re.sub(r"edit_every: \d+", "edit_every: 3", path.read_text()))
+    done = unfinished.run("wordbrush", *STAGE, check=False, WORDBRUSH_PROCESSES="2")
+    assert done.returncode == 2
+    assert done.stderr == ("wordbrush: an edit for every 3 pairs cannot be shared equally by 2 processes of 8 pairs each: choose "
+                           "another edit_every or davenet.batch_size in params.yaml, or another WORDBRUSH_PROCESSES.\n")
 
 
 @pytest.mark.faults

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from wordbrush.runtime.norms import BatchNorm1d, BatchNorm2d
 from wordbrush.runtime.parallel import moments
 from wordbrush.runtime.weights import load_weights
 
+Number = TypeVar("Number", int, Tensor)
 FEW = 512   # frames come in multiples of this: oneDNN makes its kernels anew for each shape, a tenth of a step where all differ
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
 
@@ -103,12 +105,11 @@ class Tape:
     @staticmethod
     def of(lengths: Tensor, gap: int, stride: int) -> "Tape":
         """Every utterance starts at a multiple of `stride` (a power of 2), `gap` or more frames behind the last one's end."""
-        rooms = -(-(lengths + gap) // stride) * stride
+        rooms = rounded_up(lengths + gap, stride)
         starts = rooms.cumsum(0) - rooms
         width = int(lengths.max())
         times = starts[:, None] + torch.arange(width, device=lengths.device)
-        piece = max(FEW, stride)
-        return Tape(times[valid_frames(lengths, width)], -(-int(rooms.sum()) // piece) * piece)
+        return Tape(times[valid_frames(lengths, width)], rounded_up(int(rooms.sum()), max(FEW, stride)))
 
     def write(self, x: Tensor, gaps: float) -> Tensor:
         """Frames [F, C] -> [1, C, 1, length], channels last; what does not count is `gaps`."""
@@ -121,7 +122,8 @@ class Tape:
     def convolve(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """Frames [F, C] through a convolution over time; one of width 1 sees each frame alone, and needs no tape."""
         if conv.kernel_size == (1, 1):
-            return F.linear(F.pad(x, (0, 0, 0, -len(x) % FEW)), conv.weight[:, :, 0, 0], conv.bias)[:len(x)]
+            padded = F.pad(x, (0, 0, 0, rounded_up(len(x), FEW) - len(x)))
+            return F.linear(padded, conv.weight[:, :, 0, 0], conv.bias)[:len(x)]
         return self.read(conv(self.write(x, 0.0)))
 
     def halved(self) -> "Tape":
@@ -142,6 +144,11 @@ class InputNorm(nn.BatchNorm1d):
                 self.num_batches_tracked += 1
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.addcmul(self.bias - mean * scale, x, scale)
+
+
+def rounded_up(count: Number, piece: int) -> Number:
+    """The first multiples of `piece` that are not below `count`."""
+    return -(-count // piece) * piece
 
 
 def valid_frames(lengths: Tensor, width: int) -> Tensor:

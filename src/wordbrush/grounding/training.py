@@ -17,10 +17,12 @@ from wordbrush.grounding.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Training
 from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.runtime.compute import device, mixed_precision, require_device_memory, require_finite, to_images, training_bytes
+from wordbrush.runtime.errors import WordbrushError
 from wordbrush.runtime.memory import require_memory
 from wordbrush.runtime.metrics import waiting_for_data
 from wordbrush.runtime.norms import running_moments
-from wordbrush.runtime.parallel import backward, gather, on_main, part, shard
+from wordbrush.runtime.parallel import backward, gather, on_main, part, shard, world
+from wordbrush.runtime.processes import VARIABLE
 from wordbrush.runtime.progress import Progress
 from wordbrush.runtime.signals import finishing_steps
 from wordbrush.speech.features import FeatureStore
@@ -102,10 +104,21 @@ def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
                           "lower davenet.batch_size or the channels of davenet")
 
 
+def require_equal_edits(davenet: Davenet, stage: Training) -> None:
+    """Raises WordbrushError where several processes would edit other rows of a batch than one does."""
+    rows = part(davenet.batch_size)
+    if world() > 1 and rows % stage.edit_every:
+        raise WordbrushError(f"an edit for every {stage.edit_every} pairs cannot be shared equally by {world()} processes of "
+                             f"{rows} pairs each: choose another edit_every or davenet.batch_size in params.yaml, or another "
+                             f"{VARIABLE}.")
+
+
 def train(encoders: Encoders, pairs: Pairs, train_on: range, validate_on: range, davenet: Davenet, stage: Training,
           mining: str, seed: int, editor: Editor | None = None,
           checkpoints: Checkpoints = NO_CHECKPOINTS) -> list[tuple[float, ...]]:
     """Train in place; returns the rows of CURVES."""
+    if editor:
+        require_equal_edits(davenet, stage)
     where = device()
     encoders.to(where).train()
     chance, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)

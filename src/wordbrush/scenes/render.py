@@ -3,6 +3,7 @@
 A picture depends on its scene alone (its seed is part of the jitter), so bytes do not depend on the number of workers.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache, partial
 from multiprocessing import get_context
@@ -120,9 +121,9 @@ def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     del parts["sky"]
     for light in world.LIGHTS:
         del parts[light]["emitter"]
-    for number, thing in enumerate(scene["objects"]):
-        for name in shapes(thing, f"object{number}"):
-            parts[name]["emitter"] = {"type": "area", "radiance": number + 1.0}
+    for name, part in parts.items():
+        if number := re.match(r"object(\d+)", name):
+            part["emitter"] = {"type": "area", "radiance": int(number[1]) + 1.0}
     parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID, "box")   # between two numbers lies a third
     parts["integrator"] = {"type": "path", "max_depth": 1}                          # what shines by itself
     seen = mi.render(mi.load_dict(parts, parallel=False), spp=1, seed=scene["jitter"]["seed"])
