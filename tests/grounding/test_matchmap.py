@@ -28,7 +28,9 @@ def written_out(images, audio, lengths, kind):
 
 
 @pytest.mark.parametrize("kind", ["SISA", "MISA", "SIMA"])
-def test_similarities_against_a_written_out_loop(kind):
+def test_similarities_against_a_written_out_loop(kind, monkeypatch):
+    monkeypatch.setattr("wordbrush.grounding.matchmap.PICTURES", 3)     # of four
+    monkeypatch.setattr("wordbrush.grounding.matchmap.UTTERANCES", 4)   # of six
     torch.manual_seed(0)
     images, audio, lengths = torch.randn(4, 5, 2, 3), torch.randn(6, 5, 7), torch.tensor([7, 1, 3, 5, 2, 6])
     scores = similarities(images, audio, lengths, kind)

@@ -11,7 +11,8 @@ from wordbrush.grounding.encoders import valid_frames
 from wordbrush.runtime.compute import require_device_memory
 from wordbrush.runtime.memory import require_memory
 
-CHUNK = 32             # pictures whose matchmaps are held at a time, when all pairs of a large set are scored by SIMA
+PICTURES = 32          # whose matchmaps are held at a time, when all pairs of a large set are scored by SIMA
+UTTERANCES = 128       # scored at a time: adding up the moments of M at once costs M² sums
 BLOCK_FRAMES = 1024    # of speech that a block of matchmaps holds at most
 BLOCK_VALUES = 1 << 23 # dot products in a block: 32 MiB
 
@@ -32,7 +33,7 @@ def similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) -> T
     if kind == "SISA":  # the mean of products is the product of means
         return images.mean((2, 3)) @ ((audio * valid[:, None]).sum(2) / lengths[:, None]).T
     if kind == "MISA":
-        best = BestPlace.apply(images, audio.transpose(1, 2)[valid])             # [N, F]
+        best = BestPlace.apply(images, audio.transpose(1, 2).flatten(0, 1), valid.flatten())   # [N, F]
         owners = F.one_hot(valid.nonzero()[:, 0], len(audio)).to(best.dtype)     # [F, M]
         return best @ owners / lengths
     maps = every_place(images, audio.transpose(1, 2).flatten(0, 1))              # [N, p, M·t]
@@ -73,31 +74,33 @@ def blocks(images: Tensor, frames: int) -> Iterator[tuple[slice, slice]]:
 
 
 class BestPlace(torch.autograd.Function):
-    """Pictures [N, D, h, w] and frames [F, D] of speech -> the greatest dot product over the places, [N, F].
+    """Pictures [N, D, h, w] and frames [R, D] of speech, of which F count (valid [R]) -> the greatest dot product of each picture
+    and frame that counts over the places, [N, F].
 
     Only the winning place of each picture and frame has a gradient: the backward pass adds up winners, where autograd's own would
     multiply matrices that are nearly all 0. Matchmaps live only for the blocks in which their maxima are sought.
     """
 
     @staticmethod
-    def forward(context: FunctionCtx, images: Tensor, frames: Tensor) -> Tensor:
-        best = images.new_empty(len(images), len(frames))
-        winner = best.new_empty(best.shape, dtype=torch.long)
-        for rows, columns in blocks(images, len(frames)):
-            best[rows, columns], winner[rows, columns] = greatest(every_place(images[rows], frames[columns]))
-        context.save_for_backward(images, frames, winner)
+    def forward(context: FunctionCtx, images: Tensor, frames: Tensor, valid: Tensor) -> Tensor:
+        heard = valid.nonzero().squeeze(1)
+        best = images.new_empty(len(images), len(heard))
+        winner = best.new_empty(best.shape, dtype=torch.int32)
+        for rows, columns in blocks(images, len(heard)):
+            best[rows, columns], winner[rows, columns] = greatest(every_place(images[rows], frames[heard[columns]]))
+        context.save_for_backward(images, frames, valid, winner)
         return best
 
     @staticmethod
-    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        images, frames, winner = context.saved_tensors
-        places = images.permute(0, 2, 3, 1)                                      # [N, h, w, D]
-        number = torch.arange(places[..., 0].numel(), device=winner.device).view(len(images), -1)
-        winner = winner + number[:, :1]
-        of_frames = weighted_sums(places.flatten(0, 2), winner.T.contiguous(), gradient.T.contiguous())
-        heard = torch.arange(len(frames), device=winner.device).expand_as(winner)
-        of_places = sums_by_target(frames, heard, gradient, winner, number.numel())
-        return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames
+    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        images, frames, valid, winner = context.saved_tensors
+        places, heard = images.permute(0, 2, 3, 1), valid.nonzero().squeeze(1)   # [N, h, w, D], [F]
+        area, count = places[0, ..., 0].numel(), places[..., 0].numel()
+        winner = winner + torch.arange(0, count, area, dtype=winner.dtype, device=winner.device)[:, None]
+        starts = (valid.cumsum(0) - valid.long()) * len(images)                  # what does not count has none
+        of_frames = weighted_sums(places.flatten(0, 2), winner.T.flatten(), gradient.T.flatten(), starts.to(winner.dtype))
+        of_places = sums_by_target(frames, heard.to(winner.dtype).expand_as(winner), gradient, winner, count)
+        return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames, None
 
 
 class BestPlaceOfPairs(torch.autograd.Function):
@@ -107,7 +110,7 @@ class BestPlaceOfPairs(torch.autograd.Function):
     def forward(context: FunctionCtx, images: Tensor, audio: Tensor, pictures: Tensor, utterances: Tensor) -> Tensor:
         places = images.flatten(2)                                               # [N, D, p]
         height = max(1, BLOCK_VALUES // 2 // places[0].numel())
-        found = [greatest(torch.bmm(places[one].transpose(1, 2), audio[other]))
+        found = [greatest(torch.bmm(taken(places, one).transpose(1, 2), taken(audio, other)))
                  for one, other in zip(pictures.split(height), utterances.split(height), strict=True)]
         best, winner = (torch.cat(parts) for parts in zip(*found, strict=True))
         context.save_for_backward(images, audio, pictures, utterances, winner)
@@ -125,15 +128,25 @@ class BestPlaceOfPairs(torch.autograd.Function):
         return of_places.view(places.shape).permute(0, 3, 1, 2), of_frames.view(frames.shape).transpose(1, 2), None, None
 
 
+def taken(rows: Tensor, numbers: Tensor) -> Tensor:
+    """rows[numbers]; on CPUs without a copy where the numbers follow one another."""
+    if numbers.is_cuda:   # which would have to wait to see them
+        return rows[numbers]
+    run = slice(int(numbers[0]), int(numbers[0]) + len(numbers))
+    return rows[run] if torch.equal(numbers, torch.arange(run.start, run.stop)) else rows[numbers]
+
+
 def sums_by_target(rows: Tensor, chosen: Tensor, weights: Tensor, targets: Tensor, count: int) -> Tensor:
     """For each target of `count` the sum of the weighted rows [R, D] that are chosen for it: [count, D]."""
-    order = targets.flatten().argsort(stable=True)
-    starts = torch.searchsorted(targets.flatten()[order], torch.arange(count, device=targets.device))
-    return weighted_sums(rows, chosen.flatten()[order], weights.flatten()[order], starts)
+    targets, order = targets.flatten().sort(stable=True)
+    chosen, weights = chosen.flatten()[order], weights.flatten()[order]
+    del order   # these lists are as long as all scores: beside the gradients, most of the memory
+    starts = torch.searchsorted(targets, torch.arange(count, dtype=targets.dtype, device=targets.device))
+    return weighted_sums(rows, chosen, weights, starts.to(chosen.dtype))
 
 
-def weighted_sums(rows: Tensor, chosen: Tensor, weights: Tensor, starts: Tensor | None = None) -> Tensor:
-    """Sums of weighted rows [R, D]: one a row of `chosen`, or one from each of `starts` of a flat `chosen` to the next."""
+def weighted_sums(rows: Tensor, chosen: Tensor, weights: Tensor, starts: Tensor) -> Tensor:
+    """Sums of weighted rows [R, D], one from each of `starts` to the next."""
     return F.embedding_bag(chosen, rows, starts, mode="sum", per_sample_weights=weights)
 
 
@@ -163,8 +176,9 @@ def all_similarities(images: Tensor, audio: Tensor, lengths: Tensor, kind: str) 
     """As `similarities`, for sets whose matchmaps do not fit into memory."""
     require_memory(f"the scores of {len(images)} pictures with {len(audio)} captions", 4 * len(images) * len(audio),
                    "lower the numbers of samples")
-    chunk = CHUNK if kind == "SIMA" else len(images)
-    return torch.cat([similarities(part, audio, lengths, kind) for part in images.split(chunk)])
+    together = PICTURES if kind == "SIMA" else len(images)
+    heard = list(zip(audio.split(UTTERANCES), lengths.split(UTTERANCES), strict=True))
+    return torch.cat([torch.cat([similarities(part, *few, kind) for few in heard], 1) for part in images.split(together)])
 
 
 def salient(images: Tensor, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
