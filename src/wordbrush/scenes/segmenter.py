@@ -65,8 +65,9 @@ def centre_maps(instances: Tensor) -> Tensor:
     along = torch.arange(size, device=instances.device, dtype=torch.float32)
     y = (masks.sum(3) * along).sum(2) / area.clamp(min=1)
     x = (masks.sum(2) * along).sum(2) / area.clamp(min=1)
-    squared = (along[:, None] - y[..., None, None]) ** 2 + (along - x[..., None, None]) ** 2
-    blobs = torch.exp(-squared / (2 * max(0.7, CENTRE_WIDTH * size / 2) ** 2))
+    width = max(0.7, CENTRE_WIDTH * size / 2)
+    down, across = (torch.exp(-((along - middle[..., None]) / width) ** 2 / 2) for middle in (y, x))
+    blobs = down[..., :, None] * across[..., None, :]
     return (blobs * (area > 0)[..., None, None]).amax(1)
 
 
