@@ -37,6 +37,8 @@ def main(
         threads: Annotated[int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")] = None,
         json: Annotated[Path, typer.Option(help="Where to write all numbers.")] = Path(".wordbrush/benchmarks.json"),
         markdown: Annotated[Path | None, typer.Option(help="Where to write the table for the docs.")] = None,
+        demo: Annotated[Path | None, typer.Option(help="A folder in which `make demo` has run: the steps with edits take its "
+                                                      "drawings, captions and clusters.", exists=True, resolve_path=True)] = None,
         davenet: PeerOption = None, gan_zoo: PeerOption = None, gandissect: PeerOption = None, denseav: PeerOption = None,
 ) -> None:
     unknown = sorted(set(only or ()) - set(ROWS))
@@ -47,7 +49,7 @@ def main(
     document = {**facts(), "quick": quick, "peers": peers.commits()}
     limits = measure_limits()
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(quick, peers, Path(scratch))
+        bench = Bench(quick, peers, Path(scratch), demo)
         chosen = only or ([] if scaling else [name for name in ROWS if not (quick and name in SLOW)])
         lines = [line for row in chosen for line in measure(bench, row)]
         grown = list(announced(sweeps(bench))) if scaling else []

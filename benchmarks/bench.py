@@ -86,6 +86,7 @@ class Bench:
     quick: bool
     peers: Peers
     scratch: Path
+    demo: Path | None = None   # where the demo has run, for the rows that can take its data
     row: str = field(default="", init=False)   # the one that runs
 
     @property

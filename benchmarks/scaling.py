@@ -53,8 +53,7 @@ def step_by_batch(bench: Bench, batch: int) -> Work:
     params = bench.params()
     folder, davenet = bench.folder(), params.davenet.model_copy(update={"batch_size": batch})
     write_pairs(folder, params, batch)
-    params, pairs = params.model_copy(update={"davenet": davenet}), read_pairs(folder)
-    return training.training_step(pairs, params, training.same_batch(pairs, params))
+    return training.repeated_step(read_pairs(folder), params.model_copy(update={"davenet": davenet}))
 
 
 def gan_step_by_pixels(bench: Bench, pixels: int) -> Work:

@@ -1,6 +1,7 @@
 """DAVEnet's training as the demo runs it: a step, what edited negatives add, and what it waits for data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ from prometheus_client import REGISTRY
 from benchmarks.bench import Bench, Line, Target, in_precision
 from benchmarks.pairs import make_generator, read_pairs, write_pairs
 from benchmarks.timing import WHOLE, Seconds, Work, timed
+from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
-from wordbrush.grounding.encoders import Encoders
+from wordbrush.grounding.encoders import Encoders, load_encoders
 from wordbrush.grounding.training import Editor, Pairs, Shuffled, make_optimiser, train_step
 from wordbrush.params import Params
 from wordbrush.runtime.compute import device, require_finite
-from wordbrush.runtime.layout import Layout
+from wordbrush.runtime.layout import PARAMS, Layout
 from wordbrush.runtime.metrics import STAGE, running
+from wordbrush.runtime.splits import split_ranges
+from wordbrush.stages import davenet, random_edits, targeted_edits
 from wordbrush.stages.random_edits import random_editor
 from wordbrush.stages.targeted_edits import Clusters, targeted_editor
 
@@ -29,27 +33,24 @@ Batches = Iterator[tuple[np.ndarray, np.random.Generator]]
 """The samples of each step, and what their crops are drawn from."""
 
 
-def same_batch(pairs: Pairs, params: Params) -> Batches:
-    index = next(Shuffled(range(len(pairs.images)), params.davenet.batch_size, np.random.default_rng(params.seed)))
+def same_batch(samples: range, params: Params) -> Batches:
+    index = next(Shuffled(samples, params.davenet.batch_size, np.random.default_rng(params.seed)))
     while True:
         yield index, np.random.default_rng(params.seed)
 
 
-def next_batches(pairs: Pairs, params: Params) -> Batches:
+def next_batches(samples: range, params: Params) -> Batches:
     """As `train` has them: no two steps have as many frames."""
     rng = np.random.default_rng(params.seed)
-    batches = Shuffled(range(len(pairs.images)), params.davenet.batch_size, rng)
+    batches = Shuffled(samples, params.davenet.batch_size, rng)
     while True:
         yield next(batches), rng
 
 
-def training_step(pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None) -> Work:
+def training_step(encoders: Encoders, pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None) -> Work:
     """A step as `train` takes it."""
-    torch.manual_seed(params.seed)
-    encoders = Encoders(params.davenet, pairs.speech.bands).to(device()).train()
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
-    optimiser = make_optimiser(encoders, params.davenet, stage.learning_rate)
-    chance = torch.Generator()
+    optimiser, chance = make_optimiser(encoders.train(), params.davenet, stage.learning_rate), torch.Generator()
 
     def step() -> None:
         index, crops = next(batches)
@@ -64,29 +65,68 @@ def training_step(pairs: Pairs, params: Params, batches: Batches, editor: Editor
     return step
 
 
+def repeated_step(pairs: Pairs, params: Params) -> Work:
+    """A step of new encoders, always of the same batch and crops."""
+    return training_step(new_encoders(pairs, params), pairs, params, same_batch(range(len(pairs.images)), params))
+
+
+def new_encoders(pairs: Pairs, params: Params) -> Encoders:
+    torch.manual_seed(params.seed)
+    return Encoders(params.davenet, pairs.speech.bands).to(device())
+
+
 def demo_step(bench: Bench) -> Iterator[Line]:
     """A step without edits."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     batch = params.davenet.batch_size
-    step = training_step(pairs, params, same_batch(pairs, params))
+    step = repeated_step(pairs, params)
     yield from bench.compare(f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch)
-    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", training_step(pairs, params, same_batch(pairs, params)),
-                             step, "in float32", published=False, memory=True, units=batch, precision=params.precision)
+    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", repeated_step(pairs, params), step, "in float32",
+                             published=False, memory=True, units=batch, precision=params.precision)
+
+
+@dataclass(frozen=True)
+class Editing:
+    """What steps with edits are made of; each step has encoders of its own."""
+
+    params: Params
+    pairs: Pairs
+    samples: range
+    encoders: Callable[[], Encoders]
+    editors: dict[str, Editor]
 
 
 def edited_steps(bench: Bench) -> Iterator[Line]:
     """What random and targeted edits add to a step."""
+    editing = of_a_run(bench.demo) if bench.demo else made_up(bench)
+    params, data = editing.params, "the demo's drawings" if bench.demo else "an untrained generator"
+
+    def step(editor: Editor | None = None) -> Work:
+        return training_step(editing.encoders(), editing.pairs, params, next_batches(editing.samples, params), editor)
+
+    for name, editor in editing.editors.items():
+        with_edits = step(editor)
+        edits, changed = counted("edits", with_edits), counted("edits_changed", with_edits)
+        yield from bench.compare(f"step with {name} edits", with_edits, in_precision(params.precision, step()),
+                                 "our step without edits", MOST, published=False, computed=False, precision=params.precision,
+                                 note=f"{data}; {changed:.0f} of {edits:.0f} edits change the picture enough")
+
+
+def made_up(bench: Bench) -> Editing:
     folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
     editors = {"random": random_editor(generator, latents, params, params.seed),
                "targeted": targeted_editor(generator, latents, some_clusters(bench.folder(), params), params, params.seed)}
-    for name, editor in editors.items():
-        step = training_step(pairs, params, next_batches(pairs, params), editor)
-        plain = in_precision(params.precision, training_step(pairs, params, next_batches(pairs, params)))
-        edits, changed = counted("edits", step), counted("edits_changed", step)
-        yield from bench.compare(f"step with {name} edits", step, plain, "our step without edits", MOST,
-                                 published=False, computed=False, precision=params.precision,
-                                 note=f"{changed:.0f} of {edits:.0f} edits change the picture enough")
+    return Editing(params, pairs, range(len(pairs.images)), lambda: new_encoders(pairs, params), editors)
+
+
+def of_a_run(root: Path) -> Editing:
+    """The drawings, captions and clusters of a run of the demo, and its encoders before any edit."""
+    layout, params = Layout(root), parameters.load(root / PARAMS)
+    editors = {"random": random_edits.make_editor(params, layout, params.seed),
+               "targeted": targeted_edits.make_editor(params, layout, MINING, params.seed)}
+    return Editing(params, davenet.read_pairs(params, layout), split_ranges(params.samples)["train"],
+                   lambda: load_encoders(layout.encoders("pretrain", MINING), device()), editors)
 
 
 def some_clusters(folder: Path, params: Params) -> Clusters:
@@ -104,7 +144,7 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
 def waiting(bench: Bench) -> Iterator[Line]:
     """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
-    step = in_precision(params.precision, training_step(pairs, params, same_batch(pairs, params)))
+    step = in_precision(params.precision, repeated_step(pairs, params))
     timed(step)
     waits, steps = [], []
     for _ in range(4 * bench.repeats):

@@ -30,6 +30,19 @@ def test_a_row_is_measured_printed_and_written(tmp_path):
     assert f"{row['ratio']:.3g}×" in done.stdout and f"{row['ratio']:.3g}×" in (tmp_path / "table.md").read_text()
 
 
+def test_steps_with_edits_can_take_what_a_run_made(finished, tmp_path):
+    done = benchmarks("--quick", "--only", "edited-steps", "--demo", str(finished.root), "--json", str(tmp_path / "all.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "all.json").read_text())["rows"]
+    assert [row["work"] for row in rows] == ["step with random edits", "step with targeted edits"]
+    assert all(row["note"].startswith("the demo's drawings; ") and row["ratio"] > 0 for row in rows)
+
+
+def test_a_folder_without_a_run_is_one_sentence(tmp_path):
+    done = benchmarks("--only", "edited-steps", "--demo", str(tmp_path))
+    assert done.returncode == 2 and "params.yaml is missing" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_an_unknown_row_is_one_sentence():
     done = benchmarks("--only", "everything")
     assert done.returncode == 2 and done.stdout == ""
