@@ -28,7 +28,6 @@ MINING = "hard"
 MOST = Target(1.6, at_most=True)
 WAITING = Target(0.02, at_most=True)
 
-
 Batches = Iterator[tuple[np.ndarray, np.random.Generator]]
 """The samples of each step, and what their crops are drawn from."""
 
