@@ -19,8 +19,10 @@ from benchmarks.machine import facts, measure_limits
 from benchmarks.peers import Peers
 from benchmarks.rows import ROWS, SLOW
 from benchmarks.scaling import Sweep, sweeps
+from wordbrush import params as parameters
 from wordbrush.runtime.errors import WordbrushError, run_command
 from wordbrush.runtime.files import whole_file, write_json
+from wordbrush.runtime.layout import PARAMS
 from wordbrush.runtime.processes import usable_cores
 
 SEED = 0
@@ -45,6 +47,8 @@ def main(
     if unknown:
         raise WordbrushError(f"--only {unknown[0]!r} is unknown; there are {', '.join(ROWS)}.")
     peers = Peers(davenet, gan_zoo, gandissect, denseav)
+    if demo:
+        parameters.load(demo / PARAMS)   # a folder without a run is refused now, not after the rows before
     compute_as_stages_do(threads or usable_cores())
     document = {**facts(), "quick": quick, "peers": peers.commits()}
     limits = measure_limits()
