@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from ruamel.yaml import YAML
 
-from wordbrush.params import merge, parse, read_yaml
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.params import parse
 from wordbrush.presets import read_preset
-from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.files import whole_file
-from wordbrush.runtime.layout import PARAMS
+from wordbrush.storage.files import whole_file
+from wordbrush.storage.layout import PARAMS
+from wordbrush.storage.yaml import merge, read_yaml
 
 if TYPE_CHECKING:
-    from components.pools import Pools
+    from wordbrush.kubeflow.pools import Pools
 
 ROOT = Path(__file__).resolve().parent
 MINING = ("random", "hard")
@@ -49,8 +50,8 @@ class Plan:
 def plan(preset: str | None, image: str | None, pools: Path, cached: bool = True, gate: bool = False) -> Plan:
     """Read and check everything that the user may have got wrong, before anything is compiled."""
     from components import IMAGE
-    from components.pools import load_pools
-    from wordbrush.runtime.versioning import Storage, scratch_workspace, stage_keys
+    from wordbrush.kubeflow.pools import load_pools
+    from wordbrush.versioning.runs import Storage, scratch_workspace, stage_keys
     params = parameters_text(preset)
     with scratch_workspace(ROOT, params, Storage("unused")) as repo:
         keys = stage_keys(repo)
@@ -121,7 +122,7 @@ def define(plan: Plan):
 
 def settle(task, address: str, plan: Plan):
     """Image, node pool and cache of a task."""
-    from components.pools import place
+    from wordbrush.kubeflow.pools import place
     task.set_container_image(plan.image).set_display_name(address)
     place(task, plan.pools, address.partition("@")[0])
     if not plan.retries:
@@ -182,7 +183,7 @@ def run(preset: PresetOption = None,
     write_pipeline(planned, package)
     warnings.filterwarnings("ignore", message="You may be attemping to run a task that uses custom or non-Python base image")
     if docker:
-        from components.containers import docker_runner
+        from wordbrush.kubeflow.containers import docker_runner
         runner = docker_runner(planned.image, LOCAL.resolve(), settings)
     else:
         runner = local.SubprocessRunner(use_venv=False)
@@ -209,7 +210,7 @@ def connection(host: str, namespace: str, experiment: str = "wordbrush", pipelin
                service_account: str | None = None):
     from pydantic import ValidationError
 
-    from components.cluster import Connection, token_from_environment
+    from wordbrush.kubeflow.cluster import Connection, token_from_environment
     try:
         return Connection(host=host, namespace=namespace, experiment=experiment, pipeline_root=pipeline_root,
                           service_account=service_account, token=token_from_environment())
@@ -227,7 +228,7 @@ def submit(host: HostOption = HOST, namespace: NamespaceOption = "kubeflow", exp
 
     Example: python pipeline.py submit --host http://localhost:8080 --remote gs://bucket/dvc --preset small --wait
     """
-    from components import cluster
+    from wordbrush.kubeflow import cluster
     server = connection(host, namespace, experiment, pipeline_root, service_account)
     planned = marked(plan(preset, image, pools), remote)
     with compiled(planned) as package:
@@ -250,7 +251,7 @@ def schedule(host: HostOption = HOST, namespace: NamespaceOption = "kubeflow", e
 
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
-    from components import cluster
+    from wordbrush.kubeflow import cluster
     wishes = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron is not None}
     wished = [wish for wish, given in wishes.items() if given]
     if len(wished) != 1:
@@ -278,12 +279,12 @@ def adopt(run: Annotated[str, typer.Argument(help="The id of a finished run, or 
 
     Example: python pipeline.py adopt 0f8b6d2e --remote gs://bucket/dvc
     """
-    from wordbrush.runtime.versioning import read_lock, recorded_lock, scratch_workspace
+    from wordbrush.versioning.runs import read_lock, recorded_lock, scratch_workspace
     if Path(run).is_file():
         text = Path(run).read_text(encoding="utf-8")
         read_lock(Path(run))
     else:
-        from components import cluster
+        from wordbrush.kubeflow import cluster
         key = cluster.report_key(connection(host, namespace), run)
         with scratch_workspace(ROOT, parameters_text(None), storage(remote)) as repo:
             text = recorded_lock(repo, key)
@@ -297,7 +298,7 @@ def adopt(run: Annotated[str, typer.Argument(help="The id of a finished run, or 
 
 
 def storage(remote: str | None):
-    from wordbrush.runtime.versioning import Storage
+    from wordbrush.versioning.runs import Storage
     if remote:
         os.environ["WORDBRUSH_REMOTE"] = remote
     return Storage.from_environment()
@@ -335,7 +336,7 @@ def container_settings() -> dict[str, str]:
 
 def marked(planned: Plan, remote: str | None = None) -> Plan:
     """KFP trusts its cache even where the objects are gone: stages whose outputs the remote lost get another cache key."""
-    from wordbrush.runtime.versioning import marks, scratch_workspace
+    from wordbrush.versioning.runs import marks, scratch_workspace
     with scratch_workspace(ROOT, planned.params, storage(remote)) as repo:
         return replace(planned, marks=marks(repo, planned.keys))
 

@@ -20,10 +20,10 @@ from benchmarks.peers import Peers
 from benchmarks.rows import ROWS, SLOW
 from benchmarks.scaling import Sweep, sweeps
 from wordbrush import params as parameters
-from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.files import whole_file, write_json
-from wordbrush.runtime.layout import PARAMS
-from wordbrush.runtime.processes import usable_cores
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.process import usable_cores
+from wordbrush.storage.files import whole_file, write_json
+from wordbrush.storage.layout import PARAMS
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)
@@ -85,7 +85,7 @@ def compute_as_stages_do(threads: int) -> None:
     """Threads, allocator and determinism as `wordbrush STAGE` has them."""
     import torch
 
-    from wordbrush.runtime.compute import keep_freed_memory, set_seed
+    from wordbrush.training.compute import keep_freed_memory, set_seed
     torch.set_num_threads(threads)
     keep_freed_memory()
     set_seed(SEED)

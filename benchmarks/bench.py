@@ -14,8 +14,8 @@ from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes
 from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
-from wordbrush.runtime.compute import keep_freed_memory, precision
-from wordbrush.runtime.layout import PARAMS
+from wordbrush.storage.layout import PARAMS
+from wordbrush.training.compute import keep_freed_memory, precision
 
 NONE = "none"            # a work without a baseline
 GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"

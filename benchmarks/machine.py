@@ -17,9 +17,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from benchmarks.timing import WHOLE, Work, alternate, parts
-from wordbrush.runtime.compute import device
-from wordbrush.runtime.git import head
-from wordbrush.runtime.processes import usable_cores
+from wordbrush.process import usable_cores
+from wordbrush.training.compute import device
+from wordbrush.versioning.git import head
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = (1024, 1536)                                # of square matrices

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wordbrush.drawing.networks import Generator
-from wordbrush.drawing.sampling import draw
-from wordbrush.grounding.training import Pairs
+from wordbrush.data.pairs import Pairs
+from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.gan.networks import Generator
+from wordbrush.gan.sampling import draw
 from wordbrush.params import Params
-from wordbrush.runtime.compute import device
-from wordbrush.runtime.files import open_array
-from wordbrush.speech.features import FeatureStore, write_features
+from wordbrush.storage.files import open_array
+from wordbrush.training.compute import device
 
 # Seconds of the demo's captions, of one to three objects: such shares of them are shorter (data/features at commit 0dbd59c).
 SHARES, SECONDS = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (1.2, 1.5, 1.9, 2.7, 4.2, 6.3, 11.5)

@@ -22,9 +22,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wordbrush.grounding.encoders import VGG16
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.git import head
+from wordbrush.davenet.encoders import VGG16
+from wordbrush.errors import WordbrushError
+from wordbrush.versioning.git import head
 
 TELLTALES = {"davenet": "steps/util.py", "gan_zoo": "models/progressive_gan.py", "gandissect": "netdissect/runningstats.py",
              "denseav": "denseav/aggregators.py"}

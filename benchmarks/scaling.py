@@ -11,12 +11,12 @@ from benchmarks.bench import Bench
 from benchmarks.pairs import read_pairs, write_pairs
 from benchmarks.rows import concepts, data, drawing, grounding, training
 from benchmarks.timing import WHOLE, Work, alternate
-from wordbrush.drawing.dissection import unit_thresholds
-from wordbrush.grounding.encoders import Encoders
-from wordbrush.grounding.matchmap import all_similarities, similarities
-from wordbrush.grounding.retrieval import both_ways
-from wordbrush.runtime.compute import device
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.matchmap import all_similarities, similarities
+from wordbrush.davenet.retrieval import both_ways
+from wordbrush.editing.dissection import unit_thresholds
 from wordbrush.scenes.render import render_one
+from wordbrush.training.compute import device
 
 REPEATS, BUDGET = 5, 10.0
 

@@ -10,8 +10,8 @@ def cluster_units(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.A
                   synthesize_captions: dsl.Input[dsl.Artifact], random_edits: dsl.Input[dsl.Artifact],
                   lock: dsl.Output[dsl.Artifact], clusters: dsl.Output[dsl.Artifact], page: dsl.Output[dsl.HTML]):
     """Discover concepts as clusters of co-active units, and the GAN units that draw them."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, sample_images.path, synthesize_captions.path, random_edits.path]
     with run_stage(f"cluster-units@{mining}", params, locks, key) as run:

@@ -15,8 +15,8 @@ def evaluate(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], trai
              targeted_edits_hard: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact], examples: dsl.Output[dsl.Artifact],
              scalars: dsl.Output[dsl.Metrics], roc: dsl.Output[dsl.ClassificationMetrics], page: dsl.Output[dsl.HTML]):
     """Measure the six methods as the paper does."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path, train_gan.path, train_segmenter.path, sample_images.path, synthesize_captions.path,
              pretrain_davenet_random.path, pretrain_davenet_hard.path, random_edits_random.path, random_edits_hard.path,

@@ -10,8 +10,8 @@ def pretrain_davenet(params: str, key: str, mining: str, sample_images: dsl.Inpu
                      synthesize_captions: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
                      encoders: dsl.Output[dsl.Model], page: dsl.Output[dsl.HTML]):
     """Learn to match speech and picture from the pairs alone."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [sample_images.path, synthesize_captions.path]
     with run_stage(f"pretrain-davenet@{mining}", params, locks, key) as run:

@@ -10,8 +10,8 @@ def random_edits(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.Ar
                  synthesize_captions: dsl.Input[dsl.Artifact], pretrain_davenet: dsl.Input[dsl.Artifact],
                  lock: dsl.Output[dsl.Artifact], encoders: dsl.Output[dsl.Model], page: dsl.Output[dsl.HTML]):
     """Train on against pictures whose salient spot was edited at random."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, sample_images.path, synthesize_captions.path, pretrain_davenet.path]
     with run_stage(f"random-edits@{mining}", params, locks, key) as run:

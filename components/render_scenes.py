@@ -9,8 +9,8 @@ from components import component
 def render_scenes(params: str, key: str, lock: dsl.Output[dsl.Artifact], scenes: dsl.Output[dsl.Dataset],
                   real_pairs: dsl.Output[dsl.Dataset], page: dsl.Output[dsl.HTML]):
     """Render CLEVR scenes with masks, and the pairs that differ in one attribute."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = []
     with run_stage("render-scenes", params, locks, key) as run:

@@ -15,8 +15,8 @@ def report(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], train_segm
            evaluate: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact], report: dsl.Output[dsl.Artifact],
            page: dsl.Output[dsl.HTML]):
     """Write one self-contained page of what was drawn, learned and measured."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, train_segmenter.path, sample_images.path, synthesize_captions.path, pretrain_davenet_random.path,
              pretrain_davenet_hard.path, random_edits_random.path, random_edits_hard.path, cluster_units_random.path,

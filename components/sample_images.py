@@ -10,8 +10,8 @@ def sample_images(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], tra
                   lock: dsl.Output[dsl.Artifact], samples: dsl.Output[dsl.Dataset], scalars: dsl.Output[dsl.Metrics],
                   page: dsl.Output[dsl.HTML]):
     """Draw the pictures of the data set from random latents."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, train_segmenter.path]
     with run_stage("sample-images", params, locks, key) as run:

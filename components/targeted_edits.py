@@ -11,8 +11,8 @@ def targeted_edits(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.
                    cluster_units: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact], encoders: dsl.Output[dsl.Model],
                    page: dsl.Output[dsl.HTML]):
     """Train on against pictures in which one discovered concept was edited."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, sample_images.path, synthesize_captions.path, random_edits.path, cluster_units.path]
     with run_stage(f"targeted-edits@{mining}", params, locks, key) as run:

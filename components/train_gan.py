@@ -9,8 +9,8 @@ from components import component
 def train_gan(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
               generator: dsl.Output[dsl.Model], scalars: dsl.Output[dsl.Metrics], page: dsl.Output[dsl.HTML]):
     """Train a progressive GAN until it draws such scenes from noise."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path]
     with run_stage("train-gan", params, locks, key) as run:

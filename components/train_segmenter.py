@@ -10,8 +10,8 @@ def train_segmenter(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact
                     segmenter: dsl.Output[dsl.Model], scalars: dsl.Output[dsl.Metrics],
                     confusion: dsl.Output[dsl.ClassificationMetrics], page: dsl.Output[dsl.HTML]):
     """Train the reader of scenes, which writes captions and judges edits."""
-    from wordbrush.report.artifacts import publish
-    from wordbrush.runtime.versioning import run_stage
+    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path]
     with run_stage("train-segmenter", params, locks, key) as run:

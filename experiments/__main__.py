@@ -15,12 +15,12 @@ import typer
 from experiments.figures import draw_methods
 from experiments.runs import ROOT, Run, Variant
 from experiments.tables import read_trials, write_tables
-from wordbrush.params import read_yaml
-from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.files import write_json
-from wordbrush.runtime.git import git
-from wordbrush.runtime.processes import usable_cores
-from wordbrush.runtime.validation import validated
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.process import usable_cores
+from wordbrush.storage.files import write_json
+from wordbrush.storage.validation import validated
+from wordbrush.storage.yaml import read_yaml
+from wordbrush.versioning.git import git
 
 VARIANTS = ROOT / "experiments/variants.yaml"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

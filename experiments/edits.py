@@ -18,19 +18,21 @@ from torch import Tensor
 from experiments.runs import ROOT
 from experiments.tables import table
 from wordbrush import params as parameters
-from wordbrush.drawing.editing import changed, moved, random_order, replace, spot
-from wordbrush.drawing.networks import Generator
-from wordbrush.drawing.sampling import load_generator
-from wordbrush.grounding.losses import random_impostors
+from wordbrush.data.images import to_uint8
+from wordbrush.davenet.losses import random_impostors
+from wordbrush.editing.units import changed, moved, random_order, replace, spot
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.gan.networks import Generator
+from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
 from wordbrush.report.figures import tile
-from wordbrush.runtime.compute import device, to_uint8
-from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.files import whole_file
-from wordbrush.runtime.layout import Layout
-from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.stages.sample_images import legible_drawings
+from wordbrush.segmenter.network import load_segmenter
+from wordbrush.segmenter.parsing import parse
+from wordbrush.stages.sample_images import describable_drawings
+from wordbrush.storage.files import whole_file
+from wordbrush.storage.layout import Layout
+from wordbrush.training.compute import device
 
 RADII = {4: 0, 8: 1, 16: 2}          # cells around the object's middle, by the resolution of the units
 SHARES = (0.25, 0.5, 1.0)            # of units, drawn at random
@@ -57,7 +59,7 @@ def main(preset: Annotated[str, typer.Argument(help="Of results/, where the firs
     folder = ROOT / "results" / preset
     params, layout = parameters.load(folder / "methods/0/params.yaml"), Layout(folder / "drawing")
     generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
-    latents, pictures, _ = legible_drawings(params, layout, count, params.seed)
+    latents, pictures, _ = describable_drawings(params, layout, count, params.seed)
     read = parse(segmenter, pictures)
     drawings = of_one_object(latents, read, pictures.shape[1])
     before = generator(drawings.latents)

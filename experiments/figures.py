@@ -10,8 +10,8 @@ from experiments.tables import COLUMNS, half_interval, paper
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report.figures import INK  # and its style: no dates, no random ids
-from wordbrush.runtime.files import whole_file
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.files import whole_file
 
 PANELS = ("semantic", *ATTRIBUTES, "R@1")
 SHORT = {"davenet": "DaveNet", "random_edits": "+ random", "targeted_edits": "+ targeted", "hard_negatives": "hard neg.",

@@ -17,13 +17,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from wordbrush import presets
-from wordbrush.params import Mining, load, merge, read_yaml
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json, whole_directory, write_json
-from wordbrush.runtime.fingerprint import combined, digest
-from wordbrush.runtime.git import git
-from wordbrush.runtime.layout import PARAMS
-from wordbrush.runtime.versioning import read_lock, write_lock
+from wordbrush.errors import WordbrushError
+from wordbrush.params import Mining, load
+from wordbrush.storage.files import read_json, whole_directory, write_json
+from wordbrush.storage.layout import PARAMS
+from wordbrush.storage.yaml import merge, read_yaml
+from wordbrush.versioning.fingerprint import combined, digest
+from wordbrush.versioning.git import git
+from wordbrush.versioning.runs import read_lock, write_lock
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml

@@ -9,8 +9,8 @@ from scipy.stats import t
 from experiments.runs import CONCEPT_TABLES, Variant
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import MININGS, ConceptMetrics, ConceptTables, Hypothesis, Result, Results
-from wordbrush.runtime.files import read_json, whole_file
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.files import read_json, whole_file
 
 Row = list[str]
 NOTHING = "–"
@@ -28,12 +28,12 @@ GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
 WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
 MEASURED = {   # of ablations, where there is anything
     **{name: COLUMNS[name] for name in ("semantic", "shape", "R@1", "real pictures", "edits that count")},
-    **{f"twins {name}": (lambda one, name=name: one.get("twins", {}).get(name)) for name in ("seen", "unseen")},
+    **{f"counterfactuals {name}": (lambda one, name=name: one.get("counterfactuals", {}).get(name)) for name in ("seen", "unseen")},
 }
 TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
                         "(pairs, drawings, voices of no test).",
           "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests. "
-                   "Twins: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others."}
+                   "Counterfactuals: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others."}
 CLUSTERS = {"agreement": "mean the same to eye and ear", "seen_f1": "mean best F1, seen", "heard_f1": "mean best F1, heard"}
 DETECTORS = 20   # shown
 HYPOTHESIS = ("word", "F1", "precision", "recall", "occurrences")

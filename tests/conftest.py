@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubeflow import pipeline
+from tests.kfp_server import pipeline
 from tests.workspace import Workspace
 from wordbrush import params as parameters
-from wordbrush.runtime.versioning import Storage
+from wordbrush.versioning.runs import Storage
 
 ROOT = Path(__file__).resolve().parents[1]
 

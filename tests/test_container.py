@@ -82,7 +82,7 @@ def test_an_idle_gpu_is_a_fault(monkeypatch, tmp_path):
 def test_a_library_that_does_not_load_is_named(monkeypatch):
     import espeakng_loader
 
-    from wordbrush.speech import voices
+    from wordbrush.captions import voices
     monkeypatch.setattr(voices, "engine", voices.Engine)    # this process may have one already
     monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: "/nowhere/libespeak-ng.so")
     assert next(container.libraries()).startswith("espeak-ng does not load (/nowhere/libespeak-ng.so: cannot open")

@@ -19,10 +19,10 @@ from PIL import Image
 from tests.faults.test_full_disk import CAP_DAC_OVERRIDE, PR_CAPBSET_DROP
 from tests.test_cli import WORDBRUSH, one_sentence, wordbrush
 from tests.web import Web
+from wordbrush.errors import WordbrushError
 from wordbrush.importing import import_archive
-from wordbrush.runtime.downloads import MIB
-from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes import clevr
+from wordbrush.storage.downloads import MIB
 
 
 def clevr_zip(pictures: int = 3, lost: int = 0, ballast: int = 0) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from wordbrush import params as parameters
 from wordbrush import presets
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.errors import WordbrushError
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,9 +12,9 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.kubeflow import Compiled, pipeline
+from tests.kfp_server import Compiled, pipeline
 from tests.workspace import Workspace
-from wordbrush.runtime.versioning import edges
+from wordbrush.versioning.runs import edges
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNING = re.compile(r"^\s*Running stage '(.+)':", re.MULTILINE)

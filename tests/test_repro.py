@@ -12,13 +12,13 @@ import soundfile
 from ruamel.yaml import YAML
 
 from wordbrush import params as parameters
-from wordbrush.runtime.compute import set_seed
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.splits import captioned_count, split_ranges
+from wordbrush.data.splits import captioned_count, split_ranges
+from wordbrush.storage.layout import Layout
+from wordbrush.training.compute import set_seed
 
 METHODS = ("davenet", "random_edits", "targeted_edits", "hard_negatives", "hn_random_edits", "hn_targeted_edits")
 TRAINING = ("pretrain-davenet", "random-edits", "cluster-units", "targeted-edits")
-LABELLED = ("data/scenes", "data/real_pairs", "data/segmenter", "data/speech", "data/annotations", "data/probes")
+LABELLED = ("data/scenes", "data/real_pairs", "data/segmenter", "data/speech", "data/annotations", "data/test_speech")
 
 
 def test_a_second_repro_runs_nothing(finished):
@@ -40,8 +40,8 @@ def test_pictures_scenes_and_masks_agree(finished, tiny):
 def test_samples_are_what_the_generator_draws(finished, tiny):
     import torch
 
-    from wordbrush.drawing.sampling import draw, load_generator
-    from wordbrush.runtime.compute import device
+    from wordbrush.gan.sampling import draw, load_generator
+    from wordbrush.training.compute import device
     latents = np.load(finished.layout.samples / "latents.npy")
     images = np.load(finished.layout.samples / "images.npy")
     assert len(latents) == len(images) == split_ranges(tiny.samples)["semantic"].stop
@@ -134,7 +134,7 @@ def test_layout_and_dvc_name_the_same_paths():
     outs = {out.replace("${item.mining}", "hard") for stage in stages.values() for out in stage["outs"]}
     layout = Layout()
     folders = {getattr(layout, name) for name in ("scenes", "real_pairs", "generator", "segmenter", "samples", "features",
-                                                  "speech", "annotations", "probes", "evaluation", "report")}
+                                                  "speech", "annotations", "test_speech", "evaluation", "report")}
     folders |= {layout.encoders(kind, "hard") for kind in ("pretrain", "random-edits", "targeted-edits")}
     folders |= {layout.clusters("hard")}
     assert outs == {str(folder) for folder in folders}

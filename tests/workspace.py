@@ -10,8 +10,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush import presets
-from wordbrush.params import read_yaml
-from wordbrush.runtime.layout import Layout
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.yaml import read_yaml
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.bench import Bench, Line, Target
-from wordbrush.drawing.dissection import agreement, unit_thresholds
+from wordbrush.editing.dissection import agreement, unit_thresholds
 
 SIDE = 8                 # of h4
 CHUNK = 100              # pictures that gandissect sees at a time (its batch_size)

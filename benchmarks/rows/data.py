@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.bench import Bench, Line
 from benchmarks.pairs import read_pairs, write_pairs
-from wordbrush.grounding.training import Pairs
+from wordbrush.data.images import to_images
+from wordbrush.data.pairs import Pairs
 from wordbrush.params import Params
-from wordbrush.runtime.compute import to_images
 
 
 def loading(bench: Bench) -> Iterator[Line]:

@@ -7,12 +7,12 @@ import torch
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.peers import Peers
 from benchmarks.timing import Work
-from wordbrush.drawing.networks import Generator, resolutions
-from wordbrush.drawing.sampling import draw
-from wordbrush.drawing.training import Trainer
+from wordbrush.gan.networks import Generator, resolutions
+from wordbrush.gan.sampling import draw
+from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
-from wordbrush.runtime.compute import device
 from wordbrush.stages.sample_images import BATCH
+from wordbrush.training.compute import device
 
 WGAN_GP = {"loss": "wgan-gp", "penalty_weight": 10.0, "penalty_every": 1, "drift_weight": 0.001, "augment_shift": 0.0,
            "augment_flip": False}   # K, as pytorch_GAN_zoo has it

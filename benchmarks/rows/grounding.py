@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.timing import Work
-from wordbrush.grounding.encoders import Encoders
-from wordbrush.grounding.losses import batch_softmax, margin_ranking
-from wordbrush.grounding.matchmap import all_similarities, similarities
-from wordbrush.grounding.training import make_optimiser, random_contest
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.losses import batch_softmax, margin_ranking
+from wordbrush.davenet.matchmap import all_similarities, similarities
+from wordbrush.davenet.training import make_optimiser, random_triplets
 from wordbrush.params import Davenet
-from wordbrush.runtime.compute import device
+from wordbrush.training.compute import device
 
 FRAMES = 1024                    # of a caption: 10 s; all of them count, so that padding, which D computes, favours nobody
 D_FEATURES = (1024, 14, 64)      # dimensions, places along a side, moments: D's, of 224×224 pictures and such captions
@@ -38,7 +38,7 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
     def ours() -> Iterator[str]:
         seen, (heard, shorter) = encoders.encode_images(images), encoders.encode_audio(features, lengths)
         yield "forward"
-        loss = margin_ranking(random_contest(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin)
+        loss = margin_ranking(random_triplets(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin)
         yield "loss"
         yield from learn(optimiser, loss)
 
@@ -107,7 +107,7 @@ def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     rng = torch.Generator().manual_seed(0)
     np.random.seed(0)   # D's impostors
     d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
-    ours = forgetting((images, audio), lambda: margin_ranking(random_contest(images, audio, lengths, "MISA", rng), "random", 1.0))
+    ours = forgetting((images, audio), lambda: margin_ranking(random_triplets(images, audio, lengths, "MISA", rng), "random", 1.0))
     loop = d and forgetting((images, audio), lambda: d.loss(images, audio, lengths))
     at_once = denseav and forgetting((images, audio), lambda: denseav.loss(images, audio, lengths, "misa"))
     yield from bench.compare(f"margin loss, batch {count}", ours, loop, bench.peers.title("davenet", "loop"),

@@ -8,12 +8,13 @@ import torch
 from torchaudio.compliance.kaldi import fbank
 
 from benchmarks.bench import Bench, Line
+from wordbrush.audio.features import log_mel
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.captions.grammar import describe
+from wordbrush.captions.voices import Voice, speak
 from wordbrush.params import Captions
 from wordbrush.scenes.render import render_one
 from wordbrush.scenes.sampling import sample_scene
-from wordbrush.speech.features import log_mel
-from wordbrush.speech.grammar import describe
-from wordbrush.speech.voices import SAMPLE_RATE, Voice, speak
 from wordbrush.stages.synthesize_captions import Line as Spoken
 from wordbrush.stages.synthesize_captions import random_voice, recite_one
 

@@ -13,16 +13,17 @@ from benchmarks.pairs import make_generator, read_pairs, write_pairs
 from benchmarks.timing import WHOLE, Seconds, Work, timed
 from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
-from wordbrush.grounding.encoders import Encoders, load_encoders
-from wordbrush.grounding.training import Editor, Pairs, Shuffled, make_optimiser, train_step
+from wordbrush.concepts.store import ConceptSet
+from wordbrush.data.pairs import Pairs
+from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.encoders import Encoders, load_encoders
+from wordbrush.davenet.training import Editor, Shuffled, make_optimiser, train_step
+from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.params import Params
-from wordbrush.runtime.compute import device, require_finite
-from wordbrush.runtime.layout import PARAMS, Layout
-from wordbrush.runtime.metrics import STAGE, running
-from wordbrush.runtime.splits import split_ranges
 from wordbrush.stages import davenet, random_edits, targeted_edits
-from wordbrush.stages.random_edits import random_editor
-from wordbrush.stages.targeted_edits import Clusters, targeted_editor
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.telemetry.metrics import STAGE, running
+from wordbrush.training.compute import device, require_finite
 
 MINING = "hard"
 MOST = Target(1.6, at_most=True)
@@ -128,7 +129,7 @@ def of_a_run(root: Path) -> Editing:
                    lambda: load_encoders(layout.encoders("pretrain", MINING), device()), editors)
 
 
-def some_clusters(folder: Path, params: Params) -> Clusters:
+def some_clusters(folder: Path, params: Params) -> ConceptSet:
     """Clusters of random units, in the sizes of params.yaml."""
     rng, layout = np.random.default_rng(params.seed), Layout(folder)
     target = layout.clusters(MINING)
@@ -137,7 +138,7 @@ def some_clusters(folder: Path, params: Params) -> Clusters:
     np.save(target / "places.npy", np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]))
     np.save(target / "members.npy", membership(labels).numpy())
     np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
-    return Clusters(layout, MINING)
+    return ConceptSet(layout, MINING)
 
 
 def waiting(bench: Bench) -> Iterator[Line]:

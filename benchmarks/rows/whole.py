@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.machine import ROOT
 from benchmarks.timing import WHOLE, Seconds, timed
+from wordbrush.errors import WordbrushError
 from wordbrush.presets import apply
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.layout import PARAMS
+from wordbrush.storage.layout import PARAMS
 
 COPIED = ("src", "presets", "components", "k8s", "dvc.yaml", PARAMS, ".dvcignore", "pipeline.py", "Makefile",
           "pyproject.toml")

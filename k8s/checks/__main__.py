@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from components.pools import Pools, load_pools
 from k8s.checks import cluster, pods, references, schemas
 from k8s.checks.manifests import Manifest, build
-from wordbrush.runtime.errors import WordbrushError, run_command
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.kubeflow.pools import Pools, load_pools
 
 POOLS = Path(__file__).resolve().parents[1] / "pools.yaml"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 
-from components.pools import OPTIONAL_KEYS, SETTINGS, SETTINGS_KEYS, Placement, Pool, Pools
 from k8s.checks.manifests import Manifest, fields
 from k8s.checks.references import KFP_LABEL, Cluster
 from k8s.checks.schemas import quantity
+from wordbrush.kubeflow.pools import OPTIONAL_KEYS, SETTINGS, SETTINGS_KEYS, Placement, Pool, Pools
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")

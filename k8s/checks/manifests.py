@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.errors import WordbrushError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from components.pools import SETTINGS, Pools, Strict
 from k8s.checks.manifests import Manifest, containers, pod_template
-from wordbrush.runtime.validation import validated
+from wordbrush.kubeflow.pools import SETTINGS, Pools, Strict
+from wordbrush.storage.validation import validated
 
 NEIGHBOURS = Path(__file__).resolve().parents[1] / "neighbours.yaml"
 KFP_LABEL = {"pipelines.kubeflow.org/v2_component": "true"}    # KFP puts it on every pod of a run

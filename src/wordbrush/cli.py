@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 
 from wordbrush import params as parameters
-from wordbrush.runtime import processes, signals, timings
-from wordbrush.runtime.errors import WordbrushError, run_command
-from wordbrush.runtime.layout import PARAMS, Layout
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.process import is_main, is_worker
+from wordbrush.report import timings
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.training import launch, signals
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Learns what spoken words mean by drawing pictures.")
@@ -40,12 +42,12 @@ MiningOption = Annotated[str, typer.Option(help="Negative mining: random, semi-h
 
 def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
     """Run a stage, in several processes where it trains and the environment asks for them, and report how it goes and ends."""
-    if trains and (count := processes.wanted()) > 1:
+    if trains and (count := launch.wanted()) > 1:
         signals.install()
-        processes.launch(count)
+        launch.launch(count)
         return
-    from wordbrush.runtime.outcome import reported
-    with reported(name, **options) if processes.is_main() else processes.following():
+    from wordbrush.telemetry.outcome import reported
+    with reported(name, **options) if is_main() else launch.following():
         run_module(name, resumes, **options)
 
 
@@ -53,12 +55,13 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
     """Run the stage module `stages.NAME` on params.yaml of the current folder."""
     params = parameters.load(PARAMS_FILE)
     started = time.monotonic()
-    signals.install(processes.is_worker())
+    signals.install(is_worker())
     module = importlib.import_module(f"wordbrush.stages.{name.replace('-', '_')}")  # torch loads only now
-    from wordbrush.runtime import checkpoints, gpu
-    from wordbrush.runtime.compute import keep_freed_memory, set_seed
-    from wordbrush.runtime.fingerprint import fingerprint
-    from wordbrush.runtime.parallel import joined
+    from wordbrush.telemetry import gpu
+    from wordbrush.training import checkpoints
+    from wordbrush.training.compute import keep_freed_memory, set_seed
+    from wordbrush.training.parallel import joined
+    from wordbrush.versioning.fingerprint import fingerprint
     keep_freed_memory()
     set_seed(params.seed)
     gpu.watch()
@@ -69,7 +72,7 @@ def run_module(name: str, resumes: bool, **options: str) -> None:
             kept.clear()
         else:
             module.run(params, Layout(), **options)
-    if processes.is_main():
+    if is_main():
         timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)
 
 
@@ -121,7 +124,7 @@ def doctor(fix: Annotated[bool, typer.Option("--fix", help="Put right what can b
         raise WordbrushError("--fix and --image exclude each other: an image is not put right but built again.")
     if image:
         from wordbrush import container
-        from wordbrush.runtime.versioning import source_from_environment
+        from wordbrush.versioning.runs import source_from_environment
         good = container.examine(source_from_environment())
     else:
         from wordbrush.doctor import examine
@@ -136,7 +139,7 @@ def remote(
         option: Annotated[list[str] | None, typer.Option(
             metavar="NAME=VALUE", help="Of gs://: projectname, endpointurl or allow_anonymous_login.")] = None) -> None:
     """Keep artifacts at PLACE from now on: try it, then make it DVC's default remote."""
-    from wordbrush.runtime.remote import set_remote
+    from wordbrush.versioning.remote import set_remote
     set_remote(Path("."), place, option or ())
 
 
@@ -164,7 +167,7 @@ def champion(
 @app.command(rich_help_panel="Helpers")
 def export(target: Annotated[Path, typer.Argument(help="The folder that the model becomes.")]) -> None:
     """Write the full method's model of a finished run to a folder, with model card and dataset card."""
-    from wordbrush.export.writing import export as export_model
+    from wordbrush.model.export import export as export_model
     export_model(parameters.load(PARAMS_FILE), Layout(), target)
 
 
@@ -177,7 +180,7 @@ def measure(mining: MiningOption, on: Annotated[str, typer.Option(
     """Print, as JSON, what the trained encoders of one mining reach."""
     import json
 
-    from wordbrush.stages.measuring import measure_methods
+    from wordbrush.evaluation.validation import measure_methods
     print(json.dumps(measure_methods(parameters.load(PARAMS_FILE), Layout(), mining, on, keep), indent=1))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import wordbrush
 from wordbrush.doctor import packages
-from wordbrush.runtime.fingerprint import digest
-from wordbrush.runtime.versioning import CODE
+from wordbrush.versioning.fingerprint import digest
+from wordbrush.versioning.runs import CODE
 
 GPU = Path("/dev/nvidiactl")   # there where a container was given a GPU
 REBUILD = "build the image again"
@@ -71,7 +71,7 @@ def device() -> Iterator[str]:
     if fault := _fault(_compute):
         yield f"PyTorch does not compute ({fault}): look at the node's driver, or {REBUILD}."
         return
-    from wordbrush.runtime.compute import device as chosen
+    from wordbrush.training.compute import device as chosen
     if GPU.exists() and chosen().type == "cpu":
         yield "there is a GPU that PyTorch does not use: its driver is too old, or this is the image for CPUs."
     else:
@@ -91,7 +91,7 @@ def _fault(attempt: Callable[[], object]) -> str | None:
 
 
 def _espeak() -> None:
-    from wordbrush.speech.voices import engine
+    from wordbrush.captions.voices import engine
     engine()
 
 
@@ -107,7 +107,7 @@ def _torch() -> None:
 def _compute() -> None:
     import torch
 
-    from wordbrush.runtime.compute import device as chosen
+    from wordbrush.training.compute import device as chosen
     ones = torch.ones(8, 8, device=chosen())
     if (ones @ ones).sum().item() != 8**3:
         raise RuntimeError("a product of matrices came out wrong")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from wordbrush.errors import WordbrushError
 from wordbrush.presets import check_all
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.integrity import Fault, faults, repair, repository
+from wordbrush.versioning.integrity import Fault, faults, repair, repository
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 FREE_GIB = 5.0    # what a demo leaves on disk, and its cache

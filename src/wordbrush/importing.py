@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from wordbrush.runtime.archives import BadArchive, unpack
-from wordbrush.runtime.downloads import digest, download, open_source
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import require_new, whole_directory
-from wordbrush.runtime.signals import Stopped
+from wordbrush.errors import Stopped, WordbrushError
 from wordbrush.scenes import clevr
+from wordbrush.storage.archives import BadArchive, unpack
+from wordbrush.storage.downloads import digest, download, open_source
+from wordbrush.storage.files import require_new, whole_directory
 
 BESIDE = ("__MACOSX", ".DS_Store")   # what a Mac leaves in archives
 

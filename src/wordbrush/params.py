@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.validation import Count, Natural, validated
+from wordbrush.storage.validation import Count, Natural, validated
+from wordbrush.storage.yaml import read_yaml
 
 Mining = Literal["random", "semi-hard", "hard"]
 Similarity = Literal["SISA", "MISA", "SIMA"]
@@ -271,20 +269,6 @@ class Params(Section):
         return self
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file as plain data; a missing or broken one is a WordbrushError with its line."""
-    try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WordbrushError(f"{path} is missing. Run from the project's folder.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}" if mark else ""
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise WordbrushError(f"{path}{where} is not valid YAML: {reason}.") from None
-    if not isinstance(data, dict):
-        raise WordbrushError(f"{path} must hold a mapping of sections, not {type(data).__name__}.")
-    return data
 
 
 def parse(data: dict[str, Any], origin: str) -> Params:
@@ -297,11 +281,4 @@ def load(path: Path) -> Params:
     return parse(read_yaml(path), str(path))
 
 
-def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` laid over it; a field that `base` lacks is kept, for validation to refuse."""
-    merged = dict(base)
-    for name, value in changes.items():
-        old = merged.get(name)
-        merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 

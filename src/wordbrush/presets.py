@@ -6,9 +6,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from wordbrush.params import merge, parse, read_yaml
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import whole_file
+from wordbrush.errors import WordbrushError
+from wordbrush.params import parse
+from wordbrush.storage.files import whole_file
+from wordbrush.storage.yaml import merge, read_yaml
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:

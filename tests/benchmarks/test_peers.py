@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks.peers import Peers, importing_from, some_functions
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.errors import WordbrushError
 
 
 def test_two_checkouts_may_have_modules_of_one_name(tmp_path):

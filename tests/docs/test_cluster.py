@@ -12,8 +12,6 @@ from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 from ruamel.yaml import YAML
 
-from components.cluster import check_cron
-from components.pools import SETTINGS, load_pools
 from k8s.checks.__main__ import app as checks
 from k8s.checks.cluster import needs
 from k8s.checks.manifests import build
@@ -21,6 +19,8 @@ from k8s.checks.schemas import quantity
 from tests.docs.commands import Page, options, parses_in_bash
 from tests.k8s.overlays import copied
 from wordbrush import cli
+from wordbrush.kubeflow.cluster import check_cron
+from wordbrush.kubeflow.pools import SETTINGS, load_pools
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]

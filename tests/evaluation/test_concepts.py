@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.davenet.encoders import valid_frames
 from wordbrush.evaluation.concepts import VALUES, active_moments, agreement, heard, most_active, ranked, seen, value_masks
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
-from wordbrush.grounding.encoders import valid_frames
 from wordbrush.scenes.masks import attribute_masks
 
 

@@ -15,9 +15,9 @@ from experiments.tables import cell, gains, measured
 from tests.workspace import environment
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
-from wordbrush.runtime.files import read_json
-from wordbrush.runtime.versioning import read_lock
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.files import read_json
+from wordbrush.versioning.runs import read_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 

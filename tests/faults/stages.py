@@ -4,7 +4,7 @@ from pathlib import Path
 
 OUTPUTS = {"render_scenes": ["data/scenes", "data/real_pairs"], "train_gan": ["data/generator"],
            "train_segmenter": ["data/segmenter"], "sample_images": ["data/samples"],
-           "synthesize_captions": ["data/features", "data/speech", "data/annotations", "data/probes"],
+           "synthesize_captions": ["data/features", "data/speech", "data/annotations", "data/test_speech"],
            "pretrain_davenet": ["data/encoders/pretrain/hard"], "random_edits": ["data/encoders/random-edits/hard"],
            "cluster_units": ["data/clusters/hard"], "targeted_edits": ["data/encoders/targeted-edits/hard"],
            "evaluate": ["data/evaluation"], "report": ["data/report"]}

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tests.faults.proxy import Proxy
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.versioning import Storage, lost, run_stage, scratch_workspace, stage_keys
+from wordbrush.errors import WordbrushError
+from wordbrush.versioning.runs import Storage, lost, run_stage, scratch_workspace, stage_keys
 
 pytestmark = pytest.mark.faults
 

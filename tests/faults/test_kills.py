@@ -56,7 +56,7 @@ def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
     shutil.copytree(finished.root, tmp_path / "work")
     workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
-    script = (f"import os, sys, itertools\nfrom wordbrush.runtime.storage import FolderStore\nfrom wordbrush import cli\n"
+    script = (f"import os, sys, itertools\nfrom wordbrush.storage.objects import FolderStore\nfrom wordbrush import cli\n"
               f"count, write = itertools.count(1), FolderStore.write\n"
               f"def fourth(self, name, data):\n    if next(count) == 4:\n        {patch}\n    write(self, name, data)\n"
               f"FolderStore.write = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()")
@@ -70,9 +70,9 @@ def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
 
 def test_killed_while_pushing(finished, tmp_path):
     """What `dvc push` left is completed by the next run of the stage, which runs nothing."""
-    from wordbrush.runtime.versioning import Storage, lost, scratch_workspace, stage_keys
+    from wordbrush.versioning.runs import Storage, lost, scratch_workspace, stage_keys
     params, remote = (finished.root / "params.yaml").read_text(), tmp_path / "remote"
-    script = ("from pathlib import Path\nfrom wordbrush.runtime.versioning import run_stage\n"
+    script = ("from pathlib import Path\nfrom wordbrush.versioning.runs import run_stage\n"
               "with run_stage('render-scenes', Path('params.yaml').read_text(), []): pass")
     variables = environment(WORDBRUSH_WORK=str(tmp_path), WORDBRUSH_REMOTE=str(remote), WORDBRUSH_CACHE=str(tmp_path / "cache"))
     killed = 0

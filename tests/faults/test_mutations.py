@@ -22,9 +22,9 @@ from tests.faults.mutations import as_json, harmed, mutated
 from tests.faults.stages import OUTPUTS, WITH_MINING, files
 from tests.workspace import Workspace
 from wordbrush import params as parameters
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.layout import Layout
+from wordbrush.errors import WordbrushError
 from wordbrush.scenes import clevr
+from wordbrush.storage.layout import Layout
 
 HANGS = 120   # seconds
 EXAMPLES = [3, pytest.param(50, marks=pytest.mark.faults)]
@@ -132,7 +132,7 @@ def dumped(tree: object) -> bytes:
 @pytest.mark.parametrize(("name", "stage"), [
     ("data/scenes/scenes.json", "train_segmenter"),
     pytest.param("data/real_pairs/pairs.json", "synthesize_captions", marks=SPEAKS),
-    ("data/features/features.json", "pretrain_davenet"), ("data/probes/words/words.json", "evaluate"),
+    ("data/features/features.json", "pretrain_davenet"), ("data/test_speech/words/words.json", "evaluate"),
     ("data/generator/generator.json", "sample_images"), ("data/encoders/pretrain/hard/encoders.json", "random_edits"),
     ("data/clusters/hard/clusters.json", "report"), ("data/evaluation/examples.json", "report"),
     ("data/evaluation/concepts.json", "report"), ("metrics/evaluation.json", "report"), ("metrics/concepts.json", "report")])

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.kubeflow import pipeline
-from wordbrush.runtime.versioning import read_lock
+from tests.kfp_server import pipeline
+from wordbrush.versioning.runs import read_lock
 
 pytestmark = pytest.mark.faults
 

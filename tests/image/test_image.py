@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.kubeflow import pipeline
+from tests.kfp_server import pipeline
 
 pytestmark = pytest.mark.image
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from components.pools import Pools, load_pools
 from k8s.checks import cluster, pods, references, schemas
 from k8s.checks.manifests import Manifest
 from k8s.checks.references import Cluster
 from tests.k8s.overlays import ROOT, everything
+from wordbrush.kubeflow.pools import Pools, load_pools
 
 pytestmark = pytest.mark.cluster
 GONE = object()

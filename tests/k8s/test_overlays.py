@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from components.pools import load_pools
 from k8s.checks import cluster
 from k8s.checks.__main__ import faults
 from k8s.checks.manifests import build
 from k8s.checks.references import Cluster
 from k8s.checks.schemas import VERSIONS
 from tests.k8s.overlays import ROOT, copied, everything
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.pools import load_pools
 
 pytestmark = pytest.mark.cluster
 

@@ -16,7 +16,7 @@ from tests.monitoring.servers import SCRAPE_SECONDS, Prometheus, free_port, prom
 from tests.workspace import Workspace, environment
 from wordbrush.registry.gate import decide
 from wordbrush.registry.store import open_registry
-from wordbrush.runtime.gpu import Gpu
+from wordbrush.telemetry.gpu import Gpu
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]

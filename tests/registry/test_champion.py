@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_cli import one_sentence, wordbrush
+from wordbrush.errors import WordbrushError
 from wordbrush.registry.champion import show_champion
 from wordbrush.registry.store import Registry, open_registry
-from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes.world import ATTRIBUTES
 
 METRICS = {"random_edits": {"semantic": {"shape": 50.0, "material": 51.0, "color": 90.0, "size": 77.7, "mean": 67.2},

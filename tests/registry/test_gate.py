@@ -7,12 +7,12 @@ import pytest
 
 from tests.monitoring.servers import get, pushgateway
 from tests.workspace import Workspace
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
 from wordbrush.registry.gate import Decision, decide, rejections, verdict
 from wordbrush.registry.store import open_registry
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json
-from wordbrush.runtime.versioning import Storage
+from wordbrush.storage.files import read_json
+from wordbrush.versioning.runs import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
 

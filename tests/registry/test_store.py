@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from wordbrush.errors import WordbrushError
 from wordbrush.registry.store import open_registry
-from wordbrush.runtime.errors import WordbrushError
 
 
 @pytest.fixture(params=["folder", "bucket"])

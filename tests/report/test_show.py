@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from wordbrush.evaluation.paper import METHODS
-from wordbrush.report.show import results_table
+from wordbrush.report.table import results_table
 
 
 def test_nothing_is_cut_off_at_80_columns():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wordbrush.runtime.errors import WordbrushError
+from wordbrush.errors import WordbrushError
 from wordbrush.scenes import clevr, world
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.scenes.render import coverage, instances, picture, render_one, render_pair

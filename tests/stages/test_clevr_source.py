@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from wordbrush import params as parameters
-from wordbrush.drawing.sampling import load_generator
-from wordbrush.runtime.compute import device, set_seed
-from wordbrush.runtime.layout import Layout
+from wordbrush.gan.sampling import load_generator
 from wordbrush.stages import render_scenes, train_gan
+from wordbrush.storage.layout import Layout
+from wordbrush.training.compute import device, set_seed
 
 
 @pytest.fixture

@@ -1,21 +1,22 @@
-"""`samples.source: renderer`: scenes and twins in the place of drawings and ablations (P §6.5)."""
+"""`samples.source: renderer`: scenes and counterfactuals in the place of drawings and ablations (P §6.5)."""
 
 import numpy as np
 import pytest
 import torch
 
 from wordbrush import params as parameters
-from wordbrush.grounding.encoders import load_encoders
-from wordbrush.grounding.matchmap import similarities
-from wordbrush.grounding.training import Batch
-from wordbrush.runtime.compute import device, to_images
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.splits import split_ranges
+from wordbrush.data.images import to_images
+from wordbrush.data.pairs import read_latents, read_pairs
+from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.matchmap import similarities
+from wordbrush.davenet.training import Batch
+from wordbrush.errors import WordbrushError
+from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.validation import counterfactual_test
 from wordbrush.stages import random_edits, sample_images, synthesize_captions
-from wordbrush.stages.davenet import read_latents, read_pairs
-from wordbrush.stages.measures import Material
-from wordbrush.stages.measuring import twin_test
+from wordbrush.storage.layout import Layout
+from wordbrush.training.compute import device
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,10 @@ def rendered(tiny, tmp_path_factory) -> tuple[parameters.Params, Layout]:
 
 def test_every_scene_has_a_twin_with_one_changed_object(rendered):
     params, layout = rendered
-    images, twins = (np.load(layout.samples / f"{name}.npy") for name in ("images", "twins"))
+    images, counterfactuals = (np.load(layout.samples / f"{name}.npy") for name in ("images", "counterfactuals"))
     size = params.scenes.resolution
-    assert images.shape == twins.shape == (10, size, size, 3) and images.dtype == np.uint8
-    changed = (images.astype(int) - twins).any(3).mean((1, 2))
+    assert images.shape == counterfactuals.shape == (10, size, size, 3) and images.dtype == np.uint8
+    changed = (images.astype(int) - counterfactuals).any(3).mean((1, 2))
     assert (changed > 0).all() and (changed < 0.9).all()   # pixels: an object and its shadow
 
 
@@ -44,10 +45,10 @@ def test_they_are_not_those_of_the_real_image_test(rendered, finished):
 def test_the_twin_is_the_edit(rendered):
     params, layout = rendered
     editor = random_edits.make_editor(params, layout, 1)
-    twins = np.load(layout.samples / "twins.npy")
+    counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     nothing = torch.zeros(2)
     edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
-    assert np.allclose(edited.pictures.permute(0, 2, 3, 1), twins[[3, 1]] / 127.5 - 1, atol=1e-6) and edited.valid.all()
+    assert np.allclose(edited.pictures.permute(0, 2, 3, 1), counterfactuals[[3, 1]] / 127.5 - 1, atol=1e-6) and edited.valid.all()
 
 
 def test_captions_choose_between_scene_and_twin(rendered, finished):
@@ -57,14 +58,14 @@ def test_captions_choose_between_scene_and_twin(rendered, finished):
     synthesize_captions.run(params, layout)
     pairs, encoders = read_pairs(params, layout), load_encoders(finished.layout.encoders("pretrain", "hard"), device())
     test = np.asarray(split_ranges(params.samples)["test"])
-    found = twin_test(Material(params, layout, pairs, [], test, words=None, real=None), encoders)
-    twins = np.load(layout.samples / "twins.npy")
+    found = counterfactual_test(Material(params, layout, pairs, [], test, words=None, real=None), encoders)
+    counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     for name, samples in (("seen", range(4)), ("unseen", test)):
         right = []
         for sample in samples:
             heard = encoders.encode_audio(*pairs.speech.batch(np.array([sample])))
             own, other = (similarities(encoders.encode_images(to_images(pictures[[sample]])), *heard, params.davenet.similarity)
-                          for pictures in (pairs.images, twins))
+                          for pictures in (pairs.images, counterfactuals))
             right.append(float(own > other))
         assert found[name] == pytest.approx(100 * np.mean(right), abs=0.01)
 

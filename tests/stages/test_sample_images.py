@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from wordbrush.captions.grammar import describable
+from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
-from wordbrush.runtime.compute import device
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.scenes.segmenter import load_segmenter, parse
-from wordbrush.speech.grammar import legible
-from wordbrush.stages.sample_images import BATCH, legible_drawings
+from wordbrush.segmenter.network import load_segmenter
+from wordbrush.segmenter.parsing import parse
+from wordbrush.stages.sample_images import BATCH, describable_drawings
+from wordbrush.training.compute import device
 
 
 def asking(params: Params, min_certainty: float) -> Params:
@@ -16,23 +17,23 @@ def asking(params: Params, min_certainty: float) -> Params:
 
 
 def test_only_legible_drawings_are_kept_in_their_order(finished, tiny):
-    latents, images, share = legible_drawings(tiny, finished.layout, 4 * BATCH, 7)
+    latents, images, share = describable_drawings(tiny, finished.layout, 4 * BATCH, 7)
     assert share == 1 and len(images) == len(latents) == 4 * BATCH
     parsed = parse(load_segmenter(finished.layout.segmenter, device()), images)
     least = float(np.median([min(thing["certainty"] for thing in objects) for objects in parsed]))
-    wanted = [number for number, objects in enumerate(parsed) if legible(objects, tiny.segmenter.min_confidence, least)]
+    wanted = [number for number, objects in enumerate(parsed) if describable(objects, tiny.segmenter.min_confidence, least)]
     assert 0 < len(wanted) < len(parsed)
-    kept_latents, kept, share = legible_drawings(asking(tiny, least), finished.layout, len(wanted), 7)
+    kept_latents, kept, share = describable_drawings(asking(tiny, least), finished.layout, len(wanted), 7)
     assert np.array_equal(kept, images[wanted]) and np.array_equal(kept_latents, latents[wanted])
     assert share == pytest.approx(len(wanted) / len(parsed), rel=0.4)   # the last batch is drawn whole
 
 
 def test_a_generator_that_draws_nothing_legible_is_no_endless_loop(finished, tiny):
-    with pytest.raises(WordbrushError, match=r"of \d+ drawings only 0 are legible.*samples\.min_certainty"):
-        legible_drawings(asking(tiny, 1.0), finished.layout, 4, 7)
+    with pytest.raises(WordbrushError, match=r"of \d+ drawings only 0 are describable.*samples\.min_certainty"):
+        describable_drawings(asking(tiny, 1.0), finished.layout, 4, 7)
 
 
 def test_what_can_be_described():
     sure, doubtful = {"confidence": 0.9, "certainty": 0.9}, {"confidence": 0.9, "certainty": 0.4}
-    assert legible([sure, sure], 0.5, 0.5) and legible([doubtful], 0.5, 0.0)
-    assert not legible([], 0.5, 0.0) and not legible([sure, doubtful], 0.5, 0.5) and not legible([sure], 0.95, 0.5)
+    assert describable([sure, sure], 0.5, 0.5) and describable([doubtful], 0.5, 0.0)
+    assert not describable([], 0.5, 0.0) and not describable([sure, doubtful], 0.5, 0.5) and not describable([sure], 0.95, 0.5)

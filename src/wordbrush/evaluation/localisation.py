@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wordbrush.davenet.encoders import valid_frames
 from wordbrush.evaluation.concepts import VALUES, value_masks
 from wordbrush.evaluation.intervals import bootstrap
 from wordbrush.evaluation.results import Measured
 from wordbrush.evaluation.spoken import Spoken
-from wordbrush.grounding.encoders import valid_frames
 from wordbrush.scenes.world import ATTRIBUTES
 
 CHUNK = 256   # words or objects at once

@@ -6,8 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.evaluation.paper import METHODS
-from wordbrush.runtime.validation import Finite, Natural
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.validation import Finite, Natural
 
 
 class Interval(TypedDict):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wordbrush.captions.grammar import SYNONYMS, describable
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.speech.grammar import SYNONYMS, legible
 
 MEANING = {word: value for value, words in SYNONYMS.items() for word in words}
 AREA_WEIGHT = 2.0  # an octave of area counts as much as two differing values
@@ -27,9 +27,9 @@ class Pool:
 
 
 def make_pool(parsed: list[list[dict]], min_confidence: float, min_certainty: float) -> Pool:
-    """The legible pictures, numbered as they come: of the others nobody could say what is right."""
+    """The describable pictures, numbered as they come: of the others nobody could say what is right."""
     kept = [(sample, objects) for sample, objects in enumerate(parsed)
-            if legible(objects, min_confidence, min_certainty)]
+            if describable(objects, min_confidence, min_certainty)]
     counts = {name: np.array([[sum(thing[name] == value for thing in objects) for value in values]
                               for _, objects in kept]).reshape(len(kept), len(values))
               for name, values in ATTRIBUTES.items()}

@@ -5,13 +5,13 @@ from typing import Literal
 
 from rich.console import Console
 
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Result
 from wordbrush.registry.store import open_registry
-from wordbrush.report.show import results_table
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import require_new, whole_directory
-from wordbrush.runtime.validation import validated_json
+from wordbrush.report.table import results_table
+from wordbrush.storage.files import require_new, whole_directory
+from wordbrush.storage.validation import validated_json
 
 Method = Literal[tuple(METHODS)]
 

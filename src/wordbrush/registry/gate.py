@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Result, Results
 from wordbrush.params import Params, load
 from wordbrush.registry.store import Registry, open_registry
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json, write_json
-from wordbrush.runtime.layout import PARAMS, Layout
-from wordbrush.runtime.outcome import Outcome, reported
-from wordbrush.runtime.versioning import Storage, fetched, read_lock, source_from_environment
+from wordbrush.storage.files import read_json, write_json
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.telemetry.outcome import Outcome, reported
+from wordbrush.versioning.runs import Storage, fetched, read_lock, source_from_environment
 
-TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/probes", "data/real_pairs")
+TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/test_speech", "data/real_pairs")
 Verdict = Literal["promoted", "rejected", "unchanged"]
 
 
@@ -108,12 +108,12 @@ def summary(result: Result) -> dict[str, float]:
 def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
     # torch and what needs it load only here: every task of the pipeline imports this module
-    from wordbrush.grounding.encoders import load_encoders
-    from wordbrush.grounding.matchmap import all_similarities
-    from wordbrush.grounding.training import encode_pairs
-    from wordbrush.runtime.compute import device
-    from wordbrush.stages.evaluate import read_material
-    from wordbrush.stages.measures import recall_test, semantic_test
+    from wordbrush.davenet.encoders import load_encoders
+    from wordbrush.davenet.matchmap import all_similarities
+    from wordbrush.davenet.training import encode_pairs
+    from wordbrush.evaluation.material import read_material
+    from wordbrush.evaluation.protocol import recall_test, semantic_test
+    from wordbrush.training.compute import device
     material, encoders = read_material(params, layout), load_encoders(folder, device())
     features = encode_pairs(encoders, material.pairs, material.samples)
     found, _ = recall_test(material, all_similarities(*features, params.davenet.similarity))
@@ -122,7 +122,7 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
 
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
     """None where the champion hears other features than this run's."""
-    from wordbrush.grounding.encoders import EncoderFile
+    from wordbrush.davenet.encoders import EncoderFile
     bands = read_json(folder / "encoders.json", EncoderFile)["bands"]
     return scores(folder, params, layout) if bands == params.captions.bands else None
 

@@ -15,9 +15,9 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.storage import Changed, Store, open_store
-from wordbrush.runtime.validation import Natural, validated_json
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.objects import Changed, Store, open_store
+from wordbrush.storage.validation import Natural, validated_json
 
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
 Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]   # a name, and no path

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
+from wordbrush.data.recordings import read_shards
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
 from wordbrush.evaluation.semantic import MEANING
@@ -15,12 +18,9 @@ from wordbrush.params import Params
 from wordbrush.report import figures
 from wordbrush.report.records import ExampleFile, GanMetrics, GridFile, read_clusters, read_concepts, read_examples
 from wordbrush.report.show import TIMES_MARK
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import open_array, read_json, require_counts, require_file
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.validation import Finite
-from wordbrush.speech.recordings import decode, encode, read_shards
-from wordbrush.speech.voices import SAMPLE_RATE
+from wordbrush.storage.files import open_array, read_json, require_counts, require_file
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.validation import Finite
 
 ATTRIBUTES = ("shape", "material", "color", "size", "mean")
 GAN_MOMENTS = 6       # sample grids shown through time

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import ConceptTables
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json, require_counts
-from wordbrush.runtime.validation import Count, Finite, Natural
+from wordbrush.storage.files import read_json, require_counts
+from wordbrush.storage.validation import Count, Finite, Natural
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wordbrush.data.recordings import read_shards
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
 from wordbrush.report.page import DETECTORS_SHOWN, curve, render
 from wordbrush.report.records import GridFile, read_clusters, read_concepts
-from wordbrush.runtime.files import open_array, read_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.validation import Finite
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.speech.recordings import read_shards
+from wordbrush.storage.files import open_array, read_json
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.validation import Finite
 
 LIMIT = 2_000_000   # bytes; what the KFP UI shows without trouble
 PICTURES, COLUMNS = 48, 12
@@ -82,7 +82,7 @@ def _segmenter(layout: Layout, *_: str) -> list[Section]:
 
 def _samples(layout: Layout, *_: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    share = read_json(layout.metrics("samples"), dict[str, Finite])["legible"]
+    share = read_json(layout.metrics("samples"), dict[str, Finite])["describable"]
     return [Section(f"Drawings, kept of all: {share:.1f} %", [_tile(images[:2 * PICTURES])])]
 
 

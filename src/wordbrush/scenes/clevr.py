@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import read_json
+from wordbrush.errors import WordbrushError
 from wordbrush.scenes.records import ClevrScene, ClevrSceneFile
+from wordbrush.storage.files import read_json
 
 
 def check(folder: Path) -> list[ClevrScene]:

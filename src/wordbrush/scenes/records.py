@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.runtime.validation import Finite, Natural
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.validation import Finite, Natural
 
 Point = Annotated[list[Finite], Field(min_length=3, max_length=3)]
 Attribute = Literal[tuple(ATTRIBUTES)]

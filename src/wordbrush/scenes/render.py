@@ -10,12 +10,12 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from wordbrush.errors import WordbrushError
 from wordbrush.params import Scenes
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.processes import usable_cores
-from wordbrush.runtime.signals import leave_signals
+from wordbrush.process import usable_cores
 from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
+from wordbrush.training.signals import leave_signals
 
 LOADS = 200      # attempts to get the lights in order
 MASK_GRID = 3    # rays a pixel and axis for the mask: the mask is the majority of nine

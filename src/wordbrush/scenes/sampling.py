@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from wordbrush.errors import WordbrushError
 from wordbrush.params import Scenes
-from wordbrush.runtime.errors import WordbrushError
 from wordbrush.scenes import world
 
 TRIES_PER_OBJECT = 50  # C: --max_retries

@@ -6,38 +6,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wordbrush.data.images import to_images, to_uint8
+from wordbrush.data.recordings import read_shards
+from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.matchmap import all_similarities, matchmap, salient
+from wordbrush.davenet.training import Batch, encode_pairs
+from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.protocol import make_editor, measure
 from wordbrush.evaluation.spoken import align
-from wordbrush.grounding.encoders import load_encoders
-from wordbrush.grounding.matchmap import all_similarities, matchmap, salient
-from wordbrush.grounding.training import Batch, encode_pairs
+from wordbrush.evaluation.words import WordTests
 from wordbrush.params import Params
-from wordbrush.runtime.compute import device, to_images, to_uint8
-from wordbrush.runtime.files import open_array, require_counts, whole_directory, write_csv, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.progress import Progress
-from wordbrush.runtime.splits import split_ranges
-from wordbrush.scenes.annotations import read_annotations
-from wordbrush.speech.features import FeatureStore
-from wordbrush.speech.recordings import read_shards
-from wordbrush.stages.davenet import read_pairs
-from wordbrush.stages.measures import Material, make_editor, make_word_test, measure
-from wordbrush.stages.words import WordTests
+from wordbrush.storage.files import whole_directory, write_csv, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.telemetry.progress import Progress
+from wordbrush.training.compute import device
 
 ROC_POINTS = 101
 
 
-def read_material(params: Params, layout: Layout) -> Material:
-    """Raises WordbrushError where a part is missing, damaged, or does not fit the others."""
-    pairs, parsed = read_pairs(params, layout), read_annotations(layout.annotations)
-    require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
-    real_images = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))
-    real_speech = FeatureStore(layout.probes / "real_pairs")
-    require_counts(layout.real_pairs, pairs=len(real_images), captions=len(real_speech))
-    splits = split_ranges(params.samples)
-    chosen = slice(splits["semantic"].start, splits["semantic"].stop)
-    words = make_word_test(params, pairs.images[chosen], parsed[chosen], layout.probes / "words")
-    return Material(params, layout, pairs, parsed, np.asarray(splits["test"]), words, (real_images, real_speech))
 
 
 def run(params: Params, layout: Layout) -> None:

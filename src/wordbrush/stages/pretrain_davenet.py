@@ -1,10 +1,10 @@
 """pretrain-davenet: pairs of samples and features -> encoders that match speech and picture (P §5.3)."""
 
-from wordbrush.grounding.encoders import Encoders
+from wordbrush.davenet.encoders import Encoders
 from wordbrush.params import Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.layout import Layout
 from wordbrush.stages.davenet import train_stage
+from wordbrush.storage.layout import Layout
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 
 
 def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:

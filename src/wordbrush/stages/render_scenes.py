@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.params import Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.files import whole_directory, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.memory import require_memory
-from wordbrush.runtime.progress import track
 from wordbrush.scenes import clevr
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.scenes.render import render_all, render_one, render_pair
 from wordbrush.scenes.sampling import require_room
+from wordbrush.storage.files import whole_directory, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.telemetry.progress import track
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.memory import require_memory
 
 BYTES_A_PIXEL = 3 + 1 + 4   # picture, instance, four attributes
 INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "generator": "wordbrush"}

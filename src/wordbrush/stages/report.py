@@ -2,8 +2,8 @@
 
 from wordbrush.params import Params
 from wordbrush.report.page import gather, render
-from wordbrush.runtime.files import whole_directory
-from wordbrush.runtime.layout import Layout
+from wordbrush.storage.files import whole_directory
+from wordbrush.storage.layout import Layout
 
 
 def run(params: Params, layout: Layout) -> None:

@@ -1,27 +1,28 @@
 """sample-images: data/generator -> data/samples (latents and the pictures they draw).
 
 With `samples.min_certainty` only drawings that the segmenter can read are kept: a person who describes pictures skips the others.
-With `samples.source: renderer` the pictures are rendered scenes, each with a twin that differs in one attribute (P §6.5).
+With `samples.source: renderer` the pictures are rendered scenes, each with a counterfactual that differs in one attribute (P §6.5).
 """
 
 import numpy as np
 import torch
 
-from wordbrush.drawing.sampling import draw, load_generator
+from wordbrush.captions.grammar import describable
+from wordbrush.data.splits import split_ranges
+from wordbrush.errors import WordbrushError
+from wordbrush.gan.sampling import draw, load_generator
 from wordbrush.params import Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device
-from wordbrush.runtime.errors import WordbrushError
-from wordbrush.runtime.files import whole_directory, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.memory import require_memory
-from wordbrush.runtime.progress import Progress, track
-from wordbrush.runtime.splits import split_ranges
-from wordbrush.scenes.segmenter import load_segmenter, parse
-from wordbrush.speech.grammar import legible
+from wordbrush.segmenter.network import load_segmenter
+from wordbrush.segmenter.parsing import parse
+from wordbrush.storage.files import whole_directory, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.telemetry.progress import Progress, track
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.compute import device
+from wordbrush.training.memory import require_memory
 
 BATCH = 64
-PATIENCE = 50   # drawings a legible one
+PATIENCE = 50   # drawings a describable one
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
@@ -30,19 +31,19 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
                    "lower the numbers of samples")
     share = 1.0
     if params.samples.source == "renderer":
-        images, twins = rendered(params, count, checkpoints)
-        arrays = {"images": images, "twins": twins}
+        images, counterfactuals = rendered(params, count, checkpoints)
+        arrays = {"images": images, "counterfactuals": counterfactuals}
     else:
-        latents, images, share = legible_drawings(params, layout, count, params.seed)
+        latents, images, share = describable_drawings(params, layout, count, params.seed)
         arrays = {"latents": latents, "images": images}
     with whole_directory(layout.samples) as folder:
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array)
-    write_json(layout.metrics("samples"), {"legible": round(100 * share, 2)})
+    write_json(layout.metrics("samples"), {"describable": round(100 * share, 2)})
 
 
-def legible_drawings(params: Params, layout: Layout, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """So many latents [N, Z] and the legible pictures that they draw, uint8 [N, H, W, 3]; the share of drawings that are.
+def describable_drawings(params: Params, layout: Layout, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """So many latents [N, Z] and the describable pictures that they draw, uint8 [N, H, W, 3]; the share of drawings that are.
 
     Raises WordbrushError where hardly any is.
     """
@@ -56,19 +57,19 @@ def legible_drawings(params: Params, layout: Layout, count: int, seed: int) -> t
             pictures, kept = draw(generator, z, BATCH), np.ones(BATCH, bool)
             if segmenter:
                 read = parse(segmenter, pictures)
-                kept = np.array([legible(objects, params.segmenter.min_confidence, least) for objects in read])
+                kept = np.array([describable(objects, params.segmenter.min_confidence, least) for objects in read])
             latents.append(z.numpy()[kept])
             images.append(pictures[kept])
             progress.advance(min(kept.sum(), count - found))
             found, tried = found + int(kept.sum()), tried + BATCH
             if tried > PATIENCE * (found + BATCH):
-                raise WordbrushError(f"of {tried} drawings only {found} are legible. Train the GAN for longer "
+                raise WordbrushError(f"of {tried} drawings only {found} are describable. Train the GAN for longer "
                                      "(gan.stable_kimg), or lower samples.min_certainty.")
     return np.concatenate(latents)[:count], np.concatenate(images)[:count], found / tried
 
 
 def rendered(params: Params, count: int, checkpoints: Checkpoints) -> tuple[np.ndarray, np.ndarray]:
-    """Scenes and their twins, uint8 [N, H, W, 3]; other scenes than those of the real-image test."""
+    """Scenes and their counterfactuals, uint8 [N, H, W, 3]; other scenes than those of the real-image test."""
     from wordbrush.scenes.render import render_all, render_pair
     tested = params.scenes.real_pairs   # whose numbers come first
 

@@ -1,4 +1,4 @@
-"""synthesize-captions: samples and segmenter -> speech, features, annotations, and the spoken probes of the tests.
+"""synthesize-captions: samples and segmenter -> speech, features, annotations, and the spoken words and captions of the tests.
 
 data/features is all that training gets. Text, timings and parsed objects stay in data/speech and data/annotations.
 """
@@ -11,23 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
+from wordbrush.audio.features import log_mel
+from wordbrush.audio.sound import SAMPLE_RATE, encode
+from wordbrush.captions.grammar import SYNONYMS, describe
+from wordbrush.captions.voices import Voice, check_voice, speak
+from wordbrush.data.recordings import write_shards
+from wordbrush.data.speech import write_features
+from wordbrush.data.splits import CAPTIONED, captioned_count, split_ranges
 from wordbrush.params import Captions, Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import device
-from wordbrush.runtime.files import open_array, read_json, whole_directory, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.processes import usable_cores
-from wordbrush.runtime.progress import track
-from wordbrush.runtime.signals import leave_signals
-from wordbrush.runtime.splits import CAPTIONED, captioned_count, split_ranges
-from wordbrush.scenes.annotations import write_annotations
+from wordbrush.process import usable_cores
 from wordbrush.scenes.records import RealPair
-from wordbrush.scenes.segmenter import load_segmenter, parse
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.speech.features import log_mel, write_features
-from wordbrush.speech.grammar import SYNONYMS, describe
-from wordbrush.speech.recordings import encode, write_shards
-from wordbrush.speech.voices import SAMPLE_RATE, Voice, check_voice, speak
+from wordbrush.segmenter.annotations import write_annotations
+from wordbrush.segmenter.network import load_segmenter
+from wordbrush.segmenter.parsing import parse
+from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.telemetry.progress import track
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.compute import device
+from wordbrush.training.signals import leave_signals
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         write_shards(folder, rows, params.captions.rows_per_shard)
     write_features(layout.features, features, params.captions)
     write_annotations(layout.annotations, parsed)
-    with whole_directory(layout.probes) as folder:
+    with whole_directory(layout.test_speech) as folder:
         write_words(folder / "words", params, params.captions.held_out_voices)
         write_real_pairs(folder / "real_pairs", params, read_json(layout.real_pairs / "pairs.json", list[RealPair]))
     write_json(layout.metrics("captions"), summary(parsed, features, params))

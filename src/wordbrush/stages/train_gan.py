@@ -3,17 +3,18 @@
 import numpy as np
 import torch
 
-from wordbrush.drawing.networks import resolutions
-from wordbrush.drawing.sampling import config, draw
-from wordbrush.drawing.swd import sliced_wasserstein
-from wordbrush.drawing.training import CURVES, train
+from wordbrush.data.images import to_images
+from wordbrush.gan.networks import resolutions
+from wordbrush.gan.sampling import config, draw
+from wordbrush.gan.swd import sliced_wasserstein
+from wordbrush.gan.training import CURVES, train
 from wordbrush.params import Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import precision, to_images
-from wordbrush.runtime.files import open_array, whole_directory, write_csv, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.processes import is_main
-from wordbrush.runtime.weights import save_weights
+from wordbrush.process import is_main
+from wordbrush.storage.files import open_array, whole_directory, write_csv, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.weights import save_weights
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.compute import precision
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:

@@ -3,15 +3,17 @@
 import numpy as np
 
 from wordbrush.params import Params
-from wordbrush.runtime.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.runtime.compute import precision
-from wordbrush.runtime.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
-from wordbrush.runtime.layout import Layout
-from wordbrush.runtime.processes import is_main
-from wordbrush.runtime.weights import save_weights
+from wordbrush.process import is_main
 from wordbrush.scenes.records import Scene, SceneFile
-from wordbrush.scenes.segmenter import MAX_OBJECTS, SIZES, parse, train
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.segmenter.network import MAX_OBJECTS, SIZES
+from wordbrush.segmenter.parsing import parse
+from wordbrush.segmenter.training import train
+from wordbrush.storage.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.weights import save_weights
+from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.compute import precision
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:

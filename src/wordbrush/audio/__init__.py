@@ -1,0 +1,1 @@
+"""Sound and its features. Knows no captions."""

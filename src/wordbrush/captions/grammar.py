@@ -1,0 +1,59 @@
+"""Descriptions of pictures in words (P §6.1): every object with all its attributes, and how the objects lie to each other."""
+
+import numpy as np
+
+SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
+    "cube": ("cube", "block"), "sphere": ("sphere", "ball"), "cylinder": ("cylinder",),
+    "rubber": ("rubber", "matte"), "metal": ("metal", "shiny"),
+    "small": ("small", "tiny"), "large": ("large", "big"),
+    "gray": ("gray",), "red": ("red",), "blue": ("blue",), "green": ("green",), "brown": ("brown",),
+    "purple": ("purple",), "cyan": ("cyan",), "yellow": ("yellow",),
+}
+OPENINGS = ("there is", "i see", "this picture shows", "here is", "in this picture there is")
+RELATIONS = {
+    "left": ("to the left of", "left of"), "right": ("to the right of", "right of"),
+    "front": ("in front of",), "behind": ("behind",),
+}
+NOTHING = ("there is nothing on the floor", "i see an empty floor", "this picture shows an empty floor")
+
+
+def describable(objects: list[dict], min_confidence: float, min_certainty: float) -> bool:
+    """Whether a picture shows something, and a person could describe all of it without guessing."""
+    return bool(objects) and all(thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
+                                 for thing in objects)
+
+
+def describe(objects: list[dict], rng: np.random.Generator) -> str:
+    """One description, varied in wording and order.
+
+    objects: dictionaries with shape, material, color, size and the pixel place x, y.
+    """
+    if not objects:
+        return str(rng.choice(NOTHING))
+    order = rng.permutation(len(objects))
+    text = f"{rng.choice(OPENINGS)} {phrase(objects[order[0]], rng)}"
+    for before, after in zip(order, order[1:], strict=False):
+        text += f" {join(objects[after], objects[before], rng)}"
+    return text
+
+
+def phrase(thing: dict, rng: np.random.Generator) -> str:
+    """'a small red rubber cube', with one of the synonyms of each word."""
+    words = [str(rng.choice(SYNONYMS[thing[name]])) for name in ("size", "color", "material", "shape")]
+    return f"a {' '.join(words)}"
+
+
+def join(thing: dict, other: dict, rng: np.random.Generator) -> str:
+    """The next object, placed against the one before along the direction in which they lie further apart."""
+    relation = str(rng.choice(RELATIONS[relate(thing, other)]))
+    if rng.random() < 0.5:
+        return f"and {phrase(thing, rng)} {relation} it"
+    return f"and {relation} it {phrase(thing, rng)}"
+
+
+def relate(thing: dict, other: dict) -> str:
+    """Where `thing` lies as seen from `other`: left, right, front or behind (lower in the picture is in front)."""
+    across, down = thing["x"] - other["x"], thing["y"] - other["y"]
+    if abs(across) >= abs(down):
+        return "left" if across < 0 else "right"
+    return "front" if down > 0 else "behind"

@@ -1,0 +1,1 @@
+"""Samples as training reads them: pictures, speech, their pairs and splits."""

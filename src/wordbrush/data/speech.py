@@ -1,0 +1,88 @@
+"""Log-mel features by torchaudio, stored without padding and memory-mapped. Silence is 0 and padding is silence."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from typing_extensions import TypedDict
+
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.errors import WordbrushError
+from wordbrush.params import Captions
+from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
+from wordbrush.storage.validation import Count, Finite
+
+
+def write_features(folder: Path, features: Iterable[np.ndarray], captions: Captions) -> None:
+    """Store features of many utterances as frames.npy, offsets.npy and features.json in `folder`."""
+    features = list(features)
+    with whole_directory(folder) as scratch:
+        np.save(scratch / "frames.npy", np.concatenate(features))
+        np.save(scratch / "offsets.npy", np.cumsum([0, *(len(each) for each in features)]))
+        write_json(scratch / "features.json", {"hop_ms": captions.hop_ms, "bands": captions.bands,
+                                               "sample_rate": SAMPLE_RATE, "silence_ms": captions.silence_ms})
+
+
+class FeatureFile(TypedDict):
+    """features.json"""
+
+    hop_ms: Annotated[Finite, Field(gt=0)]
+    bands: Count
+    sample_rate: Count
+    silence_ms: Annotated[Finite, Field(ge=0)]
+
+
+class FeatureStore:
+    """Features of many utterances, memory-mapped. Raises WordbrushError for missing or damaged files."""
+
+    def __init__(self, folder: Path):
+        about = read_json(folder / "features.json", FeatureFile)
+        self.bands, self.hop = about["bands"], about["hop_ms"] / 1000
+        self.silence = round(about["silence_ms"] / about["hop_ms"])
+        self.frames = open_array(folder / "frames.npy", "float16", (None, self.bands))
+        self.offsets = np.array(open_array(folder / "offsets.npy", "int64", (None,)))
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.frames) or (np.diff(self.offsets) <= 0).any():
+            raise WordbrushError(f"{folder}: offsets.npy does not fit frames.npy; make them again: dvc repro.")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Frames of every utterance: int64 [N]."""
+        return np.diff(self.offsets)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """float32 [T, bands]"""
+        return self.frames[self.offsets[index]:self.offsets[index + 1]].astype(np.float32)
+
+    def batch(self, indices: np.ndarray, width: int = 0) -> tuple[Tensor, Tensor]:
+        """Whole utterances: features [B, bands, T] padded with silence, `width` frames or more, and their lengths [B]."""
+        return self._gather(self.offsets[indices], self.lengths[indices], margin=0, width=width)
+
+    def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
+              rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """As `batch`, but a `share` of the utterances is replaced by a random piece, with silence around it.
+
+        Pieces last `min_seconds` or more; short ones are likelier (a uniform number, squared), since they often hold one word.
+        Nothing is longer than `max_seconds`: a batch costs what its longest utterance costs.
+        """
+        starts, lengths = self.offsets[indices], self.lengths[indices]
+        shortest = np.minimum(round(min_seconds / self.hop), lengths)
+        cropped = rng.random(len(starts)) < share
+        longer = (lengths - shortest) * rng.random(len(starts)) ** 2
+        pieces = np.where(cropped, shortest + longer.round().astype(int), lengths)
+        pieces = np.minimum(pieces, round(max_seconds / self.hop))
+        offsets = rng.integers(0, lengths - pieces + 1)
+        return self._gather(starts + offsets, pieces, margin=self.silence)
+
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0) -> tuple[Tensor, Tensor]:
+        width = max(width, int(lengths.max()) + 2 * margin)
+        features = np.zeros((len(starts), width, self.bands), np.float16)   # NumPy takes ten times as long to float32 as PyTorch
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            features[row, margin:margin + length] = self.frames[start:start + length]
+        return torch.from_numpy(features).float().transpose(1, 2), torch.from_numpy(lengths + 2 * margin)

@@ -1,0 +1,1 @@
+"""The same stages on Kubeflow Pipelines: the only package that imports kfp."""

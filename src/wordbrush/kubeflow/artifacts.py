@@ -1,0 +1,76 @@
+"""What the KFP UI shows of a finished stage. KFP's artifacts have `path` and `metadata`; kfp is not imported."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wordbrush.registry.gate import Decision
+from wordbrush.report.page import curve, read_csv
+from wordbrush.report.stage_pages import Section, section_page, stage_page
+from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.storage.layout import Layout
+from wordbrush.versioning.runs import StageRun
+
+
+def publish(run: StageRun, outputs: dict[str, Any], lock: Any, page: Any, scalars: Any = None, confusion: Any = None,
+            roc: Any = None) -> None:
+    """Fill the artifacts of a task.
+
+    outputs: DVC path -> artifact; a pointer, since the bytes are in the DVC remote once. lock: what the next stages read.
+    page: HTML. scalars, confusion, roc: Metrics and ClassificationMetrics.
+    """
+    layout = Layout(run.workspace)
+    write(lock, run.lock, {"stage": run.stage})
+    pointers = {pointer.path: asdict(pointer) for pointer in run.pointers}
+    for path, artifact in outputs.items():
+        write(artifact, json.dumps(pointers[path], indent=1), pointers[path])
+    write(page, stage_page(run.stage, layout))
+    if scalars is not None:
+        write(scalars, json.dumps(run.metrics, indent=1))  # a file, or KFP never finds the task in its cache
+        for name, value in run.metrics.items():
+            scalars.log_metric(name, value)
+    if confusion is not None:
+        names, matrix = confusion_matrix(layout)
+        write(confusion, "")
+        confusion.log_confusion_matrix(names, matrix)
+    if roc is not None:
+        write(roc, "")
+        roc.log_roc_curve(*roc_curve(layout))
+
+
+def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
+    """What the gate decided, and why."""
+    numbers = {f"new.{name}": value for name, value in decision.new.items()}
+    numbers |= {f"champion.{name}": value for name, value in (decision.champion or {}).items()}
+    numbers |= {"promoted": float(decision.promoted)}
+    write(scalars, json.dumps(numbers, indent=1))
+    for name, value in numbers.items():
+        scalars.log_metric(name, value)
+    title = "Promoted" if decision.promoted else "The champion stays"
+    old = decision.champion or {}
+    table = [["percent", "new", "champion"],
+             *([name, f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"] for name, value in decision.new.items())]
+    text = section_page(title, [Section(decision.reason, table=table)])
+    write(page, text, {"version": decision.version, "method": decision.method})
+
+
+def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> None:
+    path = Path(artifact.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    artifact.metadata.update(metadata or {})
+
+
+def confusion_matrix(layout: Layout) -> tuple[list[str], list[list[int]]]:
+    """The values of all attributes, and how often each (row) was read as each (column) on held-out scenes."""
+    counts = Counter((row["actual"], row["predicted"]) for row in read_csv(layout.plots("segmenter_confusion")))
+    names = [value for values in ATTRIBUTES.values() for value in values]
+    return names, [[counts[row, column] for column in names] for row in names]
+
+
+def roc_curve(layout: Layout) -> tuple[list[float], list[float], list[float]]:
+    """False and true positive rates of the best method, and the share of mismatched pairs above the level, as KFP's threshold."""
+    false, true = curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")
+    return false, true, [1 - rate for rate in false]

@@ -1,0 +1,111 @@
+"""Node pools: what k8s/pools.yaml says of a stage, put on its task. The only place that knows Kubernetes' fields."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from kfp import dsl, kubernetes
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.yaml import read_yaml
+from wordbrush.training.launch import VARIABLE as PROCESSES
+
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
+USER = 10001             # the image's user; no root
+SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
+SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
+                 "checkpoints": "WORDBRUSH_CHECKPOINTS"}
+OPTIONAL_KEYS = {"metrics-port": "WORDBRUSH_METRICS_PORT", "pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Accelerator(Strict):
+    type: str
+    count: Annotated[int, Field(ge=1, le=16)]
+
+
+class Toleration(Strict):
+    key: str
+    operator: Literal["Equal", "Exists"]
+    value: str | None = None
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"]
+
+
+class Placement(Strict):
+    """Which nodes a pod may run on."""
+
+    node_selector: dict[str, str]
+    tolerations: list[Toleration]
+
+
+class Retries(Strict):
+    count: Annotated[int, Field(ge=0, le=20)]
+    wait_seconds: Annotated[int, Field(ge=0)]
+    factor: Annotated[float, Field(ge=1)]
+    longest_seconds: Annotated[int, Field(ge=0)]
+
+
+class Pool(Placement):
+    accelerator: Accelerator | None
+    cpu: Quantity
+    memory: Quantity
+    shared_memory: Quantity
+    spot: bool
+    timeout_hours: Annotated[float, Field(gt=0)]
+    retries: Retries
+
+
+class Pools(Strict):
+    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage."""
+
+    labels: dict[str, str]
+    pools: dict[str, Pool]
+    spot: Placement
+    stages: dict[str, str]
+
+    def of(self, stage: str) -> Pool:
+        name = self.stages.get(stage)
+        if name not in self.pools:
+            raise WordbrushError(f"pools: the stage {stage} is in the pool {name!r}; there are {', '.join(self.pools)}.")
+        return self.pools[name]
+
+
+def load_pools(path: Path) -> Pools:
+    """Raises WordbrushError that names file and field."""
+    try:
+        pools = Pools.model_validate(read_yaml(path))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise WordbrushError(f"{path}: {faults}") from None
+    for stage in pools.stages:
+        pools.of(stage)
+    return pools
+
+
+def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
+    """Resources, nodes, labels, time and retries of a task. KFP backends before 2.5 ignore retries."""
+    pool = pools.of(stage)
+    task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
+    if pool.accelerator:
+        task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(pool.accelerator.count)
+        if pool.accelerator.count > 1:   # a stage that trains starts a process for each
+            task.set_env_variable(PROCESSES, str(pool.accelerator.count))
+    retries = pool.retries
+    task.set_retry(retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s")
+    kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))
+    for placement in (pool, pools.spot) if pool.spot else (pool,):
+        for key, value in placement.node_selector.items():
+            kubernetes.add_node_selector(task, key, value)
+        for one in placement.tolerations:
+            kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
+    for key, value in pools.labels.items():
+        kubernetes.add_pod_label(task, key, value)
+    kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", pool.shared_memory)
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp")  # the root file system is read-only
+    kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
+    kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
+    kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
+    return task

@@ -1,0 +1,85 @@
+"""`wordbrush export`: the full method's model, from a finished run, as a folder that a repository can carry."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.encoders import EncoderFile
+from wordbrush.errors import WordbrushError
+from wordbrush.evaluation.paper import FULL, METHODS
+from wordbrush.evaluation.results import ConceptTables
+from wordbrush.model.cards import read_facts, write_cards
+from wordbrush.model.model import Concepts, Meaning, load_model
+from wordbrush.params import Params
+from wordbrush.report.records import read_clusters
+from wordbrush.storage.files import open_array, read_json, require_counts, require_file, require_new, whole_directory, write_json
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.weights import save_weights
+
+LIMIT = 25_000_000   # bytes: what a repository should carry
+LARGE = 3            # files named where the limit is passed
+
+
+def export(params: Params, layout: Layout, target: Path) -> None:
+    """Write weights, configuration and cards to `target`, all or nothing, and read them back once.
+
+    Raises WordbrushError: the target exists, the run is not finished or is of other parameters, the folder would be too large.
+    """
+    require_new(target)
+    facts = read_facts(params, layout)
+    with whole_directory(target) as folder:
+        write_model(folder, params, layout)
+        shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
+        write_cards(folder, facts, load_model(folder).meanings)
+        size = require_small(folder)
+    print(f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md.")
+
+
+def write_model(folder: Path, params: Params, layout: Layout) -> None:
+    """The parts in the folders that `load_model` reads; weights are copied as they are, in float32."""
+    stage, mining = METHODS[FULL].stage, METHODS[FULL].mining
+    encoders = layout.encoders(stage, mining)
+    if read_json(encoders / "encoders.json", EncoderFile)["davenet"] != params.davenet:
+        raise WordbrushError(f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro first.")
+    for source, name in ((layout.generator, "generator"), (layout.segmenter, "segmenter"), (encoders, "encoders")):
+        (folder / name).mkdir()
+        for ending in ("safetensors", "json"):
+            shutil.copyfile(require_file(source / f"{name}.{ending}"), folder / name / f"{name}.{ending}")
+    write_clusters(folder / "clusters", params, layout, mining)
+    write_json(folder / "model.json", {"version": version("wordbrush"), "method": FULL, "similarity": params.davenet.similarity,
+                                       "captions": params.captions.model_dump()})
+
+
+def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) -> None:
+    """Arrays as safetensors, and as JSON what each cluster means; the examples, which name samples of the run, stay behind."""
+    places = open_array(layout.clusters(mining) / "places.npy", "int64", (None, None))
+    units = places < params.edits.units_per_cluster
+    members = open_array(layout.clusters(mining) / "members.npy", "float32", (len(units), None))
+    scale = open_array(layout.clusters(mining) / "scale.npy", "float32", (members.shape[1],))
+    concepts = Concepts(*members.shape, units.shape[1])
+    for name, array in (("units", units), ("members", members), ("scale", scale)):
+        getattr(concepts, name).copy_(torch.from_numpy(np.array(array)))
+    clusters = read_clusters(layout.clusters(mining), split_ranges(params.samples)["semantic"].stop)
+    meanings = read_json(layout.evaluation / "concepts.json", ConceptTables)["clusters"][mining]
+    require_counts(layout.clusters(mining), clusters=len(clusters), arrays=len(units), meanings=len(meanings))
+    table: list[Meaning] = [{**meaning, "gan_units": cluster["gan_units"], "agreement": cluster["agreement"]}
+                            for cluster, meaning in zip(clusters, meanings, strict=True)]
+    folder.mkdir()
+    save_weights(folder, "clusters", concepts, {"generator_units": units.shape[1], "embedding": members.shape[1],
+                                                "clusters": table})
+
+
+def require_small(folder: Path) -> int:
+    """The size of all files. Raises WordbrushError where that is above LIMIT, naming the largest."""
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    total = sum(sizes.values())
+    if total > LIMIT:
+        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LARGE]
+        named = ", ".join(f"{name} {sizes[name] / 1e6:.1f} MB" for name in largest)
+        raise WordbrushError(f"the model takes {total / 1e6:.1f} MB, and {LIMIT / 1e6:.0f} MB is the most: {named}; "
+                             "export a smaller preset.")
+    return total

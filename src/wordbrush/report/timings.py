@@ -1,0 +1,27 @@
+"""How long each stage took on this machine; kept outside the artifacts, whose bytes must not depend on it."""
+
+from pathlib import Path
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.files import one_at_a_time, read_json, write_json
+from wordbrush.storage.layout import Layout
+from wordbrush.storage.validation import Finite
+
+
+def record(layout: Layout, stage: str, seconds: float) -> None:
+    """Keep the seconds of a stage's last run, also where several stages end at once."""
+    path = _path(layout)
+    with one_at_a_time(path):
+        write_json(path, {**read(layout), stage: round(seconds, 1)})
+
+
+def read(layout: Layout) -> dict[str, float]:
+    """Seconds by stage, in the order of their first run; empty where nothing, or nothing readable, was recorded."""
+    try:
+        return read_json(_path(layout), dict[str, Finite])
+    except WordbrushError:   # no result depends on it
+        return {}
+
+
+def _path(layout: Layout) -> Path:
+    return layout.root / ".wordbrush/timings.json"

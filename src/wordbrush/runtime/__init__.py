@@ -1,1 +1,0 @@
-"""What every stage needs and no science: files, errors, progress, devices, weights, metrics."""

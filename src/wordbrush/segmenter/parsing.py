@@ -1,0 +1,69 @@
+"""Reading pictures: the objects that the segmenter finds, their attributes and masks."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from wordbrush.data.images import to_images
+from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter
+
+MIN_PEAK = 0.3        # weaker centres are noise
+
+
+def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list[dict]]:
+    """The objects of each picture uint8 [N, H, W, 3], left to right.
+
+    Each is {shape, material, color, size, x, y (pixels), area (pixels), confidence, certainty}: confidence is the centre's peak,
+    that there is an object; certainty is the least of its four attributes' probabilities.
+    """
+    return parse_masks(network, images, batch)[0]
+
+
+@torch.no_grad()
+def parse_masks(network: Segmenter, images: np.ndarray, batch: int = 256) -> tuple[list[list[dict]], np.ndarray]:
+    """As `parse`, and where the objects are: uint8 [N, H, W], 0 or 1 + the number of the object."""
+    where = next(network.parameters()).device
+    parsed, instances = [], np.empty(images.shape[:3], np.uint8)
+    for at in range(0, len(images), batch):
+        objects, masks = _objects(*network(to_images(images[at:at + batch]).to(where)))
+        parsed += objects
+        instances[at:at + batch] = masks.cpu().numpy()
+    return parsed, instances
+
+
+def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> tuple[list[list[dict]], Tensor]:
+    """Peaks of the centre map; every pixel of an object belongs to its nearest peak and votes on the attributes."""
+    count, height, width = centre.shape
+    heat = centre.sigmoid()
+    peaks = heat * (F.max_pool2d(heat[:, None], 3, 1, 1)[:, 0] == heat)
+    strength, places = peaks.flatten(1).topk(min(MAX_OBJECTS, height * width))
+    y, x = places // width, places % width
+    mine = _nearest(strength, y, x, presence)
+    votes = torch.einsum("nkhw,nahw->nka", mine.float(), logits) / mine.sum((2, 3))[..., None]
+    chances = [part.softmax(-1).max(-1) for part in votes.split(SIZES, -1)]
+    certainty = torch.stack([chance.values for chance in chances]).amin(0).tolist()
+    values = [chance.indices.tolist() for chance in chances]
+    area, x, y, strength = mine.sum((2, 3)).tolist(), x.tolist(), y.tolist(), strength.tolist()
+    found, number = [], torch.zeros(mine.shape[:2], dtype=torch.uint8)
+    for n in range(count):
+        order = sorted((k for k in range(len(x[n])) if strength[n][k] >= MIN_PEAK), key=lambda k, n=n: (x[n][k], y[n][k]))
+        number[n, order] = torch.arange(1, len(order) + 1, dtype=torch.uint8)
+        found.append([{**{name: ATTRIBUTES[name][values[a][n][k]] for a, name in enumerate(ATTRIBUTES)},
+                       "x": float(x[n][k]), "y": float(y[n][k]), "area": int(area[n][k]),
+                       "confidence": round(strength[n][k], 4), "certainty": round(certainty[n][k], 4)} for k in order])
+    return found, (mine * number.to(mine.device)[..., None, None]).amax(1).to(torch.uint8)
+
+
+def _nearest(strength: Tensor, y: Tensor, x: Tensor, presence: Tensor) -> Tensor:
+    """The pixels of every peak [N, K], weak ones aside: 0 or 1, [N, K, H, W]."""
+    count, height, width = presence.shape
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rows, columns = rows.to(presence.device), columns.to(presence.device)
+    squared = (rows - y[..., None, None]) ** 2 + (columns - x[..., None, None]) ** 2
+    squared = squared.float().masked_fill((strength < MIN_PEAK)[..., None, None], torch.inf)
+    mine = F.one_hot(squared.argmin(1), strength.shape[1]).permute(0, 3, 1, 2)
+    mine = mine * (presence > 0)[:, None]
+    mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = 1  # a peak is its own at least
+    return mine

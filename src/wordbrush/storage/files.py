@@ -1,0 +1,153 @@
+"""Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from safetensors import SafetensorError
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.validation import validated_json
+
+T = TypeVar("T")
+
+WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
+                errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
+                errno.EROFS: "name a place that can be written", errno.ENOTDIR: "name a place in a folder"}
+
+
+@contextmanager
+def write_faults(path: Path) -> Iterator[None]:
+    """A full disk, a folder that cannot be written and their like, as one sentence that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        code = error.errno
+        if code is None and str(error).endswith(" written"):   # numpy's, of an array of which only a part was taken
+            code = errno.ENOSPC
+        if code not in WRITE_FAULTS:
+            raise
+        raise WordbrushError(f"{path} cannot be written: {os.strerror(code).lower()}; {WRITE_FAULTS[code]}, "
+                             "then run again.") from error
+    except SafetensorError as error:
+        if "os error" not in str(error).lower() and "i/o error" not in str(error).lower():
+            raise
+        raise WordbrushError(f"{path} cannot be written ({error}); free some space, then run again.") from error
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """Yield a scratch folder beside `path`; it takes the name `path` (replacing what was there) only on success."""
+    scratch = path.parent / f".{path.name}.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        with write_faults(path):
+            scratch.mkdir(parents=True)
+            yield scratch
+            shutil.rmtree(path, ignore_errors=True)
+            scratch.rename(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Within, no other process is within, for the same `path`; its lock is a file beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a scratch file name beside `path`; the file takes the name `path` only on success."""
+    scratch = path.parent / f".{path.name}.partial"
+    try:
+        with write_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield scratch
+            os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; NaN is refused, since it is no JSON."""
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    with whole_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def require_new(path: Path) -> None:
+    """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
+    if not path.name or path.is_symlink() or path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise WordbrushError(f"{path} is there already: name a folder that is not, or delete it.")
+
+
+def require_space(folder: Path, size: int, what: str) -> None:
+    """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise WordbrushError(f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
+                             "space, or name another place.")
+
+
+def read_json(path: Path, shape: type[T]) -> T:
+    """A JSON file as plain data of this shape; a missing, damaged or other one is a WordbrushError that names it."""
+    return validated_json(shape, require_file(path).read_bytes(), str(path))
+
+
+def require_file(path: Path) -> Path:
+    """Return `path` if it is a file, else say what is missing and what to do."""
+    if not path.is_file():
+        raise WordbrushError(f"{path} is missing. Run the stage that writes it (dvc repro), or fetch it (dvc pull).")
+    return path
+
+
+def require_counts(path: Path, **counts: int) -> None:
+    """Things that belong together, such as pictures and captions, are as many as each other."""
+    if len(set(counts.values())) > 1:
+        numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+        raise WordbrushError(f"{path}: what belongs together differs in number: {numbers}. Make it again: dvc repro.")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a small table that `dvc plots` reads: one header line, floats with six significant digits."""
+    def cell(value: Any) -> str:
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    lines = [",".join(header), *(",".join(cell(v) for v in row) for row in rows)]
+    with whole_file(path) as scratch:
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def open_array(path: Path, dtype: str, shape: tuple[int | None, ...], most: int | Sequence[int] | None = None) -> np.ndarray:
+    """Memory-map a `.npy` file, read-only, after checking its type and shape (`None`: any length).
+
+    most: the greatest value allowed, for all or for each entry of the second axis; the whole file is read for it.
+    Raises WordbrushError when the file is missing, truncated, of another type or shape, or empty, or where a value is too great.
+    """
+    require_file(path)
+    try:
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))   # slices of a np.memmap cost twice as much
+    except (ValueError, OSError, EOFError) as error:
+        raise WordbrushError(f"{path} is not a readable array ({error}). Make it again: dvc repro.") from None
+    fits = len(array.shape) == len(shape) and all(w is None or w == h for w, h in zip(shape, array.shape, strict=True))
+    if array.dtype != np.dtype(dtype) or not fits:
+        wanted = "×".join("any" if s is None else str(s) for s in shape)
+        raise WordbrushError(f"{path} holds {array.dtype} {list(array.shape)}, but {dtype} {wanted} is needed.")
+    if array.size == 0:
+        raise WordbrushError(f"{path} is empty: there is nothing to work on.")
+    if most is not None:
+        axes = tuple(axis for axis in range(array.ndim) if np.ndim(most) == 0 or axis != 1)
+        if (array.max(axes) > most).any():
+            raise WordbrushError(f"{path} holds values above {most}. Make it again: dvc repro.")
+    return array

@@ -1,0 +1,81 @@
+"""Where every artifact lives. dvc.yaml names the same paths; a test compares the two."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PARAMS = "params.yaml"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below one working directory."""
+
+    root: Path = Path(".")
+
+    @property
+    def scenes(self) -> Path:
+        """images.npy, instances.npy, attributes.npy, scenes.json"""
+        return self.root / "data/scenes"
+
+    @property
+    def real_pairs(self) -> Path:
+        """images.npy [M, 2, H, W, 3] (original, edited), pairs.json: the real-image test of P §6.5"""
+        return self.root / "data/real_pairs"
+
+    @property
+    def generator(self) -> Path:
+        """generator.safetensors, generator.json, grids.npy, grids.json"""
+        return self.root / "data/generator"
+
+    @property
+    def segmenter(self) -> Path:
+        """segmenter.safetensors, segmenter.json"""
+        return self.root / "data/segmenter"
+
+    @property
+    def samples(self) -> Path:
+        """latents.npy, images.npy"""
+        return self.root / "data/samples"
+
+    @property
+    def features(self) -> Path:
+        """frames.npy, offsets.npy, features.json: the spoken captions as training hears them, in sample order"""
+        return self.root / "data/features"
+
+    @property
+    def speech(self) -> Path:
+        """Parquet shards of sound with text and word timings, for people and evaluation only"""
+        return self.root / "data/speech"
+
+    @property
+    def annotations(self) -> Path:
+        """parses.parquet: what the segmenter sees in each sample. For evaluation only"""
+        return self.root / "data/annotations"
+
+    @property
+    def test_speech(self) -> Path:
+        """words/ and real_pairs/: spoken words and spoken captions for the tests, as features"""
+        return self.root / "data/test_speech"
+
+    def encoders(self, stage: str, mining: str) -> Path:
+        """encoders.safetensors, encoders.json of `pretrain`, `random-edits` or `targeted-edits`"""
+        return self.root / f"data/encoders/{stage}/{mining}"
+
+    def clusters(self, mining: str) -> Path:
+        """clusters.json, places.npy, members.npy, scale.npy"""
+        return self.root / f"data/clusters/{mining}"
+
+    @property
+    def evaluation(self) -> Path:
+        """What the report draws: edits, retrievals, matchmaps; concepts.json: what units and clusters stand for"""
+        return self.root / "data/evaluation"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "data/report"
+
+    def metrics(self, name: str) -> Path:
+        return self.root / f"metrics/{name}.json"
+
+    def plots(self, name: str) -> Path:
+        return self.root / f"plots/{name}.csv"

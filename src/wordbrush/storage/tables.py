@@ -1,0 +1,29 @@
+"""Parquet files with checksums, read after a look at their columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.files import require_file
+
+
+def write_table(path: Path, rows: Sequence[dict], schema: pa.Schema) -> None:
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> list[dict]:
+    """The rows, or some columns of them; a missing, damaged or other file is a WordbrushError that names it."""
+    wanted = [schema.field(name) for name in columns or schema.names]
+    try:
+        table = pq.read_table(require_file(path), columns=[field.name for field in wanted], page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise WordbrushError(f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}). "
+                             "Make it again: dvc repro.") from None
+    for field in wanted:
+        if field.name not in table.column_names or table.schema.field(field.name).type != field.type:
+            raise WordbrushError(f"{path}: the column {field.name} of type {field.type} is missing. Make it again: dvc repro.")
+    return table.to_pylist()

@@ -1,0 +1,57 @@
+"""Data against a type, by pydantic: what does not fit is one sentence with field, value and what is allowed."""
+
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from wordbrush.errors import WordbrushError
+
+T = TypeVar("T")
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+NAMED = 3   # faults of one file; the rest is counted
+
+
+def validated(shape: type[T], data: Any, origin: str) -> T:
+    """Plain data as `shape`. Raises WordbrushError that names `origin` and every fault."""
+    try:
+        return _adapter(shape).validate_python(data)
+    except ValidationError as error:
+        raise WordbrushError(f"{origin}: {'; '.join(map(_fault, error.errors()))}") from None
+
+
+def validated_json(shape: type[T], text: bytes, origin: str) -> T:
+    """JSON as `shape`. Raises WordbrushError that names `origin` and the first faults."""
+    try:
+        return _adapter(shape).validate_json(text, strict=True)
+    except ValidationError as error:
+        faults = error.errors()
+        if faults[0]["type"] == "json_invalid":
+            reason = faults[0]["ctx"]["error"]
+            raise WordbrushError(f"{origin} is not readable JSON ({reason}). Make it again: dvc repro.") from None
+        more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+        raise WordbrushError(f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. Make it again: dvc repro.") from None
+
+
+@cache
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(shape)
+
+
+def _fault(fault: Any) -> str:
+    field = ".".join(str(part) for part in fault["loc"]) or "file"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return f"{field} is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"{field} = {_short(fault['input'])} is unknown; remove it or correct its name"
+    if fault["type"] == "value_error":
+        return f"{field}: {message}" if fault["loc"] else message
+    return f"{field} = {_short(fault['input'])}: {message[0].lower()}{message[1:]}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,34 @@
+"""YAML files as plain data."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from wordbrush.errors import WordbrushError
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file as plain data; a missing or broken one is a WordbrushError with its line."""
+    try:
+        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WordbrushError(f"{path} is missing. Run from the project's folder.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise WordbrushError(f"{path}{where} is not valid YAML: {reason}.") from None
+    if not isinstance(data, dict):
+        raise WordbrushError(f"{path} must hold a mapping of sections, not {type(data).__name__}.")
+    return data
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it; a field that `base` lacks is kept, for validation to refuse."""
+    merged = dict(base)
+    for name, value in changes.items():
+        old = merged.get(name)
+        merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,1 @@
+"""What every training needs: checkpoints with exact resume, several processes, norms, precision, signals, memory."""

@@ -1,0 +1,86 @@
+"""A training stage as several processes: who asks for them, their launcher (torchrun's), and how they end. Loads no torch.
+
+`WORDBRUSH_PROCESSES=2 wordbrush train-gan` starts two workers itself, so that a stage's command is the same everywhere;
+`torchrun --nproc-per-node 2 -m wordbrush.cli train-gan` does the same by hand.
+"""
+
+import logging
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wordbrush.errors import EXIT_STOPPED, WordbrushError
+from wordbrush.process import is_worker, usable_cores
+
+VARIABLE = "WORDBRUSH_PROCESSES"
+MOST = 64
+MOMENT = 2.0   # seconds
+
+
+
+
+
+
+
+
+def wanted() -> int:
+    """How many processes a training stage shall start: 1 means that it runs in this one."""
+    value = os.environ.get(VARIABLE) or "1"
+    if not re.fullmatch("[0-9]{1,3}", value) or not 1 <= int(value) <= MOST:
+        raise WordbrushError(f"{VARIABLE} is {value!r}; a number from 1 to {MOST} is needed.")
+    return 1 if is_worker() else int(value)
+
+
+def launch(count: int) -> None:
+    """Run this command line in so many processes, and end as they do.
+
+    The first speaks for all; another's words are shown if it failed on its own. If one ends badly the others are stopped.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException, Std
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)   # the workers say what is to say
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // count)))
+    with tempfile.TemporaryDirectory() as folder:
+        others = dict.fromkeys(range(1, count), Std.ERR)
+        config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=count, max_restarts=0, run_id="wordbrush",
+                              rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost",
+                              logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others),
+                              signals_to_handle="SIGTERM,SIGINT")   # as `signals` does: not what nohup holds back
+        try:
+            elastic_launch(config, sys.executable)("-m", "wordbrush.cli", *sys.argv[1:])
+        except SignalException:      # which the launcher has passed on
+            sys.exit(EXIT_STOPPED)
+        except ChildFailedError as error:
+            rank, first = next(iter(error.failures.items()))   # in the order of their ends: the others were stopped for it
+            tell(rank, first.exitcode, Path(folder))
+            sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
+
+
+def tell(rank: int, code: int, folder: Path) -> None:
+    """Print why a process ended badly, where it could not: the first one's words are printed already.
+
+    code: negative where a signal ended it. folder: the launcher's logs.
+    """
+    if code < 0:
+        print(f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr)
+    elif rank > 0:
+        for log in folder.glob(f"**/{rank}/stderr.log"):
+            sys.stderr.write(log.read_text())
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Around a stage in all processes but the first: what ends one mostly ends all, and the first shall be the one to say so."""
+    try:
+        yield
+    except Exception:
+        time.sleep(MOMENT)
+        raise

@@ -1,0 +1,31 @@
+"""DVC keeps a folder as a listing of names and hashes. It writes wherever they lead; here, what leaves the folder is refused."""
+
+from functools import wraps
+from pathlib import PurePosixPath
+
+from dvc_data.hashfile.tree import Tree
+
+from wordbrush.errors import WordbrushError
+
+
+def require_inside(name: str) -> None:
+    """Raises WordbrushError for a name that is absolute, or leads up."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
+        raise WordbrushError(f"{name!r}, which a lock or a folder's listing names, lies outside of the folder: it is refused.")
+
+
+def guard() -> None:
+    """From now on DVC, in this process, loads no listing that leaves its folder."""
+    original = Tree.from_list.__func__
+    if getattr(original, "guarded", False):
+        return
+
+    @wraps(original)
+    def from_list(cls: type[Tree], entries: list[dict], hash_name: str | None = None) -> Tree:
+        for entry in entries:
+            require_inside(entry[cls.PARAM_RELPATH])
+        return original(cls, entries, hash_name)
+
+    from_list.guarded = True
+    Tree.from_list = classmethod(from_list)

@@ -1,0 +1,71 @@
+"""`wordbrush remote`: a place for DVC's objects, tried before it is written down. Like runtime/versioning, this knows DVC."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from dvc.config import ConfigError
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.objects import BucketStore, Store, bucket_and_name, bucket_client, open_store
+from wordbrush.versioning.integrity import repository
+from wordbrush.versioning.runs import REMOTE
+
+OPTIONS = ("projectname", "endpointurl", "allow_anonymous_login")   # of DVC's gs:// remotes; none of them is a secret
+
+
+def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
+    """Make `place` the default remote of the DVC repository in `root`, and say so; options are `NAME=VALUE`.
+
+    Raises WordbrushError, and changes nothing, where it cannot be read and written.
+    """
+    settings = parse(options)
+    if "://" not in place:
+        place = str(Path(place).expanduser())
+    with repository(root) as repo:
+        try_out(open_remote(place, settings))
+        before = repo.config["core"].get("remote")
+        was = repo.config["remote"].get(before, {}).get("url")
+        try:
+            with repo.config.edit("repo") as config:
+                config["core"]["remote"] = REMOTE
+                config["remote"][REMOTE] = {"url": place, "verify": True, **settings}
+        except ConfigError as error:
+            raise WordbrushError(f"DVC does not take the remote {place}: {' '.join(str(error).split())}.") from None
+        print(f"{place} can be read and written. It is the default DVC remote now (`{REMOTE}` in .dvc/config, verify true"
+              f"{f'; it was {was}' if was and was != place else ''}).\nNext: dvc push --run-cache, and commit .dvc/config")
+        if repo.config["core"]["remote"] != REMOTE:
+            raise WordbrushError(f"a file beside .dvc/config makes {repo.config['core']['remote']} the default all the same: see "
+                                 "`dvc config --show-origin core.remote`.")
+
+
+def parse(options: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE, of those names that are allowed."""
+    pairs = [option.partition("=")[::2] for option in options]
+    for name, value in pairs:
+        if name not in OPTIONS or not value:
+            raise WordbrushError(f"--option {name}={value} is unknown; there are {', '.join(OPTIONS)}, each as NAME=VALUE.")
+    return dict(pairs)
+
+
+def open_remote(place: str, settings: dict[str, str]) -> Store:
+    """The place as DVC will reach it, by the same settings."""
+    if not settings:
+        return open_store(place)
+    if not place.startswith("gs://"):
+        raise WordbrushError(f"--option is for gs://, and {place} is a folder.")
+    client = bucket_client(settings.get("projectname"), settings.get("endpointurl"),
+                           anonymous=settings.get("allow_anonymous_login", "false").lower() == "true")
+    return BucketStore(*bucket_and_name(place), client=client)
+
+
+def try_out(store: Store) -> None:
+    """Write, read and delete one small object."""
+    name, content = f"wordbrush/trial-{uuid4().hex}", b"wordbrush"
+    store.write(name, content)
+    try:
+        found = store.read(name)
+    finally:
+        store.delete(name)
+    if found != content:
+        raise WordbrushError(f"{store.place} does not give back what was written to it.")

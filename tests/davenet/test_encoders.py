@@ -1,0 +1,58 @@
+"""The encoders: padding never counts, and the shapes are the paper's."""
+
+import torch
+from torch import nn
+
+from wordbrush.davenet.encoders import AudioEncoder, Encoders, InputNorm
+
+
+def test_input_norm_is_batch_norm_of_one_channel():
+    torch.manual_seed(0)
+    ours, theirs = InputNorm(1), nn.BatchNorm1d(1)
+    for _ in range(3):
+        x = 3 * torch.randn(50, 4) + 2
+        assert torch.allclose(ours(x), theirs(x.reshape(-1, 1)).view(x.shape), atol=1e-5)
+    assert torch.allclose(ours.running_mean, theirs.running_mean, atol=1e-6)
+    theirs.running_var.copy_(ours.running_var)  # torch's is the unbiased one
+    assert torch.allclose(ours.eval()(x), theirs.eval()(x.reshape(-1, 1)).view(x.shape), atol=1e-5)
+
+
+def test_a_batch_is_what_each_utterance_is_alone(demo):
+    """Nothing reaches from one utterance into the next on the packed, whatever their lengths."""
+    torch.manual_seed(0)
+    encoder = AudioEncoder(demo.davenet, 40).eval()
+    lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
+    features = torch.randn(len(lengths), 40, 50)
+    together, shorter = encoder(features, lengths)
+    assert together.shape == (7, 128, 7) and shorter.tolist() == [3, 1, 5, 1, 2, 2, 5]
+    for n, length in enumerate(lengths):
+        alone, _ = encoder(features[n:n + 1, :, :length], lengths[n:n + 1])
+        assert torch.allclose(together[n, :, :shorter[n]], alone[0], atol=1e-5)
+
+
+def test_padding_changes_nothing(tiny):
+    torch.manual_seed(0)
+    encoder = AudioEncoder(tiny.davenet, 40).eval()
+    features = torch.rand(2, 40, 21)
+    lengths = torch.tensor([21, 21])
+    padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
+    plain, length = encoder(features, lengths)
+    longer, same = encoder(padded, lengths)
+    assert torch.equal(length, same)
+    assert torch.allclose(plain, longer[:, :, :plain.shape[2]], atol=1e-6)
+    assert (longer[:, :, int(same[0]):] == 0).all()
+
+
+def test_paper_networks_have_the_paper_s_shapes(tiny):
+    from pathlib import Path
+
+    from wordbrush import params as parameters
+    base = parameters.read_yaml(Path("params.yaml"))
+    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(Path("presets/paper.yaml"))), "paper").davenet
+    encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
+    convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) == 14 and [conv.kernel_size[1] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
+    with torch.no_grad():
+        assert encoders.encode_images(torch.zeros(1, 3, 128, 128)).shape == (1, 512, 14, 14)
+        audio, lengths = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
+    assert audio.shape == (1, 512, 10) and lengths.tolist() == [10]
