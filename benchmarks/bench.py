@@ -15,6 +15,7 @@ from wordbrush import params as parameters
 from wordbrush.params import Params
 from wordbrush.presets import read_preset
 from wordbrush.storage.layout import PARAMS
+from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import keep_freed_memory, precision
 
 NONE = "none"            # a work without a baseline
@@ -100,9 +101,9 @@ class Bench:
 
     def params(self, preset: str | None = None) -> Params:
         """params.yaml as it is, with a preset laid over it."""
-        base = parameters.read_yaml(ROOT / PARAMS)
+        base = read_yaml(ROOT / PARAMS)
         changes = read_preset(preset, ROOT / PARAMS, ROOT / "presets") if preset else {}
-        return parameters.parse(parameters.merge(base, changes), f"{PARAMS} with {preset}" if preset else PARAMS)
+        return parameters.parse(merge(base, changes), f"{PARAMS} with {preset}" if preset else PARAMS)
 
     def folder(self) -> Path:
         """A fresh one, which goes with the benchmark."""

@@ -15,6 +15,7 @@ import pytest
 from tests.kfp_server import pipeline
 from tests.workspace import Workspace
 from wordbrush import params as parameters
+from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.runs import Storage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def tiny() -> parameters.Params:
     """The validated `tiny` parameters."""
-    base = parameters.read_yaml(ROOT / "params.yaml")
-    changes = parameters.read_yaml(ROOT / "presets/tiny.yaml")
-    return parameters.parse(parameters.merge(base, changes), "tiny")
+    base = read_yaml(ROOT / "params.yaml")
+    changes = read_yaml(ROOT / "presets/tiny.yaml")
+    return parameters.parse(merge(base, changes), "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ import pytest
 from wordbrush import params as parameters
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
+from wordbrush.storage.yaml import merge, read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_with(**changes):
-    return parameters.parse(parameters.merge(parameters.read_yaml(ROOT / "params.yaml"), changes), "params.yaml")
+    return parameters.parse(merge(read_yaml(ROOT / "params.yaml"), changes), "params.yaml")
 
 
 def test_committed_parameters_and_presets_are_valid():
@@ -45,7 +46,7 @@ def test_a_bad_value_is_named(changes, words):
 
 
 def test_a_missing_value_is_named():
-    data = parameters.read_yaml(ROOT / "params.yaml")
+    data = read_yaml(ROOT / "params.yaml")
     del data["gan"]["loss"]
     with pytest.raises(WordbrushError, match=r"gan\.loss is missing"):
         parameters.parse(data, "params.yaml")
@@ -79,10 +80,10 @@ def test_every_number_names_its_source():
 def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
     target = tmp_path / "params.yaml"
     target.write_text((ROOT / "params.yaml").read_text())
-    before = parameters.read_yaml(target)
+    before = read_yaml(target)
     presets.apply("small", target, ROOT / "presets")
-    after = parameters.read_yaml(target)
-    assert after == parameters.merge(before, parameters.read_yaml(ROOT / "presets/small.yaml"))
+    after = read_yaml(target)
+    assert after == merge(before, read_yaml(ROOT / "presets/small.yaml"))
     assert after["scenes"]["resolution"] == 64 and after["scenes"]["min_distance"] == before["scenes"]["min_distance"]
     assert "# C: --min_dist" in target.read_text()
 
@@ -99,8 +100,8 @@ def test_a_bad_preset_leaves_params_alone(tmp_path):
 
 
 def test_paper_preset_keeps_karras_values():
-    base = parameters.read_yaml(ROOT / "params.yaml")
-    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(ROOT / "presets/paper.yaml")), "paper")
+    base = read_yaml(ROOT / "params.yaml")
+    paper = parameters.parse(merge(base, read_yaml(ROOT / "presets/paper.yaml")), "paper")
     gan = paper.gan
     assert (gan.loss, gan.penalty_weight, gan.penalty_every, gan.drift_weight) == ("wgan-gp", 10.0, 1, 0.001)
     assert (gan.adam_beta1, gan.adam_beta2, gan.adam_epsilon, gan.learning_rate) == (0.0, 0.99, 1e-8, 0.001)

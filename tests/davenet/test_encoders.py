@@ -47,8 +47,9 @@ def test_paper_networks_have_the_paper_s_shapes(tiny):
     from pathlib import Path
 
     from wordbrush import params as parameters
-    base = parameters.read_yaml(Path("params.yaml"))
-    paper = parameters.parse(parameters.merge(base, parameters.read_yaml(Path("presets/paper.yaml"))), "paper").davenet
+    from wordbrush.storage.yaml import merge, read_yaml
+    base = read_yaml(Path("params.yaml"))
+    paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper").davenet
     encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
     convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
     assert len(convolutions) == 14 and [conv.kernel_size[1] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3

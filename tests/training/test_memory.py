@@ -8,6 +8,7 @@ import torch
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.yaml import merge
 from wordbrush.training import memory
 from wordbrush.training.compute import training_bytes
 
@@ -47,7 +48,7 @@ def test_training_is_counted_without_being_allocated():
     ("pretrain_davenet", {"davenet": {"image_channels": [60_000, 60_000]}}, "davenet.batch_size or the channels of davenet"),
 ])
 def test_stages_refuse_by_name(finished, tiny, stage, change, advice):
-    params = parameters.parse(parameters.merge(tiny.model_dump(), change), "test")
+    params = parameters.parse(merge(tiny.model_dump(), change), "test")
     options = {"mining": "hard"} if stage == "pretrain_davenet" else {}
     with pytest.raises(WordbrushError, match=rf"of memory, but .* are free: lower {advice}.* in params\.yaml"):
         import_module(f"wordbrush.stages.{stage}").run(params, Layout(finished.root), **options)

@@ -20,6 +20,7 @@ from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.segmenter import network as segmenter
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
 from wordbrush.training.parallel import joined
 
@@ -41,7 +42,7 @@ Trained = tuple[list[tuple[float, ...]], nn.Module]
 
 
 def tiny() -> Params:
-    values = parameters.merge(parameters.read_yaml(ROOT / "params.yaml"), parameters.read_yaml(ROOT / "presets/tiny.yaml"))
+    values = merge(read_yaml(ROOT / "params.yaml"), read_yaml(ROOT / "presets/tiny.yaml"))
     return parameters.parse(values, "tiny")
 
 
