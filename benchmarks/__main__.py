@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")   # the profiler's remarks on memory
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")          # and on missing GPUs
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the profiler's remarks on memory
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # and on missing GPUs
 
 import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as the stages have it, before torch loads
 from benchmarks import results
@@ -27,40 +27,73 @@ from wordbrush.storage.layout import PARAMS
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)
-PeerOption = Annotated[Path | None, typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True)]
+PeerOption = Annotated[
+    Path | None,
+    typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True),
+]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command(help=__doc__)
 def main(
-        quick: Annotated[bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")] = False,
-        only: Annotated[list[str] | None, typer.Option(metavar="ROW", help=f"One of {', '.join(ROWS)}; may be repeated.")] = None,
-        scaling: Annotated[bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")] = False,
-        threads: Annotated[int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")] = None,
-        json: Annotated[Path, typer.Option(help="Where to write all numbers.")] = Path(".wordbrush/benchmarks.json"),
-        markdown: Annotated[Path | None, typer.Option(help="Where to write the table for the docs.")] = None,
-        demo: Annotated[Path | None, typer.Option(help="A folder in which `make demo` has run: the steps with edits take its "
-                                                      "drawings, captions and clusters.", exists=True, resolve_path=True)] = None,
-        davenet: PeerOption = None, gan_zoo: PeerOption = None, gandissect: PeerOption = None, denseav: PeerOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROW", help=f"One of {', '.join(ROWS)}; may be repeated."),
+    ] = None,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")
+    ] = None,
+    json: Annotated[Path, typer.Option(help="Where to write all numbers.")] = Path(
+        ".wordbrush/benchmarks.json"
+    ),
+    markdown: Annotated[
+        Path | None, typer.Option(help="Where to write the table for the docs.")
+    ] = None,
+    demo: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder in which `make demo` has run: the steps with edits take its "
+            "drawings, captions and clusters.",
+            exists=True,
+            resolve_path=True,
+        ),
+    ] = None,
+    davenet: PeerOption = None,
+    gan_zoo: PeerOption = None,
+    gandissect: PeerOption = None,
+    denseav: PeerOption = None,
 ) -> None:
     unknown = sorted(set(only or ()) - set(ROWS))
     if unknown:
         raise WordbrushError(f"--only {unknown[0]!r} is unknown; there are {', '.join(ROWS)}.")
     peers = Peers(davenet, gan_zoo, gandissect, denseav)
     if demo:
-        parameters.load(demo / PARAMS)   # a folder without a run is refused now, not after the rows before
+        parameters.load(
+            demo / PARAMS
+        )  # a folder without a run is refused now, not after the rows before
     compute_as_stages_do(threads or usable_cores())
     document = {**facts(), "quick": quick, "peers": peers.commits()}
     limits = measure_limits()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(quick, peers, Path(scratch), demo)
-        chosen = only or ([] if scaling else [name for name in ROWS if not (quick and name in SLOW)])
+        chosen = only or (
+            [] if scaling else [name for name in ROWS if not (quick and name in SLOW)]
+        )
         lines = [line for row in chosen for line in measure(bench, row)]
         grown = list(announced(sweeps(bench))) if scaling else []
     if any(line.cost for line in lines):
-        limits = limits.best(measure_limits())   # on a shared machine, the quieter of two moments
-    document |= {"limits": asdict(limits), "rows": [line.record(limits) for line in lines],
-                 "scaling": [sweep.record() for sweep in grown]}
+        limits = limits.best(measure_limits())  # on a shared machine, the quieter of two moments
+    document |= {
+        "limits": asdict(limits),
+        "rows": [line.record(limits) for line in lines],
+        "scaling": [sweep.record() for sweep in grown],
+    }
     results.show(lines, grown, limits, document)
     write_json(json, document)
     if markdown:
@@ -86,6 +119,7 @@ def compute_as_stages_do(threads: int) -> None:
     import torch
 
     from wordbrush.training.compute import keep_freed_memory, set_seed
+
     torch.set_num_threads(threads)
     keep_freed_memory()
     set_seed(SEED)

@@ -18,8 +18,11 @@ from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import keep_freed_memory, precision
 
-NONE = "none"            # a work without a baseline
-GLIBC = 32 << 20, 64 << 20   # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
+NONE = "none"  # a work without a baseline
+GLIBC = (
+    32 << 20,
+    64 << 20,
+)  # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,13 @@ class Line:
     row: str
     work: str
     ours: Seconds
-    against: str = NONE                 # what the baseline is, or why there is none
+    against: str = NONE  # what the baseline is, or why there is none
     baseline: Seconds | None = None
     target: Target | None = None
-    cost: Cost | None = None            # None: not computed by PyTorch
-    memory: int | None = None           # bytes at the peak
+    cost: Cost | None = None  # None: not computed by PyTorch
+    memory: int | None = None  # bytes at the peak
     baseline_memory: int | None = None
-    units: float | None = None          # what one run does, such as samples
+    units: float | None = None  # what one run does, such as samples
     note: str = ""
 
     @property
@@ -64,20 +67,34 @@ class Line:
         """Of the machine's limits: by the arithmetic alone, and by arithmetic or memory of each operator."""
         if self.cost is None:
             return None
-        return {"arithmetic": self.cost.arithmetic(limits) / self.ours.median,
-                "operators": self.cost.least(limits) / self.ours.median}
+        return {
+            "arithmetic": self.cost.arithmetic(limits) / self.ours.median,
+            "operators": self.cost.least(limits) / self.ours.median,
+        }
 
     def record(self, limits: Limits) -> dict[str, Any]:
         """As JSON has it; seconds are medians."""
         theirs, ratio = self.baseline, self.ratio
         return {
-            "row": self.row, "work": self.work, "seconds": self.ours.median, "spread": self.ours.spread,
-            "repeats": len(self.ours.taken), "baseline": self.against, "baseline_seconds": theirs and theirs.median,
-            "baseline_spread": theirs and theirs.spread, "baseline_repeats": theirs and len(theirs.taken), "ratio": ratio,
-            "target": self.target and str(self.target), "met": self.target.met(ratio) if self.target and ratio else None,
-            "operations": self.cost and self.cost.operations, "share_of_limit": self.shares(limits), "peak_bytes": self.memory,
-            "baseline_peak_bytes": self.baseline_memory, "per_second": self.units and self.units / self.ours.median,
-            "note": self.note}
+            "row": self.row,
+            "work": self.work,
+            "seconds": self.ours.median,
+            "spread": self.ours.spread,
+            "repeats": len(self.ours.taken),
+            "baseline": self.against,
+            "baseline_seconds": theirs and theirs.median,
+            "baseline_spread": theirs and theirs.spread,
+            "baseline_repeats": theirs and len(theirs.taken),
+            "ratio": ratio,
+            "target": self.target and str(self.target),
+            "met": self.target.met(ratio) if self.target and ratio else None,
+            "operations": self.cost and self.cost.operations,
+            "share_of_limit": self.shares(limits),
+            "peak_bytes": self.memory,
+            "baseline_peak_bytes": self.baseline_memory,
+            "per_second": self.units and self.units / self.ours.median,
+            "note": self.note,
+        }
 
 
 @dataclass
@@ -87,8 +104,8 @@ class Bench:
     quick: bool
     peers: Peers
     scratch: Path
-    demo: Path | None = None   # where the demo has run, for the rows that can take its data
-    row: str = field(default="", init=False)   # the one that runs
+    demo: Path | None = None  # where the demo has run, for the rows that can take its data
+    row: str = field(default="", init=False)  # the one that runs
 
     @property
     def repeats(self) -> int:
@@ -103,15 +120,28 @@ class Bench:
         """params.yaml as it is, with a preset laid over it."""
         base = read_yaml(ROOT / PARAMS)
         changes = read_preset(preset, ROOT / PARAMS, ROOT / "presets") if preset else {}
-        return parameters.parse(merge(base, changes), f"{PARAMS} with {preset}" if preset else PARAMS)
+        return parameters.parse(
+            merge(base, changes), f"{PARAMS} with {preset}" if preset else PARAMS
+        )
 
     def folder(self) -> Path:
         """A fresh one, which goes with the benchmark."""
         return Path(tempfile.mkdtemp(dir=self.scratch))
 
-    def compare(self, work: str, ours: Work, baseline: Work | None = None, against: str = NONE, target: Target | None = None,
-                published: bool = True, memory: bool = False, computed: bool = True, units: float | None = None,
-                note: str = "", precision: str = "float32") -> Iterator[Line]:
+    def compare(
+        self,
+        work: str,
+        ours: Work,
+        baseline: Work | None = None,
+        against: str = NONE,
+        target: Target | None = None,
+        published: bool = True,
+        memory: bool = False,
+        computed: bool = True,
+        units: float | None = None,
+        note: str = "",
+        precision: str = "float32",
+    ) -> Iterator[Line]:
         """A line for each part of a work and one for the whole.
 
         published: the baseline is another's, and runs as its authors run it. memory: measure peaks too. computed: the work is
@@ -123,26 +153,50 @@ class Bench:
             works["baseline"] = as_published(baseline) if published else baseline
         taken = alternate(works, self.repeats, self.budget)
         costs = count_cost(ours) if computed else {}
-        peaks = {name: peak_bytes(one) for name, one in works.items() if memory and taken[name][WHOLE].median < self.budget}
+        peaks = {
+            name: peak_bytes(one)
+            for name, one in works.items()
+            if memory and taken[name][WHOLE].median < self.budget
+        }
         theirs = taken.get("baseline", {})
         for part, seconds in taken["ours"].items():
-            line = Line(self.row, f"{work}: {part}" if part else work, seconds, against, theirs.get(part), cost=costs.get(part))
-            yield line if part else replace(line, target=target, memory=peaks.get("ours"), baseline_memory=peaks.get("baseline"),
-                                            units=units, note=note)
+            line = Line(
+                self.row,
+                f"{work}: {part}" if part else work,
+                seconds,
+                against,
+                theirs.get(part),
+                cost=costs.get(part),
+            )
+            yield (
+                line
+                if part
+                else replace(
+                    line,
+                    target=target,
+                    memory=peaks.get("ours"),
+                    baseline_memory=peaks.get("baseline"),
+                    units=units,
+                    note=note,
+                )
+            )
 
 
 def in_precision(name: str, work: Work) -> Work:
     """A work whose trainings multiply in that precision."""
+
     def run() -> Iterator[str]:
         with precision(name):
             done = work()
             if isinstance(done, Iterator):
                 yield from done
+
     return run
 
 
 def as_published(work: Work) -> Work:
     """Another's work, without what our stages ask for: deterministic algorithms, and an allocator that keeps large blocks."""
+
     def run() -> Iterator[str]:
         torch.use_deterministic_algorithms(False)
         keep_freed_memory(*GLIBC)
@@ -153,4 +207,5 @@ def as_published(work: Work) -> Work:
         finally:
             torch.use_deterministic_algorithms(True, warn_only=True)
             keep_freed_memory()
+
     return run

@@ -22,10 +22,15 @@ from wordbrush.training.compute import device
 from wordbrush.versioning.git import head
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDES = (1024, 1536)                                # of square matrices
-CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))   # channels and size: small networks' and VGG16's
+SIDES = (1024, 1536)  # of square matrices
+CONVOLUTIONS = (
+    (64, 32),
+    (128, 32),
+    (256, 28),
+    (512, 14),
+)  # channels and size: small networks' and VGG16's
 BATCH = 16
-COPIED = 1 << 26                                    # floats: 256 MiB, more than any cache holds
+COPIED = 1 << 26  # floats: 256 MiB, more than any cache holds
 REPEATS = 5
 KINDS = (torch.float32, torch.bfloat16)
 THREAD_VARIABLES = ("OMP_", "GOMP_", "MKL_", "KMP_", "ONEDNN_", "DNNL_")
@@ -36,10 +41,10 @@ CONVOLUTION_NAMES = ("convolution", "_convolution", "convolution_backward")
 class Limits:
     """What this machine reaches at best with these threads."""
 
-    matrix: float         # float32 operations a second of a matrix product
-    convolution: float    # of a 3×3 convolution, channels last
-    memory: float         # bytes a second, read and written, of a copy that fits no cache
-    matrix16: float       # as above, in bfloat16
+    matrix: float  # float32 operations a second of a matrix product
+    convolution: float  # of a 3×3 convolution, channels last
+    memory: float  # bytes a second, read and written, of a copy that fits no cache
+    matrix16: float  # as above, in bfloat16
     convolution16: float
 
     def best(self, other: "Limits") -> "Limits":
@@ -49,7 +54,9 @@ class Limits:
 def measure_limits() -> Limits:
     """The best of several shapes and repeats of each."""
     matrix, matrix16 = (max(matrix_rate(side, kind) for side in SIDES) for kind in KINDS)
-    convolution, convolution16 = (max(convolution_rate(*shape, kind) for shape in CONVOLUTIONS) for kind in KINDS)
+    convolution, convolution16 = (
+        max(convolution_rate(*shape, kind) for shape in CONVOLUTIONS) for kind in KINDS
+    )
     return Limits(matrix, convolution, memory_rate(), matrix16, convolution16)
 
 
@@ -59,10 +66,20 @@ def matrix_rate(side: int, kind: torch.dtype) -> float:
 
 
 def convolution_rate(channels: int, size: int, kind: torch.dtype) -> float:
-    images = torch.randn(BATCH, channels, size, size, device=device()).to(kind, memory_format=torch.channels_last)
-    weight = torch.randn(channels, channels, 3, 3, device=device()).to(kind, memory_format=torch.channels_last)
+    images = torch.randn(BATCH, channels, size, size, device=device()).to(
+        kind, memory_format=torch.channels_last
+    )
+    weight = torch.randn(channels, channels, 3, 3, device=device()).to(
+        kind, memory_format=torch.channels_last
+    )
     with torch.no_grad():
-        return 2 * images.numel() * channels * 9 / least_seconds(lambda: F.conv2d(images, weight, padding=1))
+        return (
+            2
+            * images.numel()
+            * channels
+            * 9
+            / least_seconds(lambda: F.conv2d(images, weight, padding=1))
+        )
 
 
 def memory_rate() -> float:
@@ -79,7 +96,7 @@ class Operator(NamedTuple):
     """One operator that ran: its operations, the limit that these have, and the bytes that it read and wrote."""
 
     operations: int
-    limit: str      # a field of Limits
+    limit: str  # a field of Limits
     traffic: int
 
 
@@ -100,7 +117,10 @@ class Cost:
 
     def least(self, limits: Limits) -> float:
         """Seconds, if each operator ran at its limit: that of its operations or that of its traffic (the roofline model)."""
-        return sum(max(one.operations / getattr(limits, one.limit), one.traffic / limits.memory) for one in self.operators)
+        return sum(
+            max(one.operations / getattr(limits, one.limit), one.traffic / limits.memory)
+            for one in self.operators
+        )
 
 
 class CostCounter(TorchDispatchMode):
@@ -110,17 +130,25 @@ class CostCounter(TorchDispatchMode):
         super().__init__()
         self.operators: list[Operator] = []
 
-    def __torch_dispatch__(self, operator: Any, types: Any, arguments: tuple = (), named: dict | None = None) -> Any:
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, arguments: tuple = (), named: dict | None = None
+    ) -> Any:
         named = named or {}
         result = operator(*arguments, **named)
         if not operator.is_view:
             packet = operator.overloadpacket
             count = flop_registry.get(packet)
-            tensors = [one for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor)]
+            tensors = [
+                one for one in tree_leaves((arguments, named, result)) if isinstance(one, Tensor)
+            ]
             low = "16" if any(one.dtype == torch.bfloat16 for one in tensors) else ""
-            self.operators.append(Operator(int(count(*arguments, **named, out_val=result)) if count else 0,
-                                           ("convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix") + low,
-                                           sum(map(touched, tensors))))
+            self.operators.append(
+                Operator(
+                    int(count(*arguments, **named, out_val=result)) if count else 0,
+                    ("convolution" if packet.__name__ in CONVOLUTION_NAMES else "matrix") + low,
+                    sum(map(touched, tensors)),
+                )
+            )
         return result
 
 
@@ -129,26 +157,47 @@ def count_cost(work: Work) -> dict[str, Cost]:
     costs, seen = {}, 0
     with CostCounter() as counter:
         for part in parts(work):
-            costs[part] = Cost(counter.operators[seen if part else 0:])
+            costs[part] = Cost(counter.operators[seen if part else 0 :])
             seen = len(counter.operators)
     return costs
 
 
 def touched(tensor: Tensor) -> int:
     """Bytes that lie behind a tensor; what is broadcast lies there once."""
-    return tensor.element_size() * prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+    return tensor.element_size() * prod(
+        size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride
+    )
 
 
 def facts() -> dict[str, Any]:
     """What a reader needs to judge a number: machine, versions, commit, threads; `load`: of the last minute."""
     return {
-        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "usable_cores": usable_cores(), "system": platform.platform(),
-                    "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "load": round(os.getloadavg()[0], 1),
-                    "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "commit": dict(zip(("id", "dirty"), head(ROOT, untracked=True) or ("", False), strict=True)),
-        "threads": {"torch": torch.get_num_threads(), **{name: value for name, value in sorted(os.environ.items())
-                                                       if name.startswith(THREAD_VARIABLES)}}}
+        "machine": {
+            "cpu": cpu_model(),
+            "cores": os.cpu_count(),
+            "usable_cores": usable_cores(),
+            "system": platform.platform(),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+            "load": round(os.getloadavg()[0], 1),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "commit": dict(
+            zip(("id", "dirty"), head(ROOT, untracked=True) or ("", False), strict=True)
+        ),
+        "threads": {
+            "torch": torch.get_num_threads(),
+            **{
+                name: value
+                for name, value in sorted(os.environ.items())
+                if name.startswith(THREAD_VARIABLES)
+            },
+        },
+    }
 
 
 def cpu_model() -> str:
@@ -157,4 +206,7 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )

@@ -30,10 +30,19 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
     rng, hop = np.random.default_rng(params.seed), params.captions.hop_ms / 1000
     latents = rng.standard_normal((count, params.gan.latent_dim), np.float32)
     np.save(folder / "latents.npy", latents)
-    np.save(folder / "images.npy", draw(make_generator(params), torch.from_numpy(latents), DRAWN_AT_ONCE))
+    np.save(
+        folder / "images.npy",
+        draw(make_generator(params), torch.from_numpy(latents), DRAWN_AT_ONCE),
+    )
     frames = (np.interp(rng.random(count), SHARES, SECONDS) / hop).round().astype(int)
-    write_features(folder / "features", [rng.random((length, params.captions.bands), np.float32).astype(np.float16)
-                                         for length in frames], params.captions)
+    write_features(
+        folder / "features",
+        [
+            rng.random((length, params.captions.bands), np.float32).astype(np.float16)
+            for length in frames
+        ],
+        params.captions,
+    )
 
 
 def read_pairs(folder: Path) -> Pairs:

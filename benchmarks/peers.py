@@ -26,24 +26,35 @@ from wordbrush.davenet.encoders import VGG16
 from wordbrush.errors import WordbrushError
 from wordbrush.versioning.git import head
 
-TELLTALES = {"davenet": "steps/util.py", "gan_zoo": "models/progressive_gan.py", "gandissect": "netdissect/runningstats.py",
-             "denseav": "denseav/aggregators.py"}
-NAMES = {"davenet": "DAVEnet-pytorch", "gan_zoo": "pytorch_GAN_zoo", "gandissect": "gandissect", "denseav": "DenseAV"}
+TELLTALES = {
+    "davenet": "steps/util.py",
+    "gan_zoo": "models/progressive_gan.py",
+    "gandissect": "netdissect/runningstats.py",
+    "denseav": "denseav/aggregators.py",
+}
+NAMES = {
+    "davenet": "DAVEnet-pytorch",
+    "gan_zoo": "pytorch_GAN_zoo",
+    "gandissect": "gandissect",
+    "denseav": "DenseAV",
+}
 
 
 @dataclass(frozen=True)
 class Peers:
     """Where the checkouts lie; None: not given. Raises WordbrushError for a path that is something else."""
 
-    davenet: Path | None = None      # dharwath/DAVEnet-pytorch
-    gan_zoo: Path | None = None      # facebookresearch/pytorch_GAN_zoo
-    gandissect: Path | None = None   # CSAILVision/gandissect
-    denseav: Path | None = None      # mhamilton723/DenseAV
+    davenet: Path | None = None  # dharwath/DAVEnet-pytorch
+    gan_zoo: Path | None = None  # facebookresearch/pytorch_GAN_zoo
+    gandissect: Path | None = None  # CSAILVision/gandissect
+    denseav: Path | None = None  # mhamilton723/DenseAV
 
     def __post_init__(self) -> None:
         for name, path in self.given().items():
             if not (path / TELLTALES[name]).is_file():
-                raise WordbrushError(f"{option(name)} {path} is no checkout of {NAMES[name]}: {TELLTALES[name]} is missing.")
+                raise WordbrushError(
+                    f"{option(name)} {path} is no checkout of {NAMES[name]}: {TELLTALES[name]} is missing."
+                )
 
     def given(self) -> dict[str, Path]:
         return {name: path for name, path in vars(self).items() if path is not None}
@@ -67,7 +78,9 @@ def option(name: str) -> str:
 
 
 @contextmanager
-def importing_from(folder: Path, stand_ins: Mapping[str, types.ModuleType] = MappingProxyType({})) -> Iterator[None]:
+def importing_from(
+    folder: Path, stand_ins: Mapping[str, types.ModuleType] = MappingProxyType({})
+) -> Iterator[None]:
     """Within, modules of `folder` can be imported, and `stand_ins` in place of what they import; afterwards all names are as they
     were (two peers have a `models`)."""
     before = dict(sys.modules)
@@ -78,15 +91,21 @@ def importing_from(folder: Path, stand_ins: Mapping[str, types.ModuleType] = Map
     finally:
         sys.path.remove(str(folder))
         for name, module in list(sys.modules.items()):
-            if name in stand_ins or str(getattr(module, "__file__", "")).startswith(f"{folder}{os.sep}"):
+            if name in stand_ins or str(getattr(module, "__file__", "")).startswith(
+                f"{folder}{os.sep}"
+            ):
                 del sys.modules[name]
         sys.modules.update({name: before[name] for name in stand_ins if name in before})
 
 
-def some_functions(path: Path, names: Iterable[str], known: dict[str, Any]) -> types.SimpleNamespace:
+def some_functions(
+    path: Path, names: Iterable[str], known: dict[str, Any]
+) -> types.SimpleNamespace:
     """Functions of a module whose imports this environment does not have; `known` is what they need of them."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in set(names)]
+    tree.body = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in set(names)
+    ]
     scope = dict(known)
     exec(compile(tree, str(path), "exec"), scope)
     return types.SimpleNamespace(**{name: scope[name] for name in names})
@@ -94,14 +113,25 @@ def some_functions(path: Path, names: Iterable[str], known: dict[str, Any]) -> t
 
 def davenet(folder: Path) -> types.SimpleNamespace:
     """`Davenet`, `VGG16`, `sampled_margin_rank_loss` and `compute_matchmap_similarity_matrix` of DAVEnet-pytorch."""
-    with importing_from(folder, {"torchvision": types.ModuleType("torchvision"), "torchvision.models": torchvision_models()}):
+    with importing_from(
+        folder,
+        {
+            "torchvision": types.ModuleType("torchvision"),
+            "torchvision.models": torchvision_models(),
+        },
+    ):
         models, util = importlib.import_module("models"), importlib.import_module("steps.util")
-    return types.SimpleNamespace(Davenet=models.Davenet, VGG16=models.VGG16, loss=util.sampled_margin_rank_loss,
-                                 matrix=util.compute_matchmap_similarity_matrix)
+    return types.SimpleNamespace(
+        Davenet=models.Davenet,
+        VGG16=models.VGG16,
+        loss=util.sampled_margin_rank_loss,
+        matrix=util.compute_matchmap_similarity_matrix,
+    )
 
 
 def torchvision_models() -> types.ModuleType:
     """What DAVEnet-pytorch takes of torchvision, which we lack: the layers of VGG16, and a name to derive ResNets from."""
+
     def vgg16(pretrained: bool) -> nn.Module:
         layers: list[nn.Module] = []
         inputs = 3
@@ -126,7 +156,9 @@ def gan_zoo(folder: Path) -> types.SimpleNamespace:
 
     class ProgressiveGan(published):
         def adam(self, network: nn.Module) -> torch.optim.Optimizer:
-            return torch.optim.Adam(network.parameters(), betas=(0.0, 0.99), lr=self.config.learningRate)
+            return torch.optim.Adam(
+                network.parameters(), betas=(0.0, 0.99), lr=self.config.learningRate
+            )
 
         def getOptimizerD(self) -> torch.optim.Optimizer:
             return self.adam(self.netD)
@@ -139,25 +171,58 @@ def gan_zoo(folder: Path) -> types.SimpleNamespace:
 
 def gandissect(folder: Path) -> types.SimpleNamespace:
     """`RunningQuantile` and `collect_bincounts` of gandissect, without the imports of its package."""
-    old_torch = types.ModuleType("torch")   # before 1.3, grid_sample aligned corners
+    old_torch = types.ModuleType("torch")  # before 1.3, grid_sample aligned corners
     old_torch.__dict__.update(vars(torch))
-    old_torch.nn = types.SimpleNamespace(functional=types.SimpleNamespace(grid_sample=partial(F.grid_sample, align_corners=True)))
+    old_torch.nn = types.SimpleNamespace(
+        functional=types.SimpleNamespace(grid_sample=partial(F.grid_sample, align_corners=True))
+    )
     statistics = file_module(folder / "netdissect/runningstats.py")
 
-    counts = some_functions(folder / "netdissect/dissection.py", (
-        "collect_bincounts", "upsample_grid", "score_tally_stats", "mutual_information", "joint_entropy", "safe_dir_name"),
-        {"torch": old_torch, "numpy": np, "os": os, "default_progress": lambda: lambda loader, desc: loader})
-    return types.SimpleNamespace(RunningQuantile=statistics.RunningQuantile, collect_bincounts=counts.collect_bincounts)
+    counts = some_functions(
+        folder / "netdissect/dissection.py",
+        (
+            "collect_bincounts",
+            "upsample_grid",
+            "score_tally_stats",
+            "mutual_information",
+            "joint_entropy",
+            "safe_dir_name",
+        ),
+        {
+            "torch": old_torch,
+            "numpy": np,
+            "os": os,
+            "default_progress": lambda: lambda loader, desc: loader,
+        },
+    )
+    return types.SimpleNamespace(
+        RunningQuantile=statistics.RunningQuantile, collect_bincounts=counts.collect_bincounts
+    )
 
 
 def denseav(folder: Path) -> types.SimpleNamespace:
     """The MISA aggregator of DenseAV, and its `sampled_margin_rank_loss` without the imports of its training module."""
     with importing_from(folder):
         aggregators = importlib.import_module("denseav.aggregators")
-    sampled = some_functions(folder / "denseav/train.py", (
-        "_imposter_indices_helper", "imposter_indices", "get_sim_per_row", "sampled_margin_rank_loss"), {"torch": torch, "F": F})
-    misa = aggregators.get_aggregator("misa", nonneg_sim=False, mask_silence=True, num_heads=1, head_agg="sum", use_cls=False,
-                                      dim=0)
+    sampled = some_functions(
+        folder / "denseav/train.py",
+        (
+            "_imposter_indices_helper",
+            "imposter_indices",
+            "get_sim_per_row",
+            "sampled_margin_rank_loss",
+        ),
+        {"torch": torch, "F": F},
+    )
+    misa = aggregators.get_aggregator(
+        "misa",
+        nonneg_sim=False,
+        mask_silence=True,
+        num_heads=1,
+        head_agg="sum",
+        use_cls=False,
+        dim=0,
+    )
     return types.SimpleNamespace(loss=sampled.sampled_margin_rank_loss, misa=misa)
 
 

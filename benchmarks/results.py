@@ -11,26 +11,56 @@ from benchmarks.machine import Limits
 from benchmarks.scaling import Sweep
 from benchmarks.timing import Seconds
 
-HEADER = ("work", "ours", "±", "against", "theirs", "±", "ratio", "target", "arithmetic", "limit", "peak", "theirs")
+HEADER = (
+    "work",
+    "ours",
+    "±",
+    "against",
+    "theirs",
+    "±",
+    "ratio",
+    "target",
+    "arithmetic",
+    "limit",
+    "peak",
+    "theirs",
+)
 SWEEP_HEADER = ("work", "over", "seconds at", "slope")
-FILE_WIDTH = 200   # columns where the output is no terminal
+FILE_WIDTH = 200  # columns where the output is no terminal
 WORDS = {True: "met", False: "missed", None: ""}
 
 
 def cells(line: Line, limits: Limits) -> tuple[str, ...]:
     """What a row of the table shows; empty where there is nothing to say."""
     theirs, ratio, shares = line.baseline, line.ratio, line.shares(limits) or {}
-    verdict = f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip() if line.target else ""
+    verdict = (
+        f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip()
+        if line.target
+        else ""
+    )
     rate = f" ({line.units / line.ours.median:,.3g}/s)" if line.units else ""
-    return (line.work + rate, duration(line.ours.median), spread(line.ours), line.against,
-            duration(theirs.median) if theirs else "", spread(theirs) if theirs else "", f"{ratio:.3g}×" if ratio else "",
-            verdict, percent(shares.get("arithmetic")), percent(shares.get("operators")), size(line.memory),
-            size(line.baseline_memory))
+    return (
+        line.work + rate,
+        duration(line.ours.median),
+        spread(line.ours),
+        line.against,
+        duration(theirs.median) if theirs else "",
+        spread(theirs) if theirs else "",
+        f"{ratio:.3g}×" if ratio else "",
+        verdict,
+        percent(shares.get("arithmetic")),
+        percent(shares.get("operators")),
+        size(line.memory),
+        size(line.baseline_memory),
+    )
 
 
 def duration(seconds: float) -> str:
     """Three digits, in the unit that fits."""
-    unit, factor = next(((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3)) if seconds * factor >= 1), ("µs", 1e6))
+    unit, factor = next(
+        ((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3)) if seconds * factor >= 1),
+        ("µs", 1e6),
+    )
     return f"{seconds * factor:.3g} {unit}" if seconds < 1000 else f"{seconds:.0f} s"
 
 
@@ -47,13 +77,21 @@ def size(amount: int | None) -> str:
 
 
 def sweep_cells(sweep: Sweep) -> tuple[str, ...]:
-    at = (f"{size:g}: {duration(seconds)}" for size, seconds in zip(sweep.sizes, sweep.seconds, strict=True))
+    at = (
+        f"{size:g}: {duration(seconds)}"
+        for size, seconds in zip(sweep.sizes, sweep.seconds, strict=True)
+    )
     return sweep.work, sweep.over, ", ".join(at), f"{sweep.slope:.2f}"
 
 
-def tables(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits) -> list[tuple[Sequence[str], list[tuple[str, ...]]]]:
+def tables(
+    lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits
+) -> list[tuple[Sequence[str], list[tuple[str, ...]]]]:
     """Header and rows of each table that has rows."""
-    both = [(HEADER, [cells(line, limits) for line in lines]), (SWEEP_HEADER, [sweep_cells(sweep) for sweep in sweeps])]
+    both = [
+        (HEADER, [cells(line, limits) for line in lines]),
+        (SWEEP_HEADER, [sweep_cells(sweep) for sweep in sweeps]),
+    ]
     return [(header, rows) for header, rows in both if rows]
 
 
@@ -61,7 +99,9 @@ def notes(lines: Sequence[Line]) -> list[str]:
     return [f"{line.work}: {line.note}." for line in lines if line.note]
 
 
-def show(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]) -> None:
+def show(
+    lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]
+) -> None:
     """Print the tables."""
     console = Console(highlight=False)
     console = console if console.is_terminal else Console(width=FILE_WIDTH, highlight=False)
@@ -74,7 +114,9 @@ def show(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, documen
         console.print(sentence)
 
 
-def markdown(lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]) -> str:
+def markdown(
+    lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]
+) -> str:
     """The same for docs/performance.md."""
     text = [summary(document), ""]
     for header, rows in tables(lines, sweeps, limits):
@@ -86,9 +128,11 @@ def summary(document: dict[str, Any]) -> str:
     """Machine, commit and limits in a sentence or two."""
     machine, commit, limits = document["machine"], document["commit"], document["limits"]
     threads, gpu = document["threads"]["torch"], machine["gpu"] or "no GPU"
-    return (f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
-            f"load {machine['load']:g} before; {threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
-            f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
-            f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution "
-            f"(bfloat16: {limits['matrix16'] / 1e9:.0f} and {limits['convolution16'] / 1e9:.0f}), "
-            f"{limits['memory'] / 1e9:.1f} GB/s memory.")
+    return (
+        f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
+        f"load {machine['load']:g} before; {threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
+        f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
+        f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution "
+        f"(bfloat16: {limits['matrix16'] / 1e9:.0f} and {limits['convolution16'] / 1e9:.0f}), "
+        f"{limits['memory'] / 1e9:.1f} GB/s memory."
+    )

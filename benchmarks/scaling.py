@@ -40,12 +40,16 @@ class Sweep:
 
 
 def recall(bench: Bench, count: int) -> Work:
-    images, audio, lengths = (one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES))
+    images, audio, lengths = (
+        one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
+    )
     return lambda: both_ways(all_similarities(images, audio, lengths, "MISA"))
 
 
 def search(bench: Bench, count: int) -> Work:
-    images, audio, lengths = (one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES))
+    images, audio, lengths = (
+        one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
+    )
     return lambda: similarities(images, audio[:1], lengths[:1], "MISA")
 
 
@@ -53,21 +57,31 @@ def step_by_batch(bench: Bench, batch: int) -> Work:
     params = bench.params()
     folder, davenet = bench.folder(), params.davenet.model_copy(update={"batch_size": batch})
     write_pairs(folder, params, batch)
-    return training.repeated_step(read_pairs(folder), params.model_copy(update={"davenet": davenet}))
+    return training.repeated_step(
+        read_pairs(folder), params.model_copy(update={"davenet": davenet})
+    )
 
 
 def gan_step_by_pixels(bench: Bench, pixels: int) -> Work:
     """Widths of 32 from 4×4 to the last level, so that the resolution alone differs."""
     size = round(pixels**0.5)
-    gan = bench.params("small").gan.model_copy(update={"channels": {level: 32 for level in (4, 8, 16, 32, 64)}})
+    gan = bench.params("small").gan.model_copy(
+        update={"channels": {level: 32 for level in (4, 8, 16, 32, 64)}}
+    )
     return drawing.our_step(gan, size, torch.rand(8, 3, size, size, device=device()))
 
 
 def render_by_objects(bench: Bench, objects: int) -> Work:
     """In CLEVR's wide world, small pictures."""
     params = bench.params("paper")
-    scenes = params.scenes.model_copy(update={"min_objects": objects, "max_objects": objects, "resolution": 32,
-                                              "min_visible_share": 0.0})
+    scenes = params.scenes.model_copy(
+        update={
+            "min_objects": objects,
+            "max_objects": objects,
+            "resolution": 32,
+            "min_visible_share": 0.0,
+        }
+    )
     return lambda: render_one(scenes, params.seed, 0)
 
 
@@ -75,7 +89,10 @@ def hearing_by_seconds(bench: Bench, seconds: int) -> Work:
     params = bench.params()
     frames, batch = round(1000 * seconds / params.captions.hop_ms), params.davenet.batch_size
     encoders = Encoders(params.davenet, params.captions.bands).to(device()).eval()
-    features, lengths = torch.randn(batch, params.captions.bands, frames, device=device()), torch.full((batch,), frames)
+    features, lengths = (
+        torch.randn(batch, params.captions.bands, frames, device=device()),
+        torch.full((batch,), frames),
+    )
     return lambda: encoders.encode_audio(features, lengths.to(device()))
 
 
@@ -100,7 +117,7 @@ SWEEPS: tuple[tuple[str, str, tuple[int, ...], Callable[[Bench, int], Work], boo
     ("hearing a batch", "seconds of a caption", (2, 4, 8, 16), hearing_by_seconds, False),
     ("loading an epoch", "samples", (500, 1000, 2000, 4000), loading_by_samples, False),
     ("thresholds of units", "samples", (128, 256, 512, 1024), thresholds_by_samples, False),
-)   # work, over what, sizes, how to make it, whether it trains
+)  # work, over what, sizes, how to make it, whether it trains
 
 
 def sweeps(bench: Bench) -> Iterator[Sweep]:

@@ -13,8 +13,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 Work = Callable[[], Any]
-WHOLE = ""            # the name of the part that is all of a work
-MANY, ENOUGH = 8, 1.0   # times the repeats that short works get, within so many seconds
+WHOLE = ""  # the name of the part that is all of a work
+MANY, ENOUGH = 8, 1.0  # times the repeats that short works get, within so many seconds
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,10 @@ def alternate(works: dict[str, Work], repeats: int, budget: float) -> dict[str, 
                 once = timed(work)
                 if turn or once[WHOLE] >= budget / 4:
                     taken[name].append(once)
-    return {name: {part: Seconds([once[part] for once in times]) for part in times[0]} for name, times in taken.items()}
+    return {
+        name: {part: Seconds([once[part] for once in times]) for part in times[0]}
+        for name, times in taken.items()
+    }
 
 
 def wait_for_device() -> None:
@@ -85,8 +88,15 @@ def peak_bytes(work: Work) -> int:
         before = torch.cuda.memory_allocated()
         list(parts(work))
         return torch.cuda.max_memory_allocated() - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiled:
         list(parts(work))
-    changes = [(event.start_ns(), event.nbytes()) for event in profiled.profiler.kineto_results.events()
-               if event.name() == "[memory]"]
-    return int(max(0, np.cumsum([size for _, size in sorted(changes)], dtype=np.int64).max(initial=0)))
+    changes = [
+        (event.start_ns(), event.nbytes())
+        for event in profiled.profiler.kineto_results.events()
+        if event.name() == "[memory]"
+    ]
+    return int(
+        max(0, np.cumsum([size for _, size in sorted(changes)], dtype=np.int64).max(initial=0))
+    )

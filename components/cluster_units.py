@@ -6,9 +6,18 @@ from components import component
 
 
 @component
-def cluster_units(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.Artifact], sample_images: dsl.Input[dsl.Artifact],
-                  synthesize_captions: dsl.Input[dsl.Artifact], random_edits: dsl.Input[dsl.Artifact],
-                  lock: dsl.Output[dsl.Artifact], clusters: dsl.Output[dsl.Artifact], page: dsl.Output[dsl.HTML]):
+def cluster_units(
+    params: str,
+    key: str,
+    mining: str,
+    train_gan: dsl.Input[dsl.Artifact],
+    sample_images: dsl.Input[dsl.Artifact],
+    synthesize_captions: dsl.Input[dsl.Artifact],
+    random_edits: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    clusters: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+):
     """Discover concepts as clusters of co-active units, and the GAN units that draw them."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

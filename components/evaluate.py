@@ -6,20 +6,46 @@ from components import component
 
 
 @component
-def evaluate(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], train_gan: dsl.Input[dsl.Artifact],
-             train_segmenter: dsl.Input[dsl.Artifact], sample_images: dsl.Input[dsl.Artifact],
-             synthesize_captions: dsl.Input[dsl.Artifact], pretrain_davenet_random: dsl.Input[dsl.Artifact],
-             pretrain_davenet_hard: dsl.Input[dsl.Artifact], random_edits_random: dsl.Input[dsl.Artifact],
-             random_edits_hard: dsl.Input[dsl.Artifact], cluster_units_random: dsl.Input[dsl.Artifact],
-             cluster_units_hard: dsl.Input[dsl.Artifact], targeted_edits_random: dsl.Input[dsl.Artifact],
-             targeted_edits_hard: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact], examples: dsl.Output[dsl.Artifact],
-             scalars: dsl.Output[dsl.Metrics], roc: dsl.Output[dsl.ClassificationMetrics], page: dsl.Output[dsl.HTML]):
+def evaluate(
+    params: str,
+    key: str,
+    render_scenes: dsl.Input[dsl.Artifact],
+    train_gan: dsl.Input[dsl.Artifact],
+    train_segmenter: dsl.Input[dsl.Artifact],
+    sample_images: dsl.Input[dsl.Artifact],
+    synthesize_captions: dsl.Input[dsl.Artifact],
+    pretrain_davenet_random: dsl.Input[dsl.Artifact],
+    pretrain_davenet_hard: dsl.Input[dsl.Artifact],
+    random_edits_random: dsl.Input[dsl.Artifact],
+    random_edits_hard: dsl.Input[dsl.Artifact],
+    cluster_units_random: dsl.Input[dsl.Artifact],
+    cluster_units_hard: dsl.Input[dsl.Artifact],
+    targeted_edits_random: dsl.Input[dsl.Artifact],
+    targeted_edits_hard: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    examples: dsl.Output[dsl.Artifact],
+    scalars: dsl.Output[dsl.Metrics],
+    roc: dsl.Output[dsl.ClassificationMetrics],
+    page: dsl.Output[dsl.HTML],
+):
     """Measure the six methods as the paper does."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
-    locks = [render_scenes.path, train_gan.path, train_segmenter.path, sample_images.path, synthesize_captions.path,
-             pretrain_davenet_random.path, pretrain_davenet_hard.path, random_edits_random.path, random_edits_hard.path,
-             cluster_units_random.path, cluster_units_hard.path, targeted_edits_random.path, targeted_edits_hard.path]
+    locks = [
+        render_scenes.path,
+        train_gan.path,
+        train_segmenter.path,
+        sample_images.path,
+        synthesize_captions.path,
+        pretrain_davenet_random.path,
+        pretrain_davenet_hard.path,
+        random_edits_random.path,
+        random_edits_hard.path,
+        cluster_units_random.path,
+        cluster_units_hard.path,
+        targeted_edits_random.path,
+        targeted_edits_hard.path,
+    ]
     with run_stage("evaluate", params, locks, key) as run:
         publish(run, {"data/evaluation": examples}, lock, page, scalars=scalars, roc=roc)

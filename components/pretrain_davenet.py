@@ -6,9 +6,16 @@ from components import component
 
 
 @component
-def pretrain_davenet(params: str, key: str, mining: str, sample_images: dsl.Input[dsl.Artifact],
-                     synthesize_captions: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
-                     encoders: dsl.Output[dsl.Model], page: dsl.Output[dsl.HTML]):
+def pretrain_davenet(
+    params: str,
+    key: str,
+    mining: str,
+    sample_images: dsl.Input[dsl.Artifact],
+    synthesize_captions: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    encoders: dsl.Output[dsl.Model],
+    page: dsl.Output[dsl.HTML],
+):
     """Learn to match speech and picture from the pairs alone."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

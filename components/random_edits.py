@@ -6,9 +6,18 @@ from components import component
 
 
 @component
-def random_edits(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.Artifact], sample_images: dsl.Input[dsl.Artifact],
-                 synthesize_captions: dsl.Input[dsl.Artifact], pretrain_davenet: dsl.Input[dsl.Artifact],
-                 lock: dsl.Output[dsl.Artifact], encoders: dsl.Output[dsl.Model], page: dsl.Output[dsl.HTML]):
+def random_edits(
+    params: str,
+    key: str,
+    mining: str,
+    train_gan: dsl.Input[dsl.Artifact],
+    sample_images: dsl.Input[dsl.Artifact],
+    synthesize_captions: dsl.Input[dsl.Artifact],
+    pretrain_davenet: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    encoders: dsl.Output[dsl.Model],
+    page: dsl.Output[dsl.HTML],
+):
     """Train on against pictures whose salient spot was edited at random."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

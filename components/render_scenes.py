@@ -6,8 +6,14 @@ from components import component
 
 
 @component
-def render_scenes(params: str, key: str, lock: dsl.Output[dsl.Artifact], scenes: dsl.Output[dsl.Dataset],
-                  real_pairs: dsl.Output[dsl.Dataset], page: dsl.Output[dsl.HTML]):
+def render_scenes(
+    params: str,
+    key: str,
+    lock: dsl.Output[dsl.Artifact],
+    scenes: dsl.Output[dsl.Dataset],
+    real_pairs: dsl.Output[dsl.Dataset],
+    page: dsl.Output[dsl.HTML],
+):
     """Render CLEVR scenes with masks, and the pairs that differ in one attribute."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

@@ -6,9 +6,16 @@ from components import component
 
 
 @component
-def sample_images(params: str, key: str, train_gan: dsl.Input[dsl.Artifact], train_segmenter: dsl.Input[dsl.Artifact],
-                  lock: dsl.Output[dsl.Artifact], samples: dsl.Output[dsl.Dataset], scalars: dsl.Output[dsl.Metrics],
-                  page: dsl.Output[dsl.HTML]):
+def sample_images(
+    params: str,
+    key: str,
+    train_gan: dsl.Input[dsl.Artifact],
+    train_segmenter: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    samples: dsl.Output[dsl.Dataset],
+    scalars: dsl.Output[dsl.Metrics],
+    page: dsl.Output[dsl.HTML],
+):
     """Draw the pictures of the data set from random latents."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

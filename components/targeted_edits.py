@@ -6,14 +6,29 @@ from components import component
 
 
 @component
-def targeted_edits(params: str, key: str, mining: str, train_gan: dsl.Input[dsl.Artifact], sample_images: dsl.Input[dsl.Artifact],
-                   synthesize_captions: dsl.Input[dsl.Artifact], random_edits: dsl.Input[dsl.Artifact],
-                   cluster_units: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact], encoders: dsl.Output[dsl.Model],
-                   page: dsl.Output[dsl.HTML]):
+def targeted_edits(
+    params: str,
+    key: str,
+    mining: str,
+    train_gan: dsl.Input[dsl.Artifact],
+    sample_images: dsl.Input[dsl.Artifact],
+    synthesize_captions: dsl.Input[dsl.Artifact],
+    random_edits: dsl.Input[dsl.Artifact],
+    cluster_units: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    encoders: dsl.Output[dsl.Model],
+    page: dsl.Output[dsl.HTML],
+):
     """Train on against pictures in which one discovered concept was edited."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
-    locks = [train_gan.path, sample_images.path, synthesize_captions.path, random_edits.path, cluster_units.path]
+    locks = [
+        train_gan.path,
+        sample_images.path,
+        synthesize_captions.path,
+        random_edits.path,
+        cluster_units.path,
+    ]
     with run_stage(f"targeted-edits@{mining}", params, locks, key) as run:
         publish(run, {f"data/encoders/targeted-edits/{mining}": encoders}, lock, page)

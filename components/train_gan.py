@@ -6,8 +6,15 @@ from components import component
 
 
 @component
-def train_gan(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
-              generator: dsl.Output[dsl.Model], scalars: dsl.Output[dsl.Metrics], page: dsl.Output[dsl.HTML]):
+def train_gan(
+    params: str,
+    key: str,
+    render_scenes: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    generator: dsl.Output[dsl.Model],
+    scalars: dsl.Output[dsl.Metrics],
+    page: dsl.Output[dsl.HTML],
+):
     """Train a progressive GAN until it draws such scenes from noise."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage

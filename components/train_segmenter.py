@@ -6,13 +6,22 @@ from components import component
 
 
 @component
-def train_segmenter(params: str, key: str, render_scenes: dsl.Input[dsl.Artifact], lock: dsl.Output[dsl.Artifact],
-                    segmenter: dsl.Output[dsl.Model], scalars: dsl.Output[dsl.Metrics],
-                    confusion: dsl.Output[dsl.ClassificationMetrics], page: dsl.Output[dsl.HTML]):
+def train_segmenter(
+    params: str,
+    key: str,
+    render_scenes: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    segmenter: dsl.Output[dsl.Model],
+    scalars: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
+    page: dsl.Output[dsl.HTML],
+):
     """Train the reader of scenes, which writes captions and judges edits."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path]
     with run_stage("train-segmenter", params, locks, key) as run:
-        publish(run, {"data/segmenter": segmenter}, lock, page, scalars=scalars, confusion=confusion)
+        publish(
+            run, {"data/segmenter": segmenter}, lock, page, scalars=scalars, confusion=confusion
+        )

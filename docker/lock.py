@@ -13,7 +13,9 @@ from pathlib import Path
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 # PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these are the ones that are not.
-GPU_ONLY = frozenset({"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"})
+GPU_ONLY = frozenset(
+    {"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
+)
 
 
 def normal(name: str) -> str:
@@ -29,7 +31,11 @@ def entries(lock: str) -> dict[str, str]:
 
 def parents(entry: str) -> set[str]:
     """Who wants a package, by the comments that follow its hashes: `# via dvc`, or one a line."""
-    comments = [line.strip("# ").removeprefix("via").strip() for line in entry.splitlines() if line.lstrip().startswith("#")]
+    comments = [
+        line.strip("# ").removeprefix("via").strip()
+        for line in entry.splitlines()
+        if line.lstrip().startswith("#")
+    ]
     return {normal(NAME.match(comment)[0]) for comment in comments if comment}
 
 
@@ -48,10 +54,15 @@ def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset())
 def main() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     lock = Path("requirements.lock").read_text(encoding="utf-8")
-    parts = {"gpu": (project["project"]["dependencies"], frozenset()), "cpu": (project["project"]["dependencies"], GPU_ONLY),
-             "build": (project["build-system"]["requires"], frozenset())}
+    parts = {
+        "gpu": (project["project"]["dependencies"], frozenset()),
+        "cpu": (project["project"]["dependencies"], GPU_ONLY),
+        "build": (project["build-system"]["requires"], frozenset()),
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
-        sys.exit(f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml (VARIANT is gpu or cpu)")
+        sys.exit(
+            f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml (VARIANT is gpu or cpu)"
+        )
     print(part(lock, *parts[sys.argv[1]]), end="")
 
 

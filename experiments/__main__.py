@@ -28,30 +28,63 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-        preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
-        trials: Annotated[int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")] = 3,
-        jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
-        ablations: Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")] = 1,
-        drawing: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")] = None,
-        keep: Annotated[bool, typer.Option("--keep", help="Leave results that are there, of the same code, parameters and GAN.")]
-        = False,
-        only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")] = None,
+    preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
+    trials: Annotated[
+        int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")
+    ] = 3,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
+    ablations: Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")] = 1,
+    drawing: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")
+    ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Leave results that are there, of the same code, parameters and GAN."
+        ),
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")
+    ] = None,
 ) -> None:
     variants = read_variants(only)
-    commit, dirty = git(ROOT, "rev-parse", "HEAD"), git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs")
+    commit, dirty = (
+        git(ROOT, "rev-parse", "HEAD"),
+        git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs"),
+    )
     if dirty:
-        raise WordbrushError(f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first.")
+        raise WordbrushError(
+            f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first."
+        )
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
-    parts = [Run(preset, name, trial, variant) for trial in range(ablations) for name, variant in variants.items()]
+    parts = [
+        Run(preset, name, trial, variant)
+        for trial in range(ablations)
+        for name, variant in variants.items()
+    ]
     folder = ROOT / "results" / preset
-    print(f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes", flush=True)
+    print(
+        f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes",
+        flush=True,
+    )
     whole[0].keep_drawing(folder / "drawing")
     perform(whole, commit, jobs, keep)
     for part in unlike(parts, lambda part: part.variant.params.get("samples")):
-        print(f"{part}, its samples: {part.share(commit, usable_cores()) / 60:.1f} minutes", flush=True)
+        print(
+            f"{part}, its samples: {part.share(commit, usable_cores()) / 60:.1f} minutes",
+            flush=True,
+        )
     perform(unlike_first(parts), commit, jobs, keep)
-    write_json(folder / "about.json", {"commit": commit, "trials": trials, "jobs": jobs, "cores": usable_cores(),
-                                       "drawing": "given" if drawing else "trained"})
+    write_json(
+        folder / "about.json",
+        {
+            "commit": commit,
+            "trials": trials,
+            "jobs": jobs,
+            "cores": usable_cores(),
+            "drawing": "given" if drawing else "trained",
+        },
+    )
     write_tables(folder, read_variants(None))
     draw_methods(folder / "methods.svg", read_trials(folder))
     print((folder / "tables.md").read_text())
@@ -61,13 +94,22 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
     variants = validated(dict[str, Variant], read_yaml(VARIANTS), str(VARIANTS))
     unknown = sorted(set(only or ()) - set(variants))
     if unknown:
-        raise WordbrushError(f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}.")
+        raise WordbrushError(
+            f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}."
+        )
     return {name: variant for name, variant in variants.items() if not only or name in only}
 
 
 def unlike_first(parts: Sequence[Run]) -> list[Run]:
     """Those that share a pretraining with another come after all that do not, so that two jobs do not both train it."""
-    first = unlike(parts, lambda part: (part.trial, part.variant.mining, *map(part.variant.params.get, ("samples", "davenet"))))
+    first = unlike(
+        parts,
+        lambda part: (
+            part.trial,
+            part.variant.mining,
+            *map(part.variant.params.get, ("samples", "davenet")),
+        ),
+    )
     return [*first, *(part for part in parts if part not in first)]
 
 

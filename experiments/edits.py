@@ -34,13 +34,18 @@ from wordbrush.storage.files import whole_file
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
-RADII = {4: 0, 8: 1, 16: 2}          # cells around the object's middle, by the resolution of the units
-SHARES = (0.25, 0.5, 1.0)            # of units, drawn at random
+RADII = {4: 0, 8: 1, 16: 2}  # cells around the object's middle, by the resolution of the units
+SHARES = (0.25, 0.5, 1.0)  # of units, drawn at random
 KINDS = ("the same", "gone", *ATTRIBUTES, "several", "doubtful")
 COLUMNS = ("operation", "units of", "share", *KINDS)
-Edit = tuple[str, int, float]        # operation, resolution, share
-SHOWN = 16                           # drawings of the picture
-ROWS: tuple[Edit, ...] = (("ablate", 8, 0.5), ("ablate", 8, 1.0), ("transplant", 8, 0.25), ("transplant", 8, 1.0))   # below them
+Edit = tuple[str, int, float]  # operation, resolution, share
+SHOWN = 16  # drawings of the picture
+ROWS: tuple[Edit, ...] = (
+    ("ablate", 8, 0.5),
+    ("ablate", 8, 1.0),
+    ("transplant", 8, 0.25),
+    ("transplant", 8, 1.0),
+)  # below them
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -54,11 +59,18 @@ class Drawings:
 
 
 @app.command(help=__doc__)
-def main(preset: Annotated[str, typer.Argument(help="Of results/, where the first trial is done.")],
-         count: Annotated[int, typer.Option(min=2, help="Drawings; those of one object are edited.")] = 2000) -> None:
+def main(
+    preset: Annotated[str, typer.Argument(help="Of results/, where the first trial is done.")],
+    count: Annotated[
+        int, typer.Option(min=2, help="Drawings; those of one object are edited.")
+    ] = 2000,
+) -> None:
     folder = ROOT / "results" / preset
     params, layout = parameters.load(folder / "methods/0/params.yaml"), Layout(folder / "drawing")
-    generator, segmenter = load_generator(layout.generator, device()), load_segmenter(layout.segmenter, device())
+    generator, segmenter = (
+        load_generator(layout.generator, device()),
+        load_segmenter(layout.segmenter, device()),
+    )
     latents, pictures, _ = describable_drawings(params, layout, count, params.seed)
     read = parse(segmenter, pictures)
     drawings = of_one_object(latents, read, pictures.shape[1])
@@ -66,8 +78,13 @@ def main(preset: Annotated[str, typer.Argument(help="Of results/, where the firs
     kept, rows = [to_uint8(before[:SHOWN])], []
     for edit, after in edits(generator, drawings, torch.Generator().manual_seed(params.seed)):
         pictures = to_uint8(after)
-        rows.append([*named(edit), *outcomes(drawings.objects, parse(segmenter, pictures), params),
-                     percent(float(changed(before, after, params.edits.min_change).float().mean()))])
+        rows.append(
+            [
+                *named(edit),
+                *outcomes(drawings.objects, parse(segmenter, pictures), params),
+                percent(float(changed(before, after, params.edits.min_change).float().mean())),
+            ]
+        )
         kept += [pictures[:SHOWN]] if edit in ROWS else []
     with whole_file(folder / "edits.png") as out:
         Image.fromarray(tile(np.concatenate(kept), len(kept[0]))).save(out, "png", optimize=True)
@@ -88,56 +105,93 @@ def outcomes(before: Sequence[dict], after: Sequence[list[dict]], params: Params
     return [percent(found[one] / len(before)) for one in KINDS]
 
 
-def written(params: Params, edited: int, rows: Sequence[Sequence[str]], read: Sequence[list[dict]]) -> str:
+def written(
+    params: Params, edited: int, rows: Sequence[Sequence[str]], read: Sequence[list[dict]]
+) -> str:
     """edits.md: what became of `edited` drawings, by edit, and near-misses among all that were read."""
     others = params.davenet.batch_size - 1
-    misses = [[str(objects), percent(np.mean([len(one) == objects for one in read])),
-               *(f"{others * share:.2f}" for share in near_misses(read, objects).values())]
-              for objects in range(params.scenes.min_objects, params.scenes.max_objects + 1)]
-    return "\n\n".join((
-        f"What becomes of the object of {edited} drawings, edited at its middle, in percent, as the segmenter reads it.",
-        table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
-        f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
-        f"the number of its objects (of {len(read)} drawings).",
-        table(("objects", "percent of drawings", *ATTRIBUTES), misses))) + "\n"
+    misses = [
+        [
+            str(objects),
+            percent(np.mean([len(one) == objects for one in read])),
+            *(f"{others * share:.2f}" for share in near_misses(read, objects).values()),
+        ]
+        for objects in range(params.scenes.min_objects, params.scenes.max_objects + 1)
+    ]
+    return (
+        "\n\n".join(
+            (
+                f"What becomes of the object of {edited} drawings, edited at its middle, in percent, as the segmenter reads it.",
+                table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
+                f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
+                f"the number of its objects (of {len(read)} drawings).",
+                table(("objects", "percent of drawings", *ATTRIBUTES), misses),
+            )
+        )
+        + "\n"
+    )
 
 
 def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) -> Drawings:
     """Those in which the segmenter saw one object, of pictures of `side` pixels. Raises WordbrushError where there are none."""
     chosen = [number for number, objects in enumerate(read) if len(objects) == 1]
     if len(chosen) < 2:
-        raise WordbrushError(f"{len(chosen)} of {len(read)} drawings show one object alone, and 2 are needed: raise --count.")
+        raise WordbrushError(
+            f"{len(chosen)} of {len(read)} drawings show one object alone, and 2 are needed: raise --count."
+        )
     objects = [read[number][0] for number in chosen]
     middles = torch.tensor([[one["y"], one["x"]] for one in objects]) / side
     return Drawings(torch.from_numpy(latents[chosen]).to(device()), middles.to(device()), objects)
 
 
-def edits(generator: Generator, drawings: Drawings, rng: torch.Generator) -> Iterator[tuple[Edit, Tensor]]:
+def edits(
+    generator: Generator, drawings: Drawings, rng: torch.Generator
+) -> Iterator[tuple[Edit, Tensor]]:
     """Every edit, and what becomes of the drawings [N, 3, H, W]."""
     for size, radius in RADII.items():
         h4 = generator.encode(drawings.latents, size)
         cells = (drawings.middles * size).long().clamp(max=size - 1)
         where, donors = spot(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
-        values = {"ablate": torch.zeros_like(h4), "transplant": moved(h4[donors], cells - cells[donors])}
+        values = {
+            "ablate": torch.zeros_like(h4),
+            "transplant": moved(h4[donors], cells - cells[donors]),
+        }
         for operation, value in values.items():
             order = random_order(h4, rng)
             for share in SHARES:
-                yield (operation, size, share), generator.decode(replace(h4, order < share, where, value))
+                yield (
+                    (operation, size, share),
+                    generator.decode(replace(h4, order < share, where, value)),
+                )
 
 
 def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float]:
     """For each attribute, the share of other drawings that differ from one of so many objects in it, in one of them, and in
     nothing else."""
-    contents = [sorted(tuple(one[name] for name in ATTRIBUTES) for one in drawing) for drawing in drawings]
+    contents = [
+        sorted(tuple(one[name] for name in ATTRIBUTES) for one in drawing) for drawing in drawings
+    ]
     contents = [content for content in contents if len(content) == objects]
     alike = Counter(map(tuple, contents))
     shares = {}
     for column, name in enumerate(ATTRIBUTES):
-        without = [{tuple(sorted([*content[:k], (*one[:column], "", *one[column + 1:]), *content[k + 1:]]))
-                    for k, one in enumerate(content)} for content in contents]   # it, of each object in turn
+        without = [
+            {
+                tuple(
+                    sorted(
+                        [*content[:k], (*one[:column], "", *one[column + 1 :]), *content[k + 1 :]]
+                    )
+                )
+                for k, one in enumerate(content)
+            }
+            for content in contents
+        ]  # it, of each object in turn
         known = Counter(rest for rests in without for rest in rests)
-        pairs = sum(known[rest] - alike[tuple(content)] for content, rests in zip(contents, without, strict=True)
-                    for rest in rests)
+        pairs = sum(
+            known[rest] - alike[tuple(content)]
+            for content, rests in zip(contents, without, strict=True)
+            for rest in rests
+        )
         shares[name] = pairs / max(1, len(contents) * (len(drawings) - 1))
     return shares
 
@@ -147,7 +201,10 @@ def kind(before: dict, after: list[dict], params: Params) -> str:
     if not after:
         return "gone"
     one = after[0]
-    sure = one["confidence"] >= params.segmenter.min_confidence and one["certainty"] >= params.evaluation.min_certainty
+    sure = (
+        one["confidence"] >= params.segmenter.min_confidence
+        and one["certainty"] >= params.evaluation.min_certainty
+    )
     if len(after) > 1 or not sure:
         return "doubtful"
     differing = [name for name in ATTRIBUTES if one[name] != before[name]]

@@ -27,14 +27,21 @@ from wordbrush.versioning.git import git
 from wordbrush.versioning.runs import read_lock, write_lock
 
 ROOT = Path(__file__).resolve().parents[1]
-MATRIX = "matrix: {mining: [random, hard]}"   # of dvc.yaml
+MATRIX = "matrix: {mining: [random, hard]}"  # of dvc.yaml
 LAST_LINES = 12
-CONCEPT_TABLES = "concept_tables.json"   # a trial's data/evaluation/concepts.json
-ABOUT = "about.json"   # of one run
-SHARED = "shared.lock"   # of the first run: the entries of dvc.lock that all runs begin with
-DRAWN = ("train-gan", "train-segmenter")      # the stages that cost most, and whose outputs fit a repository
+CONCEPT_TABLES = "concept_tables.json"  # a trial's data/evaluation/concepts.json
+ABOUT = "about.json"  # of one run
+SHARED = "shared.lock"  # of the first run: the entries of dvc.lock that all runs begin with
+DRAWN = (
+    "train-gan",
+    "train-segmenter",
+)  # the stages that cost most, and whose outputs fit a repository
 BEFORE_GROUNDING = ("render-scenes", *DRAWN, "sample-images", "synthesize-captions")
-SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}   # times, of an ablation's trainings: enough to compare
+SHORTER = {
+    "pretrain": 4,
+    "random_edits": 2,
+    "targeted_edits": 2,
+}  # times, of an ablation's trainings: enough to compare
 
 
 class Variant(BaseModel):
@@ -73,21 +80,42 @@ class Run:
         started = time.monotonic()
         self.prepare(commit)
         about = {"key": self.key(), "commit": commit}
-        if keep and (self.results / ABOUT).exists() and read_json(self.results / ABOUT, dict[str, str])["key"] == about["key"]:
+        if (
+            keep
+            and (self.results / ABOUT).exists()
+            and read_json(self.results / ABOUT, dict[str, str])["key"] == about["key"]
+        ):
             return 0.0
         variant = self.variant
-        stages = ("dvc", "repro", f"{variant.stage}@{variant.mining}") if variant else ("make", "--no-print-directory", "stages")
-        shutil.rmtree(self.workspace / "data/encoders", ignore_errors=True)   # of other stages, which would be measured too
+        stages = (
+            ("dvc", "repro", f"{variant.stage}@{variant.mining}")
+            if variant
+            else ("make", "--no-print-directory", "stages")
+        )
+        shutil.rmtree(
+            self.workspace / "data/encoders", ignore_errors=True
+        )  # of other stages, which would be measured too
         self.call(*stages, threads=threads)
         with whole_directory(self.results) as folder:
             if variant:
-                printed = self.call("wordbrush", "measure", "--mining", variant.mining, "--on", variant.on,
-                                    "--keep", str(self.workspace.parents[1] / "validation"), threads=threads)
+                printed = self.call(
+                    "wordbrush",
+                    "measure",
+                    "--mining",
+                    variant.mining,
+                    "--on",
+                    variant.on,
+                    "--keep",
+                    str(self.workspace.parents[1] / "validation"),
+                    threads=threads,
+                )
                 write_json(folder / "measured.json", json.loads(printed))
             else:
                 for path in sorted((self.workspace / "metrics").glob("*.json")):
                     shutil.copyfile(path, folder / path.name)
-                shutil.copyfile(self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES)
+                shutil.copyfile(
+                    self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES
+                )
             for name in ("dvc.lock", PARAMS):
                 shutil.copyfile(self.workspace / name, folder / name)
             write_json(folder / ABOUT, about)
@@ -100,44 +128,81 @@ class Run:
         if drawing:
             self.take_drawing(drawing, threads)
         self.call("dvc", "repro", BEFORE_GROUNDING[-1], threads=threads)
-        write_lock(self.workspace / SHARED, chosen_entries(read_lock(self.workspace / "dvc.lock"), BEFORE_GROUNDING))
+        write_lock(
+            self.workspace / SHARED,
+            chosen_entries(read_lock(self.workspace / "dvc.lock"), BEFORE_GROUNDING),
+        )
         return time.monotonic() - started
 
     def key(self) -> str:
         """The hash of what the results depend on: parameters, code, GAN and segmenter."""
         stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
-        code = {dep for name, stage in stages.items() if name != "report" for dep in stage["deps"] if dep.startswith("src/")}
-        content = {str(path): digest(self.workspace / path) for path in (*sorted(code), *self.drawn())}
+        code = {
+            dep
+            for name, stage in stages.items()
+            if name != "report"
+            for dep in stage["deps"]
+            if dep.startswith("src/")
+        }
+        content = {
+            str(path): digest(self.workspace / path) for path in (*sorted(code), *self.drawn())
+        }
         return combined([read_yaml(self.workspace / PARAMS), content])
 
     def prepare(self, commit: str) -> None:
         """The workspace at this commit, its parameters changed; of what earlier runs left there, DVC decides what holds."""
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         if not (self.workspace / ".git").exists():
-            git(ROOT, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(self.workspace))
+            git(
+                ROOT,
+                "clone",
+                "--quiet",
+                "--shared",
+                "--no-checkout",
+                str(ROOT),
+                str(self.workspace),
+            )
         git(self.workspace, "fetch", "--quiet", str(ROOT), commit)
         git(self.workspace, "checkout", "--quiet", "--force", "--detach", commit)
         params = self.workspace / PARAMS
-        preset = {} if self.preset == "demo" else presets.read_preset(self.preset, params, self.workspace / "presets")
+        preset = (
+            {}
+            if self.preset == "demo"
+            else presets.read_preset(self.preset, params, self.workspace / "presets")
+        )
         presets.change(params, merge(preset, {"trial": self.trial}))
         if self.variant:
             schedule = load(params).schedule
-            shorter = {stage: {"steps": max(1, getattr(schedule, stage).steps // times)} for stage, times in SHORTER.items()}
+            shorter = {
+                stage: {"steps": max(1, getattr(schedule, stage).steps // times)}
+                for stage, times in SHORTER.items()
+            }
             presets.change(params, merge({"schedule": shorter}, self.variant.params))
         if self.variant and self.variant.mining not in MATRIX:
             stages = self.workspace / "dvc.yaml"
-            stages.write_text(stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]")))
+            stages.write_text(
+                stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]"))
+            )
         self.call("dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
         self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
         first = Run(self.preset, "methods", 0)
-        if self != first and not (self.workspace / "dvc.lock").exists():   # what it shares with the first run is there already
+        if (
+            self != first and not (self.workspace / "dvc.lock").exists()
+        ):  # what it shares with the first run is there already
             shutil.copyfile(first.workspace / SHARED, self.workspace / "dvc.lock")
-            self.call("dvc", "checkout", "--quiet", *read_yaml(self.workspace / "dvc.lock")["stages"])
+            self.call(
+                "dvc", "checkout", "--quiet", *read_yaml(self.workspace / "dvc.lock")["stages"]
+            )
 
     def drawn(self) -> list[Path]:
         """What the stages of DRAWN write, in the workspace's own paths."""
         stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
-        named = [out for stage in DRAWN for kind in ("outs", "metrics", "plots") for out in stages[stage].get(kind, ())]
+        named = [
+            out
+            for stage in DRAWN
+            for kind in ("outs", "metrics", "plots")
+            for out in stages[stage].get(kind, ())
+        ]
         return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in named]
 
     def keep_drawing(self, folder: Path) -> None:
@@ -145,13 +210,18 @@ class Run:
         with whole_directory(folder) as kept:
             for path in self.drawn():
                 copy(self.workspace / path, kept / path)
-            write_lock(kept / "dvc.lock", chosen_entries(read_lock(self.workspace / "dvc.lock"), ("render-scenes", *DRAWN)))
+            write_lock(
+                kept / "dvc.lock",
+                chosen_entries(read_lock(self.workspace / "dvc.lock"), ("render-scenes", *DRAWN)),
+            )
 
     def take_drawing(self, folder: Path, threads: int) -> None:
         """Raises WordbrushError where the folder lacks a file."""
         if missing := [path for path in self.drawn() if not (folder / path).exists()]:
-            raise WordbrushError(f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps one in "
-                                 "results/PRESET/drawing.")
+            raise WordbrushError(
+                f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps one in "
+                "results/PRESET/drawing."
+            )
         self.call("dvc", "repro", "render-scenes", threads=threads)
         for path in self.drawn():
             copy(folder / path, self.workspace / path)
@@ -159,21 +229,37 @@ class Run:
 
     def call(self, *command: str, threads: int = 1) -> str:
         """What a command of this Python's environment prints, run on the workspace's code; all else goes to its log."""
-        variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(self.workspace / "src"),
-                     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        variables = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+            "PYTHONPATH": str(self.workspace / "src"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
         log = self.workspace / "experiment.log"
         with log.open("a") as out:
-            done = subprocess.run(command, cwd=self.workspace, env=variables, stdout=subprocess.PIPE, stderr=out, text=True)
+            done = subprocess.run(
+                command,
+                cwd=self.workspace,
+                env=variables,
+                stdout=subprocess.PIPE,
+                stderr=out,
+                text=True,
+            )
             out.write(done.stdout)
         if done.returncode:
             last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
-            raise WordbrushError(f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}")
+            raise WordbrushError(
+                f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}"
+            )
         return done.stdout
 
 
 def chosen_entries(lock: dict[str, Any], stages: Collection[str]) -> dict[str, Any]:
     """A dvc.lock of these stages alone."""
-    return {**lock, "stages": {stage: entry for stage, entry in lock["stages"].items() if stage in stages}}
+    return {
+        **lock,
+        "stages": {stage: entry for stage, entry in lock["stages"].items() if stage in stages},
+    }
 
 
 def copy(source: Path, target: Path) -> None:

@@ -8,7 +8,14 @@ from scipy.stats import t
 
 from experiments.runs import CONCEPT_TABLES, Variant
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
-from wordbrush.evaluation.results import MININGS, ConceptMetrics, ConceptTables, Hypothesis, Result, Results
+from wordbrush.evaluation.results import (
+    MININGS,
+    ConceptMetrics,
+    ConceptTables,
+    Hypothesis,
+    Result,
+    Results,
+)
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json, whole_file
 
@@ -22,20 +29,42 @@ COLUMNS: dict[str, Callable[[Result], float | None]] = {
     "real pictures": lambda one: one.get("real_images"),
     "edits that count": lambda one: one["edit_success"],
 }
-GAINS = (("hn_targeted_edits", "hard_negatives"), ("hn_random_edits", "hard_negatives"), ("targeted_edits", "davenet"),
-         ("random_edits", "davenet"), ("hard_negatives", "davenet"))
+GAINS = (
+    ("hn_targeted_edits", "hard_negatives"),
+    ("hn_random_edits", "hard_negatives"),
+    ("targeted_edits", "davenet"),
+    ("random_edits", "davenet"),
+    ("hard_negatives", "davenet"),
+)
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
-WORDS = {"pointing": "pointing", "contested": "where objects compete", "overlap": "overlap", "naming": "naming"}
-MEASURED = {   # of ablations, where there is anything
-    **{name: COLUMNS[name] for name in ("semantic", "shape", "R@1", "real pictures", "edits that count")},
-    **{f"counterfactuals {name}": (lambda one, name=name: one.get("counterfactuals", {}).get(name)) for name in ("seen", "unseen")},
+WORDS = {
+    "pointing": "pointing",
+    "contested": "where objects compete",
+    "overlap": "overlap",
+    "naming": "naming",
 }
-TITLES = {"validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
-                        "(pairs, drawings, voices of no test).",
-          "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests. "
-                   "Counterfactuals: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others."}
-CLUSTERS = {"agreement": "mean the same to eye and ear", "seen_f1": "mean best F1, seen", "heard_f1": "mean best F1, heard"}
-DETECTORS = 20   # shown
+MEASURED = {  # of ablations, where there is anything
+    **{
+        name: COLUMNS[name]
+        for name in ("semantic", "shape", "R@1", "real pictures", "edits that count")
+    },
+    **{
+        f"counterfactuals {name}": (lambda one, name=name: one.get("counterfactuals", {}).get(name))
+        for name in ("seen", "unseen")
+    },
+}
+TITLES = {
+    "validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
+    "(pairs, drawings, voices of no test).",
+    "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests. "
+    "Counterfactuals: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others.",
+}
+CLUSTERS = {
+    "agreement": "mean the same to eye and ear",
+    "seen_f1": "mean best F1, seen",
+    "heard_f1": "mean best F1, heard",
+}
+DETECTORS = 20  # shown
 HYPOTHESIS = ("word", "F1", "precision", "recall", "occurrences")
 STAGES = ("pretrained", "random edits", "targeted edits")
 
@@ -43,16 +72,24 @@ STAGES = ("pretrained", "random edits", "targeted edits")
 def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
     """tables.md of a folder of results, from what is there."""
     trials = read_trials(folder)
-    concepts = [read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")]
+    concepts = [
+        read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")
+    ]
     first = read_json(measured(folder / "methods", CONCEPT_TABLES)[0], ConceptTables)
-    parts = [f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
-             table(("method", *COLUMNS), methods(trials)),
-             f"The paper has one number each for real pictures, {REAL_IMAGES['without edits']:g} (trained on rendered scenes, "
-             f"without edits) and {REAL_IMAGES['with edits']:g} (on drawings, with edits), and for edits that count, "
-             f"{EDIT_SUCCESS:g}.",
-             "A listener who knows every attribute, but no places: " + ", ".join(
-                 f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items()) + ".", "Gains, paired by trial:",
-             table(("gain", *GAINED), gains(trials)), *concept_parts(concepts, first), *ablation_parts(folder, variants)]
+    parts = [
+        f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
+        table(("method", *COLUMNS), methods(trials)),
+        f"The paper has one number each for real pictures, {REAL_IMAGES['without edits']:g} (trained on rendered scenes, "
+        f"without edits) and {REAL_IMAGES['with edits']:g} (on drawings, with edits), and for edits that count, "
+        f"{EDIT_SUCCESS:g}.",
+        "A listener who knows every attribute, but no places: "
+        + ", ".join(f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items())
+        + ".",
+        "Gains, paired by trial:",
+        table(("gain", *GAINED), gains(trials)),
+        *concept_parts(concepts, first),
+        *ablation_parts(folder, variants),
+    ]
     with whole_file(folder / "tables.md") as out:
         out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -60,19 +97,25 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
 def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> list[str]:
     """Titles and tables of words, places and concepts."""
     heard_and_seen = (f"{side} {name}" for side in ("heard", "seen") for name in HYPOTHESIS[:2])
-    return ["Words and places (chance in brackets):",
-            table(("method", *WORDS.values(), "mean word F1", "words detected"), words(trials)),
-            "Concepts after random edits (chance in brackets):", table(("impostors", *CLUSTERS.values()), clusters(trials)),
-            f"Units of {METHODS[FULL].title} as word detectors, first trial, the {DETECTORS} best:",
-            table(("unit", *HYPOTHESIS), detectors(first)),
-            "Its concepts, by how well they hear:", table(("units", *heard_and_seen), meanings(first))]
+    return [
+        "Words and places (chance in brackets):",
+        table(("method", *WORDS.values(), "mean word F1", "words detected"), words(trials)),
+        "Concepts after random edits (chance in brackets):",
+        table(("impostors", *CLUSTERS.values()), clusters(trials)),
+        f"Units of {METHODS[FULL].title} as word detectors, first trial, the {DETECTORS} best:",
+        table(("unit", *HYPOTHESIS), detectors(first)),
+        "Its concepts, by how well they hear:",
+        table(("units", *heard_and_seen), meanings(first)),
+    ]
 
 
 def ablation_parts(folder: Path, variants: dict[str, Variant]) -> list[str]:
     """Title and table of those that were measured."""
     parts = []
     for on, title in TITLES.items():
-        header, rows = ablations(folder, {name: variant for name, variant in variants.items() if variant.on == on})
+        header, rows = ablations(
+            folder, {name: variant for name, variant in variants.items() if variant.on == on}
+        )
         parts += [title, table(header, rows)] if rows else []
     return parts
 
@@ -87,25 +130,46 @@ def measured(folder: Path, name: str) -> list[Path]:
 
 
 def methods(trials: Sequence[Results]) -> list[Row]:
-    return [[method.title, *(cell([value(trial[name]) for trial in trials], paper(name, column))
-                             for column, value in COLUMNS.items())] for name, method in METHODS.items()]
+    return [
+        [
+            method.title,
+            *(
+                cell([value(trial[name]) for trial in trials], paper(name, column))
+                for column, value in COLUMNS.items()
+            ),
+        ]
+        for name, method in METHODS.items()
+    ]
 
 
 def paper(name: str, column: str) -> float | None:
     """What the paper reports of this method, where it does."""
     method = METHODS[name]
-    known = {"semantic": method.semantic["mean"], **method.semantic, **{f"R@{k}": found for k, found in method.recall.items()}}
+    known = {
+        "semantic": method.semantic["mean"],
+        **method.semantic,
+        **{f"R@{k}": found for k, found in method.recall.items()},
+    }
     return known.get(column)
 
 
 def gains(trials: Sequence[Results]) -> list[Row]:
     rows = []
     for name, base in GAINS:
-        changes = [[COLUMNS[column](trial[name]) - COLUMNS[column](trial[base]) for trial in trials] for column in GAINED]
+        changes = [
+            [COLUMNS[column](trial[name]) - COLUMNS[column](trial[base]) for trial in trials]
+            for column in GAINED
+        ]
         published = [(paper(name, column), paper(base, column)) for column in GAINED]
-        rows.append([f"{METHODS[name].title} over {METHODS[base].title}",
-                     *(cell(change, None if None in (a, b) else a - b, "+")
-                       for change, (a, b) in zip(changes, published, strict=True))])
+        rows.append(
+            [
+                f"{METHODS[name].title} over {METHODS[base].title}",
+                *(
+                    cell(change, None if None in (a, b) else a - b, "+")
+                    for change, (a, b) in zip(changes, published, strict=True)
+                ),
+            ]
+        )
     return rows
 
 
@@ -114,31 +178,67 @@ def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
     for name, method in METHODS.items():
         scores = [trial["words"][name] for trial in trials]
         places = [[score[column] for score in scores if score[column]] for column in WORDS]
-        rows.append([method.title, *(cell([one["value"] for one in column], np.mean([one["chance"] for one in column]))
-                                     if column else NOTHING for column in places),
-                     *(cell([score[column] for score in scores]) for column in ("word_f1", "detected"))])
+        rows.append(
+            [
+                method.title,
+                *(
+                    cell(
+                        [one["value"] for one in column], np.mean([one["chance"] for one in column])
+                    )
+                    if column
+                    else NOTHING
+                    for column in places
+                ),
+                *(cell([score[column] for score in scores]) for column in ("word_f1", "detected")),
+            ]
+        )
     return rows
 
 
 def clusters(trials: Sequence[ConceptMetrics]) -> list[Row]:
     scores = {mining: [trial["clusters"][mining] for trial in trials] for mining in MININGS}
-    return [[mining, *(cell([score[column] for score in found], np.mean([score["agreement_chance"] for score in found])
-                            if column == "agreement" else None) for column in CLUSTERS)] for mining, found in scores.items()]
+    return [
+        [
+            mining,
+            *(
+                cell(
+                    [score[column] for score in found],
+                    np.mean([score["agreement_chance"] for score in found])
+                    if column == "agreement"
+                    else None,
+                )
+                for column in CLUSTERS
+            ),
+        ]
+        for mining, found in scores.items()
+    ]
 
 
 def detectors(tables: ConceptTables) -> list[Row]:
-    return [[str(one["unit"]), *hypothesis(one["hypotheses"][0])] for one in tables["detectors"][:DETECTORS]]
+    return [
+        [str(one["unit"]), *hypothesis(one["hypotheses"][0])]
+        for one in tables["detectors"][:DETECTORS]
+    ]
 
 
 def meanings(tables: ConceptTables) -> list[Row]:
     """A row for each cluster of the full method: what it hears and what it sees."""
-    best_first = sorted(tables["clusters"][METHODS[FULL].mining], key=lambda one: -one["heard"]["f1"])
-    return [[str(one["units"]), *hypothesis(one["heard"])[:2], *hypothesis(one["seen"])[:2]] for one in best_first]
+    best_first = sorted(
+        tables["clusters"][METHODS[FULL].mining], key=lambda one: -one["heard"]["f1"]
+    )
+    return [
+        [str(one["units"]), *hypothesis(one["heard"])[:2], *hypothesis(one["seen"])[:2]]
+        for one in best_first
+    ]
 
 
 def hypothesis(one: Hypothesis) -> Row:
     """The cells of HYPOTHESIS."""
-    return [one["label"], *(f"{one[name]:.1f}" for name in ("f1", "precision", "recall")), str(one["occurrences"])]
+    return [
+        one["label"],
+        *(f"{one[name]:.1f}" for name in ("f1", "precision", "recall")),
+        str(one["occurrences"]),
+    ]
 
 
 def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row]]:
@@ -146,11 +246,25 @@ def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row
     header = ["choice", *(f"{stage}: {what}" for stage in STAGES for what in MEASURED)]
     rows = []
     for name, variant in variants.items():
-        trials = [list(read_json(path, dict[str, dict]).values()) for path in measured(folder / name, "measured.json")]
+        trials = [
+            list(read_json(path, dict[str, dict]).values())
+            for path in measured(folder / name, "measured.json")
+        ]
         if trials:
-            stages = [[trial[stage] if stage < len(trial) else {} for trial in trials] for stage in range(len(STAGES))]
-            rows.append([variant.title, *(cell([value(one) if one else None for one in stage])
-                                          for stage in stages for value in MEASURED.values())])
+            stages = [
+                [trial[stage] if stage < len(trial) else {} for trial in trials]
+                for stage in range(len(STAGES))
+            ]
+            rows.append(
+                [
+                    variant.title,
+                    *(
+                        cell([value(one) if one else None for one in stage])
+                        for stage in stages
+                        for value in MEASURED.values()
+                    ),
+                ]
+            )
     kept = [column for column in range(len(header)) if any(row[column] != NOTHING for row in rows)]
     return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
 
@@ -160,7 +274,9 @@ def cell(values: Sequence[float | None], beside: float | None = None, sign: str 
     if any(value is None for value in values):
         return NOTHING
     interval = f" ± {half_interval(values):.1f}" if len(values) > 1 else ""
-    return f"{np.mean(values):{sign}.1f}{interval}" + ("" if beside is None else f" ({beside:{sign}.1f})")
+    return f"{np.mean(values):{sign}.1f}{interval}" + (
+        "" if beside is None else f" ({beside:{sign}.1f})"
+    )
 
 
 def half_interval(values: Sequence[float]) -> float:

@@ -39,6 +39,7 @@ def demo() -> parameters.Params:
 def bucket_server() -> Iterator[str]:
     """The address of a GCS emulator with the bucket `wordbrush`."""
     from gcp_storage_emulator.server import create_server
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -49,12 +50,17 @@ def bucket_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def long_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future]]:
+def long_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future]]:
     """The two runs from scratch that any chosen test reads, started beside the other tests."""
     starters = {"finished": finished_run, "from_scratch": scratch_run}
     needed = {name for item in request.session.items for name in item.fixturenames} & set(starters)
     with ThreadPoolExecutor() as pool:
-        yield {name: pool.submit(starters[name], tmp_path_factory.mktemp(name)) for name in sorted(needed)}
+        yield {
+            name: pool.submit(starters[name], tmp_path_factory.mktemp(name))
+            for name in sorted(needed)
+        }
 
 
 def finished_run(folder: Path) -> Workspace:

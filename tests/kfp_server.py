@@ -12,10 +12,17 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def pipeline(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def pipeline(
+    *arguments: str, cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")}
-    return subprocess.run([sys.executable, str(ROOT / "pipeline.py"), *arguments], cwd=cwd, text=True, capture_output=True,
-                          env={**clean, **environment})
+    return subprocess.run(
+        [sys.executable, str(ROOT / "pipeline.py"), *arguments],
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        env={**clean, **environment},
+    )
 
 
 @dataclass(frozen=True)
@@ -33,15 +40,24 @@ class Compiled:
     @property
     def tasks(self) -> dict[str, dict]:
         """By display name, which is the stage's address in dvc.yaml."""
-        return {task["taskInfo"]["name"]: task for task in self.spec["root"]["dag"]["tasks"].values()}
+        return {
+            task["taskInfo"]["name"]: task for task in self.spec["root"]["dag"]["tasks"].values()
+        }
 
     @property
     def edges(self) -> dict[str, list[str]]:
         """Each stage and those whose lock it takes."""
-        names = {task: body["taskInfo"]["name"] for task, body in self.spec["root"]["dag"]["tasks"].items()}
-        return {name: sorted(names[artifact["taskOutputArtifact"]["producerTask"]]
-                             for artifact in task.get("inputs", {}).get("artifacts", {}).values())
-                for name, task in self.tasks.items()}
+        names = {
+            task: body["taskInfo"]["name"]
+            for task, body in self.spec["root"]["dag"]["tasks"].items()
+        }
+        return {
+            name: sorted(
+                names[artifact["taskOutputArtifact"]["producerTask"]]
+                for artifact in task.get("inputs", {}).get("artifacts", {}).values()
+            )
+            for name, task in self.tasks.items()
+        }
 
     def executor(self, name: str) -> str:
         return self.spec["components"][self.tasks[name]["componentRef"]["name"]]["executorLabel"]
@@ -50,4 +66,6 @@ class Compiled:
         return self.spec["deploymentSpec"]["executors"][self.executor(name)]["container"]
 
     def kubernetes(self, name: str) -> dict[str, Any]:
-        return self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][self.executor(name)]
+        return self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][
+            self.executor(name)
+        ]

@@ -46,8 +46,12 @@ def test_faults_of_the_user_are_one_sentence(tmp_path):
     assert "params.yaml is missing" in one_sentence(wordbrush("train-gan", cwd=tmp_path))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     assert "data/scenes/images.npy is missing" in one_sentence(wordbrush("train-gan", cwd=tmp_path))
-    assert "--mining 'softly' is unknown" in one_sentence(wordbrush("random-edits", "--mining", "softly", cwd=tmp_path))
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("seed: 20190616", "seed: soon"))
+    assert "--mining 'softly' is unknown" in one_sentence(
+        wordbrush("random-edits", "--mining", "softly", cwd=tmp_path)
+    )
+    (tmp_path / "params.yaml").write_text(
+        (ROOT / "params.yaml").read_text().replace("seed: 20190616", "seed: soon")
+    )
     assert "params.yaml: seed = 'soon'" in one_sentence(wordbrush("render-scenes", cwd=tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml"]
 
@@ -56,7 +60,9 @@ def test_show_without_results_says_what_to_do(tmp_path):
     assert "make demo" in one_sentence(wordbrush("show", cwd=tmp_path))
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
 def test_every_command_of_the_pages_is_one(page):
     """Lines of code that begin with `wordbrush`, as the parser reads them."""
     commands = get_command(app).commands

@@ -21,27 +21,45 @@ def source(tmp_path) -> Path:
     """The folder /opt/wordbrush of a good image, with a lock of a few packages."""
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    pins = "".join(f"{name}=={version(name)} \\\n    --hash=sha256:00\n" for name in ("numpy", "torch", "kfp"))
+    shutil.copytree(
+        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
+    pins = "".join(
+        f"{name}=={version(name)} \\\n    --hash=sha256:00\n" for name in ("numpy", "torch", "kfp")
+    )
     (tmp_path / "requirements.lock").write_text(pins)
     return tmp_path
 
 
 def doctor(source: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([WORDBRUSH, "doctor", "--image"], text=True, capture_output=True,
-                          env={**os.environ, "WORDBRUSH_SOURCE": str(source), **environment})
+    return subprocess.run(
+        [WORDBRUSH, "doctor", "--image"],
+        text=True,
+        capture_output=True,
+        env={**os.environ, "WORDBRUSH_SOURCE": str(source), **environment},
+    )
 
 
 def faults(said: str) -> list[str]:
     """What is wrong, but for the user who runs the tests."""
-    return [line for line in said.splitlines() if line.startswith("wrong") and "the user is root" not in line]
+    return [
+        line
+        for line in said.splitlines()
+        if line.startswith("wrong") and "the user is root" not in line
+    ]
 
 
 def test_a_good_image_is_found_good(source):
     done = doctor(source)
     assert faults(done.stdout) == [] and done.stderr == ""
     assert done.returncode == (os.geteuid() == 0)
-    for said in ("packages: 3 as in the lock", "source:", "/tmp can be written", "espeak-ng, Mitsuba, PyTorch load", "computes"):
+    for said in (
+        "packages: 3 as in the lock",
+        "source:",
+        "/tmp can be written",
+        "espeak-ng, Mitsuba, PyTorch load",
+        "computes",
+    ):
         assert said in done.stdout
 
 
@@ -52,7 +70,9 @@ def test_each_fault_is_one_line_and_code_1(source):
     done = doctor(source, WORDBRUSH_WORK=str(source / "nowhere"))
     said = faults(done.stdout)
     assert done.returncode == 1 and len(said) == 4 and done.stderr == ""
-    assert "the package numpy is" in said[0] and "the lock has 1.0: build the image again" in said[0]
+    assert (
+        "the package numpy is" in said[0] and "the lock has 1.0: build the image again" in said[0]
+    )
     assert "no-such-package is missing" in said[1]
     assert "is not the code that is installed" in said[2]
     assert f"{source / 'nowhere'} cannot be written (No such file or directory)" in said[3]
@@ -74,6 +94,7 @@ def test_root_is_a_fault(monkeypatch, capsys):
 
 def test_an_idle_gpu_is_a_fault(monkeypatch, tmp_path):
     import torch
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(container, "GPU", tmp_path)
     assert "there is a GPU that PyTorch does not use" in next(container.device())
@@ -83,11 +104,18 @@ def test_a_library_that_does_not_load_is_named(monkeypatch):
     import espeakng_loader
 
     from wordbrush.captions import voices
-    monkeypatch.setattr(voices, "engine", voices.Engine)    # this process may have one already
+
+    monkeypatch.setattr(voices, "engine", voices.Engine)  # this process may have one already
     monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: "/nowhere/libespeak-ng.so")
-    assert next(container.libraries()).startswith("espeak-ng does not load (/nowhere/libespeak-ng.so: cannot open")
+    assert next(container.libraries()).startswith(
+        "espeak-ng does not load (/nowhere/libespeak-ng.so: cannot open"
+    )
 
 
 def test_fix_and_image_exclude_each_other():
     done = subprocess.run([WORDBRUSH, "doctor", "--image", "--fix"], text=True, capture_output=True)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "exclude each other" in done.stderr
+    assert (
+        done.returncode == 2
+        and done.stderr.count("\n") == 1
+        and "exclude each other" in done.stderr
+    )

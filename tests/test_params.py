@@ -22,20 +22,29 @@ def test_committed_parameters_and_presets_are_valid():
     assert [Path(name).stem for name in checked] == ["params", "paper", "small", "tiny"]
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"seed": -1}, ["seed", "-1", "greater than or equal to 0"]),
-    ({"seed": "7"}, ["seed", "'7'", "integer"]),
-    ({"scenes": {"resolution": 48}}, ["scenes.resolution", "48", "16, 32, 64, 128 or 256"]),
-    ({"scenes": {"min_objects": 3, "max_objects": 2}}, ["scenes", "min_objects 3", "max_objects 2"]),
-    ({"scenes": {"source": "clevr"}}, ["clevr_path"]),
-    ({"gan": {"learning_rate": float("nan")}}, ["gan.learning_rate", "nan"]),
-    ({"gan": {"colour": 1}}, ["gan.colour", "unknown"]),
-    ({"gan": {"channels": {4: 8}, "ema_decay": 1.0}}, ["gan.ema_decay", "1.0", "less than 1"]),
-    ({"davenet": {"similarity": "SIMO"}}, ["davenet.similarity", "'SIMO'", "'SISA', 'MISA' or 'SIMA'"]),
-    ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
-    ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
-    ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
-])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": -1}, ["seed", "-1", "greater than or equal to 0"]),
+        ({"seed": "7"}, ["seed", "'7'", "integer"]),
+        ({"scenes": {"resolution": 48}}, ["scenes.resolution", "48", "16, 32, 64, 128 or 256"]),
+        (
+            {"scenes": {"min_objects": 3, "max_objects": 2}},
+            ["scenes", "min_objects 3", "max_objects 2"],
+        ),
+        ({"scenes": {"source": "clevr"}}, ["clevr_path"]),
+        ({"gan": {"learning_rate": float("nan")}}, ["gan.learning_rate", "nan"]),
+        ({"gan": {"colour": 1}}, ["gan.colour", "unknown"]),
+        ({"gan": {"channels": {4: 8}, "ema_decay": 1.0}}, ["gan.ema_decay", "1.0", "less than 1"]),
+        (
+            {"davenet": {"similarity": "SIMO"}},
+            ["davenet.similarity", "'SIMO'", "'SISA', 'MISA' or 'SIMA'"],
+        ),
+        ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
+        ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
+        ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
+    ],
+)
 def test_a_bad_value_is_named(changes, words):
     with pytest.raises(WordbrushError) as caught:
         parse_with(**changes)
@@ -53,7 +62,9 @@ def test_a_missing_value_is_named():
 
 
 def test_a_resolution_without_its_channels_is_refused():
-    with pytest.raises(WordbrushError, match=r"gan\.channels names the resolutions .* needs \[4, 8, 16, 32, 64\]"):
+    with pytest.raises(
+        WordbrushError, match=r"gan\.channels names the resolutions .* needs \[4, 8, 16, 32, 64\]"
+    ):
         parse_with(scenes={"resolution": 64})
 
 
@@ -84,7 +95,10 @@ def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
     presets.apply("small", target, ROOT / "presets")
     after = read_yaml(target)
     assert after == merge(before, read_yaml(ROOT / "presets/small.yaml"))
-    assert after["scenes"]["resolution"] == 64 and after["scenes"]["min_distance"] == before["scenes"]["min_distance"]
+    assert (
+        after["scenes"]["resolution"] == 64
+        and after["scenes"]["min_distance"] == before["scenes"]["min_distance"]
+    )
     assert "# C: --min_dist" in target.read_text()
 
 
@@ -103,7 +117,21 @@ def test_paper_preset_keeps_karras_values():
     base = read_yaml(ROOT / "params.yaml")
     paper = parameters.parse(merge(base, read_yaml(ROOT / "presets/paper.yaml")), "paper")
     gan = paper.gan
-    assert (gan.loss, gan.penalty_weight, gan.penalty_every, gan.drift_weight) == ("wgan-gp", 10.0, 1, 0.001)
-    assert (gan.adam_beta1, gan.adam_beta2, gan.adam_epsilon, gan.learning_rate) == (0.0, 0.99, 1e-8, 0.001)
+    assert (gan.loss, gan.penalty_weight, gan.penalty_every, gan.drift_weight) == (
+        "wgan-gp",
+        10.0,
+        1,
+        0.001,
+    )
+    assert (gan.adam_beta1, gan.adam_beta2, gan.adam_epsilon, gan.learning_rate) == (
+        0.0,
+        0.99,
+        1e-8,
+        0.001,
+    )
     assert gan.channels[32] == 512 and gan.channels[128] == 128 and gan.augment_shift == 0
-    assert paper.davenet.similarity == "MISA" and paper.davenet.loss == "margin" and paper.davenet.crop_share == 0
+    assert (
+        paper.davenet.similarity == "MISA"
+        and paper.davenet.loss == "margin"
+        and paper.davenet.crop_share == 0
+    )

@@ -48,7 +48,9 @@ def test_the_committed_pipeline_is_fresh(compiled):
 def test_nothing_that_changes_results_is_left_open(compiled):
     assert "inputDefinitions" not in compiled.spec["root"]
     for name in compiled.tasks:
-        command = " ".join([*compiled.container(name)["command"], *compiled.container(name)["args"]])
+        command = " ".join(
+            [*compiled.container(name)["command"], *compiled.container(name)["args"]]
+        )
         assert "pip install" not in command
         assert compiled.container(name)["image"] == "wordbrush-python:0.1.0"
 
@@ -61,19 +63,35 @@ def test_pools_can_be_read_back(compiled):
         accelerator = resources.get("accelerator")
         assert (accelerator is None) == (pool["accelerator"] is None)
         if accelerator:
-            assert accelerator["resourceType"] == "nvidia.com/gpu" and accelerator["resourceCount"] == "1"
-        assert resources["resourceMemoryLimit"] == pool["memory"] and resources["resourceCpuLimit"] == pool["cpu"]
-        assert kubernetes["nodeSelector"]["labels"] == pool["node_selector"] | pools["spot"]["node_selector"]
+            assert (
+                accelerator["resourceType"] == "nvidia.com/gpu"
+                and accelerator["resourceCount"] == "1"
+            )
+        assert (
+            resources["resourceMemoryLimit"] == pool["memory"]
+            and resources["resourceCpuLimit"] == pool["cpu"]
+        )
+        assert (
+            kubernetes["nodeSelector"]["labels"]
+            == pool["node_selector"] | pools["spot"]["node_selector"]
+        )
         assert [one["key"] for one in kubernetes["tolerations"]] == [
-            one["key"] for one in pool["tolerations"] + pools["spot"]["tolerations"]]
+            one["key"] for one in pool["tolerations"] + pools["spot"]["tolerations"]
+        ]
         mounts = {mount["mountPath"]: mount for mount in kubernetes["emptyDirMounts"]}
-        assert mounts["/dev/shm"] == {"medium": "Memory", "mountPath": "/dev/shm", "sizeLimit": pool["shared_memory"],
-                                      "volumeName": "shared-memory"}
+        assert mounts["/dev/shm"] == {
+            "medium": "Memory",
+            "mountPath": "/dev/shm",
+            "sizeLimit": pool["shared_memory"],
+            "volumeName": "shared-memory",
+        }
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
         assert kubernetes["podMetadata"]["labels"] == pools["labels"]
         retry = compiled.tasks[name]["retryPolicy"]
-        assert retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
+        assert (
+            retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
+        )
 
 
 def test_pods_read_the_settings_of_the_cluster(compiled):
@@ -81,9 +99,16 @@ def test_pods_read_the_settings_of_the_cluster(compiled):
     for name in compiled.tasks:
         needed, optional = compiled.kubernetes(name)["configMapAsEnv"]
         assert {one["configMapName"] for one in (needed, optional)} == {"wordbrush"}
-        assert [one["configMapKey"] for one in needed["keyToEnv"]] == ["remote", "remote-options", "registry", "checkpoints"]
+        assert [one["configMapKey"] for one in needed["keyToEnv"]] == [
+            "remote",
+            "remote-options",
+            "registry",
+            "checkpoints",
+        ]
         assert needed["optional"] is False and optional["optional"] is True
-        assert {"configMapKey": "metrics-port", "envVar": "WORDBRUSH_METRICS_PORT"} in optional["keyToEnv"]
+        assert {"configMapKey": "metrics-port", "envVar": "WORDBRUSH_METRICS_PORT"} in optional[
+            "keyToEnv"
+        ]
 
 
 def keys(one: Compiled) -> dict[str, str]:
@@ -91,7 +116,12 @@ def keys(one: Compiled) -> dict[str, str]:
 
 
 def test_another_image_changes_every_key(compiled, tmp_path):
-    assert pipeline("compile", "--image", "other:1", "--output", str(tmp_path / "other.yaml")).returncode == 0
+    assert (
+        pipeline(
+            "compile", "--image", "other:1", "--output", str(tmp_path / "other.yaml")
+        ).returncode
+        == 0
+    )
     other = Compiled.read(tmp_path / "other.yaml")
     assert other.container("evaluate")["image"] == "other:1"
     assert not set(keys(other).values()) & set(keys(compiled).values())
@@ -102,8 +132,13 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
     shutil.copytree(ROOT, tmp_path / "copy", ignore=unneeded)
     params = tmp_path / "copy/params.yaml"
     params.write_text(params.read_text().replace("units_per_cluster: 12", "units_per_cluster: 11"))
-    subprocess.run([sys.executable, "pipeline.py", "compile"], cwd=tmp_path / "copy", check=True, capture_output=True,
-                   env={**os.environ, "PYTHONPATH": str(tmp_path / "copy")})
+    subprocess.run(
+        [sys.executable, "pipeline.py", "compile"],
+        cwd=tmp_path / "copy",
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "copy")},
+    )
     before, after = keys(compiled), keys(Compiled.read(tmp_path / "copy/pipeline.yaml"))
     changed = {name.partition("@")[0] for name in before if before[name] != after[name]}
     # units_per_cluster is a parameter of these and all that read them; edits as a whole belongs to both edit stages
@@ -114,7 +149,10 @@ def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
     """Two runs from scratch, by two runners, give identical hashes for every output."""
     folder, log = from_scratch
     assert len(RUNNING.findall(log)) == 15
-    ours, theirs = stages_of(folder / ".wordbrush/kfp/dvc.lock"), stages_of(finished.root / "dvc.lock")
+    ours, theirs = (
+        stages_of(folder / ".wordbrush/kfp/dvc.lock"),
+        stages_of(finished.root / "dvc.lock"),
+    )
     assert ours == theirs and len(finished.hashes()) > 35
 
 
@@ -128,7 +166,9 @@ def test_a_second_run_executes_no_stage(from_scratch):
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
     """The scheduled pipeline's last task, executed from the compiled YAML; all before it is cached."""
     folder, _ = from_scratch
-    done = pipeline("run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    done = pipeline(
+        "run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache")
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert TASK.findall(done.stdout + done.stderr) == ["promote"]
     version = json.loads((folder / ".wordbrush/kfp/registry/champion.json").read_text())["version"]
@@ -144,8 +184,11 @@ def test_pipeline_first_laptop_second(from_scratch, tmp_path):
     laptop.run("dvc", "remote", "add", "-d", "shared", str(folder / ".wordbrush/kfp/remote"))
     log = laptop.run("dvc", "repro", "--pull").stdout
     assert RUNNING.findall(log) == []
-    assert laptop.hashes() == {out["path"]: out["md5"] for stage in stages_of(folder / ".wordbrush/kfp/dvc.lock").values()
-                               for out in stage["outs"]}
+    assert laptop.hashes() == {
+        out["path"]: out["md5"]
+        for stage in stages_of(folder / ".wordbrush/kfp/dvc.lock").values()
+        for out in stage["outs"]
+    }
 
 
 def test_laptop_first_pipeline_second(finished, tmp_path):
@@ -156,7 +199,15 @@ def test_laptop_first_pipeline_second(finished, tmp_path):
     shutil.copytree(finished.root, laptop.root)
     laptop.run("dvc", "remote", "add", "-d", "shared", str(remote))
     laptop.run("dvc", "push", "--run-cache")
-    done = pipeline("run", "--preset", "tiny", "--remote", str(remote), cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    done = pipeline(
+        "run",
+        "--preset",
+        "tiny",
+        "--remote",
+        str(remote),
+        cwd=folder,
+        WORDBRUSH_CACHE=str(folder / "cache"),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert RUNNING.findall(done.stdout) == []
     assert stages_of(folder / ".wordbrush/kfp/dvc.lock") == stages_of(finished.root / "dvc.lock")
@@ -165,7 +216,9 @@ def test_laptop_first_pipeline_second(finished, tmp_path):
 def test_people_see_pages_numbers_and_pointers(from_scratch):
     """Every stage's page is small and whole; pointers name bytes that are in the remote."""
     folder, _ = from_scratch
-    outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))  # of the first run: the later ones executed little
+    outputs = min(
+        (folder / ".wordbrush/kfp/outputs").glob("wordbrush-*")
+    )  # of the first run: the later ones executed little
     pages = list(outputs.glob("*/page"))
     assert len(pages) == 15
     for page in pages:
@@ -173,7 +226,11 @@ def test_people_see_pages_numbers_and_pointers(from_scratch):
         assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
         assert "http://" not in text.replace("http://www.w3.org", "") and "data:image/" in text
     pointer = json.loads((outputs / "train-gan/generator").read_text())
-    assert pointer["path"] == "data/generator" and Path(pointer["uri"]).is_file() and pointer["size"] > 0
+    assert (
+        pointer["path"] == "data/generator"
+        and Path(pointer["uri"]).is_file()
+        and pointer["size"] > 0
+    )
     scalars = json.loads((outputs / "evaluate/scalars").read_text())
     assert "hn_targeted_edits.recall.10" in scalars
 
@@ -191,18 +248,21 @@ def test_adopting_a_local_run_brings_its_artifacts_home(from_scratch, tmp_path):
     assert "Data and pipelines are up to date" in laptop.run("dvc", "status").stdout
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("compile", "--preset", "huge"), ("huge", "paper, small, tiny")),
-    (("compile", "--pools", "nowhere.yaml"), ("nowhere.yaml is missing",)),
-    (("run", "--preset", "huge"), ("huge",)),
-    (("run", "--docker", "--remote", "gs://bucket/dvc"), ("gs://bucket/dvc", "leave --remote")),
-    (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
-    (("schedule", "--cron", "0 0 25 * * 1"), ("not valid",)),
-    (("schedule",), ("name one of",)),
-    (("submit",), ("WORDBRUSH_REMOTE is not set",)),
-    (("submit", "--host", "localhost"), ("not a URL",)),
-    (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer",)),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("compile", "--preset", "huge"), ("huge", "paper, small, tiny")),
+        (("compile", "--pools", "nowhere.yaml"), ("nowhere.yaml is missing",)),
+        (("run", "--preset", "huge"), ("huge",)),
+        (("run", "--docker", "--remote", "gs://bucket/dvc"), ("gs://bucket/dvc", "leave --remote")),
+        (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
+        (("schedule", "--cron", "0 0 25 * * 1"), ("not valid",)),
+        (("schedule",), ("name one of",)),
+        (("submit",), ("WORDBRUSH_REMOTE is not set",)),
+        (("submit", "--host", "localhost"), ("not a URL",)),
+        (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer",)),
+    ],
+)
 def test_bad_input_is_one_sentence(arguments, words, tmp_path):
     done = pipeline(*arguments, cwd=tmp_path)
     assert done.returncode == 2
@@ -215,23 +275,45 @@ def test_bad_input_is_one_sentence(arguments, words, tmp_path):
 def test_pools_name_file_and_field(tmp_path):
     text = (ROOT / "k8s/pools.yaml").read_text()
     (tmp_path / "pools.yaml").write_text(text.replace("train-gan: gpu", "train-gan: tpu"))
-    assert "'tpu'" in pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")).stderr
+    assert (
+        "'tpu'"
+        in pipeline(
+            "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")
+        ).stderr
+    )
     (tmp_path / "pools.yaml").write_text(text.replace("memory: 24Gi", "memory: lots"))
-    done = pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml"))
-    assert "pools.gpu.memory" in done.stderr and "pools.yaml" in done.stderr and not (tmp_path / "x.yaml").exists()
+    done = pipeline(
+        "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")
+    )
+    assert (
+        "pools.gpu.memory" in done.stderr
+        and "pools.yaml" in done.stderr
+        and not (tmp_path / "x.yaml").exists()
+    )
 
 
 def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
-    (tmp_path / "pools.yaml").write_text((ROOT / "k8s/pools.yaml").read_text().replace("gpu, count: 1", "gpu, count: 2"))
-    pipeline("compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "two.yaml"))
+    (tmp_path / "pools.yaml").write_text(
+        (ROOT / "k8s/pools.yaml").read_text().replace("gpu, count: 1", "gpu, count: 2")
+    )
+    pipeline(
+        "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "two.yaml")
+    )
     two = Compiled.read(tmp_path / "two.yaml")
-    for stage, variables in (("train-gan", [{"name": "WORDBRUSH_PROCESSES", "value": "2"}]), ("render-scenes", [])):
+    for stage, variables in (
+        ("train-gan", [{"name": "WORDBRUSH_PROCESSES", "value": "2"}]),
+        ("render-scenes", []),
+    ):
         container = two.container(stage)
         assert container.get("env", []) == variables
-        assert container["resources"].get("accelerator", {}).get("resourceCount") == ("2" if variables else None)
+        assert container["resources"].get("accelerator", {}).get("resourceCount") == (
+            "2" if variables else None
+        )
 
 
 def test_help_is_quick_and_has_examples():
     for verb in ("compile", "run", "submit", "schedule", "adopt"):
         done = pipeline(verb, "--help")
-        assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(done.stdout.split())
+        assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(
+            done.stdout.split()
+        )

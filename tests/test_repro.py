@@ -16,9 +16,23 @@ from wordbrush.data.splits import captioned_count, split_ranges
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import set_seed
 
-METHODS = ("davenet", "random_edits", "targeted_edits", "hard_negatives", "hn_random_edits", "hn_targeted_edits")
+METHODS = (
+    "davenet",
+    "random_edits",
+    "targeted_edits",
+    "hard_negatives",
+    "hn_random_edits",
+    "hn_targeted_edits",
+)
 TRAINING = ("pretrain-davenet", "random-edits", "cluster-units", "targeted-edits")
-LABELLED = ("data/scenes", "data/real_pairs", "data/segmenter", "data/speech", "data/annotations", "data/test_speech")
+LABELLED = (
+    "data/scenes",
+    "data/real_pairs",
+    "data/segmenter",
+    "data/speech",
+    "data/annotations",
+    "data/test_speech",
+)
 
 
 def test_a_second_repro_runs_nothing(finished):
@@ -42,6 +56,7 @@ def test_samples_are_what_the_generator_draws(finished, tiny):
 
     from wordbrush.gan.sampling import draw, load_generator
     from wordbrush.training.compute import device
+
     latents = np.load(finished.layout.samples / "latents.npy")
     images = np.load(finished.layout.samples / "images.npy")
     assert len(latents) == len(images) == split_ranges(tiny.samples)["semantic"].stop
@@ -60,6 +75,7 @@ def test_speech_opens_as_a_dataset_and_matches_the_features(finished, tiny):
     table = pq.read_table(shards[0])
     for row in table.slice(0, 5).to_pylist():
         import io
+
         sound, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]))
         assert rate == 16000 and sound.std() > 0.001
         assert row["words"][-1]["end"] <= len(sound) / rate + 0.1
@@ -78,8 +94,15 @@ def test_evaluation_has_six_methods_with_every_number(finished):
         assert entry["recall"]["1"] <= entry["recall"]["5"] <= entry["recall"]["10"]
         assert entry["median_rank"] >= 1
         for name, interval in entry["intervals"]["semantic"].items():
-            assert interval["low"] <= entry["semantic"][name] + 25 and interval["low"] <= interval["high"]
-        assert entry["intervals"]["recall_10"]["low"] <= entry["recall"]["10"] <= entry["intervals"]["recall_10"]["high"]
+            assert (
+                interval["low"] <= entry["semantic"][name] + 25
+                and interval["low"] <= interval["high"]
+            )
+        assert (
+            entry["intervals"]["recall_10"]["low"]
+            <= entry["recall"]["10"]
+            <= entry["intervals"]["recall_10"]["high"]
+        )
     assert "edit_success" not in data["davenet"]  # null: it has no edits
     assert 0 <= data["random_edits"]["edit_success"] <= 100
 
@@ -106,6 +129,7 @@ def test_training_reads_no_text_and_no_labels_by_the_graph():
 def test_training_gives_the_same_bytes_without_text_and_labels(finished, tmp_path, mining):
     """Copies only pictures, latents, features and the generator, and trains all stages again."""
     import importlib
+
     for name in ("data/samples", "data/features", "data/generator"):
         shutil.copytree(finished.root / name, tmp_path / name)
     params = parameters.load(finished.root / "params.yaml")
@@ -113,13 +137,16 @@ def test_training_gives_the_same_bytes_without_text_and_labels(finished, tmp_pat
         set_seed(params.seed)
         module = importlib.import_module(f"wordbrush.stages.{stage.replace('-', '_')}")
         module.run(params, Layout(tmp_path), mining=mining)
-    for folder in [Layout().encoders(kind, mining) for kind in ("pretrain", "random-edits", "targeted-edits")]:
+    for folder in [
+        Layout().encoders(kind, mining) for kind in ("pretrain", "random-edits", "targeted-edits")
+    ]:
         for path in sorted((finished.root / folder).iterdir()):
             assert (tmp_path / folder / path.name).read_bytes() == path.read_bytes(), path
 
 
 def test_the_gan_sees_pictures_alone(finished, tmp_path):
     from wordbrush.stages import train_gan
+
     (tmp_path / "data/scenes").mkdir(parents=True)
     shutil.copy(finished.layout.scenes / "images.npy", tmp_path / "data/scenes/images.npy")
     params = parameters.load(finished.root / "params.yaml")
@@ -131,10 +158,28 @@ def test_the_gan_sees_pictures_alone(finished, tmp_path):
 
 def test_layout_and_dvc_name_the_same_paths():
     stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    outs = {out.replace("${item.mining}", "hard") for stage in stages.values() for out in stage["outs"]}
+    outs = {
+        out.replace("${item.mining}", "hard") for stage in stages.values() for out in stage["outs"]
+    }
     layout = Layout()
-    folders = {getattr(layout, name) for name in ("scenes", "real_pairs", "generator", "segmenter", "samples", "features",
-                                                  "speech", "annotations", "test_speech", "evaluation", "report")}
-    folders |= {layout.encoders(kind, "hard") for kind in ("pretrain", "random-edits", "targeted-edits")}
+    folders = {
+        getattr(layout, name)
+        for name in (
+            "scenes",
+            "real_pairs",
+            "generator",
+            "segmenter",
+            "samples",
+            "features",
+            "speech",
+            "annotations",
+            "test_speech",
+            "evaluation",
+            "report",
+        )
+    }
+    folders |= {
+        layout.encoders(kind, "hard") for kind in ("pretrain", "random-edits", "targeted-edits")
+    }
     folders |= {layout.clusters("hard")}
     assert outs == {str(folder) for folder in folders}

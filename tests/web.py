@@ -16,10 +16,10 @@ class Web(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.drop_after: list[int] = []
-        self.statuses: list[int] = []           # of the next answers, instead of content
-        self.after_drop: list[int] = []         # of those that follow a break
+        self.statuses: list[int] = []  # of the next answers, instead of content
+        self.after_drop: list[int] = []  # of those that follow a break
         self.ranges = self.marks = self.lengths = True
-        self.asked: list[str | None] = []       # the Range of each request
+        self.asked: list[str | None] = []  # the Range of each request
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
@@ -48,13 +48,22 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self, content: bytes) -> None:
         mark = f'"{hashlib.md5(content).hexdigest()}"'
         marks = {"ETag": mark} if self.server.marks else {}
-        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if self.server.ranges else None
+        found = (
+            re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+            if self.server.ranges
+            else None
+        )
         if not found or self.headers.get("If-Range", mark) != mark:
             self.answer(200, content, **marks)
         elif (start := int(found[1])) >= len(content):
             self.answer(416, b"", **{"Content-Range": f"bytes */{len(content)}"})
         else:
-            self.answer(206, content[start:], **marks, **{"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"})
+            self.answer(
+                206,
+                content[start:],
+                **marks,
+                **{"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"},
+            )
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

@@ -16,7 +16,11 @@ from wordbrush.storage.yaml import read_yaml
 
 def environment(**more: str) -> dict[str, str]:
     """This process' variables, with the commands of its Python first in the path."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **more,
+    }
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,11 @@ class Workspace:
     @classmethod
     def create(cls, root: Path, project: Path, preset: str = "tiny") -> "Workspace":
         for name in ("src", "presets"):
-            shutil.copytree(project / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(
+                project / name,
+                root / name,
+                ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+            )
         for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
             shutil.copy(project / name, root / name)
         presets.apply(preset, root / "params.yaml", root / "presets")
@@ -40,11 +48,17 @@ class Workspace:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment in this folder; on failure the test shows its output."""
-        done = subprocess.run(command, cwd=self.root, text=True, capture_output=True, env=environment(**variables))
+        done = subprocess.run(
+            command, cwd=self.root, text=True, capture_output=True, env=environment(**variables)
+        )
         if check and done.returncode:
-            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def every_step(self) -> "Workspace":
@@ -59,7 +73,9 @@ class Workspace:
         """Train so many times as long."""
         path = self.root / "params.yaml"
         values = read_yaml(path)
-        values["gan"]["stable_kimg"] = {size: factor * kimg for size, kimg in values["gan"]["stable_kimg"].items()}
+        values["gan"]["stable_kimg"] = {
+            size: factor * kimg for size, kimg in values["gan"]["stable_kimg"].items()
+        }
         for section in (values["segmenter"], *values["schedule"].values()):
             section["steps"] *= factor
         with path.open("wb") as out:
@@ -69,4 +85,8 @@ class Workspace:
     def hashes(self) -> dict[str, str]:
         """The md5 of every output, by path, as dvc.lock has them."""
         lock = YAML(typ="safe").load((self.root / "dvc.lock").read_text())
-        return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
+        return {
+            out["path"]: out["md5"]
+            for stage in lock["stages"].values()
+            for out in stage.get("outs", [])
+        }

@@ -24,4 +24,4 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "features": making.features,
     "whole": whole.whole_runs,
 }
-SLOW = frozenset({"whole"})   # with --quick only where it is named
+SLOW = frozenset({"whole"})  # with --quick only where it is named

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from benchmarks.bench import Bench, Line, Target
 from wordbrush.editing.dissection import agreement, unit_thresholds
 
-SIDE = 8                 # of h4
-CHUNK = 100              # pictures that gandissect sees at a time (its batch_size)
-RESOLUTION = 1024        # of its running quantile (its own default)
+SIDE = 8  # of h4
+CHUNK = 100  # pictures that gandissect sees at a time (its batch_size)
+RESOLUTION = 1024  # of its running quantile (its own default)
 FASTER = Target(5)
 
 
@@ -27,8 +27,12 @@ def setting(bench: Bench) -> tuple[Tensor, Tensor, int, float]:
     rng = torch.Generator().manual_seed(0)
     coarse = torch.randn(count, params.gan.channels[SIDE], SIDE // 2, SIDE // 2, generator=rng)
     seen = torch.randint(0, concepts + 1, (count, 1, SIDE // 2, SIDE // 2), generator=rng).float()
-    return (F.leaky_relu(F.interpolate(coarse, scale_factor=2, mode="bilinear"), 0.2),
-            F.interpolate(seen, scale_factor=2).long().squeeze(1), concepts, params.clusters.unit_top_share)
+    return (
+        F.leaky_relu(F.interpolate(coarse, scale_factor=2, mode="bilinear"), 0.2),
+        F.interpolate(seen, scale_factor=2).long().squeeze(1),
+        concepts,
+        params.clusters.unit_top_share,
+    )
 
 
 def thresholds(bench: Bench) -> Iterator[Line]:
@@ -41,10 +45,15 @@ def thresholds(bench: Bench) -> Iterator[Line]:
     note = f"{'exact' if torch.equal(ours, exact) else 'NOT EXACT'}; activations have deviation {flat.std():.2f}"
     if peer:
         note += f"; the running quantile errs by up to {(running_quantile(peer, activations, share) - exact).abs().max():.3f}"
-    yield from bench.compare(f"thresholds of {activations.shape[1]} units, {len(activations)} pictures",
-                             lambda: unit_thresholds(activations, share),
-                             peer and (lambda: running_quantile(peer, activations, share)),
-                             bench.peers.title("gandissect", "running quantile"), FASTER, memory=True, note=note)
+    yield from bench.compare(
+        f"thresholds of {activations.shape[1]} units, {len(activations)} pictures",
+        lambda: unit_thresholds(activations, share),
+        peer and (lambda: running_quantile(peer, activations, share)),
+        bench.peers.title("gandissect", "running quantile"),
+        FASTER,
+        memory=True,
+        note=note,
+    )
 
 
 def running_quantile(peer: SimpleNamespace, activations: Tensor, share: float) -> Tensor:
@@ -62,14 +71,23 @@ def unit_agreement(bench: Bench) -> Iterator[Line]:
     on = (activations > levels[None, :, None, None]).transpose(0, 1).flatten(1)
     where = seen.flatten() == torch.arange(1, concepts + 1)[:, None]
     peer = bench.peers.load("gandissect")
-    counted = peer and (lambda: counts_per_picture(peer, activations, seen, concepts, levels, bench.folder()))
+    counted = peer and (
+        lambda: counts_per_picture(peer, activations, seen, concepts, levels, bench.folder())
+    )
     ours, exact = agreement(on, where).double(), exact_agreement(on, where)
     note = f"within {(ours - exact).abs().max():.0e} of sums in double precision"
     note += f", gandissect's within {(counted()[1:] - exact).abs().max():.0e}" if counted else ""
-    yield from bench.compare(f"agreement of {len(on)} units, {concepts} concepts, {len(activations)} pictures",
-                             lambda: agreement((activations > levels[None, :, None, None]).transpose(0, 1).flatten(1), where),
-                             counted, bench.peers.title("gandissect", "counts per picture"), FASTER, note=note,
-                             memory=bench.quick)   # the profiler's record of 10,000 pictures, one by one, takes 24 GiB
+    yield from bench.compare(
+        f"agreement of {len(on)} units, {concepts} concepts, {len(activations)} pictures",
+        lambda: agreement(
+            (activations > levels[None, :, None, None]).transpose(0, 1).flatten(1), where
+        ),
+        counted,
+        bench.peers.title("gandissect", "counts per picture"),
+        FASTER,
+        note=note,
+        memory=bench.quick,
+    )  # the profiler's record of 10,000 pictures, one by one, takes 24 GiB
 
 
 def exact_agreement(on: Tensor, where: Tensor) -> Tensor:
@@ -78,12 +96,20 @@ def exact_agreement(on: Tensor, where: Tensor) -> Tensor:
     return both / (where.sum(1)[:, None] + on.sum(1)[None] - both)
 
 
-def counts_per_picture(peer: SimpleNamespace, activations: Tensor, seen: Tensor, concepts: int, levels: Tensor,
-                       folder: Path) -> Tensor:
+def counts_per_picture(
+    peer: SimpleNamespace,
+    activations: Tensor,
+    seen: Tensor,
+    concepts: int,
+    levels: Tensor,
+    folder: Path,
+) -> Tensor:
     """IoU [1 + K, C] by gandissect's `collect_bincounts`, to which pictures and network are given as already computed."""
     (folder / "h4").mkdir()
     model, loader = Precomputed(activations), Loader(len(activations))
-    found, *_ = peer.collect_bincounts(str(folder), model, loader, {"h4": levels}, Segmentation(seen, concepts))
+    found, *_ = peer.collect_bincounts(
+        str(folder), model, loader, {"h4": levels}, Segmentation(seen, concepts)
+    )
     return found["h4"]
 
 
@@ -92,10 +118,14 @@ class Precomputed(torch.nn.Module):
 
     def __init__(self, activations: Tensor):
         super().__init__()
-        self.device_of, self.activations, self.number = torch.nn.Parameter(torch.zeros(1)), activations, 0
+        self.device_of, self.activations, self.number = (
+            torch.nn.Parameter(torch.zeros(1)),
+            activations,
+            0,
+        )
 
     def retained_features(self) -> dict[str, Tensor]:
-        return {"h4": self.activations[self.number:self.number + 1]}
+        return {"h4": self.activations[self.number : self.number + 1]}
 
 
 class Loader:
@@ -119,6 +149,13 @@ class Segmentation:
     def get_label_and_category_names(self) -> tuple[list[tuple[str, str]], list[str]]:
         return [(str(number), "concept") for number in range(self.concepts + 1)], ["concept"]
 
-    def run_and_segment_batch(self, number: int, model: Precomputed, **_) -> tuple[Tensor, Tensor, None, tuple[int, int]]:
+    def run_and_segment_batch(
+        self, number: int, model: Precomputed, **_
+    ) -> tuple[Tensor, Tensor, None, tuple[int, int]]:
         model.number, labels = number, self.seen[number]
-        return labels[None, None], labels.flatten().bincount(minlength=self.concepts + 1)[None], None, tuple(labels.shape)
+        return (
+            labels[None, None],
+            labels.flatten().bincount(minlength=self.concepts + 1)[None],
+            None,
+            tuple(labels.shape),
+        )

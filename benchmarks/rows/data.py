@@ -25,27 +25,40 @@ def loading(bench: Bench) -> Iterator[Line]:
 
 def warm(bench: Bench, folder: Path, params: Params, work: str) -> Iterator[Line]:
     pairs = read_pairs(folder)
-    yield from bench.compare(work, lambda: epoch(pairs, params), computed=False, units=len(pairs.images))
+    yield from bench.compare(
+        work, lambda: epoch(pairs, params), computed=False, units=len(pairs.images)
+    )
 
 
 def cold(bench: Bench, folder: Path, params: Params, work: str) -> Iterator[Line]:
     def read() -> Iterator[str]:
         drop_from_page_cache(folder)
         yield "drop"
-        epoch(read_pairs(folder), params)   # opened anew, since what is mapped is not dropped
+        epoch(read_pairs(folder), params)  # opened anew, since what is mapped is not dropped
         yield "read"
 
     size = sum(path.stat().st_size for path in folder.rglob("*.npy"))
     count = len(read_pairs(folder).images)
-    after_drop = next(line for line in bench.compare(work, read, computed=False) if line.work.endswith(": read"))
-    yield replace(after_drop, work=work, units=count, note=f"{size / 1e6:.0f} MB, dropped from the page cache before each epoch")
+    after_drop = next(
+        line for line in bench.compare(work, read, computed=False) if line.work.endswith(": read")
+    )
+    yield replace(
+        after_drop,
+        work=work,
+        units=count,
+        note=f"{size / 1e6:.0f} MB, dropped from the page cache before each epoch",
+    )
 
 
 def epoch(pairs: Pairs, params: Params) -> None:
     rng, davenet = np.random.default_rng(params.seed), params.davenet
-    for index in np.array_split(rng.permutation(len(pairs.images)), max(1, len(pairs.images) // davenet.batch_size)):
+    for index in np.array_split(
+        rng.permutation(len(pairs.images)), max(1, len(pairs.images) // davenet.batch_size)
+    ):
         to_images(pairs.images[index])
-        pairs.speech.crops(index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng)
+        pairs.speech.crops(
+            index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng
+        )
 
 
 def drop_from_page_cache(folder: Path) -> None:

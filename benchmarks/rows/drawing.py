@@ -14,8 +14,14 @@ from wordbrush.params import Gan
 from wordbrush.stages.sample_images import BATCH
 from wordbrush.training.compute import device
 
-WGAN_GP = {"loss": "wgan-gp", "penalty_weight": 10.0, "penalty_every": 1, "drift_weight": 0.001, "augment_shift": 0.0,
-           "augment_flip": False}   # K, as pytorch_GAN_zoo has it
+WGAN_GP = {
+    "loss": "wgan-gp",
+    "penalty_weight": 10.0,
+    "penalty_every": 1,
+    "drift_weight": 0.001,
+    "augment_shift": 0.0,
+    "augment_flip": False,
+}  # K, as pytorch_GAN_zoo has it
 DRAWN = 512
 
 
@@ -26,27 +32,53 @@ def gan_step(bench: Bench) -> Iterator[Line]:
         size = params.scenes.resolution
         gan = params.gan.model_copy(update=WGAN_GP)
         batch = gan.batch_sizes[size]
-        real = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0)).mul(2).sub(1).to(device())
-        yield from bench.compare(f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}", our_step(gan, size, real),
-                                 published_step(bench.peers, gan, size, real), bench.peers.title("gan_zoo", "its step"),
-                                 Target(1.5), memory=True, units=batch)
+        real = (
+            torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+            .mul(2)
+            .sub(1)
+            .to(device())
+        )
+        yield from bench.compare(
+            f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}",
+            our_step(gan, size, real),
+            published_step(bench.peers, gan, size, real),
+            bench.peers.title("gan_zoo", "its step"),
+            Target(1.5),
+            memory=True,
+            units=batch,
+        )
 
 
 def demo_gan_step(bench: Bench) -> Iterator[Line]:
     """A step as the demo takes it: logistic loss, and the penalty in one step of `penalty_every`."""
     params = bench.params()
     size, batch = params.scenes.resolution, params.gan.batch_sizes[params.scenes.resolution]
-    real = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0)).mul(2).sub(1).to(device())
+    real = (
+        torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+        .mul(2)
+        .sub(1)
+        .to(device())
+    )
     one = our_step(params.gan, size, real)
 
     def cycle() -> None:
         for _ in range(params.gan.penalty_every):
             one()
 
-    work, units = f"{params.gan.penalty_every} GAN steps of the demo", batch * params.gan.penalty_every
+    work, units = (
+        f"{params.gan.penalty_every} GAN steps of the demo",
+        batch * params.gan.penalty_every,
+    )
     yield from bench.compare(f"{work}, float32, batch {batch}", cycle, units=units)
-    yield from bench.compare(f"{work}, batch {batch}", cycle, cycle, "in float32", published=False, units=units,
-                             precision=params.precision)
+    yield from bench.compare(
+        f"{work}, batch {batch}",
+        cycle,
+        cycle,
+        "in float32",
+        published=False,
+        units=units,
+        precision=params.precision,
+    )
 
 
 def our_step(gan: Gan, size: int, real: torch.Tensor) -> Work:
@@ -59,8 +91,15 @@ def published_step(peers: Peers, gan: Gan, size: int, real: torch.Tensor) -> Wor
     if peer is None:
         return None
     widths = [gan.channels[level] for level in resolutions(size)]
-    network = peer.ProgressiveGan(gan.latent_dim, widths[0], miniBatchStdDev=True, lossMode="WGANGP",
-                                  lambdaGP=gan.penalty_weight, epsilonD=gan.drift_weight, baseLearningRate=gan.learning_rate)
+    network = peer.ProgressiveGan(
+        gan.latent_dim,
+        widths[0],
+        miniBatchStdDev=True,
+        lossMode="WGANGP",
+        lambdaGP=gan.penalty_weight,
+        epsilonD=gan.drift_weight,
+        baseLearningRate=gan.learning_rate,
+    )
     for width in widths[1:]:
         network.addScale(width)
     return lambda: network.optimizeParameters(real)
@@ -70,9 +109,15 @@ def sampling(bench: Bench) -> Iterator[Line]:
     """Pictures drawn as the stage sample-images draws them."""
     for preset in (None, "small"):
         gan, size = bench.params(preset).gan, bench.params(preset).scenes.resolution
-        generator = Generator(gan.latent_dim, gan.channels, size).to(device(), memory_format=torch.channels_last).eval()
+        generator = (
+            Generator(gan.latent_dim, gan.channels, size)
+            .to(device(), memory_format=torch.channels_last)
+            .eval()
+        )
         latents = torch.randn(DRAWN, gan.latent_dim, generator=torch.Generator().manual_seed(0))
-        yield from bench.compare(f"drawing {DRAWN} samples of {size}×{size}", drawing(generator, latents), units=DRAWN)
+        yield from bench.compare(
+            f"drawing {DRAWN} samples of {size}×{size}", drawing(generator, latents), units=DRAWN
+        )
 
 
 def drawing(generator: Generator, latents: torch.Tensor) -> Work:

@@ -15,12 +15,18 @@ from wordbrush.davenet.training import make_optimiser, random_triplets
 from wordbrush.params import Davenet
 from wordbrush.training.compute import device
 
-FRAMES = 1024                    # of a caption: 10 s; all of them count, so that padding, which D computes, favours nobody
-D_FEATURES = (1024, 14, 64)      # dimensions, places along a side, moments: D's, of 224×224 pictures and such captions
-DEMO_FEATURES = (128, 8, 25)     # those of params.yaml
-MARGIN_TARGETS = {64: Target(25), 128: Target(50)}   # by batch, against D's loop
+FRAMES = (
+    1024  # of a caption: 10 s; all of them count, so that padding, which D computes, favours nobody
+)
+D_FEATURES = (
+    1024,
+    14,
+    64,
+)  # dimensions, places along a side, moments: D's, of 224×224 pictures and such captions
+DEMO_FEATURES = (128, 8, 25)  # those of params.yaml
+MARGIN_TARGETS = {64: Target(25), 128: Target(50)}  # by batch, against D's loop
 DENSEAV_TARGET = Target(1.3)
-MOST_LOOPED = 1000               # pairs: D's loop over 5,000 would take the best part of an hour
+MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an hour
 
 
 def davenet_step(bench: Bench) -> Iterator[Line]:
@@ -36,16 +42,29 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
     rng, lengths = torch.Generator().manual_seed(0), torch.full((batch,), FRAMES, device=device())
 
     def ours() -> Iterator[str]:
-        seen, (heard, shorter) = encoders.encode_images(images), encoders.encode_audio(features, lengths)
+        seen, (heard, shorter) = (
+            encoders.encode_images(images),
+            encoders.encode_audio(features, lengths),
+        )
         yield "forward"
-        loss = margin_ranking(random_triplets(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin)
+        loss = margin_ranking(
+            random_triplets(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin
+        )
         yield "loss"
         yield from learn(optimiser, loss)
 
     peer = bench.peers.load("davenet")
-    baseline = peer and published_step(peer, davenet, params.schedule.pretrain.learning_rate, images, features)
-    yield from bench.compare(f"DAVEnet step, batch {batch}", ours, baseline, bench.peers.title("davenet", "its modules and loss"),
-                             memory=True, units=batch)
+    baseline = peer and published_step(
+        peer, davenet, params.schedule.pretrain.learning_rate, images, features
+    )
+    yield from bench.compare(
+        f"DAVEnet step, batch {batch}",
+        ours,
+        baseline,
+        bench.peers.title("davenet", "its modules and loss"),
+        memory=True,
+        units=batch,
+    )
 
 
 def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
@@ -59,8 +78,13 @@ def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
 
 def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Work:
     """D's step, as its `train` has it."""
-    audio, image = peer.Davenet(davenet.embedding).to(device()), peer.VGG16(davenet.embedding).to(device())
-    optimiser = torch.optim.SGD([*audio.parameters(), *image.parameters()], rate, momentum=davenet.momentum)
+    audio, image = (
+        peer.Davenet(davenet.embedding).to(device()),
+        peer.VGG16(davenet.embedding).to(device()),
+    )
+    optimiser = torch.optim.SGD(
+        [*audio.parameters(), *image.parameters()], rate, momentum=davenet.momentum
+    )
 
     def step() -> Iterator[str]:
         heard, seen = audio(features), image(images)
@@ -73,7 +97,9 @@ def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features
     return step
 
 
-def features_of(count: int, dimensions: int, places: int, moments: int) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
+def features_of(
+    count: int, dimensions: int, places: int, moments: int
+) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
     """Pictures [N, D, p, p] and speech [N, D, t] with gradients; lengths from half of t to all of it [N].
 
     Channels are last, as convolutions leave them.
@@ -89,10 +115,12 @@ def features_of(count: int, dimensions: int, places: int, moments: int) -> tuple
 
 def forgetting(leaves: tuple[nn.Parameter, nn.Parameter], loss) -> Work:
     """Forward and backward of a loss; the gradients are let go again, so that peaks of memory count them."""
+
     def work() -> None:
         loss().backward()
         for leaf in leaves:
             leaf.grad = None
+
     return work
 
 
@@ -105,15 +133,32 @@ def margin_loss(bench: Bench) -> Iterator[Line]:
 def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
     rng = torch.Generator().manual_seed(0)
-    np.random.seed(0)   # D's impostors
+    np.random.seed(0)  # D's impostors
     d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
-    ours = forgetting((images, audio), lambda: margin_ranking(random_triplets(images, audio, lengths, "MISA", rng), "random", 1.0))
+    ours = forgetting(
+        (images, audio),
+        lambda: margin_ranking(random_triplets(images, audio, lengths, "MISA", rng), "random", 1.0),
+    )
     loop = d and forgetting((images, audio), lambda: d.loss(images, audio, lengths))
-    at_once = denseav and forgetting((images, audio), lambda: denseav.loss(images, audio, lengths, "misa"))
-    yield from bench.compare(f"margin loss, batch {count}", ours, loop, bench.peers.title("davenet", "loop"),
-                             MARGIN_TARGETS.get(count), memory=True)
-    yield from bench.compare(f"margin loss, batch {count}", ours, at_once, bench.peers.title("denseav", "vectorised"),
-                             DENSEAV_TARGET, memory=True)
+    at_once = denseav and forgetting(
+        (images, audio), lambda: denseav.loss(images, audio, lengths, "misa")
+    )
+    yield from bench.compare(
+        f"margin loss, batch {count}",
+        ours,
+        loop,
+        bench.peers.title("davenet", "loop"),
+        MARGIN_TARGETS.get(count),
+        memory=True,
+    )
+    yield from bench.compare(
+        f"margin loss, batch {count}",
+        ours,
+        at_once,
+        bench.peers.title("denseav", "vectorised"),
+        DENSEAV_TARGET,
+        memory=True,
+    )
 
 
 def batch_loss(bench: Bench) -> Iterator[Line]:
@@ -126,11 +171,27 @@ def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
     denseav = bench.peers.load("denseav")
     mask = torch.arange(audio.shape[2], device=lengths.device) < lengths[:, None]
-    ours = forgetting((images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), 1.0))
-    theirs = denseav and forgetting((images, audio), lambda: batch_softmax(denseav.misa(
-        {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask}, agg_heads=True).T, 1.0))
-    yield from bench.compare(f"loss over all pairs, batch {count}", ours, theirs, bench.peers.title("denseav", "aggregator"),
-                             DENSEAV_TARGET, memory=True)
+    ours = forgetting(
+        (images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), 1.0)
+    )
+    theirs = denseav and forgetting(
+        (images, audio),
+        lambda: batch_softmax(
+            denseav.misa(
+                {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask},
+                agg_heads=True,
+            ).T,
+            1.0,
+        ),
+    )
+    yield from bench.compare(
+        f"loss over all pairs, batch {count}",
+        ours,
+        theirs,
+        bench.peers.title("denseav", "aggregator"),
+        DENSEAV_TARGET,
+        memory=True,
+    )
 
 
 def similarity_matrix(bench: Bench) -> Iterator[Line]:
@@ -140,14 +201,20 @@ def similarity_matrix(bench: Bench) -> Iterator[Line]:
         yield from similarity_matrix_of(bench, count, features)
 
 
-def similarity_matrix_of(bench: Bench, count: int, features: tuple[int, int, int]) -> Iterator[Line]:
+def similarity_matrix_of(
+    bench: Bench, count: int, features: tuple[int, int, int]
+) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *features)
     d, against = bench.peers.load("davenet"), bench.peers.title("davenet", "loop")
     if d and count > MOST_LOOPED:
         d, against = None, f"skipped: a loop over {count**2:,} pairs"
     dimensions, places, moments = features
     with torch.no_grad():
-        yield from bench.compare(f"similarities of {count} pairs: {dimensions}-d, {places}×{places}, {moments} moments",
-                                 lambda: all_similarities(images, audio, lengths, "MISA"),
-                                 d and (lambda: d.matrix(images, audio, lengths)), against,
-                                 Target(12) if count == 1000 else None, units=count**2)
+        yield from bench.compare(
+            f"similarities of {count} pairs: {dimensions}-d, {places}×{places}, {moments} moments",
+            lambda: all_similarities(images, audio, lengths, "MISA"),
+            d and (lambda: d.matrix(images, audio, lengths)),
+            against,
+            Target(12) if count == 1000 else None,
+            units=count**2,
+        )

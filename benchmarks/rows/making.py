@@ -28,7 +28,9 @@ def rendering(bench: Bench) -> Iterator[Line]:
         def scene(params=params, numbers=numbers) -> None:
             render_one(params.scenes, params.seed, next(numbers))
 
-        yield from bench.compare(f"rendering a scene of {size}×{size}", scene, computed=False, units=1)
+        yield from bench.compare(
+            f"rendering a scene of {size}×{size}", scene, computed=False, units=1
+        )
 
 
 def captions(bench: Bench) -> Iterator[Line]:
@@ -40,26 +42,49 @@ def captions(bench: Bench) -> Iterator[Line]:
         rng = np.random.default_rng([params.seed, next(numbers)])
         recite_one(params.captions, Spoken(text(scenes, rng), random_voice(params.captions, rng)))
 
-    yield from bench.compare(f"speaking a caption of {scenes.max_objects} objects", caption, computed=False, units=1)
+    yield from bench.compare(
+        f"speaking a caption of {scenes.max_objects} objects", caption, computed=False, units=1
+    )
 
 
 def text(scenes, rng: np.random.Generator) -> str:
     """The description of a random scene."""
     things = sample_scene(scenes, rng, 0, "train")["objects"]
-    return describe([{**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]} for thing in things], rng)
+    return describe(
+        [
+            {**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
+            for thing in things
+        ],
+        rng,
+    )
 
 
 def features(bench: Bench) -> Iterator[Line]:
     """Log-mel features of a spoken caption, against torchaudio's own in Kaldi's way with the same settings."""
     params = bench.params()
     rng, options = np.random.default_rng(params.seed), params.captions
-    sound = speak(text(params.scenes, rng), Voice(options.voices[0], options.rates[0], options.pitches[0])).sound
+    sound = speak(
+        text(params.scenes, rng), Voice(options.voices[0], options.rates[0], options.pitches[0])
+    ).sound
     seconds = len(sound) / SAMPLE_RATE
-    yield from bench.compare(f"features of {seconds:.1f} s of speech", lambda: log_mel(sound, options),
-                             lambda: kaldi(sound, options), "torchaudio, kaldi.fbank", computed=False, units=seconds)
+    yield from bench.compare(
+        f"features of {seconds:.1f} s of speech",
+        lambda: log_mel(sound, options),
+        lambda: kaldi(sound, options),
+        "torchaudio, kaldi.fbank",
+        computed=False,
+        units=seconds,
+    )
 
 
 def kaldi(sound: np.ndarray, options: Captions) -> torch.Tensor:
-    return fbank(torch.from_numpy(sound)[None], sample_frequency=SAMPLE_RATE, num_mel_bins=options.bands, window_type="hamming",
-                 frame_length=options.window_ms, frame_shift=options.hop_ms, low_freq=options.low_hz,
-                 preemphasis_coefficient=options.pre_emphasis)
+    return fbank(
+        torch.from_numpy(sound)[None],
+        sample_frequency=SAMPLE_RATE,
+        num_mel_bins=options.bands,
+        window_type="hamming",
+        frame_length=options.window_ms,
+        frame_shift=options.hop_ms,
+        low_freq=options.low_hz,
+        preemphasis_coefficient=options.pre_emphasis,
+    )

@@ -47,15 +47,29 @@ def next_batches(samples: range, params: Params) -> Batches:
         yield next(batches), rng
 
 
-def training_step(encoders: Encoders, pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None) -> Work:
+def training_step(
+    encoders: Encoders, pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None
+) -> Work:
     """A step as `train` takes it."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
-    optimiser, chance = make_optimiser(encoders.train(), params.davenet, stage.learning_rate), torch.Generator()
+    optimiser, chance = (
+        make_optimiser(encoders.train(), params.davenet, stage.learning_rate),
+        torch.Generator(),
+    )
 
     def step() -> None:
         index, crops = next(batches)
-        loss, _ = train_step(encoders, pairs, index, params.davenet, stage, MINING, crops, chance.manual_seed(params.seed),
-                             editor)
+        loss, _ = train_step(
+            encoders,
+            pairs,
+            index,
+            params.davenet,
+            stage,
+            MINING,
+            crops,
+            chance.manual_seed(params.seed),
+            editor,
+        )
         optimiser.zero_grad()
         loss.backward()
         require_finite("DAVEnet", 0, "", loss.detach(), encoders)
@@ -67,7 +81,9 @@ def training_step(encoders: Encoders, pairs: Pairs, params: Params, batches: Bat
 
 def repeated_step(pairs: Pairs, params: Params) -> Work:
     """A step of new encoders, always of the same batch and crops."""
-    return training_step(new_encoders(pairs, params), pairs, params, same_batch(range(len(pairs.images)), params))
+    return training_step(
+        new_encoders(pairs, params), pairs, params, same_batch(range(len(pairs.images)), params)
+    )
 
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
@@ -80,9 +96,19 @@ def demo_step(bench: Bench) -> Iterator[Line]:
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     batch = params.davenet.batch_size
     step = repeated_step(pairs, params)
-    yield from bench.compare(f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch)
-    yield from bench.compare(f"DAVEnet step of the demo, batch {batch}", repeated_step(pairs, params), step, "in float32",
-                             published=False, memory=True, units=batch, precision=params.precision)
+    yield from bench.compare(
+        f"DAVEnet step of the demo, float32, batch {batch}", step, memory=True, units=batch
+    )
+    yield from bench.compare(
+        f"DAVEnet step of the demo, batch {batch}",
+        repeated_step(pairs, params),
+        step,
+        "in float32",
+        published=False,
+        memory=True,
+        units=batch,
+        precision=params.precision,
+    )
 
 
 @dataclass(frozen=True)
@@ -102,31 +128,54 @@ def edited_steps(bench: Bench) -> Iterator[Line]:
     params, data = editing.params, "the demo's drawings" if bench.demo else "an untrained generator"
 
     def step(editor: Editor | None = None) -> Work:
-        return training_step(editing.encoders(), editing.pairs, params, next_batches(editing.samples, params), editor)
+        return training_step(
+            editing.encoders(), editing.pairs, params, next_batches(editing.samples, params), editor
+        )
 
     for name, editor in editing.editors.items():
         with_edits = step(editor)
         edits, changed = counted("edits", with_edits), counted("edits_changed", with_edits)
-        yield from bench.compare(f"step with {name} edits", with_edits, in_precision(params.precision, step()),
-                                 "our step without edits", MOST, published=False, computed=False, precision=params.precision,
-                                 note=f"{data}; {changed:.0f} of {edits:.0f} edits change the picture enough")
+        yield from bench.compare(
+            f"step with {name} edits",
+            with_edits,
+            in_precision(params.precision, step()),
+            "our step without edits",
+            MOST,
+            published=False,
+            computed=False,
+            precision=params.precision,
+            note=f"{data}; {changed:.0f} of {edits:.0f} edits change the picture enough",
+        )
 
 
 def made_up(bench: Bench) -> Editing:
     folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
-    editors = {"random": random_editor(generator, latents, params, params.seed),
-               "targeted": targeted_editor(generator, latents, some_clusters(bench.folder(), params), params, params.seed)}
-    return Editing(params, pairs, range(len(pairs.images)), lambda: new_encoders(pairs, params), editors)
+    editors = {
+        "random": random_editor(generator, latents, params, params.seed),
+        "targeted": targeted_editor(
+            generator, latents, some_clusters(bench.folder(), params), params, params.seed
+        ),
+    }
+    return Editing(
+        params, pairs, range(len(pairs.images)), lambda: new_encoders(pairs, params), editors
+    )
 
 
 def of_a_run(root: Path) -> Editing:
     """The drawings, captions and clusters of a run of the demo, and its encoders before any edit."""
     layout, params = Layout(root), parameters.load(root / PARAMS)
-    editors = {"random": random_edits.make_editor(params, layout, params.seed),
-               "targeted": targeted_edits.make_editor(params, layout, MINING, params.seed)}
-    return Editing(params, davenet.read_pairs(params, layout), split_ranges(params.samples)["train"],
-                   lambda: load_encoders(layout.encoders("pretrain", MINING), device()), editors)
+    editors = {
+        "random": random_edits.make_editor(params, layout, params.seed),
+        "targeted": targeted_edits.make_editor(params, layout, MINING, params.seed),
+    }
+    return Editing(
+        params,
+        davenet.read_pairs(params, layout),
+        split_ranges(params.samples)["train"],
+        lambda: load_encoders(layout.encoders("pretrain", MINING), device()),
+        editors,
+    )
 
 
 def some_clusters(folder: Path, params: Params) -> ConceptSet:
@@ -135,7 +184,10 @@ def some_clusters(folder: Path, params: Params) -> ConceptSet:
     target = layout.clusters(MINING)
     target.mkdir(parents=True)
     labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
-    np.save(target / "places.npy", np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]))
+    np.save(
+        target / "places.npy",
+        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]),
+    )
     np.save(target / "members.npy", membership(labels).numpy())
     np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
     return ConceptSet(layout, MINING)
@@ -149,11 +201,19 @@ def waiting(bench: Bench) -> Iterator[Line]:
     waits, steps = [], []
     for _ in range(4 * bench.repeats):
         waits.append(counted("data_wait_seconds", lambda: steps.append(timed(step)[WHOLE])))
-    yield Line(bench.row, "waiting for data, of a step", Seconds(waits), "the whole step", Seconds(steps), WAITING)
+    yield Line(
+        bench.row,
+        "waiting for data, of a step",
+        Seconds(waits),
+        "the whole step",
+        Seconds(steps),
+        WAITING,
+    )
 
 
 def counted(name: str, work: Work) -> float:
     """By how much a work raises one of the counters that stages keep (runtime/metrics.py)."""
+
     def value() -> float:
         labels = dict(zip(STAGE, running(), strict=True))
         return REGISTRY.get_sample_value(f"wordbrush_{name}_total", labels) or 0.0

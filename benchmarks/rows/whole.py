@@ -14,26 +14,49 @@ from wordbrush.errors import WordbrushError
 from wordbrush.presets import apply
 from wordbrush.storage.layout import PARAMS
 
-COPIED = ("src", "presets", "components", "k8s", "dvc.yaml", PARAMS, ".dvcignore", "pipeline.py", "Makefile",
-          "pyproject.toml")
+COPIED = (
+    "src",
+    "presets",
+    "components",
+    "k8s",
+    "dvc.yaml",
+    PARAMS,
+    ".dvcignore",
+    "pipeline.py",
+    "Makefile",
+    "pyproject.toml",
+)
 FLOOR = Target(1.3, at_most=True)
 
 
 def whole_runs(bench: Bench) -> Iterator[Line]:
     """With --quick the preset `tiny`, else the demo."""
-    project, floor = copy_of_project(bench.folder(), "tiny" if bench.quick else None), bench.folder()
+    project, floor = (
+        copy_of_project(bench.folder(), "tiny" if bench.quick else None),
+        bench.folder(),
+    )
     world = "tiny" if bench.quick else "demo"
     first = timed(lambda: run(project, "make", "stages"))[WHOLE]
     yield Line(bench.row, f"{world}, all stages from nothing", Seconds([first]))
     run(floor, "dvc", "init", "--no-scm", "--quiet")
     (floor / "dvc.yaml").write_text("stages: {}\n")
-    yield from bench.compare("dvc repro with nothing to do", lambda: run(project, "dvc", "repro"),
-                             lambda: run(floor, "dvc", "repro"), "dvc repro without stages", FLOOR, published=False,
-                             computed=False)
+    yield from bench.compare(
+        "dvc repro with nothing to do",
+        lambda: run(project, "dvc", "repro"),
+        lambda: run(floor, "dvc", "repro"),
+        "dvc repro without stages",
+        FLOOR,
+        published=False,
+        computed=False,
+    )
     pipeline = (sys.executable, "pipeline.py", "run")
     first = timed(lambda: run(project, *pipeline))[WHOLE]
-    yield from bench.compare("cached pipeline run", lambda: run(project, *pipeline), computed=False,
-                             note=f"the first run of this pipeline, whose stages DVC had run, took {first:.1f} s")
+    yield from bench.compare(
+        "cached pipeline run",
+        lambda: run(project, *pipeline),
+        computed=False,
+        note=f"the first run of this pipeline, whose stages DVC had run, took {first:.1f} s",
+    )
 
 
 def copy_of_project(folder: Path, preset: str | None) -> Path:
@@ -41,7 +64,9 @@ def copy_of_project(folder: Path, preset: str | None) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
         else:
             shutil.copy(source, folder / name)
     if preset:
@@ -52,9 +77,16 @@ def copy_of_project(folder: Path, preset: str | None) -> Path:
 
 def run(folder: Path, *command: str) -> None:
     """Raises WordbrushError with the last line of a command that fails."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")}
-    variables |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(folder / "src"),
-                  "DVC_NO_ANALYTICS": "1"}
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")
+    }
+    variables |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "src"),
+        "DVC_NO_ANALYTICS": "1",
+    }
     done = subprocess.run(command, cwd=folder, text=True, capture_output=True, env=variables)
     if done.returncode:
-        raise WordbrushError(f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
+        raise WordbrushError(
+            f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}"
+        )

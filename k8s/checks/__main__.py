@@ -16,25 +16,48 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 def faults(objects: list[Manifest], pools: Pools) -> list[str]:
     """All that is wrong; shapes first, since the other checks rely on them."""
-    shapes = [*schemas.shapes(objects), *schemas.enums(objects), *schemas.amounts(objects), *schemas.schedules(objects)]
+    shapes = [
+        *schemas.shapes(objects),
+        *schemas.enums(objects),
+        *schemas.amounts(objects),
+        *schemas.schedules(objects),
+    ]
     if shapes:
         return shapes
     namespace = next((one.name for one in objects if one.kind == "Namespace"), "default")
     around = references.surroundings(objects, pools, namespace)
-    return [*pods.images(objects), *pods.privileges(objects), *pods.bounds(objects), *references.names(around),
-            *references.selectors(around), *cluster.namespaces(objects), *cluster.rights(objects), *cluster.settings(around),
-            *cluster.metrics(around), *cluster.queues(around, pools), *cluster.budgets(around, pools)]
+    return [
+        *pods.images(objects),
+        *pods.privileges(objects),
+        *pods.bounds(objects),
+        *references.names(around),
+        *references.selectors(around),
+        *cluster.namespaces(objects),
+        *cluster.rights(objects),
+        *cluster.settings(around),
+        *cluster.metrics(around),
+        *cluster.queues(around, pools),
+        *cluster.budgets(around, pools),
+    ]
 
 
 @app.command()
-def check(overlay: Annotated[Path, typer.Argument(help="A folder with a kustomization, such as k8s/overlays/gke.")]) -> None:
+def check(
+    overlay: Annotated[
+        Path, typer.Argument(help="A folder with a kustomization, such as k8s/overlays/gke.")
+    ],
+) -> None:
     """Build an overlay and check it: schemas of the four newest Kubernetes versions, references, selectors, security, pools."""
     own = overlay / "pools.yaml"
     objects = build(overlay)
     wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
     if wrong:
-        raise WordbrushError("\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong]))
-    print(f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to {schemas.VERSIONS[-1]}.")
+        raise WordbrushError(
+            "\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong])
+        )
+    print(
+        f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to {schemas.VERSIONS[-1]}."
+    )
 
 
 if __name__ == "__main__":

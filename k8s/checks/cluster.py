@@ -11,7 +11,13 @@ from wordbrush.kubeflow.pools import OPTIONAL_KEYS, SETTINGS, SETTINGS_KEYS, Pla
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")
-RIGHTS = {"pods/exec", "pods/attach", "pods/portforward", "serviceaccounts/token", "*"}   # of no use to training
+RIGHTS = {
+    "pods/exec",
+    "pods/attach",
+    "pods/portforward",
+    "serviceaccounts/token",
+    "*",
+}  # of no use to training
 DEEDS = {"*", "escalate", "bind", "impersonate"}
 
 
@@ -23,16 +29,25 @@ def namespaces(objects: list[Manifest]) -> Iterator[str]:
             yield f"{one}: its namespace is {one.namespace}; the overlay makes {', '.join(made) or 'none'}."
     for one in made.values():
         for mode in ("enforce", "audit", "warn"):
-            if one.data["metadata"].get("labels", {}).get(f"pod-security.kubernetes.io/{mode}") != "restricted":
+            if (
+                one.data["metadata"].get("labels", {}).get(f"pod-security.kubernetes.io/{mode}")
+                != "restricted"
+            ):
                 yield f"{one}: the label pod-security.kubernetes.io/{mode} must be restricted."
-        if not any(other.kind == "NetworkPolicy" and other.namespace == one.name and _denies_all(other) for other in objects):
+        if not any(
+            other.kind == "NetworkPolicy" and other.namespace == one.name and _denies_all(other)
+            for other in objects
+        ):
             yield f"{one}: no NetworkPolicy denies the pods of runs ({_only(KFP_LABEL)}) everything that is not listed."
 
 
 def _denies_all(policy: Manifest) -> bool:
-    return (policy.spec.get("podSelector", {}).get("matchLabels", {}).items() <= KFP_LABEL.items()
-            and sorted(policy.spec.get("policyTypes", [])) == ["Egress", "Ingress"]
-            and not policy.spec.get("ingress") and not policy.spec.get("egress"))
+    return (
+        policy.spec.get("podSelector", {}).get("matchLabels", {}).items() <= KFP_LABEL.items()
+        and sorted(policy.spec.get("policyTypes", [])) == ["Egress", "Ingress"]
+        and not policy.spec.get("ingress")
+        and not policy.spec.get("egress")
+    )
 
 
 def rights(objects: list[Manifest]) -> Iterator[str]:
@@ -40,17 +55,26 @@ def rights(objects: list[Manifest]) -> Iterator[str]:
     for one in objects:
         for rule in one.data.get("rules", []) if one.kind in ("Role", "ClusterRole") else []:
             resources = set(rule.get("resources", []))
-            broad = (DEEDS & set(rule["verbs"])) | (RIGHTS & resources) | ({"*"} & set(rule.get("apiGroups", [])))
+            broad = (
+                (DEEDS & set(rule["verbs"]))
+                | (RIGHTS & resources)
+                | ({"*"} & set(rule.get("apiGroups", [])))
+            )
             if broad:
                 yield f"{one}: {', '.join(sorted(broad))} gives more than a run needs; name what it does."
-            if "secrets" in resources and (set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")):
+            if "secrets" in resources and (
+                set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")
+            ):
                 yield f"{one}: secrets may only be read (get), and one by one (resourceNames)."
 
 
 def settings(cluster: Cluster) -> Iterator[str]:
     """The ConfigMap that the compiled pipeline reads, and values that nobody has filled in."""
     data = cluster.settings(SETTINGS)
-    missing, unknown = SETTINGS_KEYS.keys() - data.keys(), data.keys() - SETTINGS_KEYS.keys() - OPTIONAL_KEYS.keys()
+    missing, unknown = (
+        SETTINGS_KEYS.keys() - data.keys(),
+        data.keys() - SETTINGS_KEYS.keys() - OPTIONAL_KEYS.keys(),
+    )
     if missing:
         yield f"ConfigMap {SETTINGS}: {', '.join(sorted(missing))} is missing, and no pod of a run would start."
     if unknown:
@@ -74,7 +98,9 @@ def metrics(cluster: Cluster) -> Iterator[str]:
     for one in cluster.objects:
         for endpoint in one.spec.get("podMetricsEndpoints", []) if one.kind == "PodMonitor" else []:
             rules = endpoint.get("relabelings", [])
-            addresses = [rule["replacement"] for rule in rules if rule.get("targetLabel") == "__address__"]
+            addresses = [
+                rule["replacement"] for rule in rules if rule.get("targetLabel") == "__address__"
+            ]
             if "port" not in endpoint and addresses != [f"$1:{port}"]:
                 yield f"{one}: it asks {', '.join(addresses) or 'no port'}, but the pods of runs serve their metrics on {port}."
 
@@ -88,16 +114,27 @@ def queues(cluster: Cluster, pools: Pools) -> Iterator[str]:
     if wanted not in {one.name for one in local}:
         yield f"LocalQueue {local[0].name}: the pods of runs ask for {wanted!r} ({QUEUE_LABEL} in k8s/pools.yaml)."
     flavors = {one.name: one for one in cluster.objects if one.kind == "ResourceFlavor"}
-    quotas = {flavor["name"]: {one["name"]: quantity(one["nominalQuota"]) or 0 for one in flavor["resources"]}
-              for queue in cluster.objects if queue.kind == "ClusterQueue"
-              for group in queue.spec["resourceGroups"] for flavor in group["flavors"]}
+    quotas = {
+        flavor["name"]: {
+            one["name"]: quantity(one["nominalQuota"]) or 0 for one in flavor["resources"]
+        }
+        for queue in cluster.objects
+        if queue.kind == "ClusterQueue"
+        for group in queue.spec["resourceGroups"]
+        for flavor in group["flavors"]
+    }
     for name, pool in pools.pools.items():
         for where, placements in (("spot", [pool, pools.spot]), ("on demand", [pool])):
             yield from _flavor(f"the pool {name} ({where})", pool, placements, flavors, quotas)
 
 
-def _flavor(what: str, pool: Pool, placements: list[Placement], flavors: dict[str, Manifest],
-            quotas: dict[str, dict[str, float]]) -> Iterator[str]:
+def _flavor(
+    what: str,
+    pool: Pool,
+    placements: list[Placement],
+    flavors: dict[str, Manifest],
+    quotas: dict[str, dict[str, float]],
+) -> Iterator[str]:
     labels = {key: value for one in placements for key, value in one.node_selector.items()}
     (*found,) = (name for name, one in flavors.items() if one.spec.get("nodeLabels") == labels)
     if len(found) != 1:
@@ -139,7 +176,9 @@ def _admitted(cluster: Cluster, pools: Pools) -> dict[str, float]:
         for group in queue.spec["resourceGroups"]:
             for flavor in group["flavors"]:
                 for one in flavor["resources"]:
-                    queued[one["name"]] = queued.get(one["name"], 0) + (quantity(one["nominalQuota"]) or 0)
+                    queued[one["name"]] = queued.get(one["name"], 0) + (
+                        quantity(one["nominalQuota"]) or 0
+                    )
     return total | queued
 
 

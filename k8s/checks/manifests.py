@@ -42,9 +42,13 @@ class Manifest:
 def build(overlay: Path) -> list[Manifest]:
     """What `kubectl apply -k` would send. Raises WordbrushError where kubectl cannot build it."""
     try:
-        built = subprocess.run(["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=False)
+        built = subprocess.run(
+            ["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
-        raise WordbrushError("kubectl is missing: install kubectl 1.27 or newer (Debian: kubernetes-client).") from None
+        raise WordbrushError(
+            "kubectl is missing: install kubectl 1.27 or newer (Debian: kubernetes-client)."
+        ) from None
     if built.returncode != 0:
         raise WordbrushError(f"{overlay} does not build: {reason(built.stderr)}")
     return [Manifest(data) for data in YAML(typ="safe").load_all(built.stdout) if data]
@@ -53,9 +57,15 @@ def build(overlay: Path) -> list[Manifest]:
 def reason(complaint: str) -> str:
     """The innermost of kubectl's nested complaints: the last file that it quotes, and what is said of it."""
     text = " ".join(complaint.split()).removeprefix("error: ")
-    logged = re.search(r' err=(".*")$', text)     # some builds of kubectl write their errors as log lines
-    text = json.loads(logged[1]) if logged else text.rpartition(" err=< ")[2].removesuffix(" >") or text
-    text = text.partition("': must build at directory")[0]    # it then tries the file as a folder
+    logged = re.search(
+        r' err=(".*")$', text
+    )  # some builds of kubectl write their errors as log lines
+    text = (
+        json.loads(logged[1])
+        if logged
+        else text.rpartition(" err=< ")[2].removesuffix(" >") or text
+    )
+    text = text.partition("': must build at directory")[0]  # it then tries the file as a folder
     innermost = re.search(r".*'([^']*)' ?: (.*)", text)
     if not innermost:
         return f"{text}."
@@ -81,7 +91,11 @@ def pod_template(manifest: Manifest) -> dict[str, Any] | None:
         return manifest.data
     if manifest.kind == "CronJob":
         return manifest.spec["jobTemplate"]["spec"]["template"]
-    return manifest.spec.get("template") if manifest.kind in ("Deployment", "StatefulSet", "DaemonSet", "Job") else None
+    return (
+        manifest.spec.get("template")
+        if manifest.kind in ("Deployment", "StatefulSet", "DaemonSet", "Job")
+        else None
+    )
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from wordbrush.kubeflow.pools import SETTINGS, Pools, Strict
 from wordbrush.storage.validation import validated
 
 NEIGHBOURS = Path(__file__).resolve().parents[1] / "neighbours.yaml"
-KFP_LABEL = {"pipelines.kubeflow.org/v2_component": "true"}    # KFP puts it on every pod of a run
+KFP_LABEL = {"pipelines.kubeflow.org/v2_component": "true"}  # KFP puts it on every pod of a run
 
 
 class Listening(Strict):
@@ -33,23 +33,52 @@ class Cluster:
 
     def settings(self, name: str) -> dict[str, str]:
         """The data of a ConfigMap; empty where there is none."""
-        return next((one.data.get("data", {}) for one in self.objects if (one.kind, one.name) == ("ConfigMap", name)), {})
+        return next(
+            (
+                one.data.get("data", {})
+                for one in self.objects
+                if (one.kind, one.name) == ("ConfigMap", name)
+            ),
+            {},
+        )
 
     def matching(self, namespaces: set[str], labels: dict[str, str]) -> list[Listening]:
-        return [pod for pod in self.pods if pod.namespace in namespaces and labels.items() <= pod.labels.items()]
+        return [
+            pod
+            for pod in self.pods
+            if pod.namespace in namespaces and labels.items() <= pod.labels.items()
+        ]
 
 
 def surroundings(objects: list[Manifest], pools: Pools, namespace: str) -> Cluster:
     """Objects, the pods that they make, the pods of stages, and the neighbours."""
-    pods = validated(list[Listening], YAML(typ="safe").load(NEIGHBOURS.read_text(encoding="utf-8")), str(NEIGHBOURS))
+    pods = validated(
+        list[Listening],
+        YAML(typ="safe").load(NEIGHBOURS.read_text(encoding="utf-8")),
+        str(NEIGHBOURS),
+    )
     port = Cluster(objects, []).settings(SETTINGS).get("metrics-port", "")
-    pods.append(Listening(namespace=namespace, labels=pools.labels | KFP_LABEL, ports=[int(port)] if port.isdecimal() else []))
+    pods.append(
+        Listening(
+            namespace=namespace,
+            labels=pools.labels | KFP_LABEL,
+            ports=[int(port)] if port.isdecimal() else [],
+        )
+    )
     for one in objects:
         pod = pod_template(one)
         if pod:
             ports = [port for container in containers(pod) for port in container.get("ports", [])]
-            known = [name for port in ports for name in (port["containerPort"], port.get("name")) if name]
-            pods.append(Listening(namespace=one.namespace or "default", labels=pod["metadata"].get("labels", {}), ports=known))
+            known = [
+                name for port in ports for name in (port["containerPort"], port.get("name")) if name
+            ]
+            pods.append(
+                Listening(
+                    namespace=one.namespace or "default",
+                    labels=pod["metadata"].get("labels", {}),
+                    ports=known,
+                )
+            )
     return Cluster(objects, pods)
 
 
@@ -65,11 +94,19 @@ def names(cluster: Cluster) -> Iterator[str]:
 def _named(one: Manifest) -> Iterator[tuple[str, str]]:
     if one.kind in ("RoleBinding", "ClusterRoleBinding"):
         yield one.data["roleRef"]["kind"], one.data["roleRef"]["name"]
-        yield from (("ServiceAccount", who["name"]) for who in one.data.get("subjects", []) if who["kind"] == "ServiceAccount")
+        yield from (
+            ("ServiceAccount", who["name"])
+            for who in one.data.get("subjects", [])
+            if who["kind"] == "ServiceAccount"
+        )
     if one.kind == "LocalQueue":
         yield "ClusterQueue", one.spec["clusterQueue"]
     if one.kind == "ClusterQueue":
-        yield from (("ResourceFlavor", flavor["name"]) for group in one.spec["resourceGroups"] for flavor in group["flavors"])
+        yield from (
+            ("ResourceFlavor", flavor["name"])
+            for group in one.spec["resourceGroups"]
+            for flavor in group["flavors"]
+        )
     pod = pod_template(one)
     if pod:
         yield from _named_by_pod(pod["spec"])
@@ -81,8 +118,11 @@ def _named_by_pod(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "priorityClassName" in spec:
         yield "PriorityClass", spec["priorityClassName"]
     for volume in spec.get("volumes", []):
-        for source, (kind, field) in {"persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"),
-                                      "configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")}.items():
+        for source, (kind, field) in {
+            "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"),
+            "configMap": ("ConfigMap", "name"),
+            "secret": ("Secret", "secretName"),
+        }.items():
             if source in volume:
                 yield kind, volume[source][field]
     for container in containers({"spec": spec}):
@@ -108,7 +148,11 @@ def selectors(cluster: Cluster) -> Iterator[str]:
             yield from _matched(one, one.spec["selector"], found, wanted)
         elif one.kind == "PodMonitor":
             labels = one.spec["selector"]["matchLabels"]
-            wanted = [endpoint["port"] for endpoint in one.spec["podMetricsEndpoints"] if "port" in endpoint]
+            wanted = [
+                endpoint["port"]
+                for endpoint in one.spec["podMetricsEndpoints"]
+                if "port" in endpoint
+            ]
             yield from _matched(one, labels, cluster.matching({own}, labels), wanted)
         elif one.kind in ("Deployment", "StatefulSet", "DaemonSet"):
             labels = one.spec["selector"]["matchLabels"]
@@ -119,7 +163,9 @@ def selectors(cluster: Cluster) -> Iterator[str]:
 def _policy(cluster: Cluster, one: Manifest, own: str) -> Iterator[str]:
     labels = one.spec.get("podSelector", {}).get("matchLabels", {})
     guarded = cluster.matching({own}, labels)
-    incoming = [port["port"] for rule in one.spec.get("ingress", []) for port in rule.get("ports", [])]
+    incoming = [
+        port["port"] for rule in one.spec.get("ingress", []) for port in rule.get("ports", [])
+    ]
     yield from _matched(one, labels, guarded, incoming)
     for way, peers in (("ingress", "from"), ("egress", "to")):
         for rule in one.spec.get(way, []):
@@ -131,13 +177,17 @@ def _policy(cluster: Cluster, one: Manifest, own: str) -> Iterator[str]:
                 if "ipBlock" in peer:
                     continue
                 within = peer.get("namespaceSelector", {}).get("matchLabels")
-                spaces = {own} if within is None else {within.get("kubernetes.io/metadata.name", "")}
+                spaces = (
+                    {own} if within is None else {within.get("kubernetes.io/metadata.name", "")}
+                )
                 wanted = peer.get("podSelector", {}).get("matchLabels", {})
                 ports = [port["port"] for port in rule.get("ports", [])] if way == "egress" else []
                 yield from _matched(one, wanted, cluster.matching(spaces, wanted), ports)
 
 
-def _matched(one: Manifest, labels: dict[str, str], pods: list[Listening], ports: list[int | str]) -> Iterator[str]:
+def _matched(
+    one: Manifest, labels: dict[str, str], pods: list[Listening], ports: list[int | str]
+) -> Iterator[str]:
     if not pods:
         yield f"{one}: no pod has the labels {_text(labels)}; correct them, or describe the pod in {NEIGHBOURS.name}."
         return

@@ -59,7 +59,9 @@ class ResourceGroup(Shape):
     def _every_flavor_lists_every_resource(self) -> "ResourceGroup":
         for flavor in self.flavors:
             if [one.name for one in flavor.resources] != self.coveredResources:
-                raise ValueError(f"the flavor {flavor.name} does not list the covered resources, in their order")
+                raise ValueError(
+                    f"the flavor {flavor.name} does not list the covered resources, in their order"
+                )
         return self
 
 
@@ -78,7 +80,17 @@ class LocalQueue(Shape):
 
 
 class Relabeling(Shape):
-    action: Literal["keep", "drop", "replace", "labelmap", "labeldrop", "labelkeep", "hashmod", "lowercase", "uppercase"]
+    action: Literal[
+        "keep",
+        "drop",
+        "replace",
+        "labelmap",
+        "labeldrop",
+        "labelkeep",
+        "hashmod",
+        "lowercase",
+        "uppercase",
+    ]
     sourceLabels: list[str] = []
     regex: str | None = None
     replacement: str | None = None
@@ -122,8 +134,13 @@ class PrometheusRule(Shape):
     groups: list[RuleGroup]
 
 
-SHAPES = {("kueue.x-k8s.io/v1beta2", shape.__name__): shape for shape in (ResourceFlavor, ClusterQueue, LocalQueue)}
-SHAPES |= {("monitoring.coreos.com/v1", shape.__name__): shape for shape in (PodMonitor, PrometheusRule)}
+SHAPES = {
+    ("kueue.x-k8s.io/v1beta2", shape.__name__): shape
+    for shape in (ResourceFlavor, ClusterQueue, LocalQueue)
+}
+SHAPES |= {
+    ("monitoring.coreos.com/v1", shape.__name__): shape for shape in (PodMonitor, PrometheusRule)
+}
 
 # Values that Kubernetes' published schemas leave open: the last names of a path, and what its API server accepts there.
 ENUMS = {
@@ -140,8 +157,10 @@ ENUMS = {
     ("subjects", "kind"): {"ServiceAccount", "User", "Group"},
     ("operator",): {"In", "NotIn", "Exists", "DoesNotExist", "Equal"},
     ("concurrencyPolicy",): {"Allow", "Forbid", "Replace"},
-    **{("labels", f"pod-security.kubernetes.io/{mode}"): {"privileged", "baseline", "restricted"}
-       for mode in ("enforce", "audit", "warn")},
+    **{
+        ("labels", f"pod-security.kubernetes.io/{mode}"): {"privileged", "baseline", "restricted"}
+        for mode in ("enforce", "audit", "warn")
+    },
 }
 # Names whose values are amounts.
 AMOUNTS = {"requests", "limits", "hard", "default", "defaultRequest", "max", "min", "sizeLimit"}
@@ -181,7 +200,7 @@ def enums(objects: list[Manifest]) -> Iterator[str]:
     for one in objects:
         for path, value in fields(one.data):
             for ending, allowed in ENUMS.items():
-                if path[-len(ending):] == ending and value not in allowed:
+                if path[-len(ending) :] == ending and value not in allowed:
                     yield f"{one}: {'.'.join(path)} is {value!r}; allowed are {', '.join(sorted(allowed))}."
 
 
@@ -189,7 +208,10 @@ def amounts(objects: list[Manifest]) -> Iterator[str]:
     """Quantities that are none, and requests beyond their limit."""
     for one in objects:
         for path, value in fields(one.data):
-            if any(parent in AMOUNTS and name not in ("type",) for parent, name in pairwise(path)) and quantity(value) is None:
+            if (
+                any(parent in AMOUNTS and name not in ("type",) for parent, name in pairwise(path))
+                and quantity(value) is None
+            ):
                 yield f"{one}: {'.'.join(path)} is {value!r}, which is no quantity; examples: 500m, 2, 4Gi."
 
 
@@ -208,7 +230,7 @@ def quantity(value: Any) -> float | None:
     except ValidationError:
         return None
     number = text.rstrip("mkMGTPEi")
-    unit = text[len(number):]
+    unit = text[len(number) :]
     if unit == "m":
         return float(number) / 1000
     base = 1024 if unit.endswith("i") else 1000

@@ -10,13 +10,20 @@ from wordbrush.doctor import packages
 from wordbrush.versioning.fingerprint import digest
 from wordbrush.versioning.runs import CODE
 
-GPU = Path("/dev/nvidiactl")   # there where a container was given a GPU
+GPU = Path("/dev/nvidiactl")  # there where a container was given a GPU
 REBUILD = "build the image again"
 
 
 def examine(source: Path) -> bool:
     """Print what is good and what is wrong, a line each; whether all is good. `source`: the folder with dvc.yaml and src."""
-    wrong = [*packages(source / "requirements.lock", REBUILD), *code(source), *user(), *folders(), *libraries(), *device()]
+    wrong = [
+        *packages(source / "requirements.lock", REBUILD),
+        *code(source),
+        *user(),
+        *folders(),
+        *libraries(),
+        *device(),
+    ]
     for sentence in wrong:
         print(f"wrong   {sentence}")
     return not wrong
@@ -72,6 +79,7 @@ def device() -> Iterator[str]:
         yield f"PyTorch does not compute ({fault}): look at the node's driver, or {REBUILD}."
         return
     from wordbrush.training.compute import device as chosen
+
     if GPU.exists() and chosen().type == "cpu":
         yield "there is a GPU that PyTorch does not use: its driver is too old, or this is the image for CPUs."
     else:
@@ -84,7 +92,7 @@ def _fault(attempt: Callable[[], object]) -> str | None:
         attempt()
     except Exception as error:
         first: BaseException = error
-        while first.__context__:      # a package may stumble over its own fault
+        while first.__context__:  # a package may stumble over its own fault
             first = first.__context__
         return " ".join(str(first).split())
     return None
@@ -92,11 +100,13 @@ def _fault(attempt: Callable[[], object]) -> str | None:
 
 def _espeak() -> None:
     from wordbrush.captions.voices import engine
+
     engine()
 
 
 def _mitsuba() -> None:
     from wordbrush.scenes.render import mitsuba
+
     mitsuba()
 
 
@@ -108,6 +118,7 @@ def _compute() -> None:
     import torch
 
     from wordbrush.training.compute import device as chosen
+
     ones = torch.ones(8, 8, device=chosen())
     if (ones @ ones).sum().item() != 8**3:
         raise RuntimeError("a product of matrices came out wrong")

@@ -12,7 +12,7 @@ from wordbrush.presets import check_all
 from wordbrush.versioning.integrity import Fault, faults, repair, repository
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
-FREE_GIB = 5.0    # what a demo leaves on disk, and its cache
+FREE_GIB = 5.0  # what a demo leaves on disk, and its cache
 
 
 def examine(root: Path, fix: bool) -> bool:
@@ -43,8 +43,11 @@ def packages(lock: Path, advice: str) -> Iterator[str]:
     except OSError as error:
         yield f"{lock} cannot be read ({error.strerror}): {advice}."
         return
-    wrong = [f"the package {name} is {found}, the lock has {version}: {advice}." for name, version in pins.items()
-             if (found := _installed(name)) != version]
+    wrong = [
+        f"the package {name} is {found}, the lock has {version}: {advice}."
+        for name, version in pins.items()
+        if (found := _installed(name)) != version
+    ]
     yield from wrong
     if not wrong:
         print(f"good    packages: {len(pins)} as in the lock")

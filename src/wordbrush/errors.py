@@ -24,7 +24,7 @@ def run_command(command: Callable[[], None], name: str) -> None:
         sys.exit(2)
 
 
-EXIT_STOPPED = 75         # sysexits.h: EX_TEMPFAIL, run again later
+EXIT_STOPPED = 75  # sysexits.h: EX_TEMPFAIL, run again later
 
 
 class Stopped(SystemExit):

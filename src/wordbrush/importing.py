@@ -12,7 +12,7 @@ from wordbrush.storage.archives import BadArchive, unpack
 from wordbrush.storage.downloads import digest, download, open_source
 from wordbrush.storage.files import require_new, whole_directory
 
-BESIDE = ("__MACOSX", ".DS_Store")   # what a Mac leaves in archives
+BESIDE = ("__MACOSX", ".DS_Store")  # what a Mac leaves in archives
 
 
 def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
@@ -28,7 +28,9 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
     try:
         archive = download(source, kept, sha256.lower() if sha256 else None)
         if not sha256 and not place.startswith("gs://"):
-            print(f"The archive's sha256 is {digest(archive)}; nothing was there to compare it with (--sha256).")
+            print(
+                f"The archive's sha256 is {digest(archive)}; nothing was there to compare it with (--sha256)."
+            )
         with whole_directory(target) as folder:
             unpack(archive, folder / (scratch := uuid4().hex), source.place)
             lift(folder / scratch)
@@ -36,7 +38,9 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
         shutil.rmtree(kept)
         raise
     except Stopped as stop:
-        raise Stopped(f"{stop.reason.partition(';')[0]}; called again, it goes on where it was") from None
+        raise Stopped(
+            f"{stop.reason.partition(';')[0]}; called again, it goes on where it was"
+        ) from None
     shutil.rmtree(kept)
     describe(target)
 
@@ -62,8 +66,14 @@ def describe(target: Path) -> None:
     except WordbrushError as error:
         print(f"{target} is there, but is no CLEVR folder for scenes.clevr_path: {error}")
         return
-    missing = sum(not (target / "images/train" / scene["image_filename"]).is_file() for scene in scenes)
+    missing = sum(
+        not (target / "images/train" / scene["image_filename"]).is_file() for scene in scenes
+    )
     if missing:
-        raise WordbrushError(f"{target} is there, but lacks {missing} of the {len(scenes)} pictures that its scenes name.")
-    print(f"{target} is a CLEVR folder with {len(scenes)} training pictures. To draw like it, set in params.yaml, under scenes:\n"
-          f"  source: clevr\n  clevr_path: {json.dumps(str(target))}")
+        raise WordbrushError(
+            f"{target} is there, but lacks {missing} of the {len(scenes)} pictures that its scenes name."
+        )
+    print(
+        f"{target} is a CLEVR folder with {len(scenes)} training pictures. To draw like it, set in params.yaml, under scenes:\n"
+        f"  source: clevr\n  clevr_path: {json.dumps(str(target))}"
+    )

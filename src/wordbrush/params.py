@@ -12,7 +12,7 @@ Mining = Literal["random", "semi-hard", "hard"]
 Similarity = Literal["SISA", "MISA", "SIMA"]
 Resolution = Literal[16, 32, 64, 128, 256]
 Bands = Annotated[int, Field(ge=8, le=128)]
-Width = Annotated[int, Field(ge=1, le=1 << 16)]   # of a layer
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # of a layer
 SegmenterChannels = Annotated[list[Width], Field(min_length=2, max_length=6)]
 Batch = Annotated[int, Field(ge=2, le=1 << 16)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
@@ -47,10 +47,14 @@ class Scenes(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Scenes":
         if self.min_objects > self.max_objects:
-            raise ValueError(f"min_objects {self.min_objects} is more than max_objects {self.max_objects}")
+            raise ValueError(
+                f"min_objects {self.min_objects} is more than max_objects {self.max_objects}"
+            )
         if self.max_objects * self.min_visible_share > 1:
-            raise ValueError(f"{self.max_objects} objects (max_objects) cannot each show {self.min_visible_share} of a picture "
-                             "(min_visible_share)")
+            raise ValueError(
+                f"{self.max_objects} objects (max_objects) cannot each show {self.min_visible_share} of a picture "
+                "(min_visible_share)"
+            )
         if self.source == "clevr" and not self.clevr_path:
             raise ValueError("source: clevr needs clevr_path, the folder of CLEVR v1.0")
         return self
@@ -105,7 +109,7 @@ class Captions(Section):
     bands: Bands
     window_ms: Annotated[float, Field(ge=1, le=1000)]
     hop_ms: Annotated[float, Field(ge=1, le=1000)]
-    low_hz: Annotated[float, Field(ge=0, lt=8000)]   # half of 16 kHz
+    low_hz: Annotated[float, Field(ge=0, lt=8000)]  # half of 16 kHz
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
     range_db: Positive
     max_frames: Count
@@ -122,7 +126,9 @@ class AudioLayer(Section):
     @model_validator(mode="after")
     def _centred(self) -> "AudioLayer":
         if self.width % 2 == 0:
-            raise ValueError(f"width {self.width} is even; a convolution that keeps the number of frames has an odd one")
+            raise ValueError(
+                f"width {self.width} is even; a convolution that keeps the number of frames has an odd one"
+            )
         return self
 
 
@@ -163,10 +169,14 @@ class Davenet(Section):
     def _consistent(self) -> "Davenet":
         halvings = 4 if self.image_network == "vgg16" else len(self.image_channels) - 1
         if self.image_size < 2**halvings:
-            raise ValueError(f"image_size {self.image_size} is halved {halvings} times by the image network, and must be "
-                             f"{2**halvings} or more")
+            raise ValueError(
+                f"image_size {self.image_size} is halved {halvings} times by the image network, and must be "
+                f"{2**halvings} or more"
+            )
         if self.crop_min_seconds > self.crop_max_seconds:
-            raise ValueError(f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds {self.crop_max_seconds}")
+            raise ValueError(
+                f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds {self.crop_max_seconds}"
+            )
         return self
 
 
@@ -245,30 +255,40 @@ class Params(Section):
         for name in ("channels", "batch_sizes", "stable_kimg", "fade_kimg"):
             given = sorted(getattr(self.gan, name))
             if not set(levels) <= set(given):
-                raise ValueError(f"gan.{name} names the resolutions {given}, but scenes.resolution {size} needs {levels}")
+                raise ValueError(
+                    f"gan.{name} names the resolutions {given}, but scenes.resolution {size} needs {levels}"
+                )
         if not self.gan.stable_kimg[size]:
-            raise ValueError(f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be learned there")
+            raise ValueError(
+                f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be learned there"
+            )
         return self
 
     @model_validator(mode="after")
     def _fitting(self) -> "Params":
         scales = len(self.segmenter.channels)
         if self.scenes.resolution % 2 ** (scales - 1):
-            raise ValueError(f"segmenter.channels has {scales} scales, but scenes.resolution {self.scenes.resolution} cannot be "
-                             "halved so often")
+            raise ValueError(
+                f"segmenter.channels has {scales} scales, but scenes.resolution {self.scenes.resolution} cannot be "
+                "halved so often"
+            )
         edits = self.edits
         if edits.resolution > self.scenes.resolution:
-            raise ValueError(f"edits.resolution {edits.resolution} is more than scenes.resolution {self.scenes.resolution}")
+            raise ValueError(
+                f"edits.resolution {edits.resolution} is more than scenes.resolution {self.scenes.resolution}"
+            )
         units = self.gan.channels[edits.resolution]
         if edits.units_per_cluster > units:
-            raise ValueError(f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} units of the "
-                             f"layer that is edited, gan.channels[{edits.resolution}]")
+            raise ValueError(
+                f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} units of the "
+                f"layer that is edited, gan.channels[{edits.resolution}]"
+            )
         if self.clusters.count > self.davenet.embedding:
-            raise ValueError(f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} units of "
-                             "davenet.embedding")
+            raise ValueError(
+                f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} units of "
+                "davenet.embedding"
+            )
         return self
-
-
 
 
 def parse(data: dict[str, Any], origin: str) -> Params:
@@ -279,6 +299,3 @@ def parse(data: dict[str, Any], origin: str) -> Params:
 def load(path: Path) -> Params:
     """Read and validate a parameter file."""
     return parse(read_yaml(path), str(path))
-
-
-

@@ -13,25 +13,58 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def benchmarks(*arguments):
-    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, text=True, capture_output=True)
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, text=True, capture_output=True
+    )
 
 
 def test_a_row_is_measured_printed_and_written(tmp_path):
-    done = benchmarks("--quick", "--only", "features", "--threads", "1", "--json", str(tmp_path / "all.json"),
-                      "--markdown", str(tmp_path / "table.md"))
+    done = benchmarks(
+        "--quick",
+        "--only",
+        "features",
+        "--threads",
+        "1",
+        "--json",
+        str(tmp_path / "all.json"),
+        "--markdown",
+        str(tmp_path / "table.md"),
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "all.json").read_text())
-    assert {"machine", "versions", "commit", "threads", "limits", "quick", "peers", "scaling"} <= set(document)
-    assert document["threads"]["torch"] == 1 and all(limit > 0 for limit in document["limits"].values())
+    assert {
+        "machine",
+        "versions",
+        "commit",
+        "threads",
+        "limits",
+        "quick",
+        "peers",
+        "scaling",
+    } <= set(document)
+    assert document["threads"]["torch"] == 1 and all(
+        limit > 0 for limit in document["limits"].values()
+    )
     (row,) = document["rows"]
     assert row["row"] == "features" and row["baseline"] == "torchaudio, kaldi.fbank"
     assert row["ratio"] == pytest.approx(row["baseline_seconds"] / row["seconds"])
     assert min(row["repeats"], row["baseline_repeats"]) >= 5 and row["spread"] >= 0
-    assert f"{row['ratio']:.3g}×" in done.stdout and f"{row['ratio']:.3g}×" in (tmp_path / "table.md").read_text()
+    assert (
+        f"{row['ratio']:.3g}×" in done.stdout
+        and f"{row['ratio']:.3g}×" in (tmp_path / "table.md").read_text()
+    )
 
 
 def test_steps_with_edits_can_take_what_a_run_made(finished, tmp_path):
-    done = benchmarks("--quick", "--only", "edited-steps", "--demo", str(finished.root), "--json", str(tmp_path / "all.json"))
+    done = benchmarks(
+        "--quick",
+        "--only",
+        "edited-steps",
+        "--demo",
+        str(finished.root),
+        "--json",
+        str(tmp_path / "all.json"),
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "all.json").read_text())["rows"]
     assert [row["work"] for row in rows] == ["step with random edits", "step with targeted edits"]
@@ -40,13 +73,19 @@ def test_steps_with_edits_can_take_what_a_run_made(finished, tmp_path):
 
 def test_a_folder_without_a_run_is_one_sentence(tmp_path):
     done = benchmarks("--only", "edited-steps", "--demo", str(tmp_path))
-    assert done.returncode == 2 and "params.yaml is missing" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "params.yaml is missing" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_an_unknown_row_is_one_sentence():
     done = benchmarks("--only", "everything")
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("benchmarks: --only 'everything' is unknown; there are davenet-step")
+    assert done.stderr.startswith(
+        "benchmarks: --only 'everything' is unknown; there are davenet-step"
+    )
     assert done.stderr.count("\n") == 1
 
 

@@ -25,7 +25,9 @@ def test_products_and_convolutions_are_counted_forward_and_backward():
     costs = count_cost(work)
     assert costs["product"].operations == costs["backward"].operations == 2 * 8 * 16 * 4
     assert costs["convolution"].operations == 2 * (2 * 8 * 8) * 5 * 3 * 9
-    assert costs[WHOLE].operations == sum(costs[part].operations for part in ("product", "backward", "convolution"))
+    assert costs[WHOLE].operations == sum(
+        costs[part].operations for part in ("product", "backward", "convolution")
+    )
     assert costs["product"].arithmetic(LIMITS) == pytest.approx(1024 / 2e9)
     assert costs["convolution"].arithmetic(LIMITS) == pytest.approx(34560 / 1e9)
 
@@ -41,7 +43,9 @@ def test_an_operator_without_arithmetic_is_limited_by_its_traffic():
     one = torch.zeros(1000)
     cost = count_cost(lambda: one[:500] + one[500:].view(5, 100).flatten())[WHOLE]
     assert cost.operations == 0
-    assert cost.least(LIMITS) == pytest.approx(3 * 500 * 4 / 4e8)   # two read, one written; views cost nothing
+    assert cost.least(LIMITS) == pytest.approx(
+        3 * 500 * 4 / 4e8
+    )  # two read, one written; views cost nothing
 
 
 def test_the_better_of_two_measurements_counts():
@@ -52,5 +56,7 @@ def test_facts_name_machine_versions_commit_and_threads():
     known = facts()
     assert known["machine"]["cpu"] and known["machine"]["usable_cores"] >= 1
     assert known["versions"]["torch"] == torch.__version__
-    assert known["threads"]["torch"] == torch.get_num_threads() and known["threads"]["OMP_NUM_THREADS"]
+    assert (
+        known["threads"]["torch"] == torch.get_num_threads() and known["threads"]["OMP_NUM_THREADS"]
+    )
     assert set(known["commit"]) == {"id", "dirty"}

@@ -21,7 +21,9 @@ def test_works_take_turns_and_the_first_turn_warms_up():
 
 def test_a_slow_work_leaves_after_its_budget_and_the_other_goes_on():
     taken = alternate({"slow": lambda: time.sleep(0.2), "fast": lambda: None}, 4, 0.1)
-    assert len(taken["slow"][WHOLE].taken) == 1   # the first turn, which took all of the budget, counts
+    assert (
+        len(taken["slow"][WHOLE].taken) == 1
+    )  # the first turn, which took all of the budget, counts
     assert len(taken["fast"][WHOLE].taken) >= 4
 
 

@@ -15,8 +15,17 @@ from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.errors import WordbrushError
 from wordbrush.scenes.world import ATTRIBUTES
 
-THINGS = [{"shape": "cube", "material": "metal", "color": "red", "size": "small", "x": 3.0, "y": 10.0},
-          {"shape": "sphere", "material": "rubber", "color": "cyan", "size": "large", "x": 20.0, "y": 12.0}]
+THINGS = [
+    {"shape": "cube", "material": "metal", "color": "red", "size": "small", "x": 3.0, "y": 10.0},
+    {
+        "shape": "sphere",
+        "material": "rubber",
+        "color": "cyan",
+        "size": "large",
+        "x": 20.0,
+        "y": 12.0,
+    },
+]
 
 
 def test_a_description_names_every_object_with_all_its_attributes():
@@ -25,7 +34,10 @@ def test_a_description_names_every_object_with_all_its_attributes():
     for text in texts:
         for thing in THINGS:
             for attribute in ATTRIBUTES:
-                assert any(word in text.split() for word in SYNONYMS[thing[attribute]]), (text, attribute)
+                assert any(word in text.split() for word in SYNONYMS[thing[attribute]]), (
+                    text,
+                    attribute,
+                )
         left, right = "left of it" in text, "right of it" in text
         assert left or right or "left of" in text or "right of" in text
 
@@ -55,8 +67,12 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
     import os
 
     from wordbrush.stages.synthesize_captions import Line, recite
+
     count = 2 * tiny.captions.lines_per_process + 3
-    lines = [Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40)) for number in range(count)]
+    lines = [
+        Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40))
+        for number in range(count)
+    ]
     cores = os.sched_getaffinity(0)
     everywhere = [sound for sound, _, _ in recite(lines, tiny.captions, "speaking")]
     try:
@@ -109,11 +125,15 @@ def test_crops_are_pieces_with_silence_around(store):
     for _ in range(30):
         batch, lengths = opened.crops(np.array([0, 1, 2]), 1.0, 0.2, 60.0, rng)
         for row, length in enumerate(lengths.tolist()):
-            piece = batch[row, :, margin:length - margin].T.numpy().astype(np.float16)
+            piece = batch[row, :, margin : length - margin].T.numpy().astype(np.float16)
             assert 10 <= len(piece) <= len(features[row])
-            assert any(np.array_equal(piece, features[row][at:at + len(piece)])
-                       for at in range(len(features[row]) - len(piece) + 1))
-            assert (batch[row, :, :margin] == 0).all() and (batch[row, :, length - margin:] == 0).all()
+            assert any(
+                np.array_equal(piece, features[row][at : at + len(piece)])
+                for at in range(len(features[row]) - len(piece) + 1)
+            )
+            assert (batch[row, :, :margin] == 0).all() and (
+                batch[row, :, length - margin :] == 0
+            ).all()
     whole, lengths = opened.crops(np.array([1]), 0.0, 0.2, 60.0, rng)
     assert lengths.tolist() == [50 + 2 * margin]
     assert torch.equal(whole[0, :, margin:-margin], opened.batch(np.array([1]))[0][0])
@@ -131,8 +151,19 @@ def test_damaged_features_are_named(store, tmp_path):
 
 def test_shards_round_trip_and_damage(tmp_path):
     sound = (0.3 * np.sin(np.arange(4000) / 9)).astype(np.float32)
-    rows = [{"audio": {"bytes": encode(sound), "path": f"{n}.flac"}, "sample": n, "split": "train", "text": "a cube",
-             "words": [{"word": "a", "start": 0.0, "end": 0.1}], "voice": "en", "rate": 175, "pitch": 50} for n in range(5)]
+    rows = [
+        {
+            "audio": {"bytes": encode(sound), "path": f"{n}.flac"},
+            "sample": n,
+            "split": "train",
+            "text": "a cube",
+            "words": [{"word": "a", "start": 0.0, "end": 0.1}],
+            "voice": "en",
+            "rate": 175,
+            "pitch": 50,
+        }
+        for n in range(5)
+    ]
     write_shards(tmp_path, rows, 2)
     assert len(list(tmp_path.glob("*.parquet"))) == 3
     assert read_shards(tmp_path) == rows
@@ -141,7 +172,9 @@ def test_shards_round_trip_and_damage(tmp_path):
         decode(b"no sound", "row 9")
     shard = tmp_path / "train-00001-of-00003.parquet"
     shard.write_bytes(shard.read_bytes()[:-9])
-    with pytest.raises(WordbrushError, match=r"train-00001-of-00003\.parquet is not a readable Parquet"):
+    with pytest.raises(
+        WordbrushError, match=r"train-00001-of-00003\.parquet is not a readable Parquet"
+    ):
         read_shards(tmp_path)
     with pytest.raises(WordbrushError, match="no Parquet shards"):
         read_shards(tmp_path / "nowhere")

@@ -3,7 +3,13 @@
 import numpy as np
 import torch
 
-from wordbrush.concepts.clusters import binarise, cluster_activations, cluster_units, cooccurrence, membership
+from wordbrush.concepts.clusters import (
+    binarise,
+    cluster_activations,
+    cluster_units,
+    cooccurrence,
+    membership,
+)
 
 
 def test_binarise_keeps_exactly_the_top_share_of_every_unit():
@@ -20,12 +26,18 @@ def test_cooccurrence_by_hand():
 def test_planted_groups_are_found():
     rng = np.random.default_rng(0)
     group = rng.integers(0, 3, 12)
-    active = torch.from_numpy(rng.random((500, 3)) < 0.2)[:, group] & torch.from_numpy(rng.random((500, 12)) < 0.9)
+    active = torch.from_numpy(rng.random((500, 3)) < 0.2)[:, group] & torch.from_numpy(
+        rng.random((500, 12)) < 0.9
+    )
     labels = cluster_units(cooccurrence(active), 3, "average")
-    assert all((labels[a] == labels[b]) == (group[a] == group[b]) for a in range(12) for b in range(12))
+    assert all(
+        (labels[a] == labels[b]) == (group[a] == group[b]) for a in range(12) for b in range(12)
+    )
 
 
 def test_cluster_activation_is_the_mean_of_its_units():
     members = membership(np.array([0, 1, 0]))
-    active = cluster_activations(torch.tensor([[2.0, 5.0, -1.0]]), torch.tensor([2.0, 1.0, 1.0]), members)
+    active = cluster_activations(
+        torch.tensor([[2.0, 5.0, -1.0]]), torch.tensor([2.0, 1.0, 1.0]), members
+    )
     assert active.tolist() == [[0.5, 5.0]]

@@ -26,8 +26,8 @@ def test_a_batch_is_what_each_utterance_is_alone(demo):
     together, shorter = encoder(features, lengths)
     assert together.shape == (7, 128, 7) and shorter.tolist() == [3, 1, 5, 1, 2, 2, 5]
     for n, length in enumerate(lengths):
-        alone, _ = encoder(features[n:n + 1, :, :length], lengths[n:n + 1])
-        assert torch.allclose(together[n, :, :shorter[n]], alone[0], atol=1e-5)
+        alone, _ = encoder(features[n : n + 1, :, :length], lengths[n : n + 1])
+        assert torch.allclose(together[n, :, : shorter[n]], alone[0], atol=1e-5)
 
 
 def test_padding_changes_nothing(tiny):
@@ -39,8 +39,8 @@ def test_padding_changes_nothing(tiny):
     plain, length = encoder(features, lengths)
     longer, same = encoder(padded, lengths)
     assert torch.equal(length, same)
-    assert torch.allclose(plain, longer[:, :, :plain.shape[2]], atol=1e-6)
-    assert (longer[:, :, int(same[0]):] == 0).all()
+    assert torch.allclose(plain, longer[:, :, : plain.shape[2]], atol=1e-6)
+    assert (longer[:, :, int(same[0]) :] == 0).all()
 
 
 def test_paper_networks_have_the_paper_s_shapes(tiny):
@@ -48,11 +48,15 @@ def test_paper_networks_have_the_paper_s_shapes(tiny):
 
     from wordbrush import params as parameters
     from wordbrush.storage.yaml import merge, read_yaml
+
     base = read_yaml(Path("params.yaml"))
     paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper").davenet
     encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
     convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
-    assert len(convolutions) == 14 and [conv.kernel_size[1] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
+    assert (
+        len(convolutions) == 14
+        and [conv.kernel_size[1] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
+    )
     with torch.no_grad():
         assert encoders.encode_images(torch.zeros(1, 3, 128, 128)).shape == (1, 512, 14, 14)
         audio, lengths = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))

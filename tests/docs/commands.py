@@ -26,7 +26,11 @@ class Page:
 
     def of(self, *words: str) -> list[list[str]]:
         """The arguments of every command that begins so."""
-        return [command[len(words):] for command in self.commands if command[:len(words)] == list(words)]
+        return [
+            command[len(words) :]
+            for command in self.commands
+            if command[: len(words)] == list(words)
+        ]
 
 
 def _commands(blocks: list[str]):
@@ -43,12 +47,16 @@ def _commands(blocks: list[str]):
 
 
 def _filled(word: str, known: dict[str, str]) -> str:
-    return VARIABLE.sub(lambda match: known[match[1]], word)   # KeyError: the page uses what it never set
+    return VARIABLE.sub(
+        lambda match: known[match[1]], word
+    )  # KeyError: the page uses what it never set
 
 
 def parses_in_bash(block: str) -> str:
     """What bash says against a block; empty where it is fine."""
-    return subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False).stderr
+    return subprocess.run(
+        ["bash", "-n"], input=block, capture_output=True, text=True, check=False
+    ).stderr
 
 
 def options(arguments: list[str]) -> dict[str, str]:
@@ -58,5 +66,7 @@ def options(arguments: list[str]) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if name.startswith("--"):
             following = arguments[number + 1] if number + 1 < len(arguments) else ""
-            found[name.removeprefix("--")] = value if equals else "" if following.startswith("--") else following
+            found[name.removeprefix("--")] = (
+                value if equals else "" if following.startswith("--") else following
+            )
     return found

@@ -26,8 +26,11 @@ def scene(tiny):
     batch = Batch(index, pictures, seen, torch.ones(COUNT, FEATURES, 2), torch.full((COUNT,), 2))
 
     def edit(**changes):
-        edits = tiny.edits.model_copy(update={"probability": 1.0, "min_change": 0.0, "resolution": 8, **changes})
+        edits = tiny.edits.model_copy(
+            update={"probability": 1.0, "min_change": 0.0, "resolution": 8, **changes}
+        )
         return random_editor(generator, latents, tiny.model_copy(update={"edits": edits}), 5)(batch)
+
     return generator, torch.from_numpy(latents[index]), edit
 
 
@@ -38,13 +41,17 @@ def test_a_transplant_gives_what_the_donor_has_at_its_own_spot(scene):
     h4 = generator.encode(z, 8)
     given = h4.clone()
     for row, donor in enumerate(edited.donors.tolist()):
-        here, there = ((2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor))   # the middle of a place, on 8×8
+        here, there = (
+            (2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor)
+        )  # the middle of a place, on 8×8
         given[row, :, here[0], here[1]] = h4[donor, :, there[0], there[1]]
     assert torch.allclose(edited.pictures, generator.decode(given), atol=1e-5)
 
 
 def test_one_that_is_alone_gives_to_itself():
-    assert random_impostors(1, torch.Generator()).tolist() == [0]   # a last batch of one: nothing changes, and nothing counts
+    assert random_impostors(1, torch.Generator()).tolist() == [
+        0
+    ]  # a last batch of one: nothing changes, and nothing counts
 
 
 def test_beyond_the_spot_nothing_is_given(scene):
@@ -54,5 +61,7 @@ def test_beyond_the_spot_nothing_is_given(scene):
     assert ablated.donors is None
     for edited in (ablated, given):
         changed = (edited.pictures - before).abs().amax(1) > 1e-6
-        assert changed.any((1, 2)).all() and not changed[0, 12:, 12:].any()   # picture 0 is edited at its first cell
+        assert (
+            changed.any((1, 2)).all() and not changed[0, 12:, 12:].any()
+        )  # picture 0 is edited at its first cell
     assert not torch.allclose(ablated.pictures, given.pictures)

@@ -3,7 +3,16 @@
 import torch
 
 from wordbrush.editing.dissection import agreement, unit_thresholds
-from wordbrush.editing.units import changed, doublings, least_edit, moved, probabilities, random_order, replace, spot
+from wordbrush.editing.units import (
+    changed,
+    doublings,
+    least_edit,
+    moved,
+    probabilities,
+    random_order,
+    replace,
+    spot,
+)
 from wordbrush.gan.networks import Generator
 
 
@@ -42,7 +51,12 @@ def test_edits_grow_until_the_picture_differs():
     generator = small_generator()
     h4 = generator.encode(torch.randn(16, 6))
     original = generator.decode(h4)
-    given = torch.zeros_like(h4), original, spot(torch.full((16, 2), 4), 1, 8), random_order(h4, torch.Generator().manual_seed(0))
+    given = (
+        torch.zeros_like(h4),
+        original,
+        spot(torch.full((16, 2), 4), 1, 8),
+        random_order(h4, torch.Generator().manual_seed(0)),
+    )
     edited, differs = least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 1e-4)
     assert differs.all() and changed(original, edited, 1e-4).all()
     assert not least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 10.0)[1].any()
@@ -52,12 +66,21 @@ def test_an_edit_is_the_smallest_that_is_enough():
     """Against raising the share step by step."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(32, 6))
-    original, where, nothing = generator.decode(h4), spot(torch.full((32, 2), 4), 1, 8), torch.zeros_like(h4)
-    order, shares = random_order(h4, torch.Generator().manual_seed(0)), torch.tensor([0.1, 0.4, 0.7, 1.0])
+    original, where, nothing = (
+        generator.decode(h4),
+        spot(torch.full((32, 2), 4), 1, 8),
+        torch.zeros_like(h4),
+    )
+    order, shares = (
+        random_order(h4, torch.Generator().manual_seed(0)),
+        torch.tensor([0.1, 0.4, 0.7, 1.0]),
+    )
     edited, differs = least_edit(generator, h4, nothing, original, where, order, shares, 0.02)
     tried = [generator.decode(replace(h4, order < share, where, nothing)) for share in shares]
     enough = torch.stack([changed(original, one, 0.02) for one in tried])
-    assert 3 < enough[0].sum() < 29 and (enough[1:] >= enough[:-1]).all()   # growing, as edits nearly always do
+    assert (
+        3 < enough[0].sum() < 29 and (enough[1:] >= enough[:-1]).all()
+    )  # growing, as edits nearly always do
     first = torch.where(enough.any(0), enough.int().argmax(0), 3)
     assert torch.equal(differs, enough.any(0))
     assert torch.allclose(edited, torch.stack(tried)[first, torch.arange(32)], atol=1e-5)
@@ -67,7 +90,9 @@ def test_no_units_no_change():
     generator = small_generator()
     h4 = generator.encode(torch.randn(3, 6))
     original, where = generator.decode(h4), spot(torch.zeros(3, 2).long(), 1, 8)
-    same, differs = least_edit(generator, h4, -h4, original, where, torch.ones(3, 8), torch.tensor([0.5, 1.0]), 1e-6)
+    same, differs = least_edit(
+        generator, h4, -h4, original, where, torch.ones(3, 8), torch.tensor([0.5, 1.0]), 1e-6
+    )
     assert torch.equal(same, original) and not differs.any()
 
 
@@ -83,8 +108,14 @@ def test_so_many_units_are_replaced_as_the_share_says():
     generator = small_generator()
     h4 = generator.encode(torch.randn(1, 6))
     places = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])
-    original, where, nothing = generator.decode(h4), torch.ones(1, 8, 8, dtype=torch.bool), torch.zeros_like(h4)
-    edited, _ = least_edit(generator, h4, nothing, original, where, places / 8, doublings(1, 8)[:2], 10.0)
+    original, where, nothing = (
+        generator.decode(h4),
+        torch.ones(1, 8, 8, dtype=torch.bool),
+        torch.zeros_like(h4),
+    )
+    edited, _ = least_edit(
+        generator, h4, nothing, original, where, places / 8, doublings(1, 8)[:2], 10.0
+    )
     assert torch.equal(edited, generator.decode(replace(h4, places < 2, where, nothing)))
 
 

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from wordbrush.davenet.encoders import valid_frames
-from wordbrush.evaluation.concepts import VALUES, active_moments, agreement, heard, most_active, ranked, seen, value_masks
+from wordbrush.evaluation.concepts import (
+    VALUES,
+    active_moments,
+    agreement,
+    heard,
+    most_active,
+    ranked,
+    seen,
+    value_masks,
+)
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.scenes.masks import attribute_masks
@@ -18,7 +27,11 @@ def word(text: str, start: float, end: float) -> dict:
 @pytest.fixture
 def spoken() -> Spoken:
     """'red ball' in moments 0–1 and 2–3 of five; 'ball' in moments 1–2 of three."""
-    return align([[word("red", 0.0, 0.2), word("ball", 0.2, 0.4)], [word("ball", 0.1, 0.3)]], torch.tensor([5, 3]), 0.1)
+    return align(
+        [[word("red", 0.0, 0.2), word("ball", 0.2, 0.4)], [word("ball", 0.1, 0.3)]],
+        torch.tensor([5, 3]),
+        0.1,
+    )
 
 
 def test_words_lie_on_the_moments_whose_middle_they_hold(spoken):
@@ -28,10 +41,21 @@ def test_words_lie_on_the_moments_whose_middle_they_hold(spoken):
 
 
 def test_short_words_have_the_nearest_moment_and_cut_ones_none():
-    captions = [[word("a", 0.11, 0.15), word("red", 0.16, 0.19), word("ball", 0.25, 0.9), word("is", 0.9, 1.2)]]
+    captions = [
+        [
+            word("a", 0.11, 0.15),
+            word("red", 0.16, 0.19),
+            word("ball", 0.25, 0.9),
+            word("is", 0.9, 1.2),
+        ]
+    ]
     short = align(captions, torch.tensor([6]), 0.1)
     assert [short.labels[label] for label in short.label] == ["a", "red", "ball"]
-    assert list(zip(short.first.tolist(), short.stop.tolist(), strict=True)) == [(1, 2), (2, 3), (3, 6)]
+    assert list(zip(short.first.tolist(), short.stop.tolist(), strict=True)) == [
+        (1, 2),
+        (2, 3),
+        (3, 6),
+    ]
 
 
 def test_words_become_the_values_that_they_mean(spoken):
@@ -49,15 +73,21 @@ def test_sums_are_over_the_moments_of_each_word(spoken):
 
 def test_precision_is_of_moments_and_recall_of_occurrences(spoken):
     active = torch.zeros(2, 5, 2, dtype=torch.bool)
-    active[0, [0, 2, 3], 0] = True      # once in 'red', twice in 'ball'
-    active[0, 4, 0] = True              # and once in silence
-    active[1, 1, 1] = True              # the second unit: once, in the other 'ball'
+    active[0, [0, 2, 3], 0] = True  # once in 'red', twice in 'ball'
+    active[0, 4, 0] = True  # and once in silence
+    active[1, 1, 1] = True  # the second unit: once, in the other 'ball'
     found = heard(active, spoken)
-    assert found.precision.tolist() == [[0.5, 1.0], [0.25, 0.0]]      # ball, red
+    assert found.precision.tolist() == [[0.5, 1.0], [0.25, 0.0]]  # ball, red
     assert found.recall.tolist() == [[0.5, 0.5], [1.0, 0.0]]
     first, second = ranked(found)
     assert [first["unit"], second["unit"]] == [1, 0]
-    assert first["hypotheses"][0] == {"label": "ball", "f1": 66.67, "precision": 100.0, "recall": 50.0, "occurrences": 2}
+    assert first["hypotheses"][0] == {
+        "label": "ball",
+        "f1": 66.67,
+        "precision": 100.0,
+        "recall": 50.0,
+        "occurrences": 2,
+    }
     assert [one["label"] for one in second["hypotheses"]] == ["ball", "red"]
     assert second["hypotheses"][1]["f1"] == 40.0
 
@@ -77,19 +107,32 @@ def test_places_count_as_far_as_a_value_covers_them():
     instances = np.zeros((4, 4), np.uint8)
     instances[:2, :2], instances[2:, 2:] = 1, 2
     instances[1, 1] = 0
-    things = [{"shape": "cube", "material": "metal", "color": "red", "size": "small"},
-              {"shape": "cube", "material": "metal", "color": "blue", "size": "large"}]
+    things = [
+        {"shape": "cube", "material": "metal", "color": "red", "size": "small"},
+        {"shape": "cube", "material": "metal", "color": "blue", "size": "large"},
+    ]
     planes = attribute_masks(instances, things)[None]
-    assert value_masks(planes)[0].sum((1, 2))[[VALUES.index(name) for name in ("cube", "red", "gray")]].tolist() == [7, 3, 0]
-    active = torch.tensor([[1, 0], [1, 0], [0, 0], [0, 1]], dtype=torch.bool)      # cells of a 2×2 grid, two units
+    assert value_masks(planes)[0].sum((1, 2))[
+        [VALUES.index(name) for name in ("cube", "red", "gray")]
+    ].tolist() == [7, 3, 0]
+    active = torch.tensor(
+        [[1, 0], [1, 0], [0, 0], [0, 1]], dtype=torch.bool
+    )  # cells of a 2×2 grid, two units
     found = seen(active, planes, (2, 2))
     at = {name: VALUES.index(name) for name in ("cube", "red", "blue", "gray")}
-    assert found.precision[at["red"]].tolist() == [0.375, 0.0] and found.recall[at["red"]].tolist() == [1.0, 0.0]
-    assert found.precision[at["blue"]].tolist() == [0.0, 1.0] and found.recall[at["blue"]].tolist() == [0.0, 1.0]
+    assert found.precision[at["red"]].tolist() == [0.375, 0.0] and found.recall[
+        at["red"]
+    ].tolist() == [1.0, 0.0]
+    assert found.precision[at["blue"]].tolist() == [0.0, 1.0] and found.recall[
+        at["blue"]
+    ].tolist() == [0.0, 1.0]
     assert found.recall[at["cube"]].tolist() == pytest.approx([3 / 7, 4 / 7])
     assert found.occurrences[at["blue"]] == 1 and found.f1[at["gray"]].tolist() == [0.0, 0.0]
 
 
 def test_agreement_of_eye_and_ear_with_its_chance():
     assert agreement(["red", "blue"], ["red", "red"]) == (50.0, 50.0)
-    assert agreement(["red", "blue", "cube", "cube"], ["red", "blue", "cube", "cube"]) == (100.0, 37.5)
+    assert agreement(["red", "blue", "cube", "cube"], ["red", "blue", "cube", "cube"]) == (
+        100.0,
+        37.5,
+    )

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from wordbrush.evaluation.concepts import VALUES
-from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured, naming, overlap, pointing
+from wordbrush.evaluation.localisation import (
+    Drawings,
+    localise_objects,
+    localise_words,
+    measured,
+    naming,
+    overlap,
+    pointing,
+)
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import align
 from wordbrush.scenes.masks import attribute_masks
@@ -17,7 +25,9 @@ TEXT = "small red shiny block behind big blue metal cube"
 
 def said(text: str, lengths: int = 12):
     """Each word takes one moment, from 1 on."""
-    words = [{"word": word, "start": 1.0 + at, "end": 2.0 + at} for at, word in enumerate(text.split())]
+    words = [
+        {"word": word, "start": 1.0 + at, "end": 2.0 + at} for at, word in enumerate(text.split())
+    ]
     return align([words], torch.tensor([lengths]), 1.0).as_values(MEANING, VALUES)
 
 
@@ -50,12 +60,21 @@ def test_the_greatest_place_and_the_overlap_by_hand():
 def test_words_point_to_the_objects_that_they_fit(features, drawings):
     words = localise_words(*features, said(TEXT), drawings)
     #                small   red  metal  cube  large  blue  metal  cube
-    assert words.hit.tolist() == [True] * 4 + [False, True, True, True]      # 'big': the map is 0 everywhere, and red comes first
+    assert words.hit.tolist() == [True] * 4 + [
+        False,
+        True,
+        True,
+        True,
+    ]  # 'big': the map is 0 everywhere, and red comes first
     assert words.area.tolist() == [0.25, 0.25, 0.5, 0.5] * 2
     assert words.share.tolist() == [0.5, 0.5, 1.0, 1.0] * 2
     assert words.contested.tolist() == [True, True, False, False] * 2
     assert words.attribute.tolist() == [3, 2, 1, 0] * 2
-    assert words.overlap[4] == 0 and (words.overlap[[0, 1, 5]] > 0.5).all() and (words.overlap[[2, 3]] < 0.5).all()
+    assert (
+        words.overlap[4] == 0
+        and (words.overlap[[0, 1, 5]] > 0.5).all()
+        and (words.overlap[[2, 3]] < 0.5).all()
+    )
 
 
 def test_words_that_fit_no_object_are_left_out(features, drawings):
@@ -65,7 +84,10 @@ def test_words_that_fit_no_object_are_left_out(features, drawings):
 def test_captions_of_empty_floors_give_nothing_to_measure(features):
     empty = Drawings([[]], np.zeros((1, 8, 8), np.uint8), np.zeros((1, 4, 8, 8), np.uint8))
     words = localise_words(*features, said("there is nothing on the floor"), empty)
-    assert len(words.hit) == len(words.overlap) == 0 and measured(words.caption, words.hit, words.area, 10, 0) is None
+    assert (
+        len(words.hit) == len(words.overlap) == 0
+        and measured(words.caption, words.hit, words.area, 10, 0) is None
+    )
 
 
 def test_objects_fire_while_they_are_named(features, drawings):
@@ -73,17 +95,30 @@ def test_objects_fire_while_they_are_named(features, drawings):
     found = localise_objects(images, audio, torch.tensor([12]), said(TEXT), drawings)
     assert found.caption.tolist() == [0, 0] and found.hit.tolist() == [True, True]
     assert found.share.tolist() == pytest.approx([4 / 12, 4 / 12])
-    audio[0, 0, 11] = 3     # silence excites red most
-    assert localise_objects(images, audio, torch.tensor([12]), said(TEXT), drawings).hit.tolist() == [False, True]
-    assert localise_objects(images, audio, torch.tensor([11]), said(TEXT, 11), drawings).hit.tolist() == [True, True]
+    audio[0, 0, 11] = 3  # silence excites red most
+    assert localise_objects(
+        images, audio, torch.tensor([12]), said(TEXT), drawings
+    ).hit.tolist() == [False, True]
+    assert localise_objects(
+        images, audio, torch.tensor([11]), said(TEXT, 11), drawings
+    ).hit.tolist() == [True, True]
 
 
 def test_only_named_objects_in_company_count(features):
-    alone = Drawings([[RED]], np.ones((1, 8, 8), np.uint8), attribute_masks(np.ones((8, 8), np.uint8), [RED])[None])
+    alone = Drawings(
+        [[RED]],
+        np.ones((1, 8, 8), np.uint8),
+        attribute_masks(np.ones((8, 8), np.uint8), [RED])[None],
+    )
     found = localise_objects(*features, torch.tensor([12]), said(TEXT), alone)
     assert len(found.hit) == 0 and measured(found.caption, found.hit, found.share, 10, 0) is None
-    twins = naming(said("small red metal cube and tiny red shiny block and big blue"), [[RED, RED, BLUE]], 14)
-    assert [(caption, number) for caption, number, _ in twins] == [(0, 0), (0, 1)]      # the cut phrase names nobody
+    twins = naming(
+        said("small red metal cube and tiny red shiny block and big blue"), [[RED, RED, BLUE]], 14
+    )
+    assert [(caption, number) for caption, number, _ in twins] == [
+        (0, 0),
+        (0, 1),
+    ]  # the cut phrase names nobody
     assert [np.flatnonzero(when).tolist() for _, _, when in twins] == [[1, 2, 3, 4, 6, 7, 8, 9]] * 2
 
 

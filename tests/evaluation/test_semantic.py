@@ -12,8 +12,15 @@ from wordbrush.scenes.world import ATTRIBUTES
 
 def thing(rng, **fixed):
     values = {name: str(rng.choice(options)) for name, options in ATTRIBUTES.items()}
-    return {**values, "x": 1.0, "y": 1.0, "area": int(rng.integers(5, 60)), "confidence": 0.9, "certainty": 0.8,
-            **fixed}
+    return {
+        **values,
+        "x": 1.0,
+        "y": 1.0,
+        "area": int(rng.integers(5, 60)),
+        "confidence": 0.9,
+        "certainty": 0.8,
+        **fixed,
+    }
 
 
 @pytest.fixture
@@ -31,14 +38,22 @@ def test_pairs_differ_in_the_word_and_agree_in_number(world):
         assert any(each["color"] == "red" for each in world[having])
         assert all(each["color"] != "red" for each in world[lacking])
         assert len(world[having]) == len(world[lacking])
-        agree.append(sorted(each["shape"] for each in world[having]) == sorted(each["shape"] for each in world[lacking]))
+        agree.append(
+            sorted(each["shape"] for each in world[having])
+            == sorted(each["shape"] for each in world[lacking])
+        )
     assert np.mean(agree) > 0.9
 
 
 def test_doubtful_and_empty_pictures_are_left_out():
     rng = np.random.default_rng(0)
-    parsed = [[thing(rng)], [], [thing(rng, confidence=0.2)], [thing(rng), thing(rng, confidence=0.4)],
-              [thing(rng, certainty=0.6)]]
+    parsed = [
+        [thing(rng)],
+        [],
+        [thing(rng, confidence=0.2)],
+        [thing(rng), thing(rng, confidence=0.4)],
+        [thing(rng, certainty=0.6)],
+    ]
     assert make_pool(parsed, 0.5, 0.7).samples.tolist() == [0]
 
 
@@ -49,10 +64,16 @@ def test_a_value_nobody_has_gives_no_pairs():
 
 
 def test_outcomes_and_intervals():
-    assert outcomes(np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0])).tolist() == [1.0, 0.5, 0.0]
+    assert outcomes(np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0])).tolist() == [
+        1.0,
+        0.5,
+        0.0,
+    ]
     assert bootstrap(np.ones(50), percent, 100, 0) == {"low": 100.0, "high": 100.0}
     low, high = bootstrap(np.arange(400) % 2, percent, 2000, 0).values()
-    assert low == pytest.approx(50 - 1.96 * 2.5, abs=0.7) and high == pytest.approx(50 + 1.96 * 2.5, abs=0.7)
+    assert low == pytest.approx(50 - 1.96 * 2.5, abs=0.7) and high == pytest.approx(
+        50 + 1.96 * 2.5, abs=0.7
+    )
 
 
 def test_content_is_a_multiset_without_order_or_place():
@@ -74,6 +95,14 @@ def test_the_paper_s_means_are_the_means_of_its_attributes():
 def test_pictures_of_the_same_content_share_their_recall():
     rng = np.random.default_rng(0)
     red, blue, green = (thing(rng, color=color, shape="cube") for color in ("red", "blue", "green"))
-    parsed = [[red, blue], [{**blue, "x": 5.0}, red], [red, blue, {**green, "confidence": 0.1}], [green]]
+    parsed = [
+        [red, blue],
+        [{**blue, "x": 5.0}, red],
+        [red, blue, {**green, "confidence": 0.1}],
+        [green],
+    ]
     assert distinct(parsed, 0.5, 1) == pytest.approx(100 * (3 / 3 + 1) / 4)
-    assert distinct(parsed, 0.5, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4) and distinct(parsed, 0.5, 5) == 100
+    assert (
+        distinct(parsed, 0.5, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4)
+        and distinct(parsed, 0.5, 5) == 100
+    )

@@ -17,15 +17,25 @@ from wordbrush.storage.files import read_json
 
 def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
     keep = tmp_path / "keep"
-    seen, tested = read_validation(tiny, finished.layout, keep, tmp_path / "words"), read_tests(tiny, finished.layout)
+    seen, tested = (
+        read_validation(tiny, finished.layout, keep, tmp_path / "words"),
+        read_tests(tiny, finished.layout),
+    )
     assert seen.samples.tolist() == list(split_ranges(tiny.samples)["validation"])
-    assert len(seen.words.images) == len(tested.words.images) and not np.array_equal(seen.words.images, tested.words.images)
+    assert len(seen.words.images) == len(tested.words.images) and not np.array_equal(
+        seen.words.images, tested.words.images
+    )
     assert {word["voice"] for word in seen.words.words} <= set(tiny.captions.voices)
     assert {word["voice"] for word in tested.words.words} == set(tiny.captions.held_out_voices)
     assert seen.real is None
     again = read_validation(tiny, finished.layout, keep, tmp_path / "words")
-    assert np.array_equal(again.words.images, seen.words.images) and len([path for path in keep.iterdir() if path.is_dir()]) == 1
-    assert all(np.array_equal(again.words.pairs[value], pairs) for value, pairs in seen.words.pairs.items())
+    assert (
+        np.array_equal(again.words.images, seen.words.images)
+        and len([path for path in keep.iterdir() if path.is_dir()]) == 1
+    )
+    assert all(
+        np.array_equal(again.words.pairs[value], pairs) for value, pairs in seen.words.pairs.items()
+    )
 
 
 def test_the_verb_prints_every_method_of_a_mining(finished, tiny):
@@ -47,8 +57,12 @@ def test_on_the_tests_it_says_what_evaluate_says(finished, tiny):
 def test_another_mining_stands_in_for_hard_negatives(finished, tiny, tmp_path):
     workspace = Workspace(tmp_path / "work")
     shutil.copytree(finished.root, workspace.root)
-    (workspace.root / "data/encoders/pretrain/hard").rename(workspace.root / "data/encoders/pretrain/semi-hard")
-    assert list(measure_methods(tiny, workspace.layout, "semi-hard", "validation", tmp_path / "keep")) == ["hard_negatives"]
+    (workspace.root / "data/encoders/pretrain/hard").rename(
+        workspace.root / "data/encoders/pretrain/semi-hard"
+    )
+    assert list(
+        measure_methods(tiny, workspace.layout, "semi-hard", "validation", tmp_path / "keep")
+    ) == ["hard_negatives"]
 
 
 def test_encoders_that_are_not_there_are_named(tiny, finished, tmp_path):

@@ -23,7 +23,9 @@ def test_metrics_and_tables_of_the_run(finished, tiny):
     assert len(metrics["words"]) == 6 and set(metrics["clusters"]) == {"random", "hard"}
     for scores in metrics["words"].values():
         for one in (scores["pointing"], scores["contested"], scores["overlap"], scores["naming"]):
-            assert one is None or (0 <= one["low"] <= one["high"] <= 100 and 0 < one["chance"] <= 100)
+            assert one is None or (
+                0 <= one["low"] <= one["high"] <= 100 and 0 < one["chance"] <= 100
+            )
     units = [row["unit"] for row in tables["detectors"]]
     assert sorted(units) == list(range(tiny.davenet.embedding))
     best = [row["hypotheses"][0]["f1"] for row in tables["detectors"]]
@@ -32,14 +34,23 @@ def test_metrics_and_tables_of_the_run(finished, tiny):
         folder = finished.layout.clusters(mining)
         clusters = json.loads((folder / "clusters.json").read_text())["clusters"]
         assert [one["units"] for one in table] == [len(one["units"]) for one in clusters]
-        assert metrics["clusters"][mining]["seen_f1"] == round(float(np.mean([one["seen"]["f1"] for one in table])), 2)
+        assert metrics["clusters"][mining]["seen_f1"] == round(
+            float(np.mean([one["seen"]["f1"] for one in table])), 2
+        )
 
 
 def test_words_are_counted_as_they_were_said(finished, tiny):
     """The occurrences of the detectors' words are those of the test captions, up to where the features of long ones were cut."""
     cut = tiny.captions.max_frames * tiny.captions.hop_ms / 1000
-    words = [word for row in read_shards(finished.layout.speech) if row["split"] == "test" for word in row["words"]]
-    least, most = (Counter(word["word"] for word in words if word[end] < cut) for end in ("end", "start"))
+    words = [
+        word
+        for row in read_shards(finished.layout.speech)
+        if row["split"] == "test"
+        for word in row["words"]
+    ]
+    least, most = (
+        Counter(word["word"] for word in words if word[end] < cut) for end in ("end", "start")
+    )
     tables = read_json(finished.layout.evaluation / "concepts.json", ConceptTables)
     for row in tables["detectors"]:
         for one in row["hypotheses"]:

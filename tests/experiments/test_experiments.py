@@ -23,15 +23,27 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=folder, text=True, capture_output=True, env=environment(
-        GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@b"))
+    return subprocess.run(
+        words,
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env=environment(
+            GIT_AUTHOR_NAME="a",
+            GIT_AUTHOR_EMAIL="a@b",
+            GIT_COMMITTER_NAME="a",
+            GIT_COMMITTER_EMAIL="a@b",
+        ),
+    )
 
 
 @pytest.fixture(scope="module")
 def repository(finished, tmp_path_factory) -> Path:
     """The project as it stands, committed, with the cache of the finished run."""
     folder = tmp_path_factory.mktemp("repository")
-    for name in command(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split("\n"):
+    for name in command(
+        ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard"
+    ).stdout.split("\n"):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -44,15 +56,32 @@ def repository(finished, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(repository) -> Path:
     """The results of two trials and one ablation."""
-    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--ablations", "2", "--jobs", "2",
-                  "--only", "edits-none")
+    ran = command(
+        repository,
+        sys.executable,
+        "-m",
+        "experiments",
+        "tiny",
+        "--trials",
+        "2",
+        "--ablations",
+        "2",
+        "--jobs",
+        "2",
+        "--only",
+        "edits-none",
+    )
     assert ran.returncode == 0, ran.stderr
     return repository / "results/tiny"
 
 
 def test_trials_differ_in_their_grounding_alone(done, finished):
-    first, second = (read_json(path, Results) for path in measured(done / "methods", "evaluation.json"))
-    assert first == read_json(finished.layout.metrics("evaluation"), Results)   # the first trial is what `dvc repro` gives
+    first, second = (
+        read_json(path, Results) for path in measured(done / "methods", "evaluation.json")
+    )
+    assert first == read_json(
+        finished.layout.metrics("evaluation"), Results
+    )  # the first trial is what `dvc repro` gives
     assert first != second
     for name in ("gan", "segmenter", "captions"):
         one, other = ((done / f"methods/{trial}/{name}.json").read_text() for trial in range(2))
@@ -61,14 +90,30 @@ def test_trials_differ_in_their_grounding_alone(done, finished):
 
 
 def test_an_ablation_is_validated_for_every_trial(done):
-    numbers = [json.loads(path.read_text()) for path in measured(done / "edits-none", "measured.json")]
+    numbers = [
+        json.loads(path.read_text()) for path in measured(done / "edits-none", "measured.json")
+    ]
     assert len(numbers) == 2
-    assert all(list(one) == [name for name, method in METHODS.items() if method.mining == "hard"] for one in numbers)
+    assert all(
+        list(one) == [name for name, method in METHODS.items() if method.mining == "hard"]
+        for one in numbers
+    )
 
 
 def test_an_ablation_of_an_early_stage_is_measured_by_its_own_encoders_alone(repository, done):
     """Not by those of a first trial that was done before."""
-    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--keep", "--only", "similarity-sisa")
+    ran = command(
+        repository,
+        sys.executable,
+        "-m",
+        "experiments",
+        "tiny",
+        "--trials",
+        "2",
+        "--keep",
+        "--only",
+        "similarity-sisa",
+    )
     assert ran.returncode == 0, ran.stderr
     path = done / "similarity-sisa/0/measured.json"
     assert list(json.loads(path.read_text())) == ["hard_negatives"]
@@ -86,18 +131,39 @@ def test_tables_hold_every_method_and_the_ablation(done):
 
 def test_a_kept_drawing_is_taken_in_place_of_a_training(repository, done):
     """And results that are there stay, if asked for: no trial trains anything."""
-    first, second = (repository / f".wordbrush/experiments/tiny/methods/{trial}" for trial in range(2))
+    first, second = (
+        repository / f".wordbrush/experiments/tiny/methods/{trial}" for trial in range(2)
+    )
     for workspace in (first, second):
         shutil.rmtree(workspace)
     results = done / "methods/0/evaluation.json"
     written = results.stat().st_mtime_ns
-    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--trials", "2", "--ablations", "0",
-                  "--drawing", "results/tiny/drawing", "--keep")
+    ran = command(
+        repository,
+        sys.executable,
+        "-m",
+        "experiments",
+        "tiny",
+        "--trials",
+        "2",
+        "--ablations",
+        "0",
+        "--drawing",
+        "results/tiny/drawing",
+        "--keep",
+    )
     assert ran.returncode == 0, ran.stderr
     log = (first / "experiment.log").read_text()
     assert "Stage 'train-gan' didn't change" in log and "Stage 'train-gan' is cached" not in log
-    assert set(read_lock(done / "drawing/dvc.lock")["stages"]) == {"render-scenes", "train-gan", "train-segmenter"}
-    assert "pretrain-davenet" not in log and "pretrain-davenet" not in (second / "experiment.log").read_text()
+    assert set(read_lock(done / "drawing/dvc.lock")["stages"]) == {
+        "render-scenes",
+        "train-gan",
+        "train-segmenter",
+    }
+    assert (
+        "pretrain-davenet" not in log
+        and "pretrain-davenet" not in (second / "experiment.log").read_text()
+    )
     assert results.stat().st_mtime_ns == written
     assert json.loads((done / "about.json").read_text())["drawing"] == "given"
 
@@ -106,7 +172,9 @@ def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
     given = repository / "results/part"
     shutil.copytree(done / "drawing", given)
     (given / "metrics/gan.json").unlink()
-    ran = command(repository, sys.executable, "-m", "experiments", "tiny", "--drawing", "results/part")
+    ran = command(
+        repository, sys.executable, "-m", "experiments", "tiny", "--drawing", "results/part"
+    )
     assert ran.returncode == 2 and "metrics/gan.json is missing" in ran.stderr
 
 
@@ -114,8 +182,14 @@ def test_what_edits_make_of_drawings_is_counted(repository):
     """With the GAN and the segmenter that the project carries."""
     ran = command(repository, sys.executable, "-m", "experiments.edits", "small", "--count", "100")
     assert ran.returncode == 0, ran.stderr
-    rows = [line.split(" | ") for line in ran.stdout.splitlines() if line.startswith(("| ablate", "| transplant"))]
-    assert len(rows) == 2 * 3 * 3 and all(abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows)   # each is rounded
+    rows = [
+        line.split(" | ")
+        for line in ran.stdout.splitlines()
+        if line.startswith(("| ablate", "| transplant"))
+    ]
+    assert len(rows) == 2 * 3 * 3 and all(
+        abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows
+    )  # each is rounded
     assert (repository / "results/small/edits.md").read_text() == ran.stdout[:-1]
     assert (repository / "results/small/edits.png").read_bytes().startswith(b"\x89PNG")
 
@@ -126,12 +200,19 @@ def test_edits_need_drawings_of_one_object(repository, done):
 
 
 def test_near_misses_differ_in_one_attribute_of_one_object():
-    red, blue = ({"shape": "cube", "material": "metal", "color": color, "size": "small"} for color in ("red", "blue"))
+    red, blue = (
+        {"shape": "cube", "material": "metal", "color": color, "size": "small"}
+        for color in ("red", "blue")
+    )
     ball = {**red, "shape": "sphere"}
     drawings = [[red], [blue], [ball], [red, ball], [red, red], [red]]
-    pairs = {"color": 2, "shape": 2}   # of one object: red and blue, twice; red and ball, twice
-    assert near_misses(drawings, 1) == {name: pytest.approx(2 * pairs.get(name, 0) / (4 * 5)) for name in ATTRIBUTES}
-    assert near_misses(drawings, 2) == {name: pytest.approx((name == "shape") / 5) for name in ATTRIBUTES}
+    pairs = {"color": 2, "shape": 2}  # of one object: red and blue, twice; red and ball, twice
+    assert near_misses(drawings, 1) == {
+        name: pytest.approx(2 * pairs.get(name, 0) / (4 * 5)) for name in ATTRIBUTES
+    }
+    assert near_misses(drawings, 2) == {
+        name: pytest.approx((name == "shape") / 5) for name in ATTRIBUTES
+    }
     assert near_misses(drawings, 3) == dict.fromkeys(ATTRIBUTES, 0)
 
 
@@ -150,18 +231,31 @@ def test_results_of_changed_files_are_refused(repository, done):
 
 
 def test_no_two_ablations_train_the_same_at_a_time():
-    order = [part.name for part in unlike_first([Run("tiny", name, 0, variant) for name, variant in read_variants(None).items()])]
+    order = [
+        part.name
+        for part in unlike_first(
+            [Run("tiny", name, 0, variant) for name, variant in read_variants(None).items()]
+        )
+    ]
     assert order[0] == "committed" and len(set(order)) == len(read_variants(None))
-    assert {"mining-random", "few", "renderer"} < set(order[:9]) and {"random-none", "few-none", "transplant"} < set(order[9:])
+    assert {"mining-random", "few", "renderer"} < set(order[:9]) and {
+        "random-none",
+        "few-none",
+        "transplant",
+    } < set(order[9:])
 
 
 def test_an_unknown_ablation_is_named():
     ran = command(ROOT, sys.executable, "-m", "experiments", "tiny", "--only", "edits-non")
-    assert ran.returncode == 2 and "'edits-non' is unknown" in ran.stderr and "edits-none" in ran.stderr
+    assert (
+        ran.returncode == 2
+        and "'edits-non' is unknown" in ran.stderr
+        and "edits-none" in ran.stderr
+    )
 
 
 def test_a_cell_is_a_mean_with_student_s_interval():
-    assert cell([1.0, 2.0, 3.0]) == "2.0 ± 2.5"            # 4.303 · 1 / √3
+    assert cell([1.0, 2.0, 3.0]) == "2.0 ± 2.5"  # 4.303 · 1 / √3
     assert cell([1.0, 2.0, 3.0], 5.0, "+") == "+2.0 ± 2.5 (+5.0)"
     assert cell([None, None]) == "–"
     assert cell([1.0]) == "1.0"
@@ -170,6 +264,9 @@ def test_a_cell_is_a_mean_with_student_s_interval():
 def test_gains_are_paired_by_trial(finished):
     """Trials that differ by the same amount in all methods leave the gains as they are, without spread."""
     trial = read_json(finished.layout.metrics("evaluation"), Results)
-    other = {name: {**one, "semantic": {key: value + 7 for key, value in one["semantic"].items()}} for name, one in trial.items()}
+    other = {
+        name: {**one, "semantic": {key: value + 7 for key, value in one["semantic"].items()}}
+        for name, one in trial.items()
+    }
     for row in gains([trial, other]):
         assert "± 0.0" in row[1]

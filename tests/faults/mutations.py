@@ -10,8 +10,27 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-WRONG = (None, True, "", "x", "../../etc/passwd", [], {}, -1, 0, 1, 2, 3, 10**12, 0.0, 0.5, -1.5, 1e300, float("nan"),
-         float("inf"))
+WRONG = (
+    None,
+    True,
+    "",
+    "x",
+    "../../etc/passwd",
+    [],
+    {},
+    -1,
+    0,
+    1,
+    2,
+    3,
+    10**12,
+    0.0,
+    0.5,
+    -1.5,
+    1e300,
+    float("nan"),
+    float("inf"),
+)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -51,14 +70,25 @@ def mutate(tree: Any, chance: Random) -> tuple[Any, tuple]:
 
 def harm(content: bytes, chance: Random) -> bytes:
     at = chance.randrange(len(content))
-    return chance.choice([content[:at], content[:at] + bytes([content[at] ^ (1 << chance.randrange(8))]) + content[at + 1:],
-                          content[:at] + chance.randbytes(chance.randint(1, 8)) + content[at:]])
+    return chance.choice(
+        [
+            content[:at],
+            content[:at] + bytes([content[at] ^ (1 << chance.randrange(8))]) + content[at + 1 :],
+            content[:at] + chance.randbytes(chance.randint(1, 8)) + content[at:],
+        ]
+    )
 
 
 def paths(tree: Any, here: tuple = ()) -> list[tuple]:
     """The ways to every value of nested dictionaries and lists; of long lists only the first values."""
     found = [here] if here else []
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree[:4]) if isinstance(tree, list) else ()
+    inner = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree[:4])
+        if isinstance(tree, list)
+        else ()
+    )
     for key, value in inner:
         found += paths(value, (*here, key))
     return found

@@ -34,28 +34,35 @@ class Handler(BaseHTTPRequestHandler):
         server.requests.append(f"{self.command} {self.path}")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if isinstance(server.fault, int):
-            self.answer(server.fault, [("Content-Type", "application/json")],
-                        b'{"error": {"code": %d, "message": "a fault of the test"}}' % server.fault)
+            self.answer(
+                server.fault,
+                [("Content-Type", "application/json")],
+                b'{"error": {"code": %d, "message": "a fault of the test"}}' % server.fault,
+            )
             return
         upstream = http.client.HTTPConnection(server.target, timeout=60)
         upstream.request(self.command, self.path, body, dict(self.headers))
         response = upstream.getresponse()
         content = response.read()
-        headers = [(name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP]
+        headers = [
+            (name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP
+        ]
         if server.fault == "drop" and len(content) > 1:
             self.answer(response.status, headers, content, len(content) // 2)
             self.close_connection = True
             return
         self.answer(response.status, headers, content)
 
-    def answer(self, status: int, headers: list[tuple[str, str]], content: bytes, sent: int | None = None) -> None:
+    def answer(
+        self, status: int, headers: list[tuple[str, str]], content: bytes, sent: int | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            with suppress(BrokenPipeError):   # the other side gave up, as it may
+            with suppress(BrokenPipeError):  # the other side gave up, as it may
                 self.wfile.write(content[:sent])
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = forward

@@ -42,7 +42,9 @@ def test_a_stage_outlasts_a_bucket_in_trouble(proxy, finished, tmp_path, fault, 
 def test_a_refused_stage_says_so_in_one_sentence(proxy, finished, tmp_path, fault):
     params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
     proxy.fault = fault
-    with pytest.raises(WordbrushError, match="gs://wordbrush") as caught, \
-            run_stage("render-scenes", params, [], storage=place, source=finished.root):
+    with (
+        pytest.raises(WordbrushError, match="gs://wordbrush") as caught,
+        run_stage("render-scenes", params, [], storage=place, source=finished.root),
+    ):
         pass
     assert "\n" not in str(caught.value)

@@ -13,8 +13,14 @@ import pytest
 from tests.faults.stages import OUTPUTS, WITH_MINING, files
 from tests.workspace import Workspace
 
-CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24   # capability.h, prctl.h: by it, root writes where it may not
-STAGES = [pytest.param(stage, marks=[] if stage == "train_segmenter" else pytest.mark.faults) for stage in OUTPUTS]
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = (
+    1,
+    24,
+)  # capability.h, prctl.h: by it, root writes where it may not
+STAGES = [
+    pytest.param(stage, marks=[] if stage == "train_segmenter" else pytest.mark.faults)
+    for stage in OUTPUTS
+]
 
 
 @pytest.fixture
@@ -23,23 +29,39 @@ def workspace(finished, tmp_path) -> Workspace:
     return Workspace(tmp_path / "work")
 
 
-def run_stage(workspace: Workspace, stage: str, before: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+def run_stage(
+    workspace: Workspace, stage: str, before: Callable[[], None]
+) -> subprocess.CompletedProcess[str]:
     """The stage as its own process; `before` limits what that may do."""
     mining = ["--mining", "hard"] if stage in WITH_MINING else []
-    return subprocess.run([str(Path(sys.executable).with_name("wordbrush")), stage.replace("_", "-"), *mining],
-                          cwd=workspace.root, text=True, capture_output=True, preexec_fn=before, timeout=300)
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("wordbrush")), stage.replace("_", "-"), *mining],
+        cwd=workspace.root,
+        text=True,
+        capture_output=True,
+        preexec_fn=before,
+        timeout=300,
+    )
 
 
 def outputs(workspace: Workspace, stage: str) -> dict[str, dict[str, bytes]]:
-    return {name: files(workspace.root / name) for name in OUTPUTS[stage] if (workspace.root / name).exists()}
+    return {
+        name: files(workspace.root / name)
+        for name in OUTPUTS[stage]
+        if (workspace.root / name).exists()
+    }
 
 
-def require_a_sentence(workspace: Workspace, stage: str, before: dict, done: subprocess.CompletedProcess[str]) -> None:
+def require_a_sentence(
+    workspace: Workspace, stage: str, before: dict, done: subprocess.CompletedProcess[str]
+) -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert last.startswith("wordbrush: ") and "cannot be written" in last, last
     for name, written in outputs(workspace, stage).items():
-        assert name not in before or written == before[name] or set(written) == set(before[name]), name
+        assert name not in before or written == before[name] or set(written) == set(before[name]), (
+            name
+        )
     assert not list(workspace.root.rglob("*.partial"))
 
 
@@ -48,8 +70,13 @@ def require_a_sentence(workspace: Workspace, stage: str, before: dict, done: sub
 def test_a_full_disk(workspace, stage, room):
     """Files may have a hundred bytes, or half of the stage's largest file."""
     before = outputs(workspace, stage)
-    limit = max(100, int(room * max(len(content) for folder in before.values() for content in folder.values())))
-    done = run_stage(workspace, stage, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    limit = max(
+        100,
+        int(room * max(len(content) for folder in before.values() for content in folder.values())),
+    )
+    done = run_stage(
+        workspace, stage, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
     require_a_sentence(workspace, stage, before, done)
 
 
@@ -58,7 +85,11 @@ def test_a_folder_that_cannot_be_written(workspace, stage):
     before = outputs(workspace, stage)
     for name in OUTPUTS[stage]:
         (workspace.root / name).parent.chmod(0o555)
-    done = run_stage(workspace, stage, lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0))
+    done = run_stage(
+        workspace,
+        stage,
+        lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0),
+    )
     for name in OUTPUTS[stage]:
         (workspace.root / name).parent.chmod(0o755)
     require_a_sentence(workspace, stage, before, done)

@@ -15,7 +15,7 @@ from tests.workspace import Workspace, environment
 
 pytestmark = pytest.mark.faults
 KILLS = 20
-LONGER = 8   # so that a random moment often lies within a training
+LONGER = 8  # so that a random moment often lies within a training
 WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
 STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrain/hard"
 
@@ -29,10 +29,19 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
         workspace = Workspace.create(tmp_path / str(runs), Path.cwd()).every_step().longer(LONGER)
         runs, done = runs + 1, False
         while not done:
-            process = subprocess.Popen(["dvc", "repro"], cwd=workspace.root, env=environment(), text=True, start_new_session=True,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                ["dvc", "repro"],
+                cwd=workspace.root,
+                env=environment(),
+                text=True,
+                start_new_session=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
             try:
-                said, _ = process.communicate(timeout=chance.uniform(4, 16) if killed < KILLS else None)
+                said, _ = process.communicate(
+                    timeout=chance.uniform(4, 16) if killed < KILLS else None
+                )
                 assert process.returncode == 0, said
                 done = True
             except subprocess.TimeoutExpired:
@@ -42,25 +51,37 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
             resumed += said.count("resuming from")
             assert "Traceback" not in said, said
         assert workspace.hashes() == undisturbed.hashes()
-    print(f"\nkilled {killed} times in {runs} runs; {resumed} times a stage went on from a checkpoint")
+    print(
+        f"\nkilled {killed} times in {runs} runs; {resumed} times a stage went on from a checkpoint"
+    )
     assert resumed
 
 
-@pytest.mark.parametrize(("moment", "patch"), [
-    ("while a checkpoint is written", "os.fsync = lambda _: os.kill(os.getpid(), 9)"),
-    ("before its rename", "os.replace = lambda a, b: os.kill(os.getpid(), 9)"),
-    ("after its rename", "real = os.replace; os.replace = lambda a, b: (real(a, b), os.kill(os.getpid(), 9))"),
-])
+@pytest.mark.parametrize(
+    ("moment", "patch"),
+    [
+        ("while a checkpoint is written", "os.fsync = lambda _: os.kill(os.getpid(), 9)"),
+        ("before its rename", "os.replace = lambda a, b: os.kill(os.getpid(), 9)"),
+        (
+            "after its rename",
+            "real = os.replace; os.replace = lambda a, b: (real(a, b), os.kill(os.getpid(), 9))",
+        ),
+    ],
+)
 def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
     """The fourth checkpoint is the last thing that the process does."""
     shutil.copytree(finished.root, tmp_path / "work")
     workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
-    script = (f"import os, sys, itertools\nfrom wordbrush.storage.objects import FolderStore\nfrom wordbrush import cli\n"
-              f"count, write = itertools.count(1), FolderStore.write\n"
-              f"def fourth(self, name, data):\n    if next(count) == 4:\n        {patch}\n    write(self, name, data)\n"
-              f"FolderStore.write = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()")
-    done = subprocess.run([sys.executable, "-c", script], cwd=workspace.root, capture_output=True, text=True)
+    script = (
+        f"import os, sys, itertools\nfrom wordbrush.storage.objects import FolderStore\nfrom wordbrush import cli\n"
+        f"count, write = itertools.count(1), FolderStore.write\n"
+        f"def fourth(self, name, data):\n    if next(count) == 4:\n        {patch}\n    write(self, name, data)\n"
+        f"FolderStore.write = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=workspace.root, capture_output=True, text=True
+    )
     assert done.returncode == -signal.SIGKILL, (moment, done.stderr)
     again = workspace.run("wordbrush", *STAGE)
     assert "resuming from step" in again.stderr
@@ -71,22 +92,44 @@ def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
 def test_killed_while_pushing(finished, tmp_path):
     """What `dvc push` left is completed by the next run of the stage, which runs nothing."""
     from wordbrush.versioning.runs import Storage, lost, scratch_workspace, stage_keys
+
     params, remote = (finished.root / "params.yaml").read_text(), tmp_path / "remote"
-    script = ("from pathlib import Path\nfrom wordbrush.versioning.runs import run_stage\n"
-              "with run_stage('render-scenes', Path('params.yaml').read_text(), []): pass")
-    variables = environment(WORDBRUSH_WORK=str(tmp_path), WORDBRUSH_REMOTE=str(remote), WORDBRUSH_CACHE=str(tmp_path / "cache"))
+    script = (
+        "from pathlib import Path\nfrom wordbrush.versioning.runs import run_stage\n"
+        "with run_stage('render-scenes', Path('params.yaml').read_text(), []): pass"
+    )
+    variables = environment(
+        WORDBRUSH_WORK=str(tmp_path),
+        WORDBRUSH_REMOTE=str(remote),
+        WORDBRUSH_CACHE=str(tmp_path / "cache"),
+    )
     killed = 0
     for objects in (1, 2, 3, 4):
         shutil.rmtree(remote, ignore_errors=True)
-        process = subprocess.Popen([sys.executable, "-c", script], cwd=finished.root, env=variables, start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len([one for one in remote.rglob("*") if one.is_file()]) < objects:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            cwd=finished.root,
+            env=variables,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while (
+            process.poll() is None
+            and len([one for one in remote.rglob("*") if one.is_file()]) < objects
+        ):
             time.sleep(0.001)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             killed += 1
         process.wait()
-        subprocess.run([sys.executable, "-c", script], cwd=finished.root, env=variables, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=finished.root,
+            env=variables,
+            check=True,
+            capture_output=True,
+        )
         with scratch_workspace(finished.root, params, Storage(str(remote))) as repo:
             assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
     print(f"\nkilled {killed} times while pushing")

@@ -26,12 +26,21 @@ from wordbrush.errors import WordbrushError
 from wordbrush.scenes import clevr
 from wordbrush.storage.layout import Layout
 
-HANGS = 120   # seconds
+HANGS = 120  # seconds
 EXAMPLES = [3, pytest.param(50, marks=pytest.mark.faults)]
-SPEAKS = pytest.mark.faults   # seconds an example
-STAGES = {"scenes": "render_scenes", "gan": "train_gan", "segmenter": "train_segmenter", "samples": "sample_images",
-          "captions": "synthesize_captions", "davenet": "pretrain_davenet", "schedule": "pretrain_davenet",
-          "edits": "random_edits", "clusters": "cluster_units", "evaluation": "evaluate"}
+SPEAKS = pytest.mark.faults  # seconds an example
+STAGES = {
+    "scenes": "render_scenes",
+    "gan": "train_gan",
+    "segmenter": "train_segmenter",
+    "samples": "sample_images",
+    "captions": "synthesize_captions",
+    "davenet": "pretrain_davenet",
+    "schedule": "pretrain_davenet",
+    "edits": "random_edits",
+    "clusters": "cluster_units",
+    "evaluation": "evaluate",
+}
 
 
 class Patient:
@@ -41,7 +50,9 @@ class Patient:
         self.root, self.whole = root, finished.root
         shutil.copytree(finished.root / "data", root / "data")
         for name in ("metrics", "plots", "params.yaml"):
-            (shutil.copytree if (finished.root / name).is_dir() else shutil.copy)(finished.root / name, root / name)
+            (shutil.copytree if (finished.root / name).is_dir() else shutil.copy)(
+                finished.root / name, root / name
+            )
         self.outcomes: Counter[str] = Counter()
 
     @contextmanager
@@ -63,7 +74,9 @@ class Patient:
             except WordbrushError as error:
                 assert str(error) and "\n" not in str(error), error
                 self.outcomes["refused"] += 1
-                for name in OUTPUTS[stage]:  # an output before the one that failed may be new, but has all of its files
+                for name in OUTPUTS[
+                    stage
+                ]:  # an output before the one that failed may be new, but has all of its files
                     assert kinds(files(self.root / name)) == kinds(before[name]), name
         assert not list(self.root.rglob("*.partial"))
         for name in OUTPUTS[stage]:
@@ -100,7 +113,14 @@ def patient(finished, tmp_path, monkeypatch) -> Iterator[Patient]:
 
 def for_all(count: int, strategy: st.SearchStrategy, check) -> None:
     """`check` for so many examples, the same ones every time."""
-    @settings(max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(strategy)
     def each(example) -> None:
         check(example)
@@ -129,13 +149,22 @@ def dumped(tree: object) -> bytes:
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
-@pytest.mark.parametrize(("name", "stage"), [
-    ("data/scenes/scenes.json", "train_segmenter"),
-    pytest.param("data/real_pairs/pairs.json", "synthesize_captions", marks=SPEAKS),
-    ("data/features/features.json", "pretrain_davenet"), ("data/test_speech/words/words.json", "evaluate"),
-    ("data/generator/generator.json", "sample_images"), ("data/encoders/pretrain/hard/encoders.json", "random_edits"),
-    ("data/clusters/hard/clusters.json", "report"), ("data/evaluation/examples.json", "report"),
-    ("data/evaluation/concepts.json", "report"), ("metrics/evaluation.json", "report"), ("metrics/concepts.json", "report")])
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("data/scenes/scenes.json", "train_segmenter"),
+        pytest.param("data/real_pairs/pairs.json", "synthesize_captions", marks=SPEAKS),
+        ("data/features/features.json", "pretrain_davenet"),
+        ("data/test_speech/words/words.json", "evaluate"),
+        ("data/generator/generator.json", "sample_images"),
+        ("data/encoders/pretrain/hard/encoders.json", "random_edits"),
+        ("data/clusters/hard/clusters.json", "report"),
+        ("data/evaluation/examples.json", "report"),
+        ("data/evaluation/concepts.json", "report"),
+        ("metrics/evaluation.json", "report"),
+        ("metrics/concepts.json", "report"),
+    ],
+)
 def test_records(patient, name, stage, count):
     content = (patient.root / name).read_bytes()
 
@@ -147,13 +176,22 @@ def test_records(patient, name, stage, count):
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
-@pytest.mark.parametrize(("name", "stage"), [
-    ("data/features/frames.npy", "pretrain_davenet"), ("data/features/offsets.npy", "pretrain_davenet"),
-    ("data/annotations/parses.parquet", "evaluate"), ("data/speech/*.parquet", "report"), ("data/scenes/images.npy", "train_gan"),
-    ("data/scenes/instances.npy", "train_segmenter"), ("data/scenes/attributes.npy", "evaluate"),
-    ("data/evaluation/word_maps.npy", "report"),
-    pytest.param("data/samples/images.npy", "synthesize_captions", marks=SPEAKS),
-    ("data/generator/generator.safetensors", "sample_images"), ("plots/gan.csv", "report")])
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("data/features/frames.npy", "pretrain_davenet"),
+        ("data/features/offsets.npy", "pretrain_davenet"),
+        ("data/annotations/parses.parquet", "evaluate"),
+        ("data/speech/*.parquet", "report"),
+        ("data/scenes/images.npy", "train_gan"),
+        ("data/scenes/instances.npy", "train_segmenter"),
+        ("data/scenes/attributes.npy", "evaluate"),
+        ("data/evaluation/word_maps.npy", "report"),
+        pytest.param("data/samples/images.npy", "synthesize_captions", marks=SPEAKS),
+        ("data/generator/generator.safetensors", "sample_images"),
+        ("plots/gan.csv", "report"),
+    ],
+)
 def test_bytes(patient, name, stage, count):
     name = next(patient.root.glob(name)).relative_to(patient.root).as_posix()
     content = (patient.root / name).read_bytes()
@@ -174,7 +212,9 @@ def test_pictures_and_scenes_of_clevr(patient, count):
     listing.parent.mkdir(parents=True)
     pictures.mkdir(parents=True)
     for number, name in enumerate(names):
-        Image.fromarray(np.random.default_rng(number).integers(0, 255, (32, 48, 3), np.uint8)).save(pictures / name)
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (32, 48, 3), np.uint8)).save(
+            pictures / name
+        )
     records = {"info": {}, "scenes": [{"image_filename": name, "objects": []} for name in names]}
     picture = (pictures / names[0]).read_bytes()
 
@@ -191,5 +231,9 @@ def test_pictures_and_scenes_of_clevr(patient, count):
             patient.outcomes["refused"] += 1
 
     whole = as_json(records)
-    for_all(count, st.tuples(mutated(records) | harmed(whole), st.just(picture)) | st.tuples(st.just(whole), harmed(picture)),
-            check)
+    for_all(
+        count,
+        st.tuples(mutated(records) | harmed(whole), st.just(picture))
+        | st.tuples(st.just(whole), harmed(picture)),
+        check,
+    )

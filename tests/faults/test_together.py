@@ -13,11 +13,19 @@ pytestmark = pytest.mark.faults
 def test_two_pipelines_at_once(finished, tmp_path):
     def run(name: str) -> dict[str, str]:
         (tmp_path / name).mkdir()
-        done = pipeline("run", "--preset", "tiny", cwd=tmp_path / name, WORDBRUSH_CACHE=str(tmp_path / "cache"),
-                        WORDBRUSH_REMOTE=str(tmp_path / "remote"))
+        done = pipeline(
+            "run",
+            "--preset",
+            "tiny",
+            cwd=tmp_path / name,
+            WORDBRUSH_CACHE=str(tmp_path / "cache"),
+            WORDBRUSH_REMOTE=str(tmp_path / "remote"),
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         lock = read_lock(tmp_path / name / ".wordbrush/kfp/dvc.lock")
-        return {out["path"]: out["md5"] for entry in lock["stages"].values() for out in entry["outs"]}
+        return {
+            out["path"]: out["md5"] for entry in lock["stages"].values() for out in entry["outs"]
+        }
 
     with ThreadPoolExecutor() as pool:
         one, two = pool.map(run, ("one", "two"))

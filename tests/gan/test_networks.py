@@ -90,7 +90,9 @@ def test_any_level_can_be_edited(generator, size):
 
 def test_a_fade_begins_at_the_level_below_and_ends_at_the_new_one(generator):
     z = torch.randn(2, 6)
-    assert torch.allclose(generator.at_level(z, 2, 0.0), double(generator.at_level(z, 1, 1.0)), atol=1e-6)
+    assert torch.allclose(
+        generator.at_level(z, 2, 0.0), double(generator.at_level(z, 1, 1.0)), atol=1e-6
+    )
     half = generator.at_level(z, 2, 0.5)
     ends = generator.at_level(z, 2, 0.0), generator.at_level(z, 2, 1.0)
     assert torch.allclose(half, (ends[0] + ends[1]) / 2, atol=1e-6)
@@ -101,12 +103,16 @@ def test_batches_judged_in_one_pass_do_not_mix():
     discriminator = Discriminator(CHANNELS, 32, 2)
     real, fake = torch.randn(4, 3, 32, 32), torch.randn(4, 3, 32, 32)
     both = discriminator(torch.cat([real, fake]), 3, 0.5, sets=2)
-    assert torch.allclose(both, torch.cat([discriminator(one, 3, 0.5) for one in (real, fake)]), atol=1e-5)
+    assert torch.allclose(
+        both, torch.cat([discriminator(one, 3, 0.5) for one in (real, fake)]), atol=1e-5
+    )
 
 
 def test_the_discriminator_fades_alike():
     torch.manual_seed(0)
     discriminator = Discriminator(CHANNELS, 32, 2)
     small = torch.randn(4, 3, 16, 16)
-    assert torch.allclose(discriminator(double(small), 3, 0.0), discriminator(small, 2, 1.0), atol=1e-5)
+    assert torch.allclose(
+        discriminator(double(small), 3, 0.0), discriminator(small, 2, 1.0), atol=1e-5
+    )
     assert discriminator(double(small), 3, 1.0).shape == (4,)

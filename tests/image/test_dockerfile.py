@@ -13,8 +13,12 @@ TEXT = (ROOT / "docker/Dockerfile").read_text()
 
 def instructions() -> list[tuple[str, str]]:
     """Name and text of each, comments and line ends removed."""
-    code = "\n".join(line for line in TEXT.splitlines() if not line.lstrip().startswith("#")).replace("\\\n", " ")
-    return [(line.split()[0], " ".join(line.split()[1:])) for line in code.splitlines() if line.strip()]
+    code = "\n".join(
+        line for line in TEXT.splitlines() if not line.lstrip().startswith("#")
+    ).replace("\\\n", " ")
+    return [
+        (line.split()[0], " ".join(line.split()[1:])) for line in code.splitlines() if line.strip()
+    ]
 
 
 def final() -> list[tuple[str, str]]:
@@ -36,7 +40,9 @@ def texts(name: str) -> list[str]:
 
 def test_the_base_is_one_pinned_argument():
     first, text = instructions()[0]
-    assert first == "ARG" and re.fullmatch(r"BASE=[\w./-]+(:[\w.-]*\d{8}[\w.-]*|@sha256:[0-9a-f]{64})", text)
+    assert first == "ARG" and re.fullmatch(
+        r"BASE=[\w./-]+(:[\w.-]*\d{8}[\w.-]*|@sha256:[0-9a-f]{64})", text
+    )
     stages = {text.split()[2] for name, text in instructions() if name == "FROM"}
     bases = {text.split()[0] for name, text in instructions() if name == "FROM"}
     assert bases - stages == {"${BASE}"} and "latest" not in TEXT
@@ -44,13 +50,16 @@ def test_the_base_is_one_pinned_argument():
 
 def test_the_user_is_a_fixed_one_and_not_root():
     from wordbrush.kubeflow.pools import USER
+
     assert texts("USER") == [f"{USER}:{USER}"] and f"--uid {USER} " in " ".join(texts("RUN"))
 
 
 def test_the_final_layers_have_no_pip_compiler_or_package_lists():
     for text in texts("RUN"):
         assert not re.search(r"\b(pip|gcc|build-essential|python3-venv|curl|wget)\b", text)
-        assert "apt-get install" not in text or ("--no-install-recommends" in text and "rm -rf /var/lib/apt/lists/*" in text)
+        assert "apt-get install" not in text or (
+            "--no-install-recommends" in text and "rm -rf /var/lib/apt/lists/*" in text
+        )
     assert all(text.startswith("--from=") for text in texts("COPY"))
 
 
@@ -70,23 +79,45 @@ def test_nothing_of_the_building_machine_is_written_down():
 
 def test_labels_and_health():
     (labels,), (health,) = texts("LABEL"), texts("HEALTHCHECK")
-    for label in ("title", "description", "version", "revision", "created", "licenses", "base.name"):
+    for label in (
+        "title",
+        "description",
+        "version",
+        "revision",
+        "created",
+        "licenses",
+        "base.name",
+    ):
         assert f"org.opencontainers.image.{label}=" in labels
     assert health.endswith('CMD ["wordbrush", "doctor", "--image"]')
 
 
 def test_all_that_is_copied_is_let_in():
     """Dockerfile.dockerignore lets in what is copied, and nothing else."""
-    copied = {source for name, text in instructions() if name == "COPY" and "--from" not in text for source in text.split()[:-1]}
-    allowed = {line.removeprefix("!") for line in (ROOT / "docker/Dockerfile.dockerignore").read_text().splitlines()
-               if line.startswith("!")}
+    copied = {
+        source
+        for name, text in instructions()
+        if name == "COPY" and "--from" not in text
+        for source in text.split()[:-1]
+    }
+    allowed = {
+        line.removeprefix("!")
+        for line in (ROOT / "docker/Dockerfile.dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     assert copied == allowed and all((ROOT / source).exists() for source in copied)
 
 
 def test_make_builds_the_image_that_the_pipeline_names():
     def command(*variables: str) -> str:
-        done = subprocess.run(["make", "--dry-run", "image", *variables], cwd=ROOT, text=True, capture_output=True, check=True,
-                              env={"PATH": os.environ["PATH"]})
+        done = subprocess.run(
+            ["make", "--dry-run", "image", *variables],
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            check=True,
+            env={"PATH": os.environ["PATH"]},
+        )
         return done.stdout
 
     assert f"--tag {IMAGE} " in command() and f"--tag {IMAGE}-cpu " in command("VARIANT=cpu")

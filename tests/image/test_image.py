@@ -19,8 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKER = os.environ.get("DOCKER", "docker")
 VARIANT = os.environ.get("VARIANT", "cpu")
 BASE, IMAGE = "wordbrush-base:bookworm", f"wordbrush-python:test-{VARIANT}"
-LOCKED = ("--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-LARGEST = {"cpu": 4.2e9, "gpu": 6.2e9}   # bytes; docs/images.md says what fills it
+LOCKED = (
+    "--rm",
+    "--network",
+    "none",
+    "--read-only",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+)
+LARGEST = {"cpu": 4.2e9, "gpu": 6.2e9}  # bytes; docs/images.md says what fills it
 
 
 def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -29,7 +38,9 @@ def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[s
     return done
 
 
-def run(*arguments: str, check: bool = True, locked: tuple[str, ...] = (*LOCKED, "--tmpfs", "/tmp")) -> str:
+def run(
+    *arguments: str, check: bool = True, locked: tuple[str, ...] = (*LOCKED, "--tmpfs", "/tmp")
+) -> str:
     """What a command in the image says, or its docker run with more options."""
     done = docker("run", *locked, *arguments, check=check)
     return done.stdout + done.stderr
@@ -40,7 +51,11 @@ def image() -> str:
     """Built by `make image` on a base made of a Debian root file system, which is kept for the next time."""
     if docker("image", "inspect", BASE, check=False).returncode:
         subprocess.run(["docker/base.sh", BASE], cwd=ROOT, check=True)
-    subprocess.run(["make", "image", f"IMAGE={IMAGE}", f"VARIANT={VARIANT}", f"BASE={BASE}"], cwd=ROOT, check=True)
+    subprocess.run(
+        ["make", "image", f"IMAGE={IMAGE}", f"VARIANT={VARIANT}", f"BASE={BASE}"],
+        cwd=ROOT,
+        check=True,
+    )
     return IMAGE
 
 
@@ -53,7 +68,9 @@ def test_what_the_image_says_of_itself(inspected):
     config, labels = inspected["Config"], inspected["Config"]["Labels"]
     assert config["User"] == "10001:10001" and not config["Entrypoint"]
     assert config["Healthcheck"]["Test"] == ["CMD", "wordbrush", "doctor", "--image"]
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True).stdout.strip()
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True
+    ).stdout.strip()
     assert labels["org.opencontainers.image.revision"] == head
     assert labels["org.opencontainers.image.version"] == "0.1.0"
     assert labels["org.opencontainers.image.base.name"] == BASE
@@ -69,9 +86,19 @@ def test_its_size_is_watched(inspected, image):
 def test_no_tool_cache_or_secret_is_in_it(image):
     tools = "for tool in gcc cc g++ make pip pip3 git curl wget; do command -v $tool || true; done"
     assert run(image, "sh", "-c", tools) == ""
-    assert run(image, "python", "-c", "import importlib.util as u; print(u.find_spec('pip'))") == "None\n"
+    assert (
+        run(image, "python", "-c", "import importlib.util as u; print(u.find_spec('pip'))")
+        == "None\n"
+    )
     places = "/root/.cache /var/lib/apt/lists /var/cache/apt /run/secrets /etc/pip.conf /build"
-    files = run("--user", "0", image, "sh", "-c", f"for place in {places}; do [ ! -e $place ] || find $place ! -type d; done")
+    files = run(
+        "--user",
+        "0",
+        image,
+        "sh",
+        "-c",
+        f"for place in {places}; do [ ! -e $place ] || find $place ! -type d; done",
+    )
     assert files == ""
 
 
@@ -88,7 +115,9 @@ def test_any_user_number_will_do(image):
 
 def test_the_doctor_names_what_a_container_lacks(image):
     def faults(*options: str, locked=LOCKED) -> list[str]:
-        done = docker("run", *locked, *options, image, "wordbrush", "doctor", "--image", check=False)
+        done = docker(
+            "run", *locked, *options, image, "wordbrush", "doctor", "--image", check=False
+        )
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
         return [line for line in done.stdout.splitlines() if line.startswith("wrong")]
 
@@ -100,20 +129,32 @@ def test_the_doctor_names_what_a_container_lacks(image):
 
 def test_tiny_gives_the_hashes_of_a_local_run(image, finished, tmp_path):
     """All stages by kfp's DockerRunner: read-only, no network, no root, and every output as `dvc repro` makes it here."""
-    folder = Path("/var/tmp") / f"wordbrush-{tmp_path.name}"    # a place that the container's user may enter
+    folder = (
+        Path("/var/tmp") / f"wordbrush-{tmp_path.name}"
+    )  # a place that the container's user may enter
     folder.mkdir()
     try:
         done = pipeline("run", "--preset", "tiny", "--docker", "--image", image, cwd=folder)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
         assert "Running stage 'train-gan'" in done.stdout
-        ours, theirs = (YAML(typ="safe").load((root / "dvc.lock").read_text())["stages"]
-                        for root in (folder / ".wordbrush/kfp", finished.root))
+        ours, theirs = (
+            YAML(typ="safe").load((root / "dvc.lock").read_text())["stages"]
+            for root in (folder / ".wordbrush/kfp", finished.root)
+        )
         assert ours == theirs and len(finished.hashes()) > 35
-        print(f"\n{len(finished.hashes())} outputs of {len(ours)} stages have the hashes of the local run.")
+        print(
+            f"\n{len(finished.hashes())} outputs of {len(ours)} stages have the hashes of the local run."
+        )
     finally:
         shutil.rmtree(folder)
 
 
 def test_an_image_that_is_not_here_is_one_sentence(tmp_path):
-    done = pipeline("run", "--preset", "tiny", "--docker", "--image", "wordbrush-python:nowhere", cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "wordbrush-python:nowhere" in done.stderr
+    done = pipeline(
+        "run", "--preset", "tiny", "--docker", "--image", "wordbrush-python:nowhere", cwd=tmp_path
+    )
+    assert (
+        done.returncode == 2
+        and done.stderr.count("\n") == 1
+        and "wordbrush-python:nowhere" in done.stderr
+    )

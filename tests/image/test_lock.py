@@ -14,11 +14,23 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 DEVELOPMENT = {"pytest", "ruff", "hypothesis", "datasets", "gcp-storage-emulator"}
-GPU_ONLY = {"cuda-bindings", "cuda-pathfinder", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
+GPU_ONLY = {
+    "cuda-bindings",
+    "cuda-pathfinder",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cusolver",
+    "nvidia-nvtx",
+    "triton",
+}
 
 
 def part(variant: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(ROOT / "docker/lock.py"), variant], text=True, capture_output=True, cwd=folder)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "docker/lock.py"), variant],
+        text=True,
+        capture_output=True,
+        cwd=folder,
+    )
 
 
 def names(text: str) -> set[str]:
@@ -37,7 +49,10 @@ def test_an_image_installs_what_its_packages_require(variant):
     for name in kept:
         for requirement in map(Requirement, distribution(name).requires or []):
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                assert canonicalize_name(requirement.name) in kept | left_out, (name, str(requirement))
+                assert canonicalize_name(requirement.name) in kept | left_out, (
+                    name,
+                    str(requirement),
+                )
 
 
 @pytest.mark.parametrize("variant", ["gpu", "cpu", "build"])
@@ -56,6 +71,8 @@ def test_packages_are_built_by_the_locked_setuptools_alone():
 def test_a_stale_lock_or_an_unknown_variant_is_one_sentence(tmp_path):
     assert "gpu|cpu|build" in part("tpu").stderr
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    (tmp_path / "requirements.lock").write_text("numpy==2.4.6 \\\n    --hash=sha256:00\n    # via wordbrush (pyproject.toml)\n")
+    (tmp_path / "requirements.lock").write_text(
+        "numpy==2.4.6 \\\n    --hash=sha256:00\n    # via wordbrush (pyproject.toml)\n"
+    )
     done = part("cpu", tmp_path)
     assert done.returncode == 1 and "lacks croniter" in done.stderr and "make lock" in done.stderr

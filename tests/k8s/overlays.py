@@ -6,7 +6,9 @@ from pathlib import Path
 from k8s.checks.manifests import Manifest, build
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = "bucket=speech-and-pictures\nservice-account=wordbrush@acme-research.iam.gserviceaccount.com\n"
+SETTINGS = (
+    "bucket=speech-and-pictures\nservice-account=wordbrush@acme-research.iam.gserviceaccount.com\n"
+)
 
 
 def copied(folder: Path) -> Path:
@@ -21,5 +23,7 @@ def everything(folder: Path) -> list[Manifest]:
     overlay = copied(folder) / "overlays/gke/kustomization.yaml"
     text = overlay.read_text()
     assert "  # - ../../components/pushgateway" in text
-    overlay.write_text(text.replace("  # - ../../components/pushgateway", "  - ../../components/pushgateway"))
+    overlay.write_text(
+        text.replace("  # - ../../components/pushgateway", "  - ../../components/pushgateway")
+    )
     return build(overlay.parent)

@@ -18,9 +18,15 @@ pytestmark = pytest.mark.cluster
 GONE = object()
 GATEWAY, QUEUE, LOCAL = "Deployment pushgateway", "ClusterQueue wordbrush", "LocalQueue wordbrush"
 FLAVOR, SCRAPE = "ResourceFlavor wordbrush-gpu", "NetworkPolicy prometheus-to-runs"
-MONITOR, SERVICE, VOLUME = "PodMonitor wordbrush", "Service pushgateway", "PersistentVolumeClaim pushgateway"
+MONITOR, SERVICE, VOLUME = (
+    "PodMonitor wordbrush",
+    "Service pushgateway",
+    "PersistentVolumeClaim pushgateway",
+)
 NAMESPACE, LIMITS, QUOTA = "Namespace kubeflow", "LimitRange wordbrush", "ResourceQuota wordbrush"
-DENY, TO_DNS, TO_KFP = (f"NetworkPolicy {name}" for name in ("runs-default-deny", "runs-to-dns", "runs-to-kfp"))
+DENY, TO_DNS, TO_KFP = (
+    f"NetworkPolicy {name}" for name in ("runs-default-deny", "runs-to-dns", "runs-to-kfp")
+)
 ROLE, BINDING, SETTINGS = "Role wordbrush", "RoleBinding wordbrush", "ConfigMap wordbrush"
 POD = "spec template spec"
 CONTAINER = f"{POD} containers 0"
@@ -56,97 +62,167 @@ def around(objects: list[Manifest], pools: Pools) -> Cluster:
     return references.surroundings(objects, pools, "kubeflow")
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (GATEWAY, "spec replcias", 2, "replcias"),
-    (GATEWAY, "spec replicas", "one", "spec.replicas: 'one' is not of type"),
-    (GATEWAY, "apiVersion", "extensions/v1beta1", "has no Deployment in extensions/v1beta1"),
-    (QUEUE, "spec cohort", "all", "spec.cohort: Extra inputs"),
-    (QUEUE, "spec queueingStrategy", "FIFO", "spec.queueingStrategy"),
-    (QUEUE, "spec resourceGroups 0 flavors 0 resources 2", GONE, "does not list the covered resources"),
-    (QUEUE, "spek", {}, "spek is not a field"),
-    (FLAVOR, "spec nodeTaints 0 effect", "Never", "nodeTaints.0.effect"),
-    (LOCAL, "spec clusterQueue", GONE, "spec.clusterQueue: Field required"),
-    (MONITOR, "spec podMetricsEndpoints 0 interval", "often", "interval"),
-    (MONITOR, "spec podMetricsEndpoints 0 relabelings 0 action", "hold", "action")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (GATEWAY, "spec replcias", 2, "replcias"),
+        (GATEWAY, "spec replicas", "one", "spec.replicas: 'one' is not of type"),
+        (GATEWAY, "apiVersion", "extensions/v1beta1", "has no Deployment in extensions/v1beta1"),
+        (QUEUE, "spec cohort", "all", "spec.cohort: Extra inputs"),
+        (QUEUE, "spec queueingStrategy", "FIFO", "spec.queueingStrategy"),
+        (
+            QUEUE,
+            "spec resourceGroups 0 flavors 0 resources 2",
+            GONE,
+            "does not list the covered resources",
+        ),
+        (QUEUE, "spek", {}, "spek is not a field"),
+        (FLAVOR, "spec nodeTaints 0 effect", "Never", "nodeTaints.0.effect"),
+        (LOCAL, "spec clusterQueue", GONE, "spec.clusterQueue: Field required"),
+        (MONITOR, "spec podMetricsEndpoints 0 interval", "often", "interval"),
+        (MONITOR, "spec podMetricsEndpoints 0 relabelings 0 action", "hold", "action"),
+    ],
+)
 def test_shapes(good, which, place, value, sentence):
-    faults = list(schemas.shapes([one for one in changed(good, which, place, value) if str(one) == which]))
+    faults = list(
+        schemas.shapes([one for one in changed(good, which, place, value) if str(one) == which])
+    )
     assert any(sentence in fault for fault in faults), faults
     assert all(fault.startswith(which) and fault.endswith(".") for fault in faults)
 
 
 def test_a_fault_is_named_with_each_version_that_has_it(good):
-    faults = list(schemas.shapes([one for one in changed(good, GATEWAY, "spec replicas", "one") if str(one) == GATEWAY]))
+    faults = list(
+        schemas.shapes(
+            [one for one in changed(good, GATEWAY, "spec replicas", "one") if str(one) == GATEWAY]
+        )
+    )
     named = [fault.rpartition("Kubernetes ")[2] for fault in faults]
     assert named == [f"{version.rpartition('.')[0]})." for version in schemas.VERSIONS]
 
 
 def test_alert_rules_have_a_shape():
-    rule = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "wordbrush"},
-            "spec": {"groups": [{"name": "a", "rules": [{"alert": "A", "expr": "up == 0", "for": "5m"}]}]}}
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "wordbrush"},
+        "spec": {
+            "groups": [{"name": "a", "rules": [{"alert": "A", "expr": "up == 0", "for": "5m"}]}]
+        },
+    }
     assert list(schemas.shapes([Manifest(rule)])) == []
-    (worse,) = changed([Manifest(rule)], "PrometheusRule wordbrush", "spec groups 0 rules 0 for", "a while")
+    (worse,) = changed(
+        [Manifest(rule)], "PrometheusRule wordbrush", "spec groups 0 rules 0 for", "a while"
+    )
     assert "rules.0.for" in next(schemas.shapes([worse]))
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (GATEWAY, "spec strategy type", "Replace", "spec.strategy.type is 'Replace'; allowed are Recreate, RollingUpdate."),
-    (GATEWAY, f"{CONTAINER} imagePullPolicy", "Sometimes", "imagePullPolicy"),
-    (NAMESPACE, "metadata labels pod-security.kubernetes.io/warn", "strict", "'strict'"),
-    (TO_DNS, "spec policyTypes", ["Out"], "policyTypes"),
-    (TO_DNS, "spec egress 0 ports 0 protocol", "udp", "'udp'"),
-    (VOLUME, "spec accessModes", ["RWO"], "accessModes"),
-    ("PriorityClass wordbrush", "preemptionPolicy", "No", "preemptionPolicy"),
-    (LIMITS, "spec limits 0 type", "Containers", "limits.type"),
-    (BINDING, "roleRef kind", "Roles", "roleRef.kind")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (
+            GATEWAY,
+            "spec strategy type",
+            "Replace",
+            "spec.strategy.type is 'Replace'; allowed are Recreate, RollingUpdate.",
+        ),
+        (GATEWAY, f"{CONTAINER} imagePullPolicy", "Sometimes", "imagePullPolicy"),
+        (NAMESPACE, "metadata labels pod-security.kubernetes.io/warn", "strict", "'strict'"),
+        (TO_DNS, "spec policyTypes", ["Out"], "policyTypes"),
+        (TO_DNS, "spec egress 0 ports 0 protocol", "udp", "'udp'"),
+        (VOLUME, "spec accessModes", ["RWO"], "accessModes"),
+        ("PriorityClass wordbrush", "preemptionPolicy", "No", "preemptionPolicy"),
+        (LIMITS, "spec limits 0 type", "Containers", "limits.type"),
+        (BINDING, "roleRef kind", "Roles", "roleRef.kind"),
+    ],
+)
 def test_enums(good, which, place, value, sentence):
     assert list(schemas.enums(good)) == []
     (fault,) = schemas.enums(changed(good, which, place, value))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (GATEWAY, f"{CONTAINER} resources limits memory", "128MB", "'128MB', which is no quantity"),
-    (QUOTA, "spec hard pods", "many", "spec.hard.pods is 'many'"),
-    (LIMITS, "spec limits 0 max cpu", "eight", "limits.max.cpu"),
-    (VOLUME, "spec resources requests storage", "1GiB", "requests.storage")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (GATEWAY, f"{CONTAINER} resources limits memory", "128MB", "'128MB', which is no quantity"),
+        (QUOTA, "spec hard pods", "many", "spec.hard.pods is 'many'"),
+        (LIMITS, "spec limits 0 max cpu", "eight", "limits.max.cpu"),
+        (VOLUME, "spec resources requests storage", "1GiB", "requests.storage"),
+    ],
+)
 def test_amounts(good, which, place, value, sentence):
     assert list(schemas.amounts(good)) == []
     (fault,) = schemas.amounts(changed(good, which, place, value))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("text", "number"), [
-    ("500m", 0.5), ("2", 2), ("4Gi", 4 * 2**30), ("1.5Gi", 1.5 * 2**30), ("10M", 1e7), ("1k", 1000),
-    ("", None), ("-1", None), ("4gb", None)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("500m", 0.5),
+        ("2", 2),
+        ("4Gi", 4 * 2**30),
+        ("1.5Gi", 1.5 * 2**30),
+        ("10M", 1e7),
+        ("1k", 1000),
+        ("", None),
+        ("-1", None),
+        ("4gb", None),
+    ],
+)
 def test_quantities(text, number):
     assert schemas.quantity(text) == number
 
 
 @pytest.mark.parametrize("cron", ["0 3 * *", "0 0 3 * * 1", "61 3 * * 1", "weekly"])
 def test_schedules(cron):
-    job = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}, "spec": {"schedule": "0 3 * * 1"}}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "nightly"},
+        "spec": {"schedule": "0 3 * * 1"},
+    }
     assert list(schemas.schedules([Manifest(job)])) == []
     job["spec"]["schedule"] = cron
     assert "five fields are needed" in next(schemas.schedules([Manifest(job)]))
 
 
-@pytest.mark.parametrize("image", ["pushgateway", "prom/pushgateway:latest", "registry:5000/pushgateway", "x@sha256:123"])
+@pytest.mark.parametrize(
+    "image", ["pushgateway", "prom/pushgateway:latest", "registry:5000/pushgateway", "x@sha256:123"]
+)
 def test_images(good, image):
     assert list(pods.images(good)) == []
     (fault,) = pods.images(changed(good, GATEWAY, f"{CONTAINER} image", image))
     assert "names no version" in fault
 
 
-@pytest.mark.parametrize(("place", "value", "sentence"), [
-    (f"{POD} securityContext runAsNonRoot", GONE, "needs runAsNonRoot: true."),
-    (f"{CONTAINER} securityContext runAsUser", 0, "needs runAsUser other than 0."),
-    (f"{CONTAINER} securityContext privileged", True, "needs no privileged."),
-    (f"{CONTAINER} securityContext readOnlyRootFilesystem", False, "needs readOnlyRootFilesystem: true."),
-    (f"{CONTAINER} securityContext allowPrivilegeEscalation", GONE, "needs allowPrivilegeEscalation: false."),
-    (f"{CONTAINER} securityContext capabilities add", ["NET_ADMIN"], "needs capabilities"),
-    (f"{POD} securityContext seccompProfile type", "Unconfined", "needs seccompProfile"),
-    (f"{POD} hostNetwork", True, "hostNetwork opens the node"),
-    (f"{POD} volumes 0", {"name": "node", "hostPath": {"path": "/"}}, "the hostPath node opens the node")])
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (f"{POD} securityContext runAsNonRoot", GONE, "needs runAsNonRoot: true."),
+        (f"{CONTAINER} securityContext runAsUser", 0, "needs runAsUser other than 0."),
+        (f"{CONTAINER} securityContext privileged", True, "needs no privileged."),
+        (
+            f"{CONTAINER} securityContext readOnlyRootFilesystem",
+            False,
+            "needs readOnlyRootFilesystem: true.",
+        ),
+        (
+            f"{CONTAINER} securityContext allowPrivilegeEscalation",
+            GONE,
+            "needs allowPrivilegeEscalation: false.",
+        ),
+        (f"{CONTAINER} securityContext capabilities add", ["NET_ADMIN"], "needs capabilities"),
+        (f"{POD} securityContext seccompProfile type", "Unconfined", "needs seccompProfile"),
+        (f"{POD} hostNetwork", True, "hostNetwork opens the node"),
+        (
+            f"{POD} volumes 0",
+            {"name": "node", "hostPath": {"path": "/"}},
+            "the hostPath node opens the node",
+        ),
+    ],
+)
 def test_privileges(good, place, value, sentence):
     assert list(pods.privileges(good)) == []
     (fault,) = pods.privileges(changed(good, GATEWAY, place, value))
@@ -156,82 +232,148 @@ def test_privileges(good, place, value, sentence):
 def test_init_containers_are_containers(good):
     bad = {"name": "chown", "image": "busybox", "securityContext": {"runAsUser": 0}}
     worse = changed(good, GATEWAY, f"{POD} initContainers", [bad])
-    assert all("chown" in next(check(worse)) for check in (pods.images, pods.privileges, pods.bounds))
+    assert all(
+        "chown" in next(check(worse)) for check in (pods.images, pods.privileges, pods.bounds)
+    )
 
 
-@pytest.mark.parametrize(("place", "value", "sentence"), [
-    (f"{CONTAINER} resources limits memory", GONE, "needs a request and a limit of memory"),
-    (f"{CONTAINER} resources requests cpu", "2", "requests more cpu than its limit")])
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (f"{CONTAINER} resources limits memory", GONE, "needs a request and a limit of memory"),
+        (f"{CONTAINER} resources requests cpu", "2", "requests more cpu than its limit"),
+    ],
+)
 def test_bounds(good, place, value, sentence):
     assert list(pods.bounds(good)) == []
     (fault,) = pods.bounds(changed(good, GATEWAY, place, value))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (GATEWAY, f"{POD} serviceAccountName", "pusher", "no ServiceAccount pusher"),
-    (GATEWAY, f"{POD} priorityClassName", "high", "no PriorityClass high"),
-    (GATEWAY, f"{CONTAINER} envFrom", [{"configMapRef": {"name": "other"}}], "no ConfigMap other"),
-    (GATEWAY, f"{CONTAINER} env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "a"}}}], "no Secret key"),
-    (VOLUME, "metadata name", "other", "no PersistentVolumeClaim pushgateway"),
-    (BINDING, "subjects 0 name", "nobody", "no ServiceAccount nobody"),
-    (BINDING, "roleRef name", "admin", "no Role admin"),
-    (LOCAL, "spec clusterQueue", "big", "no ClusterQueue big"),
-    (FLAVOR, "metadata name", "l4", "no ResourceFlavor wordbrush-gpu")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (GATEWAY, f"{POD} serviceAccountName", "pusher", "no ServiceAccount pusher"),
+        (GATEWAY, f"{POD} priorityClassName", "high", "no PriorityClass high"),
+        (
+            GATEWAY,
+            f"{CONTAINER} envFrom",
+            [{"configMapRef": {"name": "other"}}],
+            "no ConfigMap other",
+        ),
+        (
+            GATEWAY,
+            f"{CONTAINER} env",
+            [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "a"}}}],
+            "no Secret key",
+        ),
+        (VOLUME, "metadata name", "other", "no PersistentVolumeClaim pushgateway"),
+        (BINDING, "subjects 0 name", "nobody", "no ServiceAccount nobody"),
+        (BINDING, "roleRef name", "admin", "no Role admin"),
+        (LOCAL, "spec clusterQueue", "big", "no ClusterQueue big"),
+        (FLAVOR, "metadata name", "l4", "no ResourceFlavor wordbrush-gpu"),
+    ],
+)
 def test_names(good, pools, which, place, value, sentence):
     assert list(references.names(around(good, pools))) == []
     (fault,) = references.names(around(changed(good, which, place, value), pools))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (DENY, f"spec podSelector matchLabels {RUNS}", "yes", f"no pod has the labels {RUNS}=yes"),
-    (TO_KFP, "spec egress 0 to 0 podSelector matchLabels app", "minio", "no pod has the labels app=minio"),
-    (TO_KFP, "spec egress 0 ports 0 port", 8880, "listens on the port 8880"),
-    (TO_KFP, "spec egress 0 to", GONE, "without to or ports allows everything"),
-    (TO_DNS, "spec egress 0 to 0 namespaceSelector", GONE, "no pod has the labels k8s-app=kube-dns"),
-    (SCRAPE, "spec ingress 0 ports 0 port", 9101, "listens on the port 9101"),
-    (SCRAPE, "spec policyTypes", ["Egress"], "policyTypes lacks Ingress"),
-    (SERVICE, "spec selector", {"app": "pushgateway"}, "no pod has the labels app=pushgateway"),
-    (SERVICE, "spec ports 0 targetPort", "http", "listens on the port http"),
-    (MONITOR, "spec selector matchLabels", {"app": "wordbrush"}, "no pod has the labels app=wordbrush"),
-    ("PodMonitor pushgateway", "spec podMetricsEndpoints 0 port", "web", "listens on the port web"),
-    (GATEWAY, "spec selector matchLabels", {"a": "b"}, "does not match its own pods")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (DENY, f"spec podSelector matchLabels {RUNS}", "yes", f"no pod has the labels {RUNS}=yes"),
+        (
+            TO_KFP,
+            "spec egress 0 to 0 podSelector matchLabels app",
+            "minio",
+            "no pod has the labels app=minio",
+        ),
+        (TO_KFP, "spec egress 0 ports 0 port", 8880, "listens on the port 8880"),
+        (TO_KFP, "spec egress 0 to", GONE, "without to or ports allows everything"),
+        (
+            TO_DNS,
+            "spec egress 0 to 0 namespaceSelector",
+            GONE,
+            "no pod has the labels k8s-app=kube-dns",
+        ),
+        (SCRAPE, "spec ingress 0 ports 0 port", 9101, "listens on the port 9101"),
+        (SCRAPE, "spec policyTypes", ["Egress"], "policyTypes lacks Ingress"),
+        (SERVICE, "spec selector", {"app": "pushgateway"}, "no pod has the labels app=pushgateway"),
+        (SERVICE, "spec ports 0 targetPort", "http", "listens on the port http"),
+        (
+            MONITOR,
+            "spec selector matchLabels",
+            {"app": "wordbrush"},
+            "no pod has the labels app=wordbrush",
+        ),
+        (
+            "PodMonitor pushgateway",
+            "spec podMetricsEndpoints 0 port",
+            "web",
+            "listens on the port web",
+        ),
+        (GATEWAY, "spec selector matchLabels", {"a": "b"}, "does not match its own pods"),
+    ],
+)
 def test_selectors(good, pools, which, place, value, sentence):
     assert list(references.selectors(around(good, pools))) == []
     faults = list(references.selectors(around(changed(good, which, place, value), pools)))
     assert any(fault.startswith(which) and sentence in fault for fault in faults), faults
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (NAMESPACE, "metadata labels pod-security.kubernetes.io/enforce", "baseline", "enforce must be restricted"),
-    (DENY, "spec policyTypes", ["Ingress"], "no NetworkPolicy denies"),
-    (DENY, "spec egress", [{}], "no NetworkPolicy denies"),
-    (SERVICE, "metadata namespace", "kubeflw", "its namespace is kubeflw; the overlay makes kubeflow")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (
+            NAMESPACE,
+            "metadata labels pod-security.kubernetes.io/enforce",
+            "baseline",
+            "enforce must be restricted",
+        ),
+        (DENY, "spec policyTypes", ["Ingress"], "no NetworkPolicy denies"),
+        (DENY, "spec egress", [{}], "no NetworkPolicy denies"),
+        (
+            SERVICE,
+            "metadata namespace",
+            "kubeflw",
+            "its namespace is kubeflw; the overlay makes kubeflow",
+        ),
+    ],
+)
 def test_namespaces(good, which, place, value, sentence):
     assert list(cluster.namespaces(good)) == []
     (fault,) = cluster.namespaces(changed(good, which, place, value))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("place", "value", "sentence"), [
-    ("rules 2 verbs", ["*"], "* gives more"),
-    ("rules 2 resources", ["pods/exec"], "pods/exec gives more"),
-    ("rules 4 verbs", ["get", "list"], "secrets may only be read"),
-    ("rules 4 resourceNames", GONE, "secrets may only be read")])
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ("rules 2 verbs", ["*"], "* gives more"),
+        ("rules 2 resources", ["pods/exec"], "pods/exec gives more"),
+        ("rules 4 verbs", ["get", "list"], "secrets may only be read"),
+        ("rules 4 resourceNames", GONE, "secrets may only be read"),
+    ],
+)
 def test_rights(good, place, value, sentence):
     assert list(cluster.rights(good)) == []
     (fault,) = cluster.rights(changed(good, ROLE, place, value))
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("place", "value", "sentence"), [
-    ("data remote", GONE, "remote is missing"),
-    ("data remotes", "x", "remotes is read by nobody"),
-    ("data metrics-port", "http", "metrics-port is 'http'; a port number"),
-    ("data metrics-port", "70000", "metrics-port is '70000'; a port number"),
-    ("data remote-options", "{", "remote-options is not JSON"),
-    ("data remote", "gs://BUCKET/dvc", "remote is still 'gs://BUCKET/dvc'")])
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ("data remote", GONE, "remote is missing"),
+        ("data remotes", "x", "remotes is read by nobody"),
+        ("data metrics-port", "http", "metrics-port is 'http'; a port number"),
+        ("data metrics-port", "70000", "metrics-port is '70000'; a port number"),
+        ("data remote-options", "{", "remote-options is not JSON"),
+        ("data remote", "gs://BUCKET/dvc", "remote is still 'gs://BUCKET/dvc'"),
+    ],
+)
 def test_settings(good, pools, place, value, sentence):
     assert list(cluster.settings(around(good, pools))) == []
     (fault,) = cluster.settings(around(changed(good, SETTINGS, place, value), pools))
@@ -241,25 +383,45 @@ def test_settings(good, pools, place, value, sentence):
 def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
     assert list(cluster.metrics(around(good, pools))) == []
     moved = around(changed(good, SETTINGS, "data metrics-port", "9200"), pools)
-    assert list(cluster.metrics(moved)) == [f"{MONITOR}: it asks $1:9100, but the pods of runs serve their metrics on 9200."]
+    assert list(cluster.metrics(moved)) == [
+        f"{MONITOR}: it asks $1:9100, but the pods of runs serve their metrics on 9200."
+    ]
     assert any("listens on the port 9100" in fault for fault in references.selectors(moved))
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (LOCAL, "metadata name", "team", "the pods of runs ask for 'wordbrush'"),
-    (FLAVOR, "spec nodeLabels", {"pool": "gpu"}, "0 flavors have the node labels of the pool gpu"),
-    (FLAVOR, "spec nodeTaints", GONE, "its taints are []"),
-    (QUEUE, "spec resourceGroups 0 flavors 1 resources 0 nominalQuota", "2", "the quota of cpu in wordbrush-gpu")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (LOCAL, "metadata name", "team", "the pods of runs ask for 'wordbrush'"),
+        (
+            FLAVOR,
+            "spec nodeLabels",
+            {"pool": "gpu"},
+            "0 flavors have the node labels of the pool gpu",
+        ),
+        (FLAVOR, "spec nodeTaints", GONE, "its taints are []"),
+        (
+            QUEUE,
+            "spec resourceGroups 0 flavors 1 resources 0 nominalQuota",
+            "2",
+            "the quota of cpu in wordbrush-gpu",
+        ),
+    ],
+)
 def test_queues(good, pools, which, place, value, sentence):
     assert list(cluster.queues(around(good, pools), pools)) == []
     (fault,) = cluster.queues(around(changed(good, which, place, value), pools), pools)
     assert sentence in fault
 
 
-@pytest.mark.parametrize(("which", "place", "value", "sentence"), [
-    (LIMITS, "spec limits 0 max memory", "16Gi", "the pool gpu asks for more"),
-    (QUOTA, "spec hard requests.nvidia.com/gpu", "4", "requests.nvidia.com/gpu is less"),
-    (QUOTA, "spec hard requests.cpu", "48", "requests.cpu is less")])
+@pytest.mark.parametrize(
+    ("which", "place", "value", "sentence"),
+    [
+        (LIMITS, "spec limits 0 max memory", "16Gi", "the pool gpu asks for more"),
+        (QUOTA, "spec hard requests.nvidia.com/gpu", "4", "requests.nvidia.com/gpu is less"),
+        (QUOTA, "spec hard requests.cpu", "48", "requests.cpu is less"),
+    ],
+)
 def test_budgets(good, pools, which, place, value, sentence):
     assert list(cluster.budgets(around(good, pools), pools)) == []
     (fault,) = cluster.budgets(around(changed(good, which, place, value), pools), pools)

@@ -25,7 +25,7 @@ class Server:
     schedules: dict[str, dict] = field(default_factory=dict)
     states: list[str] = field(default_factory=lambda: ["PENDING", "RUNNING", "SUCCEEDED"])
     runs: dict[str, dict] = field(default_factory=dict)
-    fault: tuple[str, int] | None = None   # a path's beginning and the status it gets
+    fault: tuple[str, int] | None = None  # a path's beginning and the status it gets
     port: int = 0
 
     def answer(self, method: str, path: str, body: dict | None) -> tuple[int, dict]:
@@ -63,7 +63,9 @@ class Server:
 
     def asked(self, method: str, path: str) -> list[tuple[str, str, dict | None, str | None]]:
         wanted = (method, f"/apis/v2beta1{path}")
-        return [request for request in self.requests if (request[0], request[1].split("?")[0]) == wanted]
+        return [
+            request for request in self.requests if (request[0], request[1].split("?")[0]) == wanted
+        ]
 
 
 @pytest.fixture
@@ -74,7 +76,9 @@ def server() -> Iterator[Server]:
         def handle_any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(size)) if size else None
-            state.requests.append((self.command, self.path, body, self.headers.get("Authorization")))
+            state.requests.append(
+                (self.command, self.path, body, self.headers.get("Authorization"))
+            )
             status, content = state.answer(self.command, self.path.split("?")[0], body)
             text = json.dumps(content).encode()
             self.send_response(status)
@@ -97,17 +101,45 @@ def server() -> Iterator[Server]:
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):
-    return pipeline("submit", "--host", server.host, "--remote", str(folder / "remote"), "--preset", "tiny", *more, cwd=folder,
-                    **environment)
+    return pipeline(
+        "submit",
+        "--host",
+        server.host,
+        "--remote",
+        str(folder / "remote"),
+        "--preset",
+        "tiny",
+        *more,
+        cwd=folder,
+        **environment,
+    )
 
 
 def test_submit_sends_the_compiled_pipeline(server, tmp_path):
-    done = submit(server, tmp_path, "--pipeline-root", "gs://bucket/kfp", "--service-account", "runner", "--name", "first",
-                  "--wait", "--every", "0.1", WORDBRUSH_KFP_TOKEN="secret-token")
+    done = submit(
+        server,
+        tmp_path,
+        "--pipeline-root",
+        "gs://bucket/kfp",
+        "--service-account",
+        "runner",
+        "--name",
+        "first",
+        "--wait",
+        "--every",
+        "0.1",
+        WORDBRUSH_KFP_TOKEN="secret-token",
+    )
     assert done.returncode == 0, done.stderr
     _, _, run, authorization = server.asked("POST", "/runs")[0]
-    assert authorization == "Bearer secret-token" and "secret-token" not in done.stdout + done.stderr
-    assert run["display_name"] == "first" and run["service_account"] == "runner" and run["experiment_id"] == "e1"
+    assert (
+        authorization == "Bearer secret-token" and "secret-token" not in done.stdout + done.stderr
+    )
+    assert (
+        run["display_name"] == "first"
+        and run["service_account"] == "runner"
+        and run["experiment_id"] == "e1"
+    )
     assert run["runtime_config"]["pipeline_root"] == "gs://bucket/kfp"
     sent = Compiled(run["pipeline_spec"]["pipeline_spec"], run["pipeline_spec"]["platform_spec"])
     assert len(sent.tasks) == 15
@@ -122,10 +154,13 @@ def test_a_failed_run_is_exit_code_one(server, tmp_path):
 
 def test_outputs_that_the_remote_lost_get_another_cache_key(server, tmp_path):
     """`tiny` was never run here, so every submission gives every stage a fresh key: KFP cannot serve what is not there."""
+
     def keys() -> set[str]:
         assert submit(server, tmp_path).returncode == 0
         spec = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]["pipeline_spec"]
-        return {task["cachingOptions"]["cacheKey"] for task in spec["root"]["dag"]["tasks"].values()}
+        return {
+            task["cachingOptions"]["cacheKey"] for task in spec["root"]["dag"]["tasks"].values()
+        }
 
     first, second = keys(), keys()
     assert len(first) == 15 and not first & second
@@ -146,7 +181,9 @@ def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     assert made["service_account"] == "runner"
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     assert sent.edges["promote"] == ["report"]
-    assert not any(task["cachingOptions"].get("enableCache") for task in sent.tasks.values())  # its inputs may change
+    assert not any(
+        task["cachingOptions"].get("enableCache") for task in sent.tasks.values()
+    )  # its inputs may change
 
 
 def test_schedules_are_listed_paused_and_deleted(server, tmp_path):
@@ -168,7 +205,11 @@ def test_adopt_finds_the_lock_by_the_key_that_the_run_was_compiled_with(server, 
     server.states = ["SUCCEEDED"]
     key = key_of(server.runs["r1"]["pipeline_spec"]["pipeline_spec"], "report")
     missing = adopt(server, tmp_path)
-    assert missing.returncode == 2 and "no lock of the run r1" in missing.stderr and not (tmp_path / "dvc.lock").exists()
+    assert (
+        missing.returncode == 2
+        and "no lock of the run r1" in missing.stderr
+        and not (tmp_path / "dvc.lock").exists()
+    )
     lock = "schema: '2.0'\nstages: {}\n"
     locks = tmp_path / "remote/wordbrush/locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -179,7 +220,9 @@ def test_adopt_finds_the_lock_by_the_key_that_the_run_was_compiled_with(server, 
 
 
 def adopt(server: Server, folder: Path, run: str = "r1"):
-    return pipeline("adopt", run, "--host", server.host, "--remote", str(folder / "remote"), cwd=folder)
+    return pipeline(
+        "adopt", run, "--host", server.host, "--remote", str(folder / "remote"), cwd=folder
+    )
 
 
 def test_only_a_finished_run_is_adopted(server, tmp_path):
@@ -191,8 +234,10 @@ def test_only_a_finished_run_is_adopted(server, tmp_path):
     assert unknown.returncode == 2 and "does not know that" in unknown.stderr
 
 
-@pytest.mark.parametrize(("status", "word"),
-                         [(401, "WORDBRUSH_KFP_TOKEN"), (403, "may not"), (404, "does not know"), (500, "500")])
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [(401, "WORDBRUSH_KFP_TOKEN"), (403, "may not"), (404, "does not know"), (500, "500")],
+)
 @pytest.mark.parametrize("path", ["/healthz", "/runs"])
 def test_faults_of_the_server_are_one_sentence(server, tmp_path, status, word, path):
     server.fault = (path, status)

@@ -50,44 +50,70 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
     model, layout = load_model(exported), finished.layout
     images = np.load(layout.samples / "images.npy")
     encoders = load_encoders(layout.encoders("targeted-edits", "hard"), device())
-    features, *_ = encode_pairs(encoders, Pairs(images, FeatureStore(layout.features)), np.arange(4))
+    features, *_ = encode_pairs(
+        encoders, Pairs(images, FeatureStore(layout.features)), np.arange(4)
+    )
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
     best = np.load(layout.clusters("hard") / "places.npy") < params.edits.units_per_cluster
     assert np.array_equal(model.concepts.units.cpu().numpy(), best)
-    members, scale = np.load(layout.clusters("hard") / "members.npy"), np.load(layout.clusters("hard") / "scale.npy")
+    members, scale = (
+        np.load(layout.clusters("hard") / "members.npy"),
+        np.load(layout.clusters("hard") / "scale.npy"),
+    )
     places = features.permute(0, 2, 3, 1).flatten(0, 2)
     active = (places.numpy() / scale).clip(min=0) @ members.T
     assert np.allclose(model.concepts(places.to(device())).cpu().numpy(), active, atol=1e-4)
-    assert [len(one["gan_units"]) for one in model.meanings] == [int(row.sum()) for row in model.concepts.units]
-    assert np.array_equal(model.draw(5, seed=3), model.draw(5, seed=3)) and model.draw(5, seed=3).shape == (5, 16, 16, 3)
+    assert [len(one["gan_units"]) for one in model.meanings] == [
+        int(row.sum()) for row in model.concepts.units
+    ]
+    assert np.array_equal(model.draw(5, seed=3), model.draw(5, seed=3)) and model.draw(
+        5, seed=3
+    ).shape == (5, 16, 16, 3)
 
 
 def test_sound_is_heard_as_in_the_tests(finished, exported, params):
     """The captions' silence is put around a sound; so one without it scores as the caption does."""
     model, layout = load_model(exported), finished.layout
     (row, *_) = read_shards(layout.speech)
-    sound, silence = decode(row["audio"]["bytes"], "the caption"), round(16 * params.captions.silence_ms)
+    sound, silence = (
+        decode(row["audio"]["bytes"], "the caption"),
+        round(16 * params.captions.silence_ms),
+    )
     images = np.load(layout.samples / "images.npy")
-    features, audio, lengths = encode_pairs(model.encoders, Pairs(images, FeatureStore(layout.features)), np.arange(1))
+    features, audio, lengths = encode_pairs(
+        model.encoders, Pairs(images, FeatureStore(layout.features)), np.arange(1)
+    )
     wanted = paired_similarities(features, audio, lengths, params.davenet.similarity)
     score = model.scores(images[:1], sound[silence:-silence]).cpu()
-    assert torch.allclose(score, wanted, rtol=0.02, atol=0.02)   # FLAC rounds the sound to 16 bits
-    assert torch.allclose(model.matchmap(images[0], sound[silence:-silence]).amax((0, 1)).mean().cpu(), score[0], rtol=1e-4)
+    assert torch.allclose(score, wanted, rtol=0.02, atol=0.02)  # FLAC rounds the sound to 16 bits
+    assert torch.allclose(
+        model.matchmap(images[0], sound[silence:-silence]).amax((0, 1)).mean().cpu(),
+        score[0],
+        rtol=1e-4,
+    )
 
 
 def test_the_model_card_has_the_measured_numbers(finished, exported):
     card = ModelCard.load(exported / "README.md")
     results = json.loads(finished.layout.metrics("evaluation").read_text())["hn_targeted_edits"]
-    words = json.loads(finished.layout.metrics("concepts").read_text())["words"]["hn_targeted_edits"]
+    words = json.loads(finished.layout.metrics("concepts").read_text())["words"][
+        "hn_targeted_edits"
+    ]
     told = {one.metric_name: one.metric_value for one in card.data.eval_results}
     assert told["Recall@10 of 16, both directions, percent"] == results["recall"]["10"]
     assert told["Semantic test, color, percent"] == results["semantic"]["color"]
     assert told["Pointing at a word's objects, percent"] == words["pointing"]["value"]
     assert card.data.license == "unknown" and card.data.library_name == "wordbrush"
     low, high = (results["intervals"]["recall_10"][end] for end in ("low", "high"))
-    assert f"| recall@10 | {results['recall']['10']:.1f} | {low:.1f}–{high:.1f} | 99.9 |" in card.text
-    assert "en-us+f2" in card.text and "GPL-3.0" in card.text and str(finished.root) not in card.content
+    assert (
+        f"| recall@10 | {results['recall']['10']:.1f} | {low:.1f}–{high:.1f} | 99.9 |" in card.text
+    )
+    assert (
+        "en-us+f2" in card.text
+        and "GPL-3.0" in card.text
+        and str(finished.root) not in card.content
+    )
 
 
 def test_the_dataset_card_is_one(exported, params):
@@ -98,7 +124,13 @@ def test_the_dataset_card_is_one(exported, params):
 
 def test_the_card_s_code_runs(exported):
     (code,) = re.findall(r"(?ms)^```python\n(.*?)^```", (exported / "README.md").read_text())
-    done = subprocess.run([sys.executable, "-c", code], cwd=exported, capture_output=True, text=True, env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=exported,
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
     assert done.returncode == 0, done.stderr
     assert "'shape': " in done.stdout or "[]" in done.stdout
     assert "tensor([[" in done.stdout
@@ -107,9 +139,19 @@ def test_the_card_s_code_runs(exported):
 def test_the_command_writes_a_folder_once(finished, tmp_path):
     target = tmp_path / "model"
     done = wordbrush("export", str(target), cwd=finished.root)
-    assert done.returncode == 0 and "holds the model 'Hard negatives + targeted edits'" in done.stdout, done.stderr
-    assert sorted(path.name for path in target.iterdir()) == ["DATASET.md", "README.md", "clusters", "encoders", "generator",
-                                                              "model.json", "params.yaml", "segmenter"]
+    assert (
+        done.returncode == 0 and "holds the model 'Hard negatives + targeted edits'" in done.stdout
+    ), done.stderr
+    assert sorted(path.name for path in target.iterdir()) == [
+        "DATASET.md",
+        "README.md",
+        "clusters",
+        "encoders",
+        "generator",
+        "model.json",
+        "params.yaml",
+        "segmenter",
+    ]
     assert (target / "params.yaml").read_bytes() == (finished.root / "params.yaml").read_bytes()
     assert "is there already" in one_sentence(wordbrush("export", str(target), cwd=finished.root))
 
@@ -121,21 +163,37 @@ def test_an_unfinished_run_is_named(tmp_path, params):
 
 def test_what_is_too_large_is_named_and_not_written(finished, params, tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "LIMIT", 10_000)
-    with pytest.raises(WordbrushError, match=r"the model takes 0\.\d MB, .*/\w+\.safetensors 0\.\d MB"):
+    with pytest.raises(
+        WordbrushError, match=r"the model takes 0\.\d MB, .*/\w+\.safetensors 0\.\d MB"
+    ):
         export(params, finished.layout, tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_model_of_other_parameters_is_refused(finished, params, tmp_path):
-    other = params.model_copy(update={"davenet": params.davenet.model_copy(update={"crop_share": 0.123})})
+    other = params.model_copy(
+        update={"davenet": params.davenet.model_copy(update={"crop_share": 0.123})}
+    )
     with pytest.raises(WordbrushError, match="trained with other parameters"):
         export(other, finished.layout, tmp_path / "model")
 
 
-@pytest.mark.parametrize(("part", "change", "sentence"), [
-    ("clusters/clusters.json", lambda text: text.replace('"embedding": 16', '"embedding": 17'), "does not hold this network's"),
-    ("model.json", lambda text: text.replace('"bands": 40', '"bands": 41'), "differs in number"),
-    ("generator/generator.json", lambda text: text[:-4], "is not readable JSON")])
+@pytest.mark.parametrize(
+    ("part", "change", "sentence"),
+    [
+        (
+            "clusters/clusters.json",
+            lambda text: text.replace('"embedding": 16', '"embedding": 17'),
+            "does not hold this network's",
+        ),
+        (
+            "model.json",
+            lambda text: text.replace('"bands": 40', '"bands": 41'),
+            "differs in number",
+        ),
+        ("generator/generator.json", lambda text: text[:-4], "is not readable JSON"),
+    ],
+)
 def test_damage_is_named(exported, tmp_path, part, change, sentence):
     folder = tmp_path / "model"
     shutil.copytree(exported, folder)
@@ -148,9 +206,13 @@ def test_the_commit_is_named_where_there_is_one(tmp_path):
     assert "commit" not in origin(tmp_path)
     for name in ("params.yaml", "code.py"):
         (tmp_path / name).write_text("a\n")
-    for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one")):
+    for words in (
+        ("init", "-q"),
+        ("add", "."),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one"),
+    ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    (tmp_path / "params.yaml").write_text("b\n")   # is exported as it is
+    (tmp_path / "params.yaml").write_text("b\n")  # is exported as it is
     assert re.fullmatch("[0-9a-f]{40}", origin(tmp_path)["commit"])
     (tmp_path / "code.py").write_text("b\n")
     assert origin(tmp_path)["commit"].endswith(" with uncommitted changes")

@@ -14,7 +14,7 @@ from wordbrush.scenes.world import ATTRIBUTES
 
 FOLDER = Path(__file__).resolve().parents[2] / "models/small"
 DRAWINGS = 96
-NEVER_HEARD = Voice("en-us+m1", 170, 35)   # params.yaml: captions.test_voices
+NEVER_HEARD = Voice("en-us+m1", 170, 35)  # params.yaml: captions.test_voices
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,22 @@ def drawings(model) -> np.ndarray:
     return model.draw(DRAWINGS, seed=0)
 
 
-@pytest.mark.parametrize(("attribute", "above_chance"), [("color", 0.3), ("material", 0.2), ("size", 0.2), ("shape", 0.15)])
+@pytest.mark.parametrize(
+    ("attribute", "above_chance"),
+    [("color", 0.3), ("material", 0.2), ("size", 0.2), ("shape", 0.15)],
+)
 def test_a_word_finds_drawings_that_it_fits(model, drawings, attribute, above_chance):
     """Of the eight drawings that fit a word best, more have it than of all, as the segmenter reads them."""
     read = model.read(drawings)
     gains = []
     for value in ATTRIBUTES[attribute]:
         has = np.array([any(one[attribute] == value for one in objects) for objects in read])
-        best = model.scores(drawings, speak(value, NEVER_HEARD).sound).argsort(descending=True)[:8].cpu().numpy()
+        best = (
+            model.scores(drawings, speak(value, NEVER_HEARD).sound)
+            .argsort(descending=True)[:8]
+            .cpu()
+            .numpy()
+        )
         gains.append(has[best].mean() - has.mean())
     assert np.mean(gains) > above_chance
 
@@ -43,6 +51,9 @@ def test_it_is_small_and_says_what_made_it():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= LIMIT
     card = ModelCard.load(FOLDER / "README.md")
     params = parameters.load(FOLDER / "params.yaml")
-    assert f"seed {params.seed}; {params.scenes.count} rendered scenes" in card.text and "uncommitted" not in card.text
+    assert (
+        f"seed {params.seed}; {params.scenes.count} rendered scenes" in card.text
+        and "uncommitted" not in card.text
+    )
     told = {one.metric_name: one.metric_value for one in card.data.eval_results}
     assert told["Semantic test, mean, percent"] >= 90 and told["Real-image test, percent"] >= 75

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SCRAPE_SECONDS = 0.5   # also the time that a scrape may take
+SCRAPE_SECONDS = 0.5  # also the time that a scrape may take
 
 
 def free_port() -> int:
@@ -28,7 +28,9 @@ def get(url: str) -> str:
 @contextmanager
 def running(ready: str, *command: str) -> Iterator[None]:
     """A server, from when `ready` answers until the block ends."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         limit = time.monotonic() + 30
         while True:
@@ -36,7 +38,9 @@ def running(ready: str, *command: str) -> Iterator[None]:
                 get(ready)
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < limit, f"{command[0]} does not answer"
+                assert process.poll() is None and time.monotonic() < limit, (
+                    f"{command[0]} does not answer"
+                )
                 time.sleep(0.05)
         yield
     finally:
@@ -48,7 +52,9 @@ def running(ready: str, *command: str) -> Iterator[None]:
 def pushgateway() -> Iterator[str]:
     """Its host:port."""
     place = f"127.0.0.1:{free_port()}"
-    with running(f"http://{place}/-/ready", "prometheus-pushgateway", f"--web.listen-address={place}"):
+    with running(
+        f"http://{place}/-/ready", "prometheus-pushgateway", f"--web.listen-address={place}"
+    ):
         yield place
 
 
@@ -56,12 +62,25 @@ def pushgateway() -> Iterator[str]:
 def prometheus(folder: Path, stages: list[str], gateway: str) -> Iterator["Prometheus"]:
     """It scrapes these stages and this gateway as the cluster's does."""
     place = f"127.0.0.1:{free_port()}"
-    config = {"global": {"scrape_interval": f"{round(1000 * SCRAPE_SECONDS)}ms"}, "scrape_configs": [
-        {"job_name": "stages", "static_configs": [{"targets": stages}]},
-        {"job_name": "pushgateway", "honor_labels": True, "static_configs": [{"targets": [gateway]}]}]}
-    (folder / "prometheus.yml").write_text(json.dumps(config))   # JSON is YAML
-    with running(f"http://{place}/-/ready", "prometheus", f"--config.file={folder}/prometheus.yml",
-                 f"--storage.tsdb.path={folder}/data", f"--web.listen-address={place}"):
+    config = {
+        "global": {"scrape_interval": f"{round(1000 * SCRAPE_SECONDS)}ms"},
+        "scrape_configs": [
+            {"job_name": "stages", "static_configs": [{"targets": stages}]},
+            {
+                "job_name": "pushgateway",
+                "honor_labels": True,
+                "static_configs": [{"targets": [gateway]}],
+            },
+        ],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+    with running(
+        f"http://{place}/-/ready",
+        "prometheus",
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address={place}",
+    ):
         yield Prometheus(place)
 
 
@@ -71,12 +90,19 @@ class Prometheus:
 
     def series(self, query: str) -> list[dict[str, Any]]:
         """What a panel would draw from the beginning until now."""
-        asked = urllib.parse.urlencode({"query": query, "start": self.began, "end": time.time(), "step": SCRAPE_SECONDS})
+        asked = urllib.parse.urlencode(
+            {"query": query, "start": self.began, "end": time.time(), "step": SCRAPE_SECONDS}
+        )
         return json.loads(get(f"http://{self.place}/api/v1/query_range?{asked}"))["data"]["result"]
 
     def numbers(self, query: str) -> list[float]:
         """All values of its series that are numbers, in time."""
-        return [float(value) for series in self.series(query) for _, value in series["values"] if value != "NaN"]
+        return [
+            float(value)
+            for series in self.series(query)
+            for _, value in series["values"]
+            if value != "NaN"
+        ]
 
     def wait_for(self, query: str) -> None:
         limit = time.monotonic() + 20

@@ -44,12 +44,19 @@ def test_promtool_would_see_a_wrong_threshold(folder, tmp_path):
     assert "> 1800" in text
     (tmp_path / "rules.yaml").write_text(text.replace("> 1800", "> 180000"))
     shutil.copy(folder / "rules_test.yaml", tmp_path)
-    assert subprocess.run(["promtool", "test", "rules", "rules_test.yaml"], cwd=tmp_path, capture_output=True).returncode != 0
+    assert (
+        subprocess.run(
+            ["promtool", "test", "rules", "rules_test.yaml"], cwd=tmp_path, capture_output=True
+        ).returncode
+        != 0
+    )
 
 
 def test_every_alert_says_what_it_means_and_what_to_do():
     documented = (ROOT / "docs/monitoring.md").read_text()
     for name, rule in ALERTS.items():
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
-        assert all(len(rule["annotations"][part]) > 20 for part in ("summary", "description", "runbook"))
+        assert all(
+            len(rule["annotations"][part]) > 20 for part in ("summary", "description", "runbook")
+        )
         assert f"| {name} | {rule['labels']['severity']} |" in documented

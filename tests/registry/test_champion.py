@@ -11,11 +11,20 @@ from wordbrush.registry.champion import show_champion
 from wordbrush.registry.store import Registry, open_registry
 from wordbrush.scenes.world import ATTRIBUTES
 
-METRICS = {"random_edits": {"semantic": {"shape": 50.0, "material": 51.0, "color": 90.0, "size": 77.7, "mean": 67.2},
-                            "recall": {"1": 10.0, "5": 30.0, "10": 43.4}, "median_rank": 12, "real_images": 71.8,
-                            "edit_success": 86.3, "intervals": {
-                                "semantic": {name: {"low": 1.0, "high": 99.0} for name in ATTRIBUTES},
-                                "recall_10": {"low": 40.0, "high": 50.0}, "real_images": {"low": 60.0, "high": 80.0}}}}
+METRICS = {
+    "random_edits": {
+        "semantic": {"shape": 50.0, "material": 51.0, "color": 90.0, "size": 77.7, "mean": 67.2},
+        "recall": {"1": 10.0, "5": 30.0, "10": 43.4},
+        "median_rank": 12,
+        "real_images": 71.8,
+        "edit_success": 86.3,
+        "intervals": {
+            "semantic": {name: {"low": 1.0, "high": 99.0} for name in ATTRIBUTES},
+            "recall_10": {"low": 40.0, "high": 50.0},
+            "real_images": {"low": 60.0, "high": 80.0},
+        },
+    }
+}
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -43,7 +52,12 @@ def test_it_is_shown_and_fetched(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORDBRUSH_REGISTRY", place)
     show_champion(None, tmp_path / "out")
     said = capsys.readouterr().out
-    assert said.count(f"{place}: one") == 2 and "# Wordbrush one" in said and "43.4" in said and "77.7" in said
+    assert (
+        said.count(f"{place}: one") == 2
+        and "# Wordbrush one" in said
+        and "43.4" in said
+        and "77.7" in said
+    )
     for path in (tmp_path / "model").iterdir():
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
@@ -62,7 +76,9 @@ def test_what_is_there_is_never_replaced(place, tmp_path):
 
 
 def test_faults_are_one_sentence(tmp_path):
-    assert "has no champion yet" in one_sentence(wordbrush("champion", "--registry", "nowhere", cwd=tmp_path))
+    assert "has no champion yet" in one_sentence(
+        wordbrush("champion", "--registry", "nowhere", cwd=tmp_path)
+    )
     with pytest.raises(WordbrushError, match="WORDBRUSH_REGISTRY is not set"):
         show_champion(None)
 

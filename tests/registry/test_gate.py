@@ -25,7 +25,11 @@ def run(finished, pushed) -> tuple[Workspace, Storage]:
 
 def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
     workspace, storage = run
-    params = re.sub(r"(?s)(promotion:.*margin: )[\d.]+", rf"\g<1>{margin}", (workspace.root / "params.yaml").read_text())
+    params = re.sub(
+        r"(?s)(promotion:.*margin: )[\d.]+",
+        rf"\g<1>{margin}",
+        (workspace.root / "params.yaml").read_text(),
+    )
     return decide(params, workspace.root / "dvc.lock", str(place), ROOT, storage)
 
 
@@ -33,11 +37,21 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
     first = judge(run, tmp_path / "registry")
     assert first.promoted and "no champion yet" in first.reason
     version = tmp_path / "registry/versions" / first.version
-    assert sorted(path.name for path in version.iterdir()) == ["card.md", "dvc.lock", "encoders.json", "encoders.safetensors",
-                                                               "files.json", "metrics.json"]
+    assert sorted(path.name for path in version.iterdir()) == [
+        "card.md",
+        "dvc.lock",
+        "encoders.json",
+        "encoders.safetensors",
+        "files.json",
+        "metrics.json",
+    ]
     assert first.method in (version / "card.md").read_text()
     second = judge(run, tmp_path / "registry")
-    assert second.verdict == "unchanged" and not second.promoted and "inputs did not change" in second.reason
+    assert (
+        second.verdict == "unchanged"
+        and not second.promoted
+        and "inputs did not change" in second.reason
+    )
 
 
 def another_champion(run, place: Path) -> str:
@@ -45,7 +59,9 @@ def another_champion(run, place: Path) -> str:
     workspace, _ = run
     best = judge(run, place / "scratch").method
     other = "pretrain/random" if best != "davenet" else "targeted-edits/random"
-    open_registry(str(place / "registry")).promote("other", workspace.layout.root / "data/encoders" / other, None)
+    open_registry(str(place / "registry")).promote(
+        "other", workspace.layout.root / "data/encoders" / other, None
+    )
     return best
 
 
@@ -55,8 +71,13 @@ def test_both_are_heard_on_the_new_tests_and_the_margin_decides(run, tmp_path, m
     decision = judge(run, tmp_path / "registry", margin)
     gain = decision.new["score"] - decision.champion["score"]
     assert decision.promoted == (gain >= margin)
-    assert decision.new["recall_10"] == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
-    assert open_registry(str(tmp_path / "registry")).champion() == (decision.version if decision.promoted else "other")
+    assert (
+        decision.new["recall_10"]
+        == read_json(run[0].layout.metrics("evaluation"), Results)[best]["recall"]["10"]
+    )
+    assert open_registry(str(tmp_path / "registry")).champion() == (
+        decision.version if decision.promoted else "other"
+    )
     assert f"{gain:+.1f}" in decision.reason
 
 
@@ -78,8 +99,18 @@ def made(verdict: str) -> Decision:
 
 def test_rejections_in_a_row_are_counted(tmp_path):
     registry = open_registry(str(tmp_path))
-    counts = [rejections(registry, made(verdict)) for verdict in
-              ("rejected", "rejected", "unchanged", "rejected", "promoted", "unchanged", "rejected")]
+    counts = [
+        rejections(registry, made(verdict))
+        for verdict in (
+            "rejected",
+            "rejected",
+            "unchanged",
+            "rejected",
+            "promoted",
+            "unchanged",
+            "rejected",
+        )
+    ]
     assert counts == [1, 2, 2, 3, 0, 0, 1]
 
 

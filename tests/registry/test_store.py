@@ -32,7 +32,10 @@ def test_the_first_champion_and_its_successor(registry, tmp_path):
     for version, text in (("one", "first"), ("two", "second")):
         (tmp_path / version).mkdir()
         registry.fetch(version, tmp_path / version)
-        assert sorted(path.name for path in (tmp_path / version).iterdir()) == ["card.md", "encoders.safetensors"]
+        assert sorted(path.name for path in (tmp_path / version).iterdir()) == [
+            "card.md",
+            "encoders.safetensors",
+        ]
         assert (tmp_path / version / "card.md").read_text() == text
 
 
@@ -56,10 +59,16 @@ def test_rejections_are_counted_and_a_damaged_count_begins_anew(registry):
     assert registry.rejections() == 0
 
 
-@pytest.mark.parametrize(("name", "content", "words"), [
-    ("encoders.safetensors", b"other", "another content than was promoted"), ("card.md", None, "card.md is missing"),
-    ("files.json", b"{", "is not readable JSON"), ("files.json", b'{"../x": "%s"}' % (b"0" * 64), "files.json: "),
-    ("files.json", b'{"card.md": "1"}', "files.json: ")])
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("encoders.safetensors", b"other", "another content than was promoted"),
+        ("card.md", None, "card.md is missing"),
+        ("files.json", b"{", "is not readable JSON"),
+        ("files.json", b'{"../x": "%s"}' % (b"0" * 64), "files.json: "),
+        ("files.json", b'{"card.md": "1"}', "files.json: "),
+    ],
+)
 def test_damage_is_found_by_the_hashes(registry, tmp_path, name, content, words):
     registry.promote("one", model(tmp_path / "a", "first"), None)
     if content is None:
@@ -80,4 +89,7 @@ def test_other_places_are_refused(place):
 def test_the_pointer_is_readable_by_people(tmp_path):
     registry = open_registry(str(tmp_path / "registry"))
     registry.promote("one", model(tmp_path / "a", "first"), None)
-    assert json.loads((tmp_path / "registry/champion.json").read_text()) == {"version": "one", "before": None}
+    assert json.loads((tmp_path / "registry/champion.json").read_text()) == {
+        "version": "one",
+        "before": None,
+    }

@@ -30,7 +30,10 @@ def test_the_page_needs_nothing_from_outside_and_escapes(finished):
     page = render("report.html.j2", content)
     links = Links()
     links.feed(page)
-    assert all(target.startswith(("data:", "#")) for target in links.targets) and len(links.targets) > 20
+    assert (
+        all(target.startswith(("data:", "#")) for target in links.targets)
+        and len(links.targets) > 20
+    )
     assert links.images_without_alt == 0
     assert "script" not in links.tags and "&lt;script&gt;" in page
     content["edits"][0]["text"] = "x"
@@ -56,7 +59,12 @@ def test_charts_are_the_same_each_time():
 
 
 def test_heard_words_overlap_by_half():
-    row = {"words": [{"word": "red", "start": 0.0, "end": 0.4}, {"word": "cube", "start": 0.4, "end": 1.0}]}
+    row = {
+        "words": [
+            {"word": "red", "start": 0.0, "end": 0.4},
+            {"word": "cube", "start": 0.4, "end": 1.0},
+        ]
+    }
     assert heard_words(row, 0.2, 0.6) == ["red"] and heard_words(row, 0.0, 1.0) == ["red", "cube"]
 
 

@@ -15,7 +15,9 @@ from wordbrush.scenes.sampling import fits, sample_scene
 
 @pytest.fixture(scope="module")
 def scenes(tiny):
-    return tiny.scenes.model_copy(update={"resolution": 32, "max_objects": 3, "extent": 1.6, "field_of_view": 28.0})
+    return tiny.scenes.model_copy(
+        update={"resolution": 32, "max_objects": 3, "extent": 1.6, "field_of_view": 28.0}
+    )
 
 
 def test_objects_keep_their_distance_and_the_schema(scenes):
@@ -23,7 +25,15 @@ def test_objects_keep_their_distance_and_the_schema(scenes):
     for number in range(40):
         scene = sample_scene(scenes, rng, number, "train")
         for k, thing in enumerate(scene["objects"]):
-            assert set(thing) == {"shape", "material", "color", "size", "3d_coords", "rotation", "pixel_coords"}
+            assert set(thing) == {
+                "shape",
+                "material",
+                "color",
+                "size",
+                "3d_coords",
+                "rotation",
+                "pixel_coords",
+            }
             assert fits(thing, scene["objects"][:k], scenes, scene["directions"])
         assert json.loads(json.dumps(scene)) == scene
 
@@ -37,7 +47,9 @@ def test_directions_are_unit_vectors_on_the_floor():
 
 
 def test_relations_are_mutual(scenes):
-    scene = sample_scene(scenes.model_copy(update={"min_objects": 3}), np.random.default_rng(1), 0, "train")
+    scene = sample_scene(
+        scenes.model_copy(update={"min_objects": 3}), np.random.default_rng(1), 0, "train"
+    )
     related = scene["relationships"]
     for one in range(3):
         for other in related["left"][one]:
@@ -55,7 +67,9 @@ def test_a_world_that_cannot_fit_is_refused_by_name(scenes):
 def test_a_scene_renders_again_from_its_json_alone(scenes):
     scene, image, mask = render_one(scenes, 7, 3)
     again = json.loads(json.dumps(scene))
-    assert np.array_equal(picture(again, scenes), image) and np.array_equal(instances(again, scenes), mask)
+    assert np.array_equal(picture(again, scenes), image) and np.array_equal(
+        instances(again, scenes), mask
+    )
     assert image.std() > 5
 
 
@@ -67,7 +81,9 @@ def test_masks_agree_with_geometry(scenes):
         middle = np.argwhere(mask == 1).mean(0)[::-1] + 0.5
         assert np.linalg.norm(middle - thing["pixel_coords"][:2]) < 1.5
         width = np.ptp(np.argwhere(mask == 1)[:, 1]) + 1
-        across = 2 * world.RADIUS[thing["size"]] / thing["pixel_coords"][2] * 16 / np.tan(np.radians(14))
+        across = (
+            2 * world.RADIUS[thing["size"]] / thing["pixel_coords"][2] * 16 / np.tan(np.radians(14))
+        )
         assert width == pytest.approx(across, abs=0.45 * across)
         planes = attribute_masks(mask, scene["objects"])
         for plane, (name, values) in zip(planes, world.ATTRIBUTES.items(), strict=True):
@@ -92,7 +108,9 @@ def test_no_scene_loses_an_object(scenes):
         shares = coverage(scene, pair)
         for k, thing in enumerate(scene["objects"], 1):
             x, y = (int(along) for along in thing["pixel_coords"][:2])
-            if scene["objects"][2 - k]["pixel_coords"][2] > thing["pixel_coords"][2]:   # nothing stands before the nearer one
+            if (
+                scene["objects"][2 - k]["pixel_coords"][2] > thing["pixel_coords"][2]
+            ):  # nothing stands before the nearer one
                 assert shares[k, y, x] > 0.5, (number, k)
 
 
@@ -100,8 +118,12 @@ def test_an_edit_changes_one_attribute_of_one_object(scenes):
     for number in range(6):
         pair, images = render_pair(scenes, 2, number)
         original, edited = pair["scene"]["objects"], pair["edited"]["objects"]
-        different = [(k, name) for k in range(len(original)) for name in world.ATTRIBUTES
-                     if original[k][name] != edited[k][name]]
+        different = [
+            (k, name)
+            for k in range(len(original))
+            for name in world.ATTRIBUTES
+            if original[k][name] != edited[k][name]
+        ]
         assert different == [(pair["object"], pair["attribute"])]
         assert edited[pair["object"]][pair["attribute"]] == pair["after"] != pair["before"]
         assert pair["scene"]["jitter"] == pair["edited"]["jitter"]
@@ -109,14 +131,18 @@ def test_an_edit_changes_one_attribute_of_one_object(scenes):
 
 
 def test_a_clevr_folder_is_read_or_refused_by_what_is_missing(tmp_path):
-    with pytest.raises(WordbrushError, match=r"is not a CLEVR v1\.0 folder: .*images/train is missing"):
+    with pytest.raises(
+        WordbrushError, match=r"is not a CLEVR v1\.0 folder: .*images/train is missing"
+    ):
         clevr.check(tmp_path)
     (tmp_path / "images/train").mkdir(parents=True)
     with pytest.raises(WordbrushError, match=r"CLEVR_train_scenes\.json is missing"):
         clevr.check(tmp_path)
     (tmp_path / "scenes").mkdir()
     names = ["CLEVR_train_000000.png", "CLEVR_train_000001.png"]
-    (tmp_path / "scenes/CLEVR_train_scenes.json").write_text(json.dumps({"scenes": [{"image_filename": n} for n in names]}))
+    (tmp_path / "scenes/CLEVR_train_scenes.json").write_text(
+        json.dumps({"scenes": [{"image_filename": n} for n in names]})
+    )
     halves = np.zeros((32, 48, 3), np.uint8)
     halves[:, 24:] = 200
     Image.fromarray(halves).save(tmp_path / "images/train" / names[0])

@@ -19,16 +19,25 @@ def test_centre_maps_peak_in_the_middle_of_objects():
 
 
 def test_objects_are_read_off_the_maps():
-    centre, presence, logits = torch.full((1, 8, 8), -9.0), torch.full((1, 8, 8), -9.0), torch.zeros(1, 15, 8, 8)
+    centre, presence, logits = (
+        torch.full((1, 8, 8), -9.0),
+        torch.full((1, 8, 8), -9.0),
+        torch.zeros(1, 15, 8, 8),
+    )
     for y, x, color in ((2, 2, 1), (6, 5, 3)):
         centre[0, y, x] = 9
-        presence[0, y - 1:y + 2, x - 1:x + 2] = 9
-        logits[0, 5 + color, y - 1:y + 2, x - 1:x + 2] = 20
+        presence[0, y - 1 : y + 2, x - 1 : x + 2] = 9
+        logits[0, 5 + color, y - 1 : y + 2, x - 1 : x + 2] = 20
     logits[0, 0], logits[0, 4], logits[0, 14] = 20, 20, 20
     (found,), (mask,) = _objects(centre, presence, logits)
     assert [(thing["x"], thing["y"], thing["color"], thing["area"]) for thing in found] == [
-        (2.0, 2.0, "red", 9), (5.0, 6.0, "green", 9)]
-    assert all((thing["shape"], thing["material"], thing["size"]) == ("cube", "metal", "large") for thing in found)
+        (2.0, 2.0, "red", 9),
+        (5.0, 6.0, "green", 9),
+    ]
+    assert all(
+        (thing["shape"], thing["material"], thing["size"]) == ("cube", "metal", "large")
+        for thing in found
+    )
     assert all(thing["confidence"] > 0.99 and thing["certainty"] > 0.99 for thing in found)
     assert (mask[1:4, 1:4] == 1).all() and (mask[5:8, 4:7] == 2).all() and (mask > 0).sum() == 18
     nothing, mask = _objects(torch.full((1, 8, 8), -9.0), presence, logits)
@@ -47,8 +56,19 @@ def test_it_learns_to_read_coloured_squares(tiny):
         side = (slice(y, y + 5), slice(x, x + 5))
         images[n][side], instances[n][side] = RGB[names[color]], 1
         attributes[n][:, side[0], side[1]] = np.array([1, 1, 1 + color, 1])[:, None, None]
-        scenes.append({"objects": [{"shape": "cube", "material": "rubber", "color": names[color], "size": "small",
-                                    "pixel_coords": [x + 2.5, y + 2.5, 9.0]}]})
+        scenes.append(
+            {
+                "objects": [
+                    {
+                        "shape": "cube",
+                        "material": "rubber",
+                        "color": names[color],
+                        "size": "small",
+                        "pixel_coords": [x + 2.5, y + 2.5, 9.0],
+                    }
+                ]
+            }
+        )
     torch.manual_seed(0)
     params = tiny.segmenter.model_copy(update={"steps": 150, "learning_rate": 0.01, "noise": 0.01})
     network, curve = train(params, images, instances, attributes, 0)

@@ -34,7 +34,9 @@ def test_the_gan_learns_from_clevr(clevr_folder, tmp_path, tiny):
     render_scenes.run(params, layout)
     pictures = np.load(layout.scenes / "gan_images.npy")
     assert pictures.shape == (tiny.scenes.count, 16, 16, 3) and (pictures == (200, 10, 10)).all()
-    assert np.load(layout.scenes / "images.npy").std() > 5   # the rendered world, with masks, for the segmenter
+    assert (
+        np.load(layout.scenes / "images.npy").std() > 5
+    )  # the rendered world, with masks, for the segmenter
     set_seed(params.seed)
     train_gan.run(params, layout)
     learned = load_generator(layout.generator, device()).state_dict()

@@ -21,19 +21,26 @@ from wordbrush.training.compute import device
 
 @pytest.fixture(scope="module")
 def rendered(tiny, tmp_path_factory) -> tuple[parameters.Params, Layout]:
-    samples = tiny.samples.model_copy(update={"source": "renderer", "train": 4, "validation": 2, "test": 2, "semantic": 2})
-    params, layout = tiny.model_copy(update={"samples": samples}), Layout(tmp_path_factory.mktemp("rendered"))
+    samples = tiny.samples.model_copy(
+        update={"source": "renderer", "train": 4, "validation": 2, "test": 2, "semantic": 2}
+    )
+    params, layout = (
+        tiny.model_copy(update={"samples": samples}),
+        Layout(tmp_path_factory.mktemp("rendered")),
+    )
     sample_images.run(params, layout)
     return params, layout
 
 
 def test_every_scene_has_a_twin_with_one_changed_object(rendered):
     params, layout = rendered
-    images, counterfactuals = (np.load(layout.samples / f"{name}.npy") for name in ("images", "counterfactuals"))
+    images, counterfactuals = (
+        np.load(layout.samples / f"{name}.npy") for name in ("images", "counterfactuals")
+    )
     size = params.scenes.resolution
     assert images.shape == counterfactuals.shape == (10, size, size, 3) and images.dtype == np.uint8
     changed = (images.astype(int) - counterfactuals).any(3).mean((1, 2))
-    assert (changed > 0).all() and (changed < 0.9).all()   # pixels: an object and its shadow
+    assert (changed > 0).all() and (changed < 0.9).all()  # pixels: an object and its shadow
 
 
 def test_they_are_not_those_of_the_real_image_test(rendered, finished):
@@ -48,7 +55,12 @@ def test_the_twin_is_the_edit(rendered):
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     nothing = torch.zeros(2)
     edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
-    assert np.allclose(edited.pictures.permute(0, 2, 3, 1), counterfactuals[[3, 1]] / 127.5 - 1, atol=1e-6) and edited.valid.all()
+    assert (
+        np.allclose(
+            edited.pictures.permute(0, 2, 3, 1), counterfactuals[[3, 1]] / 127.5 - 1, atol=1e-6
+        )
+        and edited.valid.all()
+    )
 
 
 def test_captions_choose_between_scene_and_twin(rendered, finished):
@@ -56,16 +68,27 @@ def test_captions_choose_between_scene_and_twin(rendered, finished):
     for name in ("segmenter", "real_pairs"):
         (layout.root / "data" / name).symlink_to(finished.root / "data" / name)
     synthesize_captions.run(params, layout)
-    pairs, encoders = read_pairs(params, layout), load_encoders(finished.layout.encoders("pretrain", "hard"), device())
+    pairs, encoders = (
+        read_pairs(params, layout),
+        load_encoders(finished.layout.encoders("pretrain", "hard"), device()),
+    )
     test = np.asarray(split_ranges(params.samples)["test"])
-    found = counterfactual_test(Material(params, layout, pairs, [], test, words=None, real=None), encoders)
+    found = counterfactual_test(
+        Material(params, layout, pairs, [], test, words=None, real=None), encoders
+    )
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     for name, samples in (("seen", range(4)), ("unseen", test)):
         right = []
         for sample in samples:
             heard = encoders.encode_audio(*pairs.speech.batch(np.array([sample])))
-            own, other = (similarities(encoders.encode_images(to_images(pictures[[sample]])), *heard, params.davenet.similarity)
-                          for pictures in (pairs.images, counterfactuals))
+            own, other = (
+                similarities(
+                    encoders.encode_images(to_images(pictures[[sample]])),
+                    *heard,
+                    params.davenet.similarity,
+                )
+                for pictures in (pairs.images, counterfactuals)
+            )
             right.append(float(own > other))
         assert found[name] == pytest.approx(100 * np.mean(right), abs=0.01)
 

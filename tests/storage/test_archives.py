@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.archives import LIMITS, MIB, BadArchive, Limits, unpack
 
-FILES = {"data/a.txt": b"a" * 3000, "data/deep/b.bin": os.urandom(3 * MIB), "data/empty": b"", "ä ö.txt": b"umlaut"}
+FILES = {
+    "data/a.txt": b"a" * 3000,
+    "data/deep/b.bin": os.urandom(3 * MIB),
+    "data/empty": b"",
+    "ä ö.txt": b"umlaut",
+}
 KINDS = ("zip", "tar", "tar.gz")
 
 
-def make(path: Path, kind: str, files: dict[str, bytes], *members: tarfile.TarInfo | zipfile.ZipInfo) -> Path:
+def make(
+    path: Path, kind: str, files: dict[str, bytes], *members: tarfile.TarInfo | zipfile.ZipInfo
+) -> Path:
     """An archive of these files, and of members that hold nothing."""
     if kind == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -50,7 +57,11 @@ def zip_entry(name: str, mode: int) -> zipfile.ZipInfo:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def refused(archive: Path, words: str, limits: Limits = LIMITS) -> None:
@@ -58,14 +69,18 @@ def refused(archive: Path, words: str, limits: Limits = LIMITS) -> None:
     folder = archive.parent / "above/target"
     with pytest.raises(BadArchive, match=words) as caught:
         unpack(archive, folder, "the-archive", limits)
-    assert str(caught.value).startswith("the-archive was not unpacked: ") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("the-archive was not unpacked: ") and "\n" not in str(
+        caught.value
+    )
     assert [path.name for path in folder.parent.iterdir()] == ["target"]
     assert not any(path.is_symlink() for path in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_of_it_is_unpacked(tmp_path, kind):
-    folder = entry("data/none", tarfile.DIRTYPE) if kind != "zip" else zip_entry("data/none/", 0o40755)
+    folder = (
+        entry("data/none", tarfile.DIRTYPE) if kind != "zip" else zip_entry("data/none/", 0o40755)
+    )
     unpack(make(tmp_path / "x", kind, FILES, folder), tmp_path / "out", "x")
     assert contents(tmp_path / "out") == FILES and (tmp_path / "out/data/none").is_dir()
 
@@ -80,7 +95,9 @@ def test_only_the_bytes_are_taken_over(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "..", "a\\..\\x", "C:/x", "a\nb", "a\x1b[2Jb"])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../../x", "/etc/x", "..", "a\\..\\x", "C:/x", "a\nb", "a\x1b[2Jb"]
+)
 def test_names_that_lead_outside_are_refused(tmp_path, kind, name):
     refused(make(tmp_path / "x", kind, {"good": b"1", name: b"2"}), "leads outside")
 
@@ -91,14 +108,21 @@ def test_names_that_no_disk_takes_are_refused(tmp_path, kind, name):
     refused(make(tmp_path / "x", kind, {name: b"2"}), "too long")
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
-    refused(make(tmp_path / "x", "tar.gz", {"good": b"1"}, entry("link", kind, "/etc")), "a link or a device")
+    refused(
+        make(tmp_path / "x", "tar.gz", {"good": b"1"}, entry("link", kind, "/etc")),
+        "a link or a device",
+    )
 
 
 @pytest.mark.parametrize("mode", [0o120777, 0o020666, 0o060666, 0o010666, 0o140666])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path, mode):
-    refused(make(tmp_path / "x", "zip", {"good": b"1"}, zip_entry("link", mode)), "a link or a device")
+    refused(
+        make(tmp_path / "x", "zip", {"good": b"1"}, zip_entry("link", mode)), "a link or a device"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +152,12 @@ def test_a_header_that_claims_gigabytes_takes_no_memory(tmp_path):
 
 def test_a_sparse_file_of_terabytes_is_refused(tmp_path):
     info = tarfile.TarInfo("x")
-    info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": "0,0", "GNU.sparse.size": str(2**42)}
+    info.pax_headers = {
+        "GNU.sparse.major": "0",
+        "GNU.sparse.minor": "1",
+        "GNU.sparse.map": "0,0",
+        "GNU.sparse.size": str(2**42),
+    }
     with tarfile.open(tmp_path / "x", "w:gz", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(info)
     refused(tmp_path / "x", "too much for its size")
@@ -136,11 +165,16 @@ def test_a_sparse_file_of_terabytes_is_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_many_files_are_refused(tmp_path, kind):
-    refused(make(tmp_path / "x", kind, {str(number): b"" for number in range(11)}), "more than 10 files", Limits(files=10))
+    refused(
+        make(tmp_path / "x", kind, {str(number): b"" for number in range(11)}),
+        "more than 10 files",
+        Limits(files=10),
+    )
 
 
 def test_more_than_the_disk_has_is_refused_before_it_is_written(tmp_path, monkeypatch):
     import shutil
+
     archive = make(tmp_path / "x", "zip", FILES)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=MIB))
@@ -149,7 +183,10 @@ def test_more_than_the_disk_has_is_refused_before_it_is_written(tmp_path, monkey
     assert not isinstance(caught.value, BadArchive) and contents(tmp_path / "out") == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"none", b"<html>please log in</html>", b"PK\x03\x04", b"\x1f\x8b", b"PK\x05\x06"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"none", b"<html>please log in</html>", b"PK\x03\x04", b"\x1f\x8b", b"PK\x05\x06"],
+)
 def test_what_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     refused(tmp_path / "x", "neither zip nor tar|damaged or cut short")
@@ -176,7 +213,7 @@ def test_a_zip_that_lies_about_a_size_is_refused(tmp_path, size):
     archive = make(tmp_path / "x", "zip", {"a": bytes(range(20))})
     data = archive.read_bytes()
     begin = data.index(b"PK\x01\x02") + 24
-    archive.write_bytes(data[:begin] + size.to_bytes(4, "little") + data[begin + 4:])
+    archive.write_bytes(data[:begin] + size.to_bytes(4, "little") + data[begin + 4 :])
     refused(archive, "damaged or cut short|has 20 of 30 bytes")
 
 
@@ -186,7 +223,9 @@ SMALL = {"a.txt": b"hello " * 40, "b/c": bytes(range(256)), "d": b""}
 @pytest.mark.parametrize("kind", KINDS)
 def test_cut_anywhere_it_is_refused(tmp_path, kind):
     data = make(tmp_path / "whole", kind, SMALL).read_bytes()
-    size = len(data) if kind != "tar" else data.rindex(b"ustar") // 512 * 512 + 512   # tar is padded with zeros beyond its end
+    size = (
+        len(data) if kind != "tar" else data.rindex(b"ustar") // 512 * 512 + 512
+    )  # tar is padded with zeros beyond its end
     for length in {*range(0, size, 97 if kind == "tar" else 13), size - 1}:
         archive = tmp_path / f"cut{length}"
         archive.write_bytes(data[:length])
@@ -195,7 +234,9 @@ def test_cut_anywhere_it_is_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_damaged_anywhere_it_is_refused_or_stays_inside(tmp_path_factory, kind, data):
     place = tmp_path_factory.mktemp("damaged")

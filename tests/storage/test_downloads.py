@@ -29,7 +29,9 @@ def web():
         yield web
 
 
-def fetch(web: Web, folder, path: str = "/a.zip", sha256: str | None = None, patience: float = 20) -> bytes:
+def fetch(
+    web: Web, folder, path: str = "/a.zip", sha256: str | None = None, patience: float = 20
+) -> bytes:
     return download(open_source(web.url(path)), folder, sha256, patience).read_bytes()
 
 
@@ -49,7 +51,9 @@ def test_a_broken_connection_is_gone_on_with(web, tmp_path):
 def interrupt(web: Web, folder) -> None:
     """A call that leaves the first 2 MiB."""
     web.drop_after, web.after_drop = [2 * MIB], [503] * 99
-    with pytest.raises(WordbrushError, match=r"did not answer well .*\(it answered 503\).*goes on where it was"):
+    with pytest.raises(
+        WordbrushError, match=r"did not answer well .*\(it answered 503\).*goes on where it was"
+    ):
         fetch(web, folder, patience=0.2)
     web.statuses, web.after_drop, web.asked = [], [], []
 
@@ -60,7 +64,9 @@ def test_a_later_call_goes_on_and_a_third_has_nothing_to_fetch(web, tmp_path):
     assert fetch(web, tmp_path) == CONTENT and web.asked[1:] == [f"bytes={len(CONTENT)}-"]
 
 
-@pytest.mark.parametrize("change", ["content", "shorter", "ranges", "note", "damaged note", "source"])
+@pytest.mark.parametrize(
+    "change", ["content", "shorter", "ranges", "note", "damaged note", "source"]
+)
 def test_what_cannot_be_gone_on_with_begins_anew(web, tmp_path, change):
     interrupt(web, tmp_path)
     note, path = tmp_path / "content.json", "/a.zip"
@@ -82,7 +88,10 @@ def test_without_mark_and_hash_nothing_is_joined(web, tmp_path):
     web.marks, web.drop_after = False, [MIB]
     assert fetch(web, tmp_path) == CONTENT and web.asked == [None, None]
     web.drop_after, web.asked = [MIB], []
-    assert fetch(web, tmp_path / "hashed", sha256=SHA256) == CONTENT and web.asked == [None, f"bytes={MIB}-"]
+    assert fetch(web, tmp_path / "hashed", sha256=SHA256) == CONTENT and web.asked == [
+        None,
+        f"bytes={MIB}-",
+    ]
 
 
 def test_an_answer_of_unknown_length_is_read_to_its_end(web, tmp_path):
@@ -102,13 +111,20 @@ def test_a_connection_that_always_breaks_is_given_up(web, tmp_path):
         fetch(web, tmp_path, patience=1)
 
 
-@pytest.mark.parametrize(("path", "words"), [("/gone", "answered 404: there is nothing at that address"),
-                                             ("/a.zip?token=secret", "answered 403: it may not be read")])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/gone", "answered 404: there is nothing at that address"),
+        ("/a.zip?token=secret", "answered 403: it may not be read"),
+    ],
+)
 def test_a_refusal_is_one_sentence_without_the_query(web, tmp_path, path, words):
     web.statuses = [403] if "secret" in path else []
     with pytest.raises(WordbrushError, match=words) as caught:
         fetch(web, tmp_path, path)
-    assert len(web.asked) == 1 and "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        len(web.asked) == 1 and "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    )
     assert not any(tmp_path.iterdir())
 
 
@@ -118,21 +134,36 @@ def test_no_secret_of_an_address_is_kept(web, tmp_path):
     assert "secret" not in (tmp_path / "content.json").read_text()
 
 
-@pytest.mark.parametrize("place", ["http://example.org/a.zip", "ftp://example.org/a", "file:///etc/passwd", "https://", "a.zip",
-                                   "gs://bucket", "gs://"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://example.org/a.zip",
+        "ftp://example.org/a",
+        "file:///etc/passwd",
+        "https://",
+        "a.zip",
+        "gs://bucket",
+        "gs://",
+    ],
+)
 def test_other_places_are_refused(place):
     with pytest.raises(WordbrushError, match=r"https://|gs://bucket"):
         open_source(place)
 
 
-@pytest.mark.parametrize("place", ["https://[x", "https://localhost:99999/x?sig=SECRET", "https://localhost:x/?sig=SECRET"])
+@pytest.mark.parametrize(
+    "place",
+    ["https://[x", "https://localhost:99999/x?sig=SECRET", "https://localhost:x/?sig=SECRET"],
+)
 def test_what_is_no_url_is_one_sentence_without_its_query(tmp_path, place):
     with pytest.raises(WordbrushError) as caught:
         download(open_source(place), tmp_path / "kept")
     assert "SECRET" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["http://example.org/a.zip", "file:///etc/passwd", "ftp://127.0.0.1/a"])
+@pytest.mark.parametrize(
+    "target", ["http://example.org/a.zip", "file:///etc/passwd", "ftp://127.0.0.1/a"]
+)
 def test_a_redirect_to_an_unsafe_place_is_refused(web, tmp_path, target):
     web.redirects = {"/r": target, "/good": "/a.zip"}
     assert fetch(web, tmp_path / "good", "/good") == CONTENT
@@ -152,6 +183,7 @@ def test_a_server_that_is_not_there_is_named_at_once(tmp_path):
 
 def test_a_full_disk_keeps_what_came(web, tmp_path):
     import resource
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 * MIB, limits[1]))
     try:
@@ -207,10 +239,16 @@ def test_damage_on_the_way_is_found_by_the_checksum_of_the_bucket(bucket, tmp_pa
     assert get("c.zip", tmp_path) == CONTENT
 
 
-@pytest.mark.parametrize(("place", "fault", "words"), [
-    ("gs://wordbrush/never", None, "there is no such object"), ("gs://nowhere/a", None, "answered 404: there is no such bucket"),
-    ("gs://wordbrush/a", 403, "answered 403: .*may not"), ("gs://wordbrush/a", 401, "needs Google credentials"),
-    ("gs://wordbrush/a", 503, "did not answer well for 1 seconds")])
+@pytest.mark.parametrize(
+    ("place", "fault", "words"),
+    [
+        ("gs://wordbrush/never", None, "there is no such object"),
+        ("gs://nowhere/a", None, "answered 404: there is no such bucket"),
+        ("gs://wordbrush/a", 403, "answered 403: .*may not"),
+        ("gs://wordbrush/a", 401, "needs Google credentials"),
+        ("gs://wordbrush/a", 503, "did not answer well for 1 seconds"),
+    ],
+)
 def test_a_bucket_that_refuses_is_one_sentence(bucket, tmp_path, place, fault, words):
     bucket[1].fault = fault
     with pytest.raises(WordbrushError, match=words) as caught:

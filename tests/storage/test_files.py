@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.files import open_array, read_json, whole_directory, whole_file, write_csv, write_json
+from wordbrush.storage.files import (
+    open_array,
+    read_json,
+    whole_directory,
+    whole_file,
+    write_csv,
+    write_json,
+)
 
 
 def test_a_failing_writer_leaves_what_was_there(tmp_path):
@@ -47,7 +54,9 @@ def test_arrays_are_checked_before_use(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros((4, 8, 8, 3), np.uint8))
     assert isinstance(open_array(path, "uint8", (None, 8, 8, 3)).base, np.memmap)
-    with pytest.raises(WordbrushError, match=r"images\.npy holds uint8 \[4, 8, 8, 3\], but float32 any×8×8×3"):
+    with pytest.raises(
+        WordbrushError, match=r"images\.npy holds uint8 \[4, 8, 8, 3\], but float32 any×8×8×3"
+    ):
         open_array(path, "float32", (None, 8, 8, 3))
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(WordbrushError, match=r"images\.npy is not a readable array"):

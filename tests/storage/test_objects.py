@@ -32,7 +32,11 @@ def test_objects_are_kept_exchanged_listed_and_deleted(store):
     store.write("a/one", b"1")
     store.write("a/two", b"")
     store.write("a/deep/three", b"3")
-    assert store.read("a/one") == b"1" and store.read("a/two") == b"" and set(store.names("a")) - {"deep"} == {"one", "two"}
+    assert (
+        store.read("a/one") == b"1"
+        and store.read("a/two") == b""
+        and set(store.names("a")) - {"deep"} == {"one", "two"}
+    )
     store.exchange("a/one", b"2", b"1")
     store.exchange("a/new", b"n", None)
     for name, before in (("a/one", b"1"), ("a/one", None), ("a/gone", b"x")):
@@ -63,8 +67,14 @@ def test_a_bucket_in_trouble_is_asked_again(proxy, tmp_path, fault):
     assert len(proxy.requests) > 2
 
 
-@pytest.mark.parametrize(("fault", "words"), [(401, "needs Google credentials"), (403, "answered 403: .*may not"),
-                                              (404, "answered 404: there is no such bucket")])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (401, "needs Google credentials"),
+        (403, "answered 403: .*may not"),
+        (404, "answered 404: there is no such bucket"),
+    ],
+)
 def test_a_refusal_is_one_sentence_and_is_not_asked_again(proxy, tmp_path, fault, words):
     store = open_store(f"gs://wordbrush/{tmp_path.name}")
     proxy.fault = fault
@@ -83,6 +93,7 @@ def test_a_bucket_that_stays_away_is_named(proxy, tmp_path):
 
 def test_a_full_disk_is_named(tmp_path):
     import resource
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     store = open_store(str(tmp_path))
     store.write("x", b"old")

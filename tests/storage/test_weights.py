@@ -14,8 +14,12 @@ def test_round_trip_and_damage(tmp_path):
     save_weights(tmp_path, "net", saved, {"inputs": 3})
     fresh = torch.nn.Linear(3, 2)
     load_weights(tmp_path, "net", fresh)
-    assert torch.equal(fresh.weight, saved.weight) and read_json(tmp_path / "net.json", dict[str, int]) == {"inputs": 3}
-    with pytest.raises(WordbrushError, match=r"net\.safetensors does not hold this network's weights"):
+    assert torch.equal(fresh.weight, saved.weight) and read_json(
+        tmp_path / "net.json", dict[str, int]
+    ) == {"inputs": 3}
+    with pytest.raises(
+        WordbrushError, match=r"net\.safetensors does not hold this network's weights"
+    ):
         load_weights(tmp_path, "net", torch.nn.Linear(4, 2))
     path = tmp_path / "net.safetensors"
     path.write_bytes(path.read_bytes()[:20])

@@ -28,14 +28,25 @@ def gateway() -> Iterator[str]:
 def pushed(gateway: str, name: str, stage: str) -> dict[str, float]:
     """The values of a metric of this stage, by its other labels."""
     lines = re.findall(rf"^{name}{{(.*)}} (\S+)$", get(f"http://{gateway}/metrics"), re.MULTILINE)
-    return {re.sub(r'(instance|job|stage)="[^"]*",?', "", labels).rstrip(","): float(value) for labels, value in lines
-            if f'stage="{stage}"' in labels}
+    return {
+        re.sub(r'(instance|job|stage)="[^"]*",?', "", labels).rstrip(","): float(value)
+        for labels, value in lines
+        if f'stage="{stage}"' in labels
+    }
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(("error", "reason"), [
-    (None, "success"), (WordbrushError("no data"), "fault"), (Diverged("nan"), "diverged"), (Stopped("SIGTERM"), "stopped"),
-    (MemoryError(), "error"), (KeyboardInterrupt(), "error")])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (None, "success"),
+        (WordbrushError("no data"), "fault"),
+        (Diverged("nan"), "diverged"),
+        (Stopped("SIGTERM"), "stopped"),
+        (MemoryError(), "error"),
+        (KeyboardInterrupt(), "error"),
+    ],
+)
 def test_how_a_stage_ended_is_pushed(gateway, monkeypatch, error, reason):
     monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
     stage = f"ends-as-{reason}"
@@ -45,7 +56,9 @@ def test_how_a_stage_ended_is_pushed(gateway, monkeypatch, error, reason):
     exits = pushed(gateway, "wordbrush_stage_exit", stage)
     assert exits == {f'mining="hard",reason="{one}"': float(one == reason) for one in REASONS}
     assert 0 <= pushed(gateway, "wordbrush_stage_duration_seconds", stage)['mining="hard"'] < 5
-    assert bool(pushed(gateway, "wordbrush_stage_last_success_timestamp_seconds", stage)) == (reason == "success")
+    assert bool(pushed(gateway, "wordbrush_stage_last_success_timestamp_seconds", stage)) == (
+        reason == "success"
+    )
 
 
 @pytest.mark.cluster
@@ -63,7 +76,9 @@ def test_a_failure_leaves_the_last_success(gateway, monkeypatch):
 @pytest.mark.cluster
 def test_a_stage_of_the_command_line_pushes(gateway, tmp_path, monkeypatch):
     monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", gateway)
-    assert subprocess.run([WORDBRUSH, "evaluate"], cwd=tmp_path, capture_output=True).returncode == 2
+    assert (
+        subprocess.run([WORDBRUSH, "evaluate"], cwd=tmp_path, capture_output=True).returncode == 2
+    )
     assert pushed(gateway, "wordbrush_stage_exit", "evaluate")['reason="fault"'] == 1
 
 
@@ -75,7 +90,9 @@ def answers(connection: socket.socket, said: bytes) -> None:
         peer.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 500 no\r\nContent-Length: 0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 500 no\r\nContent-Length: 0\r\n\r\n"]
+)
 def test_a_gateway_that_is_broken_costs_a_line(monkeypatch, capsys, said):
     with socket.create_server(("127.0.0.1", 0)) as server:
         Thread(target=answers, args=(server, said), daemon=True).start()
@@ -88,8 +105,17 @@ def test_a_gateway_that_never_answers_costs_a_line_and_little_time(monkeypatch, 
         assert "timed out" in warned(monkeypatch, capsys, f"127.0.0.1:{silent.getsockname()[1]}")
 
 
-@pytest.mark.parametrize("place", [f"127.0.0.1:{free_port()}", "no.such.host.invalid:9091", "http://[", "host:port", "ftp://x",
-                                   "a b"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"127.0.0.1:{free_port()}",
+        "no.such.host.invalid:9091",
+        "http://[",
+        "host:port",
+        "ftp://x",
+        "a b",
+    ],
+)
 def test_a_gateway_that_is_not_there_costs_a_line(monkeypatch, capsys, place):
     warned(monkeypatch, capsys, place)
 
@@ -99,7 +125,11 @@ def warned(monkeypatch, capsys, place: str) -> str:
     with reported("train-gan"):
         pass
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and said.startswith("the outcome of train-gan is not pushed: ") and place in said
+    assert (
+        said.count("\n") == 1
+        and said.startswith("the outcome of train-gan is not pushed: ")
+        and place in said
+    )
     return said
 
 

@@ -35,15 +35,31 @@ class MortalStore(FolderStore):
 
 
 def test_what_goes_in_comes_out():
-    tree = {"a": [1, 2.5, None, True, "x"], 3: (torch.tensor(7.0, dtype=torch.float64), {"deep": torch.arange(6).view(2, 3).T}),
-            "array": np.array([[1.0, 2.0]], np.float16), "flags": np.array([True, False]), "bytes": b"\x00\xff", "none": b"",
-            "large": 2**100 + 1, "pi": 0.1 + 0.2}
+    tree = {
+        "a": [1, 2.5, None, True, "x"],
+        3: (torch.tensor(7.0, dtype=torch.float64), {"deep": torch.arange(6).view(2, 3).T}),
+        "array": np.array([[1.0, 2.0]], np.float16),
+        "flags": np.array([True, False]),
+        "bytes": b"\x00\xff",
+        "none": b"",
+        "large": 2**100 + 1,
+        "pi": 0.1 + 0.2,
+    }
     again = unpack(pack(tree))
-    assert list(again) == list(tree) and again["a"] == tree["a"] and again["large"] == tree["large"] and again["pi"] == tree["pi"]
+    assert (
+        list(again) == list(tree)
+        and again["a"] == tree["a"]
+        and again["large"] == tree["large"]
+        and again["pi"] == tree["pi"]
+    )
     assert isinstance(again[3], tuple) and again[3][0].dtype == torch.float64
     assert torch.equal(again[3][1]["deep"], tree[3][1]["deep"])
     assert again["array"].dtype == np.float16 and np.array_equal(again["array"], tree["array"])
-    assert again["flags"].tolist() == [True, False] and again["bytes"] == tree["bytes"] and again["none"] == b""
+    assert (
+        again["flags"].tolist() == [True, False]
+        and again["bytes"] == tree["bytes"]
+        and again["none"] == b""
+    )
 
 
 def saved(folder: Path, steps: int, key: str = "key") -> tuple[Checkpoints, torch.nn.Module]:
@@ -91,9 +107,12 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path,
     network = torch.nn.Linear(2, 2)
     for step in (3, 4):
         checkpoints.offer(step, {"network": network}, {"step": step})
-    assert time.monotonic() - checkpoints.last < 1   # the next is due again only later
+    assert time.monotonic() - checkpoints.last < 1  # the next is due again only later
     said = capsys.readouterr().err
-    assert f"no checkpoint of state 3 (the last one is step 2 in {tmp_path}/key)" in said and "no checkpoint of state 4" in said
+    assert (
+        f"no checkpoint of state 3 (the last one is step 2 in {tmp_path}/key)" in said
+        and "no checkpoint of state 4" in said
+    )
     (tmp_path / "key").unlink()
     shutil.move(tmp_path / "away", tmp_path / "key")
     assert checkpoints.restore({"network": network}) == {"step": 2}
@@ -107,8 +126,13 @@ def test_a_stream_goes_on_where_it_was(tmp_path):
 
     def numbers(life: int) -> list[int]:
         store = MortalStore(tmp_path, life)
-        return [number for number, array in Checkpoints(store, "key", seconds=0).continued("lines", start, multiple=2)
-                if (array == number).all()]
+        return [
+            number
+            for number, array in Checkpoints(store, "key", seconds=0).continued(
+                "lines", start, multiple=2
+            )
+            if (array == number).all()
+        ]
 
     begun: list[int] = []
     with pytest.raises(Killed):
@@ -117,23 +141,37 @@ def test_a_stream_goes_on_where_it_was(tmp_path):
     assert begun == [0, 4]
 
 
-STAGES = [("train_gan", {}, "data/generator"), ("train_segmenter", {}, "data/segmenter"),
-          ("pretrain_davenet", {"mining": "hard"}, "data/encoders/pretrain/hard"),
-          ("random_edits", {"mining": "random"}, "data/encoders/random-edits/random"),
-          ("targeted_edits", {"mining": "hard"}, "data/encoders/targeted-edits/hard"),
-          ("render_scenes", {}, "data/scenes"), ("synthesize_captions", {}, "data/speech")]
+STAGES = [
+    ("train_gan", {}, "data/generator"),
+    ("train_segmenter", {}, "data/segmenter"),
+    ("pretrain_davenet", {"mining": "hard"}, "data/encoders/pretrain/hard"),
+    ("random_edits", {"mining": "random"}, "data/encoders/random-edits/random"),
+    ("targeted_edits", {"mining": "hard"}, "data/encoders/targeted-edits/hard"),
+    ("render_scenes", {}, "data/scenes"),
+    ("synthesize_captions", {}, "data/speech"),
+]
 
 
-@pytest.mark.parametrize(("stage", "options", "output"), STAGES, ids=[stage for stage, _, _ in STAGES])
+@pytest.mark.parametrize(
+    ("stage", "options", "output"), STAGES, ids=[stage for stage, _, _ in STAGES]
+)
 def test_a_killed_stage_resumes_bit_for_bit(finished, tmp_path, stage, options, output):
     """Killed after one checkpoint and again after the next; the outputs are those of the run that nobody killed."""
     shutil.copytree(finished.root / "data", tmp_path / "data")
     shutil.rmtree(tmp_path / output)
-    params, module = parameters.load(finished.root / "params.yaml"), importlib.import_module(f"wordbrush.stages.{stage}")
+    params, module = (
+        parameters.load(finished.root / "params.yaml"),
+        importlib.import_module(f"wordbrush.stages.{stage}"),
+    )
 
     def run(life: int) -> None:
         set_seed(params.seed)
-        module.run(params, Layout(tmp_path), checkpoints=Checkpoints(MortalStore(tmp_path / "kept", life), "key", 0.0), **options)
+        module.run(
+            params,
+            Layout(tmp_path),
+            checkpoints=Checkpoints(MortalStore(tmp_path / "kept", life), "key", 0.0),
+            **options,
+        )
 
     for life in (1, 1):
         with pytest.raises(Killed):
@@ -143,4 +181,6 @@ def test_a_killed_stage_resumes_bit_for_bit(finished, tmp_path, stage, options, 
     names = sorted(path.name for path in (finished.root / output).iterdir())
     assert sorted(path.name for path in (tmp_path / output).iterdir()) == names
     for name in names:
-        assert (tmp_path / output / name).read_bytes() == (finished.root / output / name).read_bytes(), name
+        assert (tmp_path / output / name).read_bytes() == (
+            finished.root / output / name
+        ).read_bytes(), name

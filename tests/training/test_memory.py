@@ -27,28 +27,58 @@ def test_free_memory_is_that_of_the_container_where_it_is_less(tmp_path, monkeyp
 
 def test_a_refusal_names_both_sizes_and_the_way_out():
     memory.require_memory("a little", 1000, "do nothing", free=10)
-    with pytest.raises(WordbrushError, match=r"much would take 2\.0 GiB of memory, but 1\.0 GiB are free: lower x in params"):
+    with pytest.raises(
+        WordbrushError,
+        match=r"much would take 2\.0 GiB of memory, but 1\.0 GiB are free: lower x in params",
+    ):
         memory.require_memory("much", 2 << 30, "lower x", free=1 << 30)
 
 
 def test_training_is_counted_without_being_allocated():
     """A layer of 100 GB; and one whose weight, input and output are counted by hand."""
     state = torch.get_rng_state()
-    assert training_bytes(lambda: torch.nn.Linear(160_000, 160_000, bias=False), lambda net: net(torch.empty(1, 160_000))) > 4e11
-    counted = training_bytes(lambda: torch.nn.Linear(8, 4, bias=False), lambda net: net(torch.empty(2, 8)).square())
-    assert counted == 4 * 8 * 4 * 4 + 4 * (2 * 8 + 2 * 4)   # weight, gradient, moments; the layer's input, the square's
+    assert (
+        training_bytes(
+            lambda: torch.nn.Linear(160_000, 160_000, bias=False),
+            lambda net: net(torch.empty(1, 160_000)),
+        )
+        > 4e11
+    )
+    counted = training_bytes(
+        lambda: torch.nn.Linear(8, 4, bias=False), lambda net: net(torch.empty(2, 8)).square()
+    )
+    assert counted == 4 * 8 * 4 * 4 + 4 * (
+        2 * 8 + 2 * 4
+    )  # weight, gradient, moments; the layer's input, the square's
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize(("stage", "change", "advice"), [
-    ("render_scenes", {"scenes": {"count": 2_000_000_000}}, "scenes.count"),
-    ("train_gan", {"gan": {"batch_sizes": {16: 60_000}, "channels": {16: 4096}}}, "gan.batch_sizes"),
-    ("train_segmenter", {"segmenter": {"channels": [60_000, 60_000]}}, "segmenter.batch_size or segmenter.channels"),
-    ("sample_images", {"samples": {"semantic": 2_000_000_000}}, "the numbers of samples"),
-    ("pretrain_davenet", {"davenet": {"image_channels": [60_000, 60_000]}}, "davenet.batch_size or the channels of davenet"),
-])
+@pytest.mark.parametrize(
+    ("stage", "change", "advice"),
+    [
+        ("render_scenes", {"scenes": {"count": 2_000_000_000}}, "scenes.count"),
+        (
+            "train_gan",
+            {"gan": {"batch_sizes": {16: 60_000}, "channels": {16: 4096}}},
+            "gan.batch_sizes",
+        ),
+        (
+            "train_segmenter",
+            {"segmenter": {"channels": [60_000, 60_000]}},
+            "segmenter.batch_size or segmenter.channels",
+        ),
+        ("sample_images", {"samples": {"semantic": 2_000_000_000}}, "the numbers of samples"),
+        (
+            "pretrain_davenet",
+            {"davenet": {"image_channels": [60_000, 60_000]}},
+            "davenet.batch_size or the channels of davenet",
+        ),
+    ],
+)
 def test_stages_refuse_by_name(finished, tiny, stage, change, advice):
     params = parameters.parse(merge(tiny.model_dump(), change), "test")
     options = {"mining": "hard"} if stage == "pretrain_davenet" else {}
-    with pytest.raises(WordbrushError, match=rf"of memory, but .* are free: lower {advice}.* in params\.yaml"):
+    with pytest.raises(
+        WordbrushError, match=rf"of memory, but .* are free: lower {advice}.* in params\.yaml"
+    ):
         import_module(f"wordbrush.stages.{stage}").run(params, Layout(finished.root), **options)

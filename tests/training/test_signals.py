@@ -28,9 +28,17 @@ def unfinished(finished, tmp_path) -> Workspace:
     return workspace.every_step()
 
 
-def start(workspace: Workspace, *before: str, stage: tuple[str, ...] = STAGE) -> subprocess.Popen[str]:
-    return subprocess.Popen([*before, WORDBRUSH, *stage], cwd=workspace.root, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, start_new_session=True)
+def start(
+    workspace: Workspace, *before: str, stage: tuple[str, ...] = STAGE
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*before, WORDBRUSH, *stage],
+        cwd=workspace.root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def wait_for_checkpoint(workspace: Workspace) -> None:
@@ -50,7 +58,10 @@ def test_a_signal_keeps_the_state_and_the_next_run_goes_on(unfinished, finished,
     _, said = process.communicate(timeout=30)
     assert time.monotonic() - sent < 15
     assert process.returncode == EXIT_STOPPED, said
-    assert f"stopped by {number.name}; the next run goes on from step" in said and "Traceback" not in said
+    assert (
+        f"stopped by {number.name}; the next run goes on from step" in said
+        and "Traceback" not in said
+    )
     assert not (unfinished.root / OUTPUT).exists()
     again = unfinished.run("wordbrush", *STAGE)
     assert "resuming from step" in again.stderr
@@ -62,32 +73,48 @@ def test_a_signal_keeps_the_state_and_the_next_run_goes_on(unfinished, finished,
 def test_a_stage_without_checkpoints_stops_where_it_stands(unfinished, finished):
     shutil.rmtree(unfinished.root / "data/samples")
     process = start(unfinished, stage=("sample-images",))
-    while b"torch" not in Path(f"/proc/{process.pid}/maps").read_bytes():  # it is up when it loads torch
+    while (
+        b"torch" not in Path(f"/proc/{process.pid}/maps").read_bytes()
+    ):  # it is up when it loads torch
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == EXIT_STOPPED and "stopped by SIGTERM" in said and "Traceback" not in said
+    assert (
+        process.returncode == EXIT_STOPPED
+        and "stopped by SIGTERM" in said
+        and "Traceback" not in said
+    )
     assert not (unfinished.root / "data/samples").exists()
 
 
 def test_a_second_signal_exits_at_once(unfinished):
-    script = ("import signal, time; from wordbrush.training import signals; signals.install()\n"
-              "with signals.finishing_steps():\n    print('up', flush=True)\n    time.sleep(0.5)\n    while True: pass")
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    script = (
+        "import signal, time; from wordbrush.training import signals; signals.install()\n"
+        "with signals.finishing_steps():\n    print('up', flush=True)\n    time.sleep(0.5)\n    while True: pass"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 128 + signal.SIGINT   # before the first one's grace of 14 seconds is over
+    assert (
+        process.wait(timeout=10) == 128 + signal.SIGINT
+    )  # before the first one's grace of 14 seconds is over
 
 
 @pytest.mark.faults
 def test_a_step_that_does_not_end_is_left_in_time():
     """Spot nodes give fifteen seconds; the last checkpoint stands."""
-    script = ("from wordbrush.training import signals; signals.install(); print('up', flush=True)\n"
-              "with signals.finishing_steps():\n    while True: pass")
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    script = (
+        "from wordbrush.training import signals; signals.install(); print('up', flush=True)\n"
+        "with signals.finishing_steps():\n    while True: pass"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
@@ -97,11 +124,19 @@ def test_a_step_that_does_not_end_is_left_in_time():
 @pytest.mark.parametrize("killed", ["the shell", "the caller above it"])
 def test_a_killed_caller_leaves_no_orphan(unfinished, killed):
     """caller (as dvc, make or kfp) -> shell -> stage."""
-    caller = (sys.executable, "-c", f"import subprocess; subprocess.run('{WORDBRUSH} train-gan; true', shell=True)")
-    process = subprocess.Popen(caller, cwd=unfinished.root, start_new_session=True, stderr=subprocess.DEVNULL)
+    caller = (
+        sys.executable,
+        "-c",
+        f"import subprocess; subprocess.run('{WORDBRUSH} train-gan; true', shell=True)",
+    )
+    process = subprocess.Popen(
+        caller, cwd=unfinished.root, start_new_session=True, stderr=subprocess.DEVNULL
+    )
     limit = time.monotonic() + 60
     family: list[psutil.Process] = []
-    while len(family) < 2 or not list((unfinished.root / ".wordbrush/checkpoints").glob("*/state-*")):
+    while len(family) < 2 or not list(
+        (unfinished.root / ".wordbrush/checkpoints").glob("*/state-*")
+    ):
         assert time.monotonic() < limit
         family = psutil.Process(process.pid).children(recursive=True)
         time.sleep(0.01)

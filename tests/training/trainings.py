@@ -26,17 +26,38 @@ from wordbrush.training.parallel import joined
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, SIZE = 48, 16
-SHORT = {"stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024}, "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
-         "grids": 11,             # 11 steps of 8: the curve is of every step
-         "adam_epsilon": 1e-3}    # a small one makes steps of gradients that are nothing but rounding
-GANS = {"logistic-r1": {"augment_shift": 0.125, "augment_flip": True, "penalty_every": 3},
-        "wgan-gp": {"loss": "wgan-gp", "penalty_weight": 10.0, "penalty_every": 1, "drift_weight": 0.001}}
-DAVENETS = {f"{loss}, {mining}": ({"loss": loss}, mining)
-            for loss in ("margin", "softmax") for mining in ("random", "semi-hard", "hard")}
-DAVENETS |= {kind: ({"similarity": kind, "audio_norm": "none"}, "hard") for kind in ("SISA", "SIMA")}
-EDITED = {f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining) for kind, loss, mining in (
-    ("random", "margin", "hard"), ("random", "softmax", "random"), ("targeted", "softmax", "hard"),
-    ("transplanted", "softmax", "hard"))}
+SHORT = {
+    "stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024},
+    "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
+    "grids": 11,  # 11 steps of 8: the curve is of every step
+    "adam_epsilon": 1e-3,
+}  # a small one makes steps of gradients that are nothing but rounding
+GANS = {
+    "logistic-r1": {"augment_shift": 0.125, "augment_flip": True, "penalty_every": 3},
+    "wgan-gp": {
+        "loss": "wgan-gp",
+        "penalty_weight": 10.0,
+        "penalty_every": 1,
+        "drift_weight": 0.001,
+    },
+}
+DAVENETS = {
+    f"{loss}, {mining}": ({"loss": loss}, mining)
+    for loss in ("margin", "softmax")
+    for mining in ("random", "semi-hard", "hard")
+}
+DAVENETS |= {
+    kind: ({"similarity": kind, "audio_norm": "none"}, "hard") for kind in ("SISA", "SIMA")
+}
+EDITED = {
+    f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
+    for kind, loss, mining in (
+        ("random", "margin", "hard"),
+        ("random", "softmax", "random"),
+        ("targeted", "softmax", "hard"),
+        ("transplanted", "softmax", "hard"),
+    )
+}
 
 Trained = tuple[list[tuple[float, ...]], nn.Module]
 
@@ -53,51 +74,96 @@ def trainings(params: Params, folder: Path) -> Iterator[tuple[str, Callable[[], 
         yield f"GAN, {name}", lambda changes=changes: gan(params, pictures, changes)
     yield "segmenter", lambda: read_scenes(params, pictures)
     for name, (changes, mining) in DAVENETS.items():
-        yield name, lambda changes=changes, mining=mining: davenet(params, folder, pictures, changes, mining, None)
+        yield (
+            name,
+            lambda changes=changes, mining=mining: davenet(
+                params, folder, pictures, changes, mining, None
+            ),
+        )
     for name, (kind, changes, mining) in EDITED.items():
-        yield name, lambda kind=kind, changes=changes, mining=mining: davenet(params, folder, pictures, changes, mining, kind)
+        yield (
+            name,
+            lambda kind=kind, changes=changes, mining=mining: davenet(
+                params, folder, pictures, changes, mining, kind
+            ),
+        )
 
 
 def gan(params: Params, pictures: np.ndarray, changes: dict) -> Trained:
-    average, history = drawing.train(params.gan.model_copy(update={**SHORT, **changes}), pictures, 3, lambda generator: 0.0)
+    average, history = drawing.train(
+        params.gan.model_copy(update={**SHORT, **changes}), pictures, 3, lambda generator: 0.0
+    )
     return history.curves, average
 
 
 def read_scenes(params: Params, pictures: np.ndarray) -> Trained:
     """Some pictures hold nothing: losses of attributes count what both processes see."""
     rng = np.random.default_rng(1)
-    instances = rng.integers(0, 3, (COUNT, SIZE, SIZE), dtype=np.uint8) * (rng.random((COUNT, 1, 1)) < 0.6).astype(np.uint8)
+    instances = rng.integers(0, 3, (COUNT, SIZE, SIZE), dtype=np.uint8) * (
+        rng.random((COUNT, 1, 1)) < 0.6
+    ).astype(np.uint8)
     attributes = (instances[:, None] > 0) * np.ones((1, 4, 1, 1), np.uint8)
-    network, curve = segmenter.train(params.segmenter.model_copy(update={"steps": 10}), pictures, instances, attributes, 3)
+    network, curve = segmenter.train(
+        params.segmenter.model_copy(update={"steps": 10}), pictures, instances, attributes, 3
+    )
     return curve, network
 
 
-def davenet(params: Params, folder: Path, pictures: np.ndarray, changes: dict, mining: str, edits: str | None) -> Trained:
+def davenet(
+    params: Params,
+    folder: Path,
+    pictures: np.ndarray,
+    changes: dict,
+    mining: str,
+    edits: str | None,
+) -> Trained:
     """The curve is of every step. Plain descent: Adam hides a gradient of the wrong size."""
-    settings = params.davenet.model_copy(update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes})
+    settings = params.davenet.model_copy(
+        update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes}
+    )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
-    generator = Generator(params.gan.latent_dim, params.gan.channels, SIZE).eval().requires_grad_(False)
+    generator = (
+        Generator(params.gan.latent_dim, params.gan.channels, SIZE).eval().requires_grad_(False)
+    )
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
     # an untrained generator draws little, and an edit of it changes little
     operation = "transplant" if edits == "transplanted" else "ablate"
-    params = params.model_copy(update={"edits": params.edits.model_copy(update={"min_change": 1e-3, "operation": operation})})
+    params = params.model_copy(
+        update={
+            "edits": params.edits.model_copy(update={"min_change": 1e-3, "operation": operation})
+        }
+    )
     editor = None
     if edits in ("random", "transplanted"):
         editor = random_editor(generator, latents, params, params.seed)
     elif edits == "targeted":
-        editor = targeted_editor(generator, latents, ConceptSet(Layout(folder), mining), params, params.seed)
+        editor = targeted_editor(
+            generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
+        )
     encoders = Encoders(settings, pairs.speech.bands)
-    rows = grounding.train(encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor)
+    rows = grounding.train(
+        encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor
+    )
     return rows, encoders
 
 
 def prepare(params: Params, folder: Path) -> None:
     """Captions of many lengths, and clusters."""
     rng = np.random.default_rng(4)
-    write_features(folder / "features", [rng.random((rng.integers(5, 60), params.captions.bands)).astype(np.float16)
-                                         for _ in range(COUNT)], params.captions)
-    clusters, units, features = Layout(folder).clusters("hard"), params.gan.channels[8], params.davenet.embedding
+    write_features(
+        folder / "features",
+        [
+            rng.random((rng.integers(5, 60), params.captions.bands)).astype(np.float16)
+            for _ in range(COUNT)
+        ],
+        params.captions,
+    )
+    clusters, units, features = (
+        Layout(folder).clusters("hard"),
+        params.gan.channels[8],
+        params.davenet.embedding,
+    )
     clusters.mkdir(parents=True)
     np.save(clusters / "places.npy", np.stack([rng.permutation(units) for _ in range(4)]))
     np.save(clusters / "members.npy", rng.random((4, features)).astype(np.float32))
@@ -110,7 +176,9 @@ def run_all(folder: Path) -> dict[str, dict]:
     for name, train in trainings(params, folder):
         set_seed(7)
         curve, network = train()
-        weights = {key: float(tensor.double().abs().sum()) for key, tensor in network.state_dict().items()}
+        weights = {
+            key: float(tensor.double().abs().sum()) for key, tensor in network.state_dict().items()
+        }
         results[name] = {"curve": [list(map(float, row)) for row in curve], "weights": weights}
     return results
 

@@ -16,22 +16,36 @@ DVC = """stages:
 
 @pytest.fixture
 def project(tmp_path):
-    files = {"dvc.yaml": DVC, "params.yaml": "seed: 1\nnet: {width: 2, depth: 3}\n", "code.py": "x", "data/hard/a": "1",
-             "data/random/a": "1", "src/wordbrush/runtime/a.py": ""}
+    files = {
+        "dvc.yaml": DVC,
+        "params.yaml": "seed: 1\nnet: {width: 2, depth: 3}\n",
+        "code.py": "x",
+        "data/hard/a": "1",
+        "data/random/a": "1",
+        "src/wordbrush/runtime/a.py": "",
+    }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "text", "same"), [
-    ("params.yaml", "seed: 1\nnet: {width: 2, depth: 4}\n", True),
-    ("params.yaml", "seed: 2\nnet: {width: 2, depth: 3}\n", False),
-    ("code.py", "y", False), ("data/hard/a", "2", False), ("data/hard/b", "", False), ("data/random/a", "2", True),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "same"),
+    [
+        ("params.yaml", "seed: 1\nnet: {width: 2, depth: 4}\n", True),
+        ("params.yaml", "seed: 2\nnet: {width: 2, depth: 3}\n", False),
+        ("code.py", "y", False),
+        ("data/hard/a", "2", False),
+        ("data/hard/b", "", False),
+        ("data/random/a", "2", True),
+    ],
+)
 def test_it_follows_what_the_stage_depends_on(project, name, text, same):
     before = fingerprint("learn", "hard", project)
-    assert fingerprint("learn", "hard", project) == before != fingerprint("learn", "random", project)
+    assert (
+        fingerprint("learn", "hard", project) == before != fingerprint("learn", "random", project)
+    )
     (project / name).write_text(text)
     assert (fingerprint("learn", "hard", project) == before) == same
 

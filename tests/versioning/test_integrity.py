@@ -11,11 +11,17 @@ from wordbrush.doctor import examine
 
 FILE = "metrics/gan.json"
 KINDS = {  # an artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing
-    "arrays": ("data/samples", "images.npy"), "listing": ("data/samples", ""), "metrics": (FILE, ""),
-    "plot": ("plots/gan.csv", ""), "speech": ("data/speech", "train-00000-of-00003.parquet"),
-    "annotations": ("data/annotations", "parses.parquet"), "weights": ("data/generator", "generator.safetensors"),
-    "records": ("data/scenes", "scenes.json"), "page": ("data/report", "index.html"),
-    "inner": ("data/test_speech", "words/frames.npy")}
+    "arrays": ("data/samples", "images.npy"),
+    "listing": ("data/samples", ""),
+    "metrics": (FILE, ""),
+    "plot": ("plots/gan.csv", ""),
+    "speech": ("data/speech", "train-00000-of-00003.parquet"),
+    "annotations": ("data/annotations", "parses.parquet"),
+    "weights": ("data/generator", "generator.safetensors"),
+    "records": ("data/scenes", "scenes.json"),
+    "page": ("data/report", "index.html"),
+    "inner": ("data/test_speech", "words/frames.npy"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +45,12 @@ def patient(original, tmp_path) -> Workspace:
 @pytest.fixture
 def doctor(patient, monkeypatch, capsys):
     """Examines the patient: whether all is good, and what is said."""
+
     def examined(fix: bool = False) -> tuple[bool, str]:
         monkeypatch.chdir(patient.root)
         good = examine(Path("."), fix)
         return good, capsys.readouterr().out
+
     return examined
 
 
@@ -76,7 +84,10 @@ def test_a_sound_run_is_found_sound(patient):
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
 @pytest.mark.parametrize("place", ["folder", "cache", "remote"])
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[] if kind == "arrays" else pytest.mark.faults) for kind in KINDS])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind == "arrays" else pytest.mark.faults) for kind in KINDS],
+)
 def test_damage_is_named_and_put_right(patient, doctor, kind, place, damage):
     before = patient.hashes()
     path, child = KINDS[kind]
@@ -103,4 +114,8 @@ def test_what_is_whole_nowhere_is_made_again(patient, doctor, finished):
 
 def test_a_folder_without_dvc_is_one_sentence(tmp_path):
     done = Workspace(tmp_path).run("wordbrush", "doctor", check=False)
-    assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "dvc" in done.stdout + done.stderr
+    assert (
+        done.returncode in (1, 2)
+        and "Traceback" not in done.stderr
+        and "dvc" in done.stdout + done.stderr
+    )

@@ -47,11 +47,17 @@ def configured(project: Workspace) -> str:
     return (project.root / ".dvc/config").read_text(encoding="utf-8")
 
 
-def test_a_bucket_becomes_the_default_remote_and_is_left_as_it_was(project, bucket_server, monkeypatch, capsys):
+def test_a_bucket_becomes_the_default_remote_and_is_left_as_it_was(
+    project, bucket_server, monkeypatch, capsys
+):
     set_remote(Path("."), f"gs://wordbrush/{project.root.name}", emulated(bucket_server))
     assert "can be read and written" in capsys.readouterr().out
     assert "remote = wordbrush" in configured(project) and "verify = True" in configured(project)
-    listed = requests.get(f"{bucket_server}/storage/v1/b/wordbrush/o", params={"prefix": project.root.name}, timeout=10).json()
+    listed = requests.get(
+        f"{bucket_server}/storage/v1/b/wordbrush/o",
+        params={"prefix": project.root.name},
+        timeout=10,
+    ).json()
     assert listed.get("items", []) == []
     with (project.root / ".dvc/config").open("a") as config:
         config.write("['remote \"other\"']\n    url = elsewhere\n")
@@ -65,13 +71,22 @@ def test_a_folder_works_too_and_stays_relative(project, tmp_path):
     (tmp_path / "file").write_text("x")
     project.run("dvc", "add", "--quiet", "file")
     project.run("dvc", "push")
-    assert "url = ../store" in configured(project) and list((tmp_path / "store/files/md5").rglob("*"))
+    assert "url = ../store" in configured(project) and list(
+        (tmp_path / "store/files/md5").rglob("*")
+    )
 
 
-@pytest.mark.parametrize(("place", "options", "words"), [
-    ("gs://nowhere/dvc", (), "answered 404: there is no such bucket"), ("s3://bucket/x", None, "neither a folder nor gs://"),
-    ("gs://", None, "names no bucket"), ("gs://wordbrush/x", ["credentialpath=key.json"], "credentialpath=key.json is unknown"),
-    ("gs://wordbrush/x", ["projectname"], "each as NAME=VALUE"), ("folder", ["projectname=x"], "--option is for gs://")])
+@pytest.mark.parametrize(
+    ("place", "options", "words"),
+    [
+        ("gs://nowhere/dvc", (), "answered 404: there is no such bucket"),
+        ("s3://bucket/x", None, "neither a folder nor gs://"),
+        ("gs://", None, "names no bucket"),
+        ("gs://wordbrush/x", ["credentialpath=key.json"], "credentialpath=key.json is unknown"),
+        ("gs://wordbrush/x", ["projectname"], "each as NAME=VALUE"),
+        ("folder", ["projectname=x"], "--option is for gs://"),
+    ],
+)
 def test_a_place_that_cannot_be_used_changes_nothing(project, bucket_server, place, options, words):
     before = configured(project)
     with pytest.raises(WordbrushError, match=words) as caught:
@@ -79,7 +94,10 @@ def test_a_place_that_cannot_be_used_changes_nothing(project, bucket_server, pla
     assert "\n" not in str(caught.value) and configured(project) == before
 
 
-@pytest.mark.parametrize(("fault", "words"), [(403, r"answered 403: .*storage\.objectAdmin"), (401, "needs Google credentials")])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(403, r"answered 403: .*storage\.objectAdmin"), (401, "needs Google credentials")],
+)
 def test_a_bucket_that_refuses_changes_nothing(project, bucket_server, fault, words):
     before, proxy = configured(project), Proxy(bucket_server)
     proxy.fault = fault
@@ -91,20 +109,37 @@ def test_a_bucket_that_refuses_changes_nothing(project, bucket_server, fault, wo
 
 
 def test_without_credentials_it_says_how_to_log_in(project):
-    done = project.run("wordbrush", "remote", "gs://wordbrush/x", check=False, NO_GCE_CHECK="true", HOME=str(project.root),
-                       GOOGLE_APPLICATION_CREDENTIALS="")
-    assert "needs Google credentials" in one_sentence(done) and "Application Default Credentials" in done.stderr
+    done = project.run(
+        "wordbrush",
+        "remote",
+        "gs://wordbrush/x",
+        check=False,
+        NO_GCE_CHECK="true",
+        HOME=str(project.root),
+        GOOGLE_APPLICATION_CREDENTIALS="",
+    )
+    assert (
+        "needs Google credentials" in one_sentence(done)
+        and "Application Default Credentials" in done.stderr
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_named(project):
     (project.root / "locked").mkdir(mode=0o555)
-    done = subprocess.run([WORDBRUSH, "remote", "locked/store"], cwd=project.root, text=True, capture_output=True,
-                          preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0))
+    done = subprocess.run(
+        [WORDBRUSH, "remote", "locked/store"],
+        cwd=project.root,
+        text=True,
+        capture_output=True,
+        preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0),
+    )
     assert "permission denied" in one_sentence(done) and "remote" not in configured(project)
 
 
 def test_another_default_that_hides_it_is_named(project, tmp_path):
-    (project.root / ".dvc/config.local").write_text("[core]\n    remote = mine\n['remote \"mine\"']\n    url = elsewhere\n")
+    (project.root / ".dvc/config.local").write_text(
+        "[core]\n    remote = mine\n['remote \"mine\"']\n    url = elsewhere\n"
+    )
     with pytest.raises(WordbrushError, match=r"makes mine the default all the same"):
         set_remote(Path("."), "store")
 
@@ -120,8 +155,15 @@ def emulator() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("gcp-storage-emulator")), "start", "--host=127.0.0.1", f"--port={port}",
-               "--in-memory", "--default-bucket=shared", "--quiet"]
+    command = [
+        str(Path(sys.executable).with_name("gcp-storage-emulator")),
+        "start",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--in-memory",
+        "--default-bucket=shared",
+        "--quiet",
+    ]
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     for _ in range(100):
@@ -157,9 +199,13 @@ def test_what_one_clone_pushes_another_pulls(finished, emulator, tmp_path, monke
     second.run("dvc", "pull")
     assert second.hashes() == first.hashes() and len(second.hashes()) == 37
     for path in second.hashes():
-        for one in [file for file in (first.root / path, *(first.root / path).rglob("*")) if file.is_file()]:
+        for one in [
+            file for file in (first.root / path, *(first.root / path).rglob("*")) if file.is_file()
+        ]:
             assert (second.root / one.relative_to(first.root)).read_bytes() == one.read_bytes()
     assert "up to date" in second.run("dvc", "status").stdout
     assert "in sync" in second.run("dvc", "status", "--cloud").stdout
     assert "38 of 38 whole" in second.run("wordbrush", "doctor").stdout
-    assert os.environ.get("STORAGE_EMULATOR_HOST") is None   # the configuration alone leads to the bucket
+    assert (
+        os.environ.get("STORAGE_EMULATOR_HOST") is None
+    )  # the configuration alone leads to the bucket

@@ -63,7 +63,12 @@ def test_locks_merge(tmp_path):
 
 def test_locks_that_disagree_name_the_stage_and_the_field(tmp_path):
     with pytest.raises(WordbrushError, match=r"disagree about the stage one \(outs\)"):
-        merge_locks([write(tmp_path / "1", LOCK.format(md5="x")), write(tmp_path / "2", LOCK.format(md5="y"))])
+        merge_locks(
+            [
+                write(tmp_path / "1", LOCK.format(md5="x")),
+                write(tmp_path / "2", LOCK.format(md5="y")),
+            ]
+        )
 
 
 @pytest.mark.parametrize("text", ["stages: [", "- 1", "schema: '1.0'\nstages: {}\n", ""])
@@ -86,7 +91,11 @@ def test_keys_follow_code(project, params, tmp_path):
     code.write_text(code.read_text() + "\n# another line\n")
     after = keys(other.root)
     assert {name.partition("@")[0] for name in before if before[name] != after[name]} == {
-        "cluster-units", "targeted-edits", "evaluate", "report"}
+        "cluster-units",
+        "targeted-edits",
+        "evaluate",
+        "report",
+    }
 
 
 def test_a_stage_that_ran_is_fetched(project, storage, params, rendered, capfd):
@@ -97,16 +106,22 @@ def test_a_stage_that_ran_is_fetched(project, storage, params, rendered, capfd):
 
 
 def test_other_code_is_refused(project, storage, params):
-    with pytest.raises(WordbrushError, match="not those that the pipeline was compiled from"), \
-            run_stage("render-scenes", params, [], key="0" * 64, storage=storage, source=project.root):
+    with (
+        pytest.raises(WordbrushError, match="not those that the pipeline was compiled from"),
+        run_stage("render-scenes", params, [], key="0" * 64, storage=storage, source=project.root),
+    ):
         pass
 
 
-def test_an_unknown_stage_a_missing_remote_and_no_source_are_named(project, storage, params, tmp_path, monkeypatch):
+def test_an_unknown_stage_a_missing_remote_and_no_source_are_named(
+    project, storage, params, tmp_path, monkeypatch
+):
     monkeypatch.delenv("WORDBRUSH_REMOTE", raising=False)
-    for arguments, word in ((dict(storage=storage, source=project.root), "not in dvc.yaml"),
-                            (dict(source=project.root), "WORDBRUSH_REMOTE"),
-                            (dict(storage=storage, source=tmp_path), "holds no dvc.yaml")):
+    for arguments, word in (
+        (dict(storage=storage, source=project.root), "not in dvc.yaml"),
+        (dict(source=project.root), "WORDBRUSH_REMOTE"),
+        (dict(storage=storage, source=tmp_path), "holds no dvc.yaml"),
+    ):
         with pytest.raises(WordbrushError, match=word), run_stage("dream", params, [], **arguments):
             pass
     monkeypatch.setenv("WORDBRUSH_REMOTE", "somewhere")
@@ -117,15 +132,27 @@ def test_an_unknown_stage_a_missing_remote_and_no_source_are_named(project, stor
 
 def test_a_stage_that_fails_pushes_nothing(project, params, tmp_path):
     impossible = params.replace("min_distance: 0.25", "min_distance: 25.0")
-    with pytest.raises(WordbrushError, match="the stage render-scenes did not finish"), \
-            run_stage("render-scenes", impossible, [], storage=Storage(str(tmp_path / "remote")), source=project.root):
+    with (
+        pytest.raises(WordbrushError, match="the stage render-scenes did not finish"),
+        run_stage(
+            "render-scenes",
+            impossible,
+            [],
+            storage=Storage(str(tmp_path / "remote")),
+            source=project.root,
+        ),
+    ):
         pass
-    assert not list((tmp_path / "remote").rglob("*.lock")) and not (tmp_path / "remote/files").exists()
+    assert (
+        not list((tmp_path / "remote").rglob("*.lock")) and not (tmp_path / "remote/files").exists()
+    )
 
 
 def test_without_its_inputs_a_stage_says_so(project, storage, params):
-    with pytest.raises(WordbrushError, match="the stage train-gan did not finish"), \
-            run_stage("train-gan", params, [], storage=storage, source=project.root):
+    with (
+        pytest.raises(WordbrushError, match="the stage train-gan did not finish"),
+        run_stage("train-gan", params, [], storage=storage, source=project.root),
+    ):
         pass
 
 
@@ -138,7 +165,9 @@ def test_lost_objects_are_found_and_pushed_again(project, storage, params, rende
         assert lost(repo, keys) == []
         mark = marks(repo, keys)
         assert marks(repo, keys) == mark
-    listing = next(path for path in Path(own.remote).rglob("*.dir") if len(json.loads(path.read_text())) == 4)
+    listing = next(
+        path for path in Path(own.remote).rglob("*.dir") if len(json.loads(path.read_text())) == 4
+    )
     child = json.loads(listing.read_text())[0]["md5"]
     (Path(own.remote) / "files/md5" / child[:2] / child[2:]).unlink()
     with scratch_workspace(project.root, params, own) as repo:
@@ -157,8 +186,16 @@ def test_a_damaged_input_is_not_used(project, storage, params, rendered, tmp_pat
         if path.is_file() and not path.name.endswith(".dir"):
             path.chmod(0o644)
             path.write_bytes(b"damaged")
-    with pytest.raises(WordbrushError, match="train-segmenter"), \
-            run_stage("train-segmenter", params, [write(tmp_path / "lock", rendered)], storage=own, source=project.root):
+    with (
+        pytest.raises(WordbrushError, match="train-segmenter"),
+        run_stage(
+            "train-segmenter",
+            params,
+            [write(tmp_path / "lock", rendered)],
+            storage=own,
+            source=project.root,
+        ),
+    ):
         pass
 
 
@@ -167,16 +204,21 @@ def test_a_listing_that_leaves_its_folder_is_refused(project, storage, params, r
     own = Storage(str(tmp_path / "remote"))
     shutil.copytree(storage.remote, own.remote)
     objects = Path(own.remote) / "files/md5"
-    md5 = next(out["md5"] for out in read_lock(write(tmp_path / "lock", rendered))["stages"]["render-scenes"]["outs"]
-               if out["path"] == "data/scenes")
+    md5 = next(
+        out["md5"]
+        for out in read_lock(write(tmp_path / "lock", rendered))["stages"]["render-scenes"]["outs"]
+        if out["path"] == "data/scenes"
+    )
     listing = json.loads((objects / md5[:2] / md5[2:]).read_text())
     content = json.dumps([*listing, {**listing[0], "relpath": "../../../escaped"}]).encode()
     forged = f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir"
     (objects / forged[:2]).mkdir(exist_ok=True)
     (objects / forged[:2] / forged[2:]).write_bytes(content)
     lock = write(tmp_path / "forged.lock", rendered.replace(md5, forged))
-    with pytest.raises(WordbrushError, match=r"escaped.*outside"), \
-            run_stage("train-segmenter", params, [lock], storage=own, source=project.root):
+    with (
+        pytest.raises(WordbrushError, match=r"escaped.*outside"),
+        run_stage("train-segmenter", params, [lock], storage=own, source=project.root),
+    ):
         pass
     assert not list(tmp_path.parent.glob("**/escaped"))
 
@@ -189,7 +231,10 @@ def test_a_lock_that_leaves_the_folder_is_refused(tmp_path):
 
 
 def test_only_numbers_are_kept():
-    assert flatten({"a": {"b": 1, "c": "x"}, "d": 2.5, "e": None, "f": True}) == {"a.b": 1, "d": 2.5}
+    assert flatten({"a": {"b": 1, "c": "x"}, "d": 2.5, "e": None, "f": True}) == {
+        "a.b": 1,
+        "d": 2.5,
+    }
 
 
 def test_a_bucket_is_a_remote_too(project, params, bucket_server, monkeypatch):
@@ -198,7 +243,9 @@ def test_a_bucket_is_a_remote_too(project, params, bucket_server, monkeypatch):
     options = {"endpointurl": bucket_server, "allow_anonymous_login": "true", "projectname": "test"}
     storage = Storage("gs://wordbrush/dvc", options)
     with run_stage("render-scenes", params, [], storage=storage, source=project.root) as run:
-        assert all(pointer.uri.startswith("gs://wordbrush/dvc/files/md5/") for pointer in run.pointers)
+        assert all(
+            pointer.uri.startswith("gs://wordbrush/dvc/files/md5/") for pointer in run.pointers
+        )
     with scratch_workspace(project.root, params, storage) as repo:
         key = stage_keys(repo)["render-scenes"]
         assert recorded_lock(repo, key) == run.lock

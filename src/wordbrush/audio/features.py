@@ -14,8 +14,17 @@ from wordbrush.params import Captions
 def _mel(bands: int, window: int, hop: int, low_hz: float) -> torchaudio.transforms.MelSpectrogram:
     size = 1 << (window - 1).bit_length()
     return torchaudio.transforms.MelSpectrogram(
-        SAMPLE_RATE, n_fft=size, win_length=window, hop_length=hop, f_min=low_hz, n_mels=bands,
-        window_fn=torch.hamming_window, power=2.0, center=True, pad_mode="constant")
+        SAMPLE_RATE,
+        n_fft=size,
+        win_length=window,
+        hop_length=hop,
+        f_min=low_hz,
+        n_mels=bands,
+        window_fn=torch.hamming_window,
+        power=2.0,
+        center=True,
+        pad_mode="constant",
+    )
 
 
 def log_mel(sound: np.ndarray, captions: Captions) -> np.ndarray:

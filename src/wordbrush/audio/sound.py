@@ -16,9 +16,16 @@ SAMPLE_RATE = 16000
 def resampling(rate: int) -> tuple[int, int, np.ndarray]:
     """From `rate` to ours: factors up and down, and `resample_poly`'s own filter, which it would else design for each sound."""
     from scipy.signal import firwin
+
     common = gcd(SAMPLE_RATE, rate)
     up, down = SAMPLE_RATE // common, rate // common
-    return up, down, firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(np.float32)
+    return (
+        up,
+        down,
+        firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(
+            np.float32
+        ),
+    )
 
 
 def encode(sound: np.ndarray) -> bytes:

@@ -3,24 +3,42 @@
 import numpy as np
 
 SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
-    "cube": ("cube", "block"), "sphere": ("sphere", "ball"), "cylinder": ("cylinder",),
-    "rubber": ("rubber", "matte"), "metal": ("metal", "shiny"),
-    "small": ("small", "tiny"), "large": ("large", "big"),
-    "gray": ("gray",), "red": ("red",), "blue": ("blue",), "green": ("green",), "brown": ("brown",),
-    "purple": ("purple",), "cyan": ("cyan",), "yellow": ("yellow",),
+    "cube": ("cube", "block"),
+    "sphere": ("sphere", "ball"),
+    "cylinder": ("cylinder",),
+    "rubber": ("rubber", "matte"),
+    "metal": ("metal", "shiny"),
+    "small": ("small", "tiny"),
+    "large": ("large", "big"),
+    "gray": ("gray",),
+    "red": ("red",),
+    "blue": ("blue",),
+    "green": ("green",),
+    "brown": ("brown",),
+    "purple": ("purple",),
+    "cyan": ("cyan",),
+    "yellow": ("yellow",),
 }
 OPENINGS = ("there is", "i see", "this picture shows", "here is", "in this picture there is")
 RELATIONS = {
-    "left": ("to the left of", "left of"), "right": ("to the right of", "right of"),
-    "front": ("in front of",), "behind": ("behind",),
+    "left": ("to the left of", "left of"),
+    "right": ("to the right of", "right of"),
+    "front": ("in front of",),
+    "behind": ("behind",),
 }
-NOTHING = ("there is nothing on the floor", "i see an empty floor", "this picture shows an empty floor")
+NOTHING = (
+    "there is nothing on the floor",
+    "i see an empty floor",
+    "this picture shows an empty floor",
+)
 
 
 def describable(objects: list[dict], min_confidence: float, min_certainty: float) -> bool:
     """Whether a picture shows something, and a person could describe all of it without guessing."""
-    return bool(objects) and all(thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
-                                 for thing in objects)
+    return bool(objects) and all(
+        thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
+        for thing in objects
+    )
 
 
 def describe(objects: list[dict], rng: np.random.Generator) -> str:
@@ -39,7 +57,9 @@ def describe(objects: list[dict], rng: np.random.Generator) -> str:
 
 def phrase(thing: dict, rng: np.random.Generator) -> str:
     """'a small red rubber cube', with one of the synonyms of each word."""
-    words = [str(rng.choice(SYNONYMS[thing[name]])) for name in ("size", "color", "material", "shape")]
+    words = [
+        str(rng.choice(SYNONYMS[thing[name]])) for name in ("size", "color", "material", "shape")
+    ]
     return f"a {' '.join(words)}"
 
 

@@ -11,20 +11,33 @@ import numpy as np
 from wordbrush.audio.sound import SAMPLE_RATE, resampling
 from wordbrush.errors import WordbrushError
 
-RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = 1, 1, 0      # espeak_ng.h: AUDIO_OUTPUT_RETRIEVAL, espeakCHARS_UTF8
-RATE, PITCH = 1, 3                                 # espeakRATE, espeakPITCH
-LIST_TERMINATED, WORD, END_PAUSE = 0, 1, 0x1000    # event types; espeakENDPAUSE is left off
+RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = (
+    1,
+    1,
+    0,
+)  # espeak_ng.h: AUDIO_OUTPUT_RETRIEVAL, espeakCHARS_UTF8
+RATE, PITCH = 1, 3  # espeakRATE, espeakPITCH
+LIST_TERMINATED, WORD, END_PAUSE = 0, 1, 0x1000  # event types; espeakENDPAUSE is left off
 
 
 class Event(ctypes.Structure):
     """espeak_EVENT of speak_lib.h."""
 
-    _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
-                ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
-                ("user_data", ctypes.c_void_p), ("id", ctypes.c_char * 8)]
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    ]
 
 
-Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
+Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event)
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,9 @@ class Engine:
         data = espeakng_loader.get_data_path()
         self.own_rate = self.library.espeak_Initialize(RETRIEVAL, 500, str(data).encode(), 0)
         if self.own_rate <= 0:
-            raise WordbrushError(f"espeak-ng does not start with its data in {data}; run make setup again.")
+            raise WordbrushError(
+                f"espeak-ng does not start with its data in {data}; run make setup again."
+            )
         self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath and vibrato
         self.library.espeak_SetSynthCallback(self.callback)
 
@@ -86,7 +101,10 @@ class Engine:
         self.library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, CHARS_UTF8, None, None)
         self.library.espeak_Synchronize()
         own = np.concatenate(self.pieces).astype(np.float32) / 32768
-        from scipy.signal import resample_poly  # here: it takes a second to import, and most commands never speak
+        from scipy.signal import (
+            resample_poly,
+        )  # here: it takes a second to import, and most commands never speak
+
         up, down, window = resampling(self.own_rate)
         sound = resample_poly(own, up, down, window=window).astype(np.float32)
         return Utterance(sound, self._timings(text, len(sound) / SAMPLE_RATE))
@@ -95,10 +113,14 @@ class Engine:
         """Words with start and end: each lasts until the next begins."""
         begins = [position / 1000 for _, _, position in self.events]
         ends = [*begins[1:], seconds]
-        return [{"word": text[at - 1:at - 1 + length], "start": round(begin, 3), "end": round(max(begin, end), 3)}
-                for (at, length, _), begin, end in zip(self.events, begins, ends, strict=True)]
-
-
+        return [
+            {
+                "word": text[at - 1 : at - 1 + length],
+                "start": round(begin, 3),
+                "end": round(max(begin, end), 3),
+            }
+            for (at, length, _), begin, end in zip(self.events, begins, ends, strict=True)
+        ]
 
 
 @cache
@@ -114,20 +136,28 @@ def speak(text: str, voice: Voice) -> Utterance:
 @cache
 def variants() -> frozenset[str]:
     """The names after the '+': speakers such as m1 and f2."""
-    return frozenset(path.name for path in (Path(espeakng_loader.get_data_path()) / "voices/!v").iterdir())
+    return frozenset(
+        path.name for path in (Path(espeakng_loader.get_data_path()) / "voices/!v").iterdir()
+    )
 
 
 @cache
 def languages() -> frozenset[str]:
     """The names before the '+', in lower case: en, en-us, de, …"""
-    files = (path for path in (Path(espeakng_loader.get_data_path()) / "lang").rglob("*") if path.is_file())
+    files = (
+        path
+        for path in (Path(espeakng_loader.get_data_path()) / "lang").rglob("*")
+        if path.is_file()
+    )
     return frozenset(path.name.lower() for path in files)
 
 
 def known_voices() -> str:
     """A sentence on what can be named."""
-    return (f"use a language ({', '.join(sorted(languages()))}), with or without a speaker after a + "
-            f"({', '.join(sorted(variants()))}).")
+    return (
+        f"use a language ({', '.join(sorted(languages()))}), with or without a speaker after a + "
+        f"({', '.join(sorted(variants()))})."
+    )
 
 
 def check_voice(name: str) -> None:

@@ -20,12 +20,18 @@ def masked(audio: Tensor, lengths: Tensor, value: float) -> Tensor:
     return audio.masked_fill(~valid_frames(lengths, audio.shape[2])[:, None], value)
 
 
-def gan_agreement(params: Params, layout: Layout, pairs: Pairs, encode, encoders, scale: Tensor, members: Tensor) -> Tensor:
+def gan_agreement(
+    params: Params, layout: Layout, pairs: Pairs, encode, encoders, scale: Tensor, members: Tensor
+) -> Tensor:
     """IoU of the cluster-inferred segmentation s(I|w_k) with every unit of h4, thresholded: [K, C]."""
     generator = load_generator(layout.generator, device())
     count = min(params.clusters.agreement_samples, params.samples.train)
-    h4 = torch.cat([generator.encode(part.to(device()), params.edits.resolution).cpu()
-                    for part in torch.from_numpy(np.array(read_latents(layout)[:count])).split(256)])
+    h4 = torch.cat(
+        [
+            generator.encode(part.to(device()), params.edits.resolution).cpu()
+            for part in torch.from_numpy(np.array(read_latents(layout)[:count])).split(256)
+        ]
+    )
     features = encode(encoders, pairs.images, np.arange(count))
     active = cluster_activations(features.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
     concepts = binarise(active, params.clusters.unit_top_share).T
@@ -39,27 +45,50 @@ def gan_agreement(params: Params, layout: Layout, pairs: Pairs, encode, encoders
 def top_pictures(images: Tensor, scale: Tensor, members: Tensor, count: int) -> list[list[dict]]:
     """For each cluster the samples it is most active in, with the cell (y, x) as shares of the picture."""
     number, _, height, width = images.shape
-    active = cluster_activations(images.permute(0, 2, 3, 1).flatten(0, 2), scale, members).view(number, height * width, -1)
+    active = cluster_activations(images.permute(0, 2, 3, 1).flatten(0, 2), scale, members).view(
+        number, height * width, -1
+    )
     strongest, places = active.max(1)
     samples = strongest.topk(min(count, number), 0).indices
-    return [[{"sample": int(s), "y": (int(places[s, k]) // width + 0.5) / height,
-              "x": (int(places[s, k]) % width + 0.5) / width} for s in samples[:, k]] for k in range(len(members))]
+    return [
+        [
+            {
+                "sample": int(s),
+                "y": (int(places[s, k]) // width + 0.5) / height,
+                "x": (int(places[s, k]) % width + 0.5) / width,
+            }
+            for s in samples[:, k]
+        ]
+        for k in range(len(members))
+    ]
 
 
-def top_sounds(audio: Tensor, lengths: Tensor, members: Tensor, hop: float, params: Params) -> list[list[dict]]:
+def top_sounds(
+    audio: Tensor, lengths: Tensor, members: Tensor, hop: float, params: Params
+) -> list[list[dict]]:
     """For each cluster the captions it is most active in, with start and end of the heard stretch in seconds."""
     heard = masked(audio, lengths, 0.0)
     scale = heard.transpose(0, 1).flatten(1).std(1) + 1e-6
     number, _, time = heard.shape
-    active = cluster_activations(heard.transpose(1, 2).flatten(0, 1), scale, members).view(number, time, -1)
+    active = cluster_activations(heard.transpose(1, 2).flatten(0, 1), scale, members).view(
+        number, time, -1
+    )
     strongest, moments = active.max(1)
     samples = strongest.topk(min(params.clusters.examples, number), 0).indices
     stride, reach = receptive_field(params)
     spans = []
     for k in range(len(members)):
         middles = [(int(s), float(moments[s, k]) * stride * hop) for s in samples[:, k]]
-        spans.append([{"sample": s, "start": round(max(0.0, at - reach * hop / 2), 3), "end": round(at + reach * hop / 2, 3)}
-                      for s, at in middles])
+        spans.append(
+            [
+                {
+                    "sample": s,
+                    "start": round(max(0.0, at - reach * hop / 2), 3),
+                    "end": round(at + reach * hop / 2, 3),
+                }
+                for s, at in middles
+            ]
+        )
     return spans
 
 

@@ -19,10 +19,16 @@ class ConceptSet:
 
     def __init__(self, layout: Layout, mining: str):
         folder = layout.clusters(mining)
-        places = torch.from_numpy(np.array(open_array(folder / "places.npy", "int64", (None, None)))).to(device())
+        places = torch.from_numpy(
+            np.array(open_array(folder / "places.npy", "int64", (None, None)))
+        ).to(device())
         self.order, count = places / places.shape[1], len(places)
-        self.members = torch.from_numpy(np.array(open_array(folder / "members.npy", "float32", (count, None)))).to(device())
-        self.scale = torch.from_numpy(np.array(open_array(folder / "scale.npy", "float32", (None,)))).to(device())
+        self.members = torch.from_numpy(
+            np.array(open_array(folder / "members.npy", "float32", (count, None)))
+        ).to(device())
+        self.scale = torch.from_numpy(
+            np.array(open_array(folder / "scale.npy", "float32", (None,)))
+        ).to(device())
 
     def draw(self, salient_features: Tensor, rng: torch.Generator) -> Tensor:
         """A cluster for each salient image feature [N, D], in proportion to its similarity (P §5.6): [N]."""

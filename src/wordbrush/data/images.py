@@ -6,7 +6,13 @@ import torch
 
 def to_images(images: np.ndarray) -> torch.Tensor:
     """uint8 [N, H, W, 3] to float [N, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return (
+        torch.from_numpy(np.require(images, requirements="W"))
+        .permute(0, 3, 1, 2)
+        .float()
+        .div_(127.5)
+        .sub_(1)
+    )
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:

@@ -24,7 +24,11 @@ def read_pairs(params: Params, layout: Layout) -> Pairs:
     """Pictures and speech of all samples."""
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     speech = FeatureStore(layout.features)
-    require_counts(layout.samples, drawings=len(images), asked_for=split_ranges(params.samples)["semantic"].stop)
+    require_counts(
+        layout.samples,
+        drawings=len(images),
+        asked_for=split_ranges(params.samples)["semantic"].stop,
+    )
     require_counts(layout.features, captions=len(speech), asked_for=captioned_count(params.samples))
     return Pairs(images, speech)
 
@@ -33,6 +37,8 @@ def read_latents(layout: Layout) -> np.ndarray:
     """What the samples were drawn from [N, Z]. Raises WordbrushError where they were rendered."""
     file = layout.samples / "latents.npy"
     if not file.exists() and (layout.samples / "counterfactuals.npy").exists():
-        raise WordbrushError(f"{layout.samples} holds rendered scenes (samples.source), and no generator has units that could be "
-                             "edited there. Of rendered scenes, random-edits takes the renderer's own edits.")
+        raise WordbrushError(
+            f"{layout.samples} holds rendered scenes (samples.source), and no generator has units that could be "
+            "edited there. Of rendered scenes, random-edits takes the renderer's own edits."
+        )
     return open_array(file, "float32", (None, None))

@@ -10,21 +10,45 @@ from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.tables import read_table, write_table
 
-SCHEMA = pa.schema([
-    ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-    ("sample", pa.int64()), ("split", pa.string()), ("text", pa.string()),
-    ("words", pa.list_(pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())]))),
-    ("voice", pa.string()), ("rate", pa.int64()), ("pitch", pa.int64()),
-])
+SCHEMA = pa.schema(
+    [
+        ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("sample", pa.int64()),
+        ("split", pa.string()),
+        ("text", pa.string()),
+        (
+            "words",
+            pa.list_(
+                pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())])
+            ),
+        ),
+        ("voice", pa.string()),
+        ("rate", pa.int64()),
+        ("pitch", pa.int64()),
+    ]
+)
 # What `datasets` reads to know that the column is sound.
-FEATURES = {"info": {"features": {
-    "audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
-    "sample": {"dtype": "int64", "_type": "Value"}, "split": {"dtype": "string", "_type": "Value"},
-    "text": {"dtype": "string", "_type": "Value"},
-    "words": {"feature": {"word": {"dtype": "string", "_type": "Value"}, "start": {"dtype": "float64", "_type": "Value"},
-                          "end": {"dtype": "float64", "_type": "Value"}}, "_type": "List"},
-    "voice": {"dtype": "string", "_type": "Value"}, "rate": {"dtype": "int64", "_type": "Value"},
-    "pitch": {"dtype": "int64", "_type": "Value"}}}}
+FEATURES = {
+    "info": {
+        "features": {
+            "audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
+            "sample": {"dtype": "int64", "_type": "Value"},
+            "split": {"dtype": "string", "_type": "Value"},
+            "text": {"dtype": "string", "_type": "Value"},
+            "words": {
+                "feature": {
+                    "word": {"dtype": "string", "_type": "Value"},
+                    "start": {"dtype": "float64", "_type": "Value"},
+                    "end": {"dtype": "float64", "_type": "Value"},
+                },
+                "_type": "List",
+            },
+            "voice": {"dtype": "string", "_type": "Value"},
+            "rate": {"dtype": "int64", "_type": "Value"},
+            "pitch": {"dtype": "int64", "_type": "Value"},
+        }
+    }
+}
 
 
 class SpokenWord(TypedDict):
@@ -36,14 +60,10 @@ class SpokenWord(TypedDict):
     voice: str
 
 
-
-
-
-
 def write_shards(folder: Path, rows: list[dict], rows_per_shard: int) -> None:
     """Write rows of SCHEMA as train-00000-of-NNNNN.parquet and so on."""
     schema = SCHEMA.with_metadata({"huggingface": json.dumps(FEATURES)})
-    shards = [rows[at:at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
+    shards = [rows[at : at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
     for number, shard in enumerate(shards):
         write_table(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", shard, schema)
 
@@ -52,5 +72,7 @@ def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:
     """All rows, in sample order; missing or damaged shards are a WordbrushError."""
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
-        raise WordbrushError(f"{folder} holds no Parquet shards. Run synthesize-captions (dvc repro).")
+        raise WordbrushError(
+            f"{folder} holds no Parquet shards. Run synthesize-captions (dvc repro)."
+        )
     return [row for path in paths for row in read_table(path, SCHEMA, columns)]

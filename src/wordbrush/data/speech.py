@@ -23,8 +23,15 @@ def write_features(folder: Path, features: Iterable[np.ndarray], captions: Capti
     with whole_directory(folder) as scratch:
         np.save(scratch / "frames.npy", np.concatenate(features))
         np.save(scratch / "offsets.npy", np.cumsum([0, *(len(each) for each in features)]))
-        write_json(scratch / "features.json", {"hop_ms": captions.hop_ms, "bands": captions.bands,
-                                               "sample_rate": SAMPLE_RATE, "silence_ms": captions.silence_ms})
+        write_json(
+            scratch / "features.json",
+            {
+                "hop_ms": captions.hop_ms,
+                "bands": captions.bands,
+                "sample_rate": SAMPLE_RATE,
+                "silence_ms": captions.silence_ms,
+            },
+        )
 
 
 class FeatureFile(TypedDict):
@@ -45,8 +52,14 @@ class FeatureStore:
         self.silence = round(about["silence_ms"] / about["hop_ms"])
         self.frames = open_array(folder / "frames.npy", "float16", (None, self.bands))
         self.offsets = np.array(open_array(folder / "offsets.npy", "int64", (None,)))
-        if self.offsets[0] != 0 or self.offsets[-1] != len(self.frames) or (np.diff(self.offsets) <= 0).any():
-            raise WordbrushError(f"{folder}: offsets.npy does not fit frames.npy; make them again: dvc repro.")
+        if (
+            self.offsets[0] != 0
+            or self.offsets[-1] != len(self.frames)
+            or (np.diff(self.offsets) <= 0).any()
+        ):
+            raise WordbrushError(
+                f"{folder}: offsets.npy does not fit frames.npy; make them again: dvc repro."
+            )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -58,14 +71,20 @@ class FeatureStore:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """float32 [T, bands]"""
-        return self.frames[self.offsets[index]:self.offsets[index + 1]].astype(np.float32)
+        return self.frames[self.offsets[index] : self.offsets[index + 1]].astype(np.float32)
 
     def batch(self, indices: np.ndarray, width: int = 0) -> tuple[Tensor, Tensor]:
         """Whole utterances: features [B, bands, T] padded with silence, `width` frames or more, and their lengths [B]."""
         return self._gather(self.offsets[indices], self.lengths[indices], margin=0, width=width)
 
-    def crops(self, indices: np.ndarray, share: float, min_seconds: float, max_seconds: float,
-              rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def crops(
+        self,
+        indices: np.ndarray,
+        share: float,
+        min_seconds: float,
+        max_seconds: float,
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, Tensor]:
         """As `batch`, but a `share` of the utterances is replaced by a random piece, with silence around it.
 
         Pieces last `min_seconds` or more; short ones are likelier (a uniform number, squared), since they often hold one word.
@@ -80,9 +99,15 @@ class FeatureStore:
         offsets = rng.integers(0, lengths - pieces + 1)
         return self._gather(starts + offsets, pieces, margin=self.silence)
 
-    def _gather(self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0) -> tuple[Tensor, Tensor]:
+    def _gather(
+        self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0
+    ) -> tuple[Tensor, Tensor]:
         width = max(width, int(lengths.max()) + 2 * margin)
-        features = np.zeros((len(starts), width, self.bands), np.float16)   # NumPy takes ten times as long to float32 as PyTorch
+        features = np.zeros(
+            (len(starts), width, self.bands), np.float16
+        )  # NumPy takes ten times as long to float32 as PyTorch
         for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-            features[row, margin:margin + length] = self.frames[start:start + length]
-        return torch.from_numpy(features).float().transpose(1, 2), torch.from_numpy(lengths + 2 * margin)
+            features[row, margin : margin + length] = self.frames[start : start + length]
+        return torch.from_numpy(features).float().transpose(1, 2), torch.from_numpy(
+            lengths + 2 * margin
+        )

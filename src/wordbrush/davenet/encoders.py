@@ -17,8 +17,14 @@ from wordbrush.training.norms import BatchNorm1d, BatchNorm2d
 from wordbrush.training.parallel import moments
 
 Number = TypeVar("Number", int, Tensor)
-FEW = 512   # frames come in multiples of this: oneDNN makes its kernels anew for each shape, a tenth of a step where all differ
-VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # a pool between the blocks, none after
+FEW = 512  # frames come in multiples of this: oneDNN makes its kernels anew for each shape, a tenth of a step where all differ
+VGG16 = (
+    (64, 64),
+    (128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (512, 512, 512),
+)  # a pool between the blocks, none after
 
 
 class ImageEncoder(nn.Module):
@@ -30,16 +36,26 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, davenet: Davenet):
         super().__init__()
-        blocks = VGG16 if davenet.image_network == "vgg16" else tuple((width,) for width in davenet.image_channels)
+        blocks = (
+            VGG16
+            if davenet.image_network == "vgg16"
+            else tuple((width,) for width in davenet.image_channels)
+        )
         self.size = davenet.image_size
         layers: list[nn.Module] = []
         inputs = 3
         for number, widths in enumerate(blocks):
             for width in widths:
-                layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), BatchNorm2d(width), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(inputs, width, 3, padding=1, bias=False),
+                    BatchNorm2d(width),
+                    nn.ReLU(),
+                ]
                 inputs = width
             if number < len(blocks) - 1:
-                layers.insert(-1, nn.MaxPool2d(2))   # before the ReLU, which leaves it a quarter of the work and the same values
+                layers.insert(
+                    -1, nn.MaxPool2d(2)
+                )  # before the ReLU, which leaves it a quarter of the work and the same values
         layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
         # ours: centred features, so that the floor, which every picture has, says little from the start
         layers += [BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
@@ -47,7 +63,9 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         if images.shape[-1] != self.size:
-            images = F.interpolate(images, size=(self.size, self.size), mode="bilinear", antialias=True)
+            images = F.interpolate(
+                images, size=(self.size, self.size), mode="bilinear", antialias=True
+            )
         return self.layers(images.contiguous(memory_format=torch.channels_last))
 
 
@@ -67,29 +85,40 @@ class AudioEncoder(nn.Module):
         inputs = [bands, *(channels for channels, _, _ in specs)]
         self.pools = [pool for _, _, pool in specs]
         self.norm = InputNorm(1)
-        convs = [nn.Conv2d(before, channels, (1, width), padding=(0, width // 2))
-                 for before, (channels, width, _) in zip(inputs, specs, strict=False)]
+        convs = [
+            nn.Conv2d(before, channels, (1, width), padding=(0, width // 2))
+            for before, (channels, width, _) in zip(inputs, specs, strict=False)
+        ]
         self.convs = nn.ModuleList(convs).to(memory_format=torch.channels_last)
         batch = davenet.audio_norm == "batch"
-        self.norms = nn.ModuleList([BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs])
+        self.norms = nn.ModuleList(
+            [BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs]
+        )
         strides = np.cumprod([1, *(2 if pool else 1 for pool in self.pools)]).tolist()
         self.stride = strides[-1]
-        self.gap = max(stride * max(width // 2, int(pool)) for stride, (_, width, pool) in zip(strides, specs, strict=False))
+        self.gap = max(
+            stride * max(width // 2, int(pool))
+            for stride, (_, width, pool) in zip(strides, specs, strict=False)
+        )
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         packed = PackedFrames.of(lengths, self.gap, self.stride)
         x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
         last = len(self.convs) - 1
-        for number, (conv, norm, pool) in enumerate(zip(self.convs, self.norms, self.pools, strict=True)):
+        for number, (conv, norm, pool) in enumerate(
+            zip(self.convs, self.norms, self.pools, strict=True)
+        ):
             x = norm(packed.convolve(conv, x))
-            if pool:   # before the ReLU, which leaves it half of the work and the same values
+            if pool:  # before the ReLU, which leaves it half of the work and the same values
                 x = packed.write(x, -torch.inf)  # a 0 beside a negative frame would beat it
                 packed = packed.halved()
                 x = packed.read(F.max_pool2d(x, (1, 3), (1, 2), (0, 1)))
             x = F.relu(x) if number < last else x
         lengths = -(-lengths // self.stride)
         valid = valid_frames(lengths, -(-features.shape[2] // self.stride))
-        return x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x).transpose(1, 2), lengths
+        return x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x).transpose(
+            1, 2
+        ), lengths
 
 
 @dataclass(frozen=True)
@@ -99,7 +128,7 @@ class PackedFrames:
     Most utterances of a batch are far shorter than its longest: a packed holds half the frames of a padded batch.
     """
 
-    frames: Tensor   # int64 [F]: where on the packed the frames that count lie
+    frames: Tensor  # int64 [F]: where on the packed the frames that count lie
     length: int
 
     @staticmethod
@@ -109,11 +138,17 @@ class PackedFrames:
         starts = rooms.cumsum(0) - rooms
         width = int(lengths.max())
         times = starts[:, None] + torch.arange(width, device=lengths.device)
-        return PackedFrames(times[valid_frames(lengths, width)], rounded_up(int(rooms.sum()), max(FEW, stride)))
+        return PackedFrames(
+            times[valid_frames(lengths, width)], rounded_up(int(rooms.sum()), max(FEW, stride))
+        )
 
     def write(self, x: Tensor, gaps: float) -> Tensor:
         """Frames [F, C] -> [1, C, 1, length], channels last; what does not count is `gaps`."""
-        return x.new_full((self.length, x.shape[1]), gaps).index_copy(0, self.frames, x)[None, None].permute(0, 3, 1, 2)
+        return (
+            x.new_full((self.length, x.shape[1]), gaps)
+            .index_copy(0, self.frames, x)[None, None]
+            .permute(0, 3, 1, 2)
+        )
 
     def read(self, packed: Tensor) -> Tensor:
         """[1, C, 1, length] -> the frames that count, [F, C]"""
@@ -123,7 +158,7 @@ class PackedFrames:
         """Frames [F, C] through a convolution over time; one of width 1 sees each frame alone, and needs no packed."""
         if conv.kernel_size == (1, 1):
             padded = F.pad(x, (0, 0, 0, rounded_up(len(x), FEW) - len(x)))
-            return F.linear(padded, conv.weight[:, :, 0, 0], conv.bias)[:len(x)]
+            return F.linear(padded, conv.weight[:, :, 0, 0], conv.bias)[: len(x)]
         return self.read(conv(self.write(x, 0.0)))
 
     def halved(self) -> "PackedFrames":

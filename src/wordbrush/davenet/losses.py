@@ -58,8 +58,13 @@ def mine(scores: Tensor, mining: str) -> TripletScores:
     return TripletScores(scores.diagonal(), audio, image)
 
 
-def margin_ranking(triplets: TripletScores, mining: str, margin: float, edits: EditedScores | None = None,
-                   edit_weight: float = 1.0) -> Tensor:
+def margin_ranking(
+    triplets: TripletScores,
+    mining: str,
+    margin: float,
+    edits: EditedScores | None = None,
+    edit_weight: float = 1.0,
+) -> Tensor:
     """Mean over pairs of max(impostor - matched + margin, 0), both ways (P eq. 1).
 
     Edited pictures: with `hard` mining the harder of the batch's and the edited impostor picture counts ("the hardest of both",
@@ -76,28 +81,37 @@ def margin_ranking(triplets: TripletScores, mining: str, margin: float, edits: E
     return loss.mean()
 
 
-def logistic_ranking(triplets: TripletScores, temperature: float, edits: EditedScores | None = None,
-                     edit_weight: float = 1.0) -> Tensor:
+def logistic_ranking(
+    triplets: TripletScores,
+    temperature: float,
+    edits: EditedScores | None = None,
+    edit_weight: float = 1.0,
+) -> Tensor:
     """The margin loss with a soft edge (ours): a softmax over the matched pair and its one impostor, both ways.
 
     Edited pictures add a term of weight `edit_weight`, and gains another.
     """
     matched = triplets.matched
-    loss = F.softplus((triplets.audio - matched) / temperature) + F.softplus((triplets.image - matched) / temperature)
+    loss = F.softplus((triplets.audio - matched) / temperature) + F.softplus(
+        (triplets.image - matched) / temperature
+    )
     if edits is not None:
         loss = loss + edit_weight * F.softplus(edits.excess / temperature) * edits.valid
     return loss.mean() + logistic_gain(edits, temperature, edit_weight)
 
 
-def logistic_gain(edits: EditedScores | None, temperature: float, edit_weight: float) -> Tensor | float:
+def logistic_gain(
+    edits: EditedScores | None, temperature: float, edit_weight: float
+) -> Tensor | float:
     """What gains add to the loss."""
     if edits is None or edits.gain is None:
         return 0.0
     return (edit_weight * F.softplus(-edits.gain / temperature) * edits.valid).mean()
 
 
-def batch_softmax(scores: Tensor, temperature: float, edits: EditedScores | None = None,
-                  edit_weight: float = 1.0) -> Tensor:
+def batch_softmax(
+    scores: Tensor, temperature: float, edits: EditedScores | None = None, edit_weight: float = 1.0
+) -> Tensor:
     """Cross entropy of the matched pair among the whole batch, both ways (ours): it weighs the hardest impostors most.
 
     Edited pictures are one impostor more of their utterances, their odds weighed by `edit_weight`; gains add a term.
@@ -106,8 +120,13 @@ def batch_softmax(scores: Tensor, temperature: float, edits: EditedScores | None
     pictures = logits.T
     if edits is not None:
         own = scores.diagonal() + edits.excess
-        extra = (own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
+        extra = (own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(
+            edit_weight
+        ).log()
         pictures = torch.cat([pictures, extra[:, None]], 1)
     truth = torch.arange(len(scores), device=scores.device)
-    return (F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)
-            + logistic_gain(edits, temperature, edit_weight))
+    return (
+        F.cross_entropy(logits, truth)
+        + F.cross_entropy(pictures, truth)
+        + logistic_gain(edits, temperature, edit_weight)
+    )

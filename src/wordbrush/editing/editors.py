@@ -43,14 +43,20 @@ class SalientEditor:
 
     def __call__(self, batch: Batch) -> Edited:
         device = next(self.generator.parameters()).device
-        h4 = self.generator.encode(torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution)
+        h4 = self.generator.encode(
+            torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution
+        )
         places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
-        cells = (2 * places + 1) * h4.shape[-1] // (2 * batch.image_features.shape[-1])   # where the middle of a place lies
+        cells = (
+            (2 * places + 1) * h4.shape[-1] // (2 * batch.image_features.shape[-1])
+        )  # where the middle of a place lies
         donors, values = None, torch.zeros_like(h4)
         if self.edits.operation == "transplant":
             donors = shard(random_impostors(whole(len(h4)), self.rng)).to(device)
             values = moved(gather(h4)[donors], cells - gather(cells)[donors])
-        pictures, differs = self.edit(batch, h4, values, places, spot(cells, self.edits.radius, h4.shape[-1]))
+        pictures, differs = self.edit(
+            batch, h4, values, places, spot(cells, self.edits.radius, h4.shape[-1])
+        )
         every = gather(differs)
         edited(len(every), int(every.sum()))
         return Edited(pictures, differs, donors)
@@ -65,43 +71,86 @@ class CounterfactualEditor:
 
     def __call__(self, batch: Batch) -> Edited:
         counterfactuals = to_images(self.counterfactuals[batch.index]).to(batch.images.device)
-        return Edited(counterfactuals, torch.ones(len(counterfactuals), dtype=torch.bool, device=counterfactuals.device))
+        return Edited(
+            counterfactuals,
+            torch.ones(len(counterfactuals), dtype=torch.bool, device=counterfactuals.device),
+        )
 
 
 def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
     """Random edits, or the renderer's of rendered samples."""
     if params.samples.source == "renderer":
         size = params.scenes.resolution
-        return CounterfactualEditor(open_array(layout.samples / "counterfactuals.npy", "uint8", (None, size, size, 3)), torch.Generator())
-    return random_editor(load_generator(layout.generator, device()), read_latents(layout), params, seed)
+        return CounterfactualEditor(
+            open_array(layout.samples / "counterfactuals.npy", "uint8", (None, size, size, 3)),
+            torch.Generator(),
+        )
+    return random_editor(
+        load_generator(layout.generator, device()), read_latents(layout), params, seed
+    )
 
 
 def random_editor(generator: Generator, latents: np.ndarray, params: Params, seed: int) -> Editor:
     """Edits of random units as negatives."""
     rng, shares = torch.Generator().manual_seed(seed), probabilities(params.edits)
 
-    def edit(batch: Batch, h4: Tensor, values: Tensor, _: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        return least_edit(generator, h4, values, batch.images, where, random_order(h4, rng), shares, params.edits.min_change)
+    def edit(
+        batch: Batch, h4: Tensor, values: Tensor, _: Tensor, where: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return least_edit(
+            generator,
+            h4,
+            values,
+            batch.images,
+            where,
+            random_order(h4, rng),
+            shares,
+            params.edits.min_change,
+        )
 
     return SalientEditor(generator, latents, params.edits, edit, rng)
 
 
-def make_targeted_editor(params: Params, layout: Layout, mining: str, seed: int, drawn: list[Tensor] | None = None) -> Editor:
+def make_targeted_editor(
+    params: Params, layout: Layout, mining: str, seed: int, drawn: list[Tensor] | None = None
+) -> Editor:
     """Edits of the concepts that were discovered with this mining."""
     generator = load_generator(layout.generator, device())
-    return targeted_editor(generator, read_latents(layout), ConceptSet(layout, mining), params, seed, drawn)
+    return targeted_editor(
+        generator, read_latents(layout), ConceptSet(layout, mining), params, seed, drawn
+    )
 
 
-def targeted_editor(generator: Generator, latents: np.ndarray, clusters: ConceptSet, params: Params, seed: int,
-                    drawn: list[Tensor] | None = None) -> Editor:
+def targeted_editor(
+    generator: Generator,
+    latents: np.ndarray,
+    clusters: ConceptSet,
+    params: Params,
+    seed: int,
+    drawn: list[Tensor] | None = None,
+) -> Editor:
     """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
-    rng, shares = torch.Generator().manual_seed(seed), doublings(params.edits.units_per_cluster, clusters.order.shape[1])
+    rng, shares = (
+        torch.Generator().manual_seed(seed),
+        doublings(params.edits.units_per_cluster, clusters.order.shape[1]),
+    )
 
-    def edit(batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+    def edit(
+        batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor
+    ) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(places), device=places.device)
         cluster = clusters.draw(batch.image_features[rows, :, places[:, 0], places[:, 1]], rng)
         if drawn is not None:
             drawn.append(cluster)
-        return least_edit(generator, h4, values, batch.images, where, clusters.order[cluster], shares, params.edits.min_change)
+        return least_edit(
+            generator,
+            h4,
+            values,
+            batch.images,
+            where,
+            clusters.order[cluster],
+            shares,
+            params.edits.min_change,
+        )
 
     return SalientEditor(generator, latents, params.edits, edit, rng)

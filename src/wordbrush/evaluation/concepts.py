@@ -17,7 +17,7 @@ from wordbrush.evaluation.spoken import Spoken
 from wordbrush.scenes.world import ATTRIBUTES
 
 VALUES = [value for values in ATTRIBUTES.values() for value in values]
-PICTURES = 256   # whose masks are pooled at once
+PICTURES = 256  # whose masks are pooled at once
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,16 @@ class Detection:
     def hypotheses(self, count: int) -> list[list[Hypothesis]]:
         """For every unit its `count` best labels, best first."""
         best = self.f1.topk(min(count, len(self.labels)), 0)
-        return [[self._hypothesis(int(label), unit) for label in labels] for unit, labels in enumerate(best.indices.T)]
+        return [
+            [self._hypothesis(int(label), unit) for label in labels]
+            for unit, labels in enumerate(best.indices.T)
+        ]
 
     def _hypothesis(self, label: int, unit: int) -> Hypothesis:
-        percent = {name: round(100 * float(getattr(self, name)[label, unit]), 2) for name in ("f1", "precision", "recall")}
+        percent = {
+            name: round(100 * float(getattr(self, name)[label, unit]), 2)
+            for name in ("f1", "precision", "recall")
+        }
         return {"label": self.labels[label], **percent, "occurrences": int(self.occurrences[label])}
 
 
@@ -48,8 +54,8 @@ def heard(active: Tensor, spoken: Spoken) -> Detection:
 
     Precision: the share of a unit's moments that lie in the word. Recall: the share of the word's occurrences with such a moment.
     """
-    moments = spoken.sums(active.int()).float()                          # [W, U]
-    said = F.one_hot(spoken.label, len(spoken.labels)).T.float()         # [V, W]
+    moments = spoken.sums(active.int()).float()  # [W, U]
+    said = F.one_hot(spoken.label, len(spoken.labels)).T.float()  # [V, W]
     precision = said @ moments / active.sum((0, 1)).clamp(min=1)
     recall = said @ (moments > 0).float() / spoken.occurrences[:, None].clamp(min=1)
     return Detection(spoken.labels, precision, recall, spoken.occurrences)
@@ -73,18 +79,33 @@ def seen(active: Tensor, planes: np.ndarray, grid: tuple[int, int]) -> Detection
     planes: uint8 [N, 4, H, W] as scenes.masks.attribute_masks; grid: h, w. Both shares are of area: a place counts for a value as
     far as it is covered by it. Occurrences are pictures.
     """
-    parts = [value_masks(planes[at:at + PICTURES]).float() for at in range(0, len(planes), PICTURES)]
+    parts = [
+        value_masks(planes[at : at + PICTURES]).float() for at in range(0, len(planes), PICTURES)
+    ]
     shown = torch.cat([part.flatten(2).amax(2) for part in parts]).sum(0).long()
-    cover = torch.cat([F.adaptive_avg_pool2d(part, grid).permute(0, 2, 3, 1).flatten(0, 2) for part in parts])   # [N·h·w, V]
+    cover = torch.cat(
+        [F.adaptive_avg_pool2d(part, grid).permute(0, 2, 3, 1).flatten(0, 2) for part in parts]
+    )  # [N·h·w, V]
     both = cover.T @ active.float()
-    return Detection(VALUES, both / active.sum(0).clamp(min=1), both / cover.sum(0)[:, None].clamp(min=1e-6), shown)
+    return Detection(
+        VALUES,
+        both / active.sum(0).clamp(min=1),
+        both / cover.sum(0)[:, None].clamp(min=1e-6),
+        shown,
+    )
 
 
 def value_masks(planes: np.ndarray) -> Tensor:
     """Attribute masks uint8 [N, 4, H, W] as one mask a value: bool [N, 15, H, W]."""
     planes = torch.from_numpy(np.array(planes))
-    return torch.stack([planes[:, number] == 1 + code for number, values in enumerate(ATTRIBUTES.values())
-                        for code in range(len(values))], 1)
+    return torch.stack(
+        [
+            planes[:, number] == 1 + code
+            for number, values in enumerate(ATTRIBUTES.values())
+            for code in range(len(values))
+        ],
+        1,
+    )
 
 
 def ranked(detection: Detection) -> list[Detector]:

@@ -7,7 +7,11 @@ from wordbrush.scenes.world import ATTRIBUTES
 
 def content(objects: list[dict], min_confidence: float) -> Counter:
     """What a caption would say: the multiset of the sure objects' four attributes."""
-    return Counter(tuple(thing[name] for name in ATTRIBUTES) for thing in objects if thing["confidence"] >= min_confidence)
+    return Counter(
+        tuple(thing[name] for name in ATTRIBUTES)
+        for thing in objects
+        if thing["confidence"] >= min_confidence
+    )
 
 
 def distinct(parsed: list[list[dict]], min_confidence: float, k: int) -> float:
@@ -17,6 +21,11 @@ def distinct(parsed: list[list[dict]], min_confidence: float, k: int) -> float:
     return 100 * sum(min(1.0, k / alike[one]) for one in said) / len(said)
 
 
-def content_changes(before: list[list[dict]], after: list[list[dict]], min_confidence: float) -> list[bool]:
+def content_changes(
+    before: list[list[dict]], after: list[list[dict]], min_confidence: float
+) -> list[bool]:
     """For every edited picture, whether its content differs."""
-    return [content(a, min_confidence) != content(b, min_confidence) for a, b in zip(before, after, strict=True)]
+    return [
+        content(a, min_confidence) != content(b, min_confidence)
+        for a, b in zip(before, after, strict=True)
+    ]

@@ -8,7 +8,10 @@ def bootstrap(outcomes: np.ndarray, statistic, resamples: int, seed: int) -> dic
     picked = np.random.default_rng(seed).integers(0, len(outcomes), (resamples, len(outcomes)))
     values = statistic(np.asarray(outcomes)[picked])
     low, high = np.percentile(values, [2.5, 97.5])
-    return {"low": round(float(low), 2), "high": round(float(high), 2)}  # names, since dvc shows no lists
+    return {
+        "low": round(float(low), 2),
+        "high": round(float(high), 2),
+    }  # names, since dvc shows no lists
 
 
 def percent(outcomes: np.ndarray) -> np.ndarray:

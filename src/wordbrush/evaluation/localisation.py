@@ -16,7 +16,7 @@ from wordbrush.evaluation.results import Measured
 from wordbrush.evaluation.spoken import Spoken
 from wordbrush.scenes.world import ATTRIBUTES
 
-CHUNK = 256   # words or objects at once
+CHUNK = 256  # words or objects at once
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,32 @@ class Words:
 
 def localise_words(images: Tensor, audio: Tensor, spoken: Spoken, drawings: Drawings) -> Words:
     """Features [N, D, h, w] and [N, D, t], and the words that mean a value (`Spoken.as_values`)."""
-    moments = spoken.sums(audio.transpose(1, 2)) / (spoken.stop - spoken.first)[:, None]     # [W, D]
-    attributes = torch.tensor([number for number, values in enumerate(ATTRIBUTES.values()) for _ in values])
+    moments = spoken.sums(audio.transpose(1, 2)) / (spoken.stop - spoken.first)[:, None]  # [W, D]
+    attributes = torch.tensor(
+        [number for number, values in enumerate(ATTRIBUTES.values()) for _ in values]
+    )
     rows: list[tuple[Tensor, ...]] = []
     for part in torch.arange(len(spoken)).split(CHUNK):
         caption, label = spoken.caption[part], spoken.label[part]
         planes = drawings.planes[caption.numpy()]
-        fitting = value_masks(planes)[torch.arange(len(part)), label]                                         # [P, H, W]
+        fitting = value_masks(planes)[torch.arange(len(part)), label]  # [P, H, W]
         objects = torch.from_numpy(planes[:, 0] > 0)
-        maps = spread(torch.einsum("pdhw,pd->phw", images[caption], moments[part]), fitting.shape[-2:])
+        maps = spread(
+            torch.einsum("pdhw,pd->phw", images[caption], moments[part]), fitting.shape[-2:]
+        )
         area, taken = fitting.float().mean((1, 2)), objects.float().mean((1, 2))
-        found = area > 0   # not so where a caption was cut, or a picture is read otherwise than it was described
-        measured = (caption, attributes[label], pointing(maps, fitting), area, area / taken.clamp(min=1e-6),
-                    overlap(maps, fitting), taken > area)
+        found = (
+            area > 0
+        )  # not so where a caption was cut, or a picture is read otherwise than it was described
+        measured = (
+            caption,
+            attributes[label],
+            pointing(maps, fitting),
+            area,
+            area / taken.clamp(min=1e-6),
+            overlap(maps, fitting),
+            taken > area,
+        )
         rows.append(tuple(one[found] for one in measured))
     return Words(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
@@ -91,44 +104,87 @@ class Moments:
     share: Tensor
 
 
-def localise_objects(images: Tensor, audio: Tensor, lengths: Tensor, spoken: Spoken, drawings: Drawings) -> Moments:
+def localise_objects(
+    images: Tensor, audio: Tensor, lengths: Tensor, spoken: Spoken, drawings: Drawings
+) -> Moments:
     """Of pictures with two or more objects, those that the caption names. As `localise_words`; lengths [N]."""
     named = naming(spoken, drawings.objects, audio.shape[2])
-    rows: list[tuple[Tensor, ...]] = [(torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.bool), torch.empty(0))]
+    rows: list[tuple[Tensor, ...]] = [
+        (torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.bool), torch.empty(0))
+    ]
     for at in range(0, len(named), CHUNK):
-        caption, number, when = (torch.from_numpy(np.stack(column)) for column in zip(*named[at:at + CHUNK], strict=True))
+        caption, number, when = (
+            torch.from_numpy(np.stack(column))
+            for column in zip(*named[at : at + CHUNK], strict=True)
+        )
         masks = torch.from_numpy(drawings.instances[caption.numpy()]) == 1 + number[:, None, None]
         weights = F.adaptive_avg_pool2d(masks[:, None].float(), images.shape[-2:])[:, 0]
-        place = torch.einsum("odhw,ohw->od", images[caption], weights) / weights.sum((1, 2))[:, None]
+        place = (
+            torch.einsum("odhw,ohw->od", images[caption], weights) / weights.sum((1, 2))[:, None]
+        )
         valid = valid_frames(lengths[caption], audio.shape[2])
         curve = torch.einsum("od,odt->ot", place, audio[caption]).masked_fill(~valid, -torch.inf)
-        rows.append((caption, when.gather(1, curve.argmax(1, keepdim=True))[:, 0], (when & valid).sum(1) / lengths[caption]))
+        rows.append(
+            (
+                caption,
+                when.gather(1, curve.argmax(1, keepdim=True))[:, 0],
+                (when & valid).sum(1) / lengths[caption],
+            )
+        )
     return Moments(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
-def naming(spoken: Spoken, objects: list[list[dict]], frames: int) -> list[tuple[int, int, np.ndarray]]:
+def naming(
+    spoken: Spoken, objects: list[list[dict]], frames: int
+) -> list[tuple[int, int, np.ndarray]]:
     """Caption, number and bool [frames] of every object that shares its picture and is named: when phrases that fit it are said.
 
     A phrase has one word for every attribute (speech.grammar.phrase), one after another.
     """
     when: dict[tuple[int, frozenset[str]], np.ndarray] = {}
-    words = zip(*(getattr(spoken, name).tolist() for name in ("caption", "label", "first", "stop")), strict=True)
+    words = zip(
+        *(getattr(spoken, name).tolist() for name in ("caption", "label", "first", "stop")),
+        strict=True,
+    )
     for caption, said in groupby(words, key=itemgetter(0)):
-        for phrase in zip(*[said] * len(ATTRIBUTES), strict=False):   # what a caption that was cut leaves of a phrase is dropped
+        for phrase in zip(
+            *[said] * len(ATTRIBUTES), strict=False
+        ):  # what a caption that was cut leaves of a phrase is dropped
             fits = caption, frozenset(VALUES[label] for _, label, _, _ in phrase)
-            when.setdefault(fits, np.zeros(frames, bool))[phrase[0][2]:phrase[-1][3]] = True
-    return [(caption, number, when[fits]) for caption, things in enumerate(objects) if len(things) > 1
-            for number, thing in enumerate(things) if (fits := (caption, frozenset(thing[name] for name in ATTRIBUTES))) in when]
+            when.setdefault(fits, np.zeros(frames, bool))[phrase[0][2] : phrase[-1][3]] = True
+    return [
+        (caption, number, when[fits])
+        for caption, things in enumerate(objects)
+        if len(things) > 1
+        for number, thing in enumerate(things)
+        if (fits := (caption, frozenset(thing[name] for name in ATTRIBUTES))) in when
+    ]
 
 
-def measured(caption: Tensor, values: Tensor, chance: Tensor, resamples: int, seed: int) -> Measured | None:
+def measured(
+    caption: Tensor, values: Tensor, chance: Tensor, resamples: int, seed: int
+) -> Measured | None:
     """The mean of values [P] in percent, and what chance would give; None where there is nothing to measure.
 
     The interval is over captions, whose words are not independent.
     """
     if not len(values):
         return None
-    sums = np.stack([np.bincount(caption.numpy(), each) for each in (values.double().numpy(), np.ones(len(values)))], 1)
-    interval = bootstrap(sums[sums[:, 1] > 0], lambda drawn: 100 * drawn[..., 0].sum(1) / drawn[..., 1].sum(1), resamples, seed)
-    return {"value": round(100 * float(values.double().mean()), 2), "chance": round(100 * float(chance.double().mean()), 2),
-            **interval}
+    sums = np.stack(
+        [
+            np.bincount(caption.numpy(), each)
+            for each in (values.double().numpy(), np.ones(len(values)))
+        ],
+        1,
+    )
+    interval = bootstrap(
+        sums[sums[:, 1] > 0],
+        lambda drawn: 100 * drawn[..., 0].sum(1) / drawn[..., 1].sum(1),
+        resamples,
+        seed,
+    )
+    return {
+        "value": round(100 * float(values.double().mean()), 2),
+        "chance": round(100 * float(chance.double().mean()), 2),
+        **interval,
+    }

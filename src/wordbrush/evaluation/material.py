@@ -48,14 +48,19 @@ class Material:
         return load_segmenter(self.layout.segmenter, device())
 
 
-def make_word_test(params: Params, images: np.ndarray, parsed: list[list[dict]], spoken: Path) -> WordTest:
+def make_word_test(
+    params: Params, images: np.ndarray, parsed: list[list[dict]], spoken: Path
+) -> WordTest:
     """Pair pictures with their parses for every value; `spoken`: the folder of words."""
     words, speech = read_json(spoken / "words.json", list[SpokenWord]), FeatureStore(spoken)
     require_counts(spoken, words=len(words), sounds=len(speech))
     pool = make_pool(parsed, params.segmenter.min_confidence, params.evaluation.min_certainty)
     rng = np.random.default_rng(params.seed)
-    pairs = {value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
-             for attribute, values in ATTRIBUTES.items() for value in values}
+    pairs = {
+        value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
+        for attribute, values in ATTRIBUTES.items()
+        for value in values
+    }
     return WordTest(images, pairs, words, speech)
 
 
@@ -68,5 +73,9 @@ def read_material(params: Params, layout: Layout) -> Material:
     require_counts(layout.real_pairs, pairs=len(real_images), captions=len(real_speech))
     splits = split_ranges(params.samples)
     chosen = slice(splits["semantic"].start, splits["semantic"].stop)
-    words = make_word_test(params, pairs.images[chosen], parsed[chosen], layout.test_speech / "words")
-    return Material(params, layout, pairs, parsed, np.asarray(splits["test"]), words, (real_images, real_speech))
+    words = make_word_test(
+        params, pairs.images[chosen], parsed[chosen], layout.test_speech / "words"
+    )
+    return Material(
+        params, layout, pairs, parsed, np.asarray(splits["test"]), words, (real_images, real_speech)
+    )

@@ -27,20 +27,20 @@ from wordbrush.segmenter.parsing import parse
 from wordbrush.training.compute import device
 
 EDIT_BATCH = 64
-Numbers = tuple[dict, dict]   # values, and their intervals
-
-
-
-
-
-
+Numbers = tuple[dict, dict]  # values, and their intervals
 
 
 def measure(material: Material, method: Method, encoders: Encoders, scores: Tensor) -> dict:
     """All numbers of a method; `scores` [N, N] of the material's samples."""
-    tests = [semantic_test(material, encoders), recall_test(material, scores), edit_test(material, method, encoders)]
+    tests = [
+        semantic_test(material, encoders),
+        recall_test(material, scores),
+        edit_test(material, method, encoders),
+    ]
     tests += [real_image_test(material, encoders)] if material.real else []
-    values, intervals = ({name: one for test in tests for name, one in test[part].items()} for part in range(2))
+    values, intervals = (
+        {name: one for test in tests for name, one in test[part].items()} for part in range(2)
+    )
     return {**values, "intervals": intervals}
 
 
@@ -57,8 +57,12 @@ def semantic_test(material: Material, encoders: Encoders) -> Numbers:
             pairs = test.pairs[value]
             spoken = [number for number, word in enumerate(test.words) if word["value"] == value]
             if len(pairs):
-                by_value.append(outcomes(scores[pairs[:, 0]][:, spoken], scores[pairs[:, 1]][:, spoken]).mean(1))
-        accuracy[attribute] = round(100 * float(np.mean([each.mean() for each in by_value])), 2) if by_value else 50.0
+                by_value.append(
+                    outcomes(scores[pairs[:, 0]][:, spoken], scores[pairs[:, 1]][:, spoken]).mean(1)
+                )
+        accuracy[attribute] = (
+            round(100 * float(np.mean([each.mean() for each in by_value])), 2) if by_value else 50.0
+        )
         flat = np.concatenate(by_value) if by_value else np.array([0.5])
         intervals[attribute] = bootstrap(flat, percent, params.evaluation.bootstrap, params.seed)
     accuracy["mean"] = round(float(np.mean(list(accuracy.values()))), 2)
@@ -69,22 +73,40 @@ def recall_test(material: Material, scores: Tensor) -> Numbers:
     """Table 2: recall in percent and median rank, both directions together."""
     places, params = both_ways(scores), material.params
     found = {str(k): round(recall(places, k), 2) for k in (1, 5, 10)}
-    interval = bootstrap((places <= 10).float().numpy(), percent, params.evaluation.bootstrap, params.seed)
-    return {"recall": found, "median_rank": float(places.float().quantile(0.5))}, {"recall_10": interval}
+    interval = bootstrap(
+        (places <= 10).float().numpy(), percent, params.evaluation.bootstrap, params.seed
+    )
+    return {"recall": found, "median_rank": float(places.float().quantile(0.5))}, {
+        "recall_10": interval
+    }
 
 
 def real_image_test(material: Material, encoders: Encoders) -> Numbers:
     """§6.5: a caption of the original rendered picture must score it above its edited counterfactual; ties count against us."""
     (images, speech), params = material.real, material.params
-    right = beats_counterfactual(encoders, Pairs(images[:, 0], speech), images[:, 1], np.arange(len(images)), params.davenet.similarity)
+    right = beats_counterfactual(
+        encoders,
+        Pairs(images[:, 0], speech),
+        images[:, 1],
+        np.arange(len(images)),
+        params.davenet.similarity,
+    )
     return share("real_images", right, params)
 
 
-def beats_counterfactual(encoders: Encoders, pairs: Pairs, counterfactuals: np.ndarray, samples: np.ndarray, similarity: str) -> np.ndarray:
+def beats_counterfactual(
+    encoders: Encoders,
+    pairs: Pairs,
+    counterfactuals: np.ndarray,
+    samples: np.ndarray,
+    similarity: str,
+) -> np.ndarray:
     """Whether the caption of each of these samples scores its picture above the picture's counterfactual, of the same number: bool [N]."""
     heard = encode_speech(encoders, pairs.speech, samples)
-    own, other = (paired_similarities(encode_images(encoders, pictures, samples), *heard, similarity)
-                  for pictures in (pairs.images, counterfactuals))
+    own, other = (
+        paired_similarities(encode_images(encoders, pictures, samples), *heard, similarity)
+        for pictures in (pairs.images, counterfactuals)
+    )
     return (own > other).numpy()
 
 
@@ -96,23 +118,34 @@ def edit_test(material: Material, method: Method, encoders: Encoders) -> Numbers
     for batch in edit_batches(material, encoders):
         edited = to_uint8(editor(batch).pictures)
         before = [material.parsed[sample] for sample in batch.index]
-        changes += content_changes(before, parse(material.segmenter, edited), params.segmenter.min_confidence)
+        changes += content_changes(
+            before, parse(material.segmenter, edited), params.segmenter.min_confidence
+        )
     return share("edit_success", np.array(changes), params)
 
 
 def share(name: str, outcomes: np.ndarray, params: Params) -> Numbers:
     """Percent of `outcomes` [N] that are true."""
     outcomes = outcomes.astype(float)
-    return ({name: round(100 * float(outcomes.mean()), 2)},
-            {name: bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)})
+    return (
+        {name: round(100 * float(outcomes.mean()), 2)},
+        {name: bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)},
+    )
 
 
 def edit_batches(material: Material, encoders: Encoders) -> Iterator[Batch]:
     """Batches of the samples, as editors see them in training."""
-    for index in torch.from_numpy(material.samples[:material.params.evaluation.edit_samples]).split(EDIT_BATCH):
+    for index in torch.from_numpy(
+        material.samples[: material.params.evaluation.edit_samples]
+    ).split(EDIT_BATCH):
         images, audio, lengths = encode_pairs(encoders, material.pairs, index.numpy())
-        yield Batch(index.numpy(), to_images(material.pairs.images[index.numpy()]).to(device()), images.to(device()),
-                    audio.to(device()), lengths.to(device()))
+        yield Batch(
+            index.numpy(),
+            to_images(material.pairs.images[index.numpy()]).to(device()),
+            images.to(device()),
+            audio.to(device()),
+            lengths.to(device()),
+        )
 
 
 def make_editor(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:

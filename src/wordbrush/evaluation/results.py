@@ -78,6 +78,8 @@ class ClusterScores(TypedDict):
 
 
 MININGS = ("random", "hard")
+
+
 class ConceptMetrics(TypedDict):
     """`distinct`: the recall of a listener who knows every attribute, but no places: some pictures are described alike."""
 
@@ -117,5 +119,8 @@ class ConceptTables(TypedDict):
     contested pointing by attribute."""
 
     detectors: Annotated[list[Detector], Field(min_length=1)]
-    clusters: TypedDict("ClusterTables", {mining: Annotated[list[Concept], Field(min_length=1)] for mining in MININGS})
+    clusters: TypedDict(
+        "ClusterTables",
+        {mining: Annotated[list[Concept], Field(min_length=1)] for mining in MININGS},
+    )
     contested: TypedDict("contested", {name: Measured | None for name in ATTRIBUTES})

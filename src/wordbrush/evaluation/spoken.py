@@ -37,11 +37,16 @@ class Spoken:
 
     def of(self, chosen: Tensor) -> "Spoken":
         """Some of the words: bool or int64."""
-        return replace(self, **{name: getattr(self, name)[chosen] for name in ("caption", "label", "first", "stop")})
+        return replace(
+            self,
+            **{name: getattr(self, name)[chosen] for name in ("caption", "label", "first", "stop")},
+        )
 
     def as_values(self, meaning: dict[str, str], values: list[str]) -> "Spoken":
         """The words that mean a value, labelled by it: 'ball' as 'sphere'."""
-        number = torch.tensor([values.index(meaning[word]) if word in meaning else -1 for word in self.labels])
+        number = torch.tensor(
+            [values.index(meaning[word]) if word in meaning else -1 for word in self.labels]
+        )
         kept = number[self.label] >= 0
         return replace(self.of(kept), labels=values, label=number[self.label[kept]])
 
@@ -59,6 +64,9 @@ def align(captions: list[list[dict]], lengths: Tensor, seconds: float) -> Spoken
     times = np.array([(word["start"], word["end"]) for _, word in words]).reshape(-1, 2) / seconds
     first, stop = np.ceil(times).astype(int).T
     nearest, short = np.round(times.mean(1)).astype(int), stop <= first
-    first, stop = (torch.from_numpy(np.where(short, *either)) for either in ((nearest, first), (nearest + 1, stop)))
+    first, stop = (
+        torch.from_numpy(np.where(short, *either))
+        for either in ((nearest, first), (nearest + 1, stop))
+    )
     stop = torch.minimum(stop, lengths[caption])
     return Spoken(labels, caption, label, first, stop).of(stop > first)

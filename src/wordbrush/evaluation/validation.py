@@ -30,27 +30,43 @@ from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 from wordbrush.versioning.fingerprint import combined, digest
 
-SPEAKERS = 2   # voices of the training that say the words
-STREAM = 3     # of latents, added to the seed: other drawings than the samples
+SPEAKERS = 2  # voices of the training that say the words
+STREAM = 3  # of latents, added to the seed: other drawings than the samples
 
 
-def measure_methods(params: Params, layout: Layout, mining: str, on: str, keep: Path) -> dict[str, dict]:
+def measure_methods(
+    params: Params, layout: Layout, mining: str, on: str, keep: Path
+) -> dict[str, dict]:
     """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there.
 
     on: `validation` or `tests`. keep: the folder that keeps validation's drawings for the next time.
     """
     with TemporaryDirectory() as folder:
-        material = read_tests(params, layout) if on == "tests" else read_validation(params, layout, keep, Path(folder))
+        material = (
+            read_tests(params, layout)
+            if on == "tests"
+            else read_validation(params, layout, keep, Path(folder))
+        )
     results = {}
     for name, method in METHODS.items():
-        if (method.mining == "random") == (mining == "random") and layout.encoders(method.stage, mining).is_dir():
+        if (method.mining == "random") == (mining == "random") and layout.encoders(
+            method.stage, mining
+        ).is_dir():
             encoders = load_encoders(layout.encoders(method.stage, mining), device())
-            scores = all_similarities(*encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity)
+            scores = all_similarities(
+                *encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity
+            )
             results[name] = measure(material, replace(method, mining=mining), encoders, scores)
-            results[name] |= {"counterfactuals": counterfactual_test(material, encoders)} if params.samples.source == "renderer" else {}
+            results[name] |= (
+                {"counterfactuals": counterfactual_test(material, encoders)}
+                if params.samples.source == "renderer"
+                else {}
+            )
     if not results:
-        raise WordbrushError(f"{layout.encoders('pretrain', mining)} is missing. Train it first: "
-                             f"dvc repro pretrain-davenet@{mining}.")
+        raise WordbrushError(
+            f"{layout.encoders('pretrain', mining)} is missing. Train it first: "
+            f"dvc repro pretrain-davenet@{mining}."
+        )
     return results
 
 
@@ -60,24 +76,59 @@ def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) ->
     write_words(folder, params, params.captions.voices[:SPEAKERS])
     words = make_word_test(params, images, parsed, folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
-    return Material(params, layout, read_pairs(params, layout), read_annotations(layout.annotations), samples, words, real=None)
+    return Material(
+        params,
+        layout,
+        read_pairs(params, layout),
+        read_annotations(layout.annotations),
+        samples,
+        words,
+        real=None,
+    )
 
 
 def counterfactual_test(material: Material, encoders: Encoders) -> dict[str, float]:
     """Percent of rendered scenes that their captions score above the counterfactuals that differ in one attribute: of those that trained
     the encoders, and of those that did not."""
-    params, counterfactuals = material.params, open_array(material.layout.samples / "counterfactuals.npy", "uint8", (None, None, None, 3))
+    params, counterfactuals = (
+        material.params,
+        open_array(material.layout.samples / "counterfactuals.npy", "uint8", (None, None, None, 3)),
+    )
     sets = {"seen": np.asarray(split_ranges(params.samples)["train"]), "unseen": material.samples}
-    return {name: round(float(percent(beats_counterfactual(encoders, material.pairs, counterfactuals, samples, params.davenet.similarity))), 2)
-            for name, samples in sets.items()}
+    return {
+        name: round(
+            float(
+                percent(
+                    beats_counterfactual(
+                        encoders,
+                        material.pairs,
+                        counterfactuals,
+                        samples,
+                        params.davenet.similarity,
+                    )
+                )
+            ),
+            2,
+        )
+        for name, samples in sets.items()
+    }
 
 
-def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarray, list[list[dict]]]:
+def kept_drawings(
+    params: Params, layout: Layout, keep: Path
+) -> tuple[np.ndarray, list[list[dict]]]:
     """Drawings of their own, uint8 [N, H, W, 3], and what the segmenter reads in them; kept under the hash of what makes them."""
     seed, count = params.seed + STREAM, params.samples.semantic
     code = Path(wordbrush.__file__).parent
-    folder = keep / combined([seed, count, params.samples.min_certainty, params.segmenter.model_dump(mode="json"),
-                              *map(digest, (code, layout.generator, layout.segmenter))])
+    folder = keep / combined(
+        [
+            seed,
+            count,
+            params.samples.min_certainty,
+            params.segmenter.model_dump(mode="json"),
+            *map(digest, (code, layout.generator, layout.segmenter)),
+        ]
+    )
     with one_at_a_time(folder):
         if not folder.exists():
             _, images, _ = describable_drawings(params, layout, count, seed)
@@ -85,4 +136,6 @@ def kept_drawings(params: Params, layout: Layout, keep: Path) -> tuple[np.ndarra
             with whole_directory(folder) as whole:
                 np.save(whole / "images.npy", images)
                 write_annotations(whole / "annotations", parsed)
-    return open_array(folder / "images.npy", "uint8", (count, None, None, 3)), read_annotations(folder / "annotations")
+    return open_array(folder / "images.npy", "uint8", (count, None, None, 3)), read_annotations(
+        folder / "annotations"
+    )

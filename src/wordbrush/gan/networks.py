@@ -37,14 +37,18 @@ class Conv(Equalised):
         super().__init__((outputs, inputs, width, width), inputs * width * width, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2).float()
+        return F.conv2d(
+            x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2
+        ).float()
 
 
 class DoublingConv(Conv):
     """`Conv` of a picture of twice the size, in one transposed convolution with four ninths of the products (K: fused_scale)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = spread(self.weight * self.scale).flip(2, 3).transpose(0, 1)  # a transposed convolution turns its filters round
+        weight = (
+            spread(self.weight * self.scale).flip(2, 3).transpose(0, 1)
+        )  # a transposed convolution turns its filters round
         return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1).float()
 
 
@@ -52,7 +56,9 @@ class HalvingConv(Conv):
     """A picture of half the size of what `Conv` gives, in one strided convolution (K: fused_scale)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, spread(self.weight * (self.scale / 4)), self.bias, stride=2, padding=1).float()
+        return F.conv2d(
+            x, spread(self.weight * (self.scale / 4)), self.bias, stride=2, padding=1
+        ).float()
 
 
 def spread(weight: Tensor) -> Tensor:
@@ -78,7 +84,9 @@ class PixelNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(context: FunctionCtx, x: Tensor) -> Tensor:
-        scale = (torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1] + 1e-8).rsqrt()
+        scale = (
+            torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1] + 1e-8
+        ).rsqrt()
         y = x * scale
         context.save_for_backward(y, scale)
         return y
@@ -113,9 +121,13 @@ def minibatch_stddev(x: Tensor, group: int) -> Tensor:
     count = len(features)
     group = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
     grouped = features.reshape(group, count // group, *x.shape[1:])
-    variance = (grouped - grouped.mean(0)).square().mean(0)   # on CPUs, PyTorch's var takes ten times as long
+    variance = (
+        (grouped - grouped.mean(0)).square().mean(0)
+    )  # on CPUs, PyTorch's var takes ten times as long
     deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
-    return torch.cat([x, shard(deviation.repeat(group)).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1)
+    return torch.cat(
+        [x, shard(deviation.repeat(group)).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1
+    )
 
 
 class Generator(nn.Module):
@@ -134,7 +146,9 @@ class Generator(nn.Module):
         self.first_bias_shape = (widths[0], 4, 4)
         self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0], widths[0], 3)])])
         for before, after in zip(widths, widths[1:], strict=False):
-            self.convs.append(nn.ModuleList([DoublingConv(before, after, 3), Conv(after, after, 3)]))
+            self.convs.append(
+                nn.ModuleList([DoublingConv(before, after, 3), Conv(after, after, 3)])
+            )
         self.to_rgb = nn.ModuleList([Conv(width, 3, 1, gain=1.0) for width in widths])
 
     def trunk(self, z: Tensor) -> Tensor:

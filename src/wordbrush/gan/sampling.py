@@ -25,16 +25,21 @@ class GeneratorFile(TypedDict):
 
 
 def config(generator: Generator, channels: dict[int, int], resolution: int) -> dict:
-    return {"latent_dim": generator.latent_dim, "channels": {str(k): v for k, v in channels.items()},
-            "resolution": resolution}
+    return {
+        "latent_dim": generator.latent_dim,
+        "channels": {str(k): v for k, v in channels.items()},
+        "resolution": resolution,
+    }
 
 
 def load_generator(folder: Path, device: torch.device) -> Generator:
     """The trained generator, frozen."""
     stored = read_json(folder / "generator.json", GeneratorFile)
     if not set(resolutions(stored["resolution"])) <= set(stored["channels"]):
-        raise WordbrushError(f"{folder / 'generator.json'}: channels lack a resolution up to {stored['resolution']}. "
-                             "Make it again: dvc repro.")
+        raise WordbrushError(
+            f"{folder / 'generator.json'}: channels lack a resolution up to {stored['resolution']}. "
+            "Make it again: dvc repro."
+        )
     generator = Generator(stored["latent_dim"], stored["channels"], stored["resolution"])
     load_weights(folder, "generator", generator)
     return generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

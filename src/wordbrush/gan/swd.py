@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PATCH = 7          # K: 7×7 neighbourhoods
-PATCHES = 32       # ours: a picture and level (K: 128), enough at these sizes
-DIRECTIONS = 128   # ours: random projections (K: 4 × 128)
-SMALLEST = 16      # K: the coarsest level of the pyramid
+PATCH = 7  # K: 7×7 neighbourhoods
+PATCHES = 32  # ours: a picture and level (K: 128), enough at these sizes
+DIRECTIONS = 128  # ours: random projections (K: 4 × 128)
+SMALLEST = 16  # K: the coarsest level of the pyramid
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
@@ -23,7 +23,9 @@ def laplacian_pyramid(images: Tensor) -> list[Tensor]:
 def descriptors(images: Tensor, rng: torch.Generator) -> Tensor:
     """Random patches as vectors [N·PATCHES, 3·49], each colour channel normalised to mean 0 and deviation 1 (K)."""
     patches = F.unfold(images, PATCH)
-    picked = torch.randint(patches.shape[2], (len(images), 1, PATCHES), generator=rng).to(images.device)
+    picked = torch.randint(patches.shape[2], (len(images), 1, PATCHES), generator=rng).to(
+        images.device
+    )
     vectors = patches.gather(2, picked.expand(-1, patches.shape[1], -1)).transpose(1, 2)
     vectors = vectors.reshape(-1, 3, PATCH * PATCH)
     mean, deviation = vectors.mean((0, 2), keepdim=True), vectors.std((0, 2), keepdim=True)

@@ -14,8 +14,15 @@ from wordbrush.storage.layout import Layout
 from wordbrush.versioning.runs import StageRun
 
 
-def publish(run: StageRun, outputs: dict[str, Any], lock: Any, page: Any, scalars: Any = None, confusion: Any = None,
-            roc: Any = None) -> None:
+def publish(
+    run: StageRun,
+    outputs: dict[str, Any],
+    lock: Any,
+    page: Any,
+    scalars: Any = None,
+    confusion: Any = None,
+    roc: Any = None,
+) -> None:
     """Fill the artifacts of a task.
 
     outputs: DVC path -> artifact; a pointer, since the bytes are in the DVC remote once. lock: what the next stages read.
@@ -28,7 +35,9 @@ def publish(run: StageRun, outputs: dict[str, Any], lock: Any, page: Any, scalar
         write(artifact, json.dumps(pointers[path], indent=1), pointers[path])
     write(page, stage_page(run.stage, layout))
     if scalars is not None:
-        write(scalars, json.dumps(run.metrics, indent=1))  # a file, or KFP never finds the task in its cache
+        write(
+            scalars, json.dumps(run.metrics, indent=1)
+        )  # a file, or KFP never finds the task in its cache
         for name, value in run.metrics.items():
             scalars.log_metric(name, value)
     if confusion is not None:
@@ -50,8 +59,13 @@ def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
         scalars.log_metric(name, value)
     title = "Promoted" if decision.promoted else "The champion stays"
     old = decision.champion or {}
-    table = [["percent", "new", "champion"],
-             *([name, f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"] for name, value in decision.new.items())]
+    table = [
+        ["percent", "new", "champion"],
+        *(
+            [name, f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"]
+            for name, value in decision.new.items()
+        ),
+    ]
     text = section_page(title, [Section(decision.reason, table=table)])
     write(page, text, {"version": decision.version, "method": decision.method})
 
@@ -65,7 +79,9 @@ def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> N
 
 def confusion_matrix(layout: Layout) -> tuple[list[str], list[list[int]]]:
     """The values of all attributes, and how often each (row) was read as each (column) on held-out scenes."""
-    counts = Counter((row["actual"], row["predicted"]) for row in read_csv(layout.plots("segmenter_confusion")))
+    counts = Counter(
+        (row["actual"], row["predicted"]) for row in read_csv(layout.plots("segmenter_confusion"))
+    )
     names = [value for values in ATTRIBUTES.values() for value in values]
     return names, [[counts[row, column] for column in names] for row in names]
 

@@ -19,10 +19,12 @@ from urllib3.exceptions import HTTPError
 
 from wordbrush.errors import WordbrushError
 
-ADVICE = {401: "it refused the credentials: set WORDBRUSH_KFP_TOKEN or WORDBRUSH_KFP_TOKEN_FILE",
-          403: "these credentials may not do that: ask for the role, or name another --namespace",
-          404: "it does not know that: check the name, the run's id and the --host"}
-PATIENCE = 10   # seconds for the first answer
+ADVICE = {
+    401: "it refused the credentials: set WORDBRUSH_KFP_TOKEN or WORDBRUSH_KFP_TOKEN_FILE",
+    403: "these credentials may not do that: ask for the role, or name another --namespace",
+    404: "it does not know that: check the name, the run's id and the --host",
+}
+PATIENCE = 10  # seconds for the first answer
 DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
 
 
@@ -53,7 +55,9 @@ def token_from_environment() -> SecretStr | None:
         try:
             token = Path(file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise WordbrushError(f"WORDBRUSH_KFP_TOKEN_FILE: {file} is not readable ({error.strerror}).") from None
+            raise WordbrushError(
+                f"WORDBRUSH_KFP_TOKEN_FILE: {file} is not readable ({error.strerror})."
+            ) from None
     return SecretStr(token) if token else None
 
 
@@ -63,23 +67,34 @@ def faults(host: str) -> Iterator[None]:
     try:
         yield
     except (kfp_server_api.ApiException, urllib.error.HTTPError) as error:
-        reason = ADVICE.get(error.status, f"it answered {error.status} {error.reason}: see the server's log, and try again later")
+        reason = ADVICE.get(
+            error.status,
+            f"it answered {error.status} {error.reason}: see the server's log, and try again later",
+        )
         raise WordbrushError(f"{host}: {reason}.") from None
     except (urllib.error.URLError, HTTPError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise WordbrushError(f"{host} does not answer ({reason}): check --host, or start the port-forward.") from None
+        raise WordbrushError(
+            f"{host} does not answer ({reason}): check --host, or start the port-forward."
+        ) from None
 
 
 def connect(connection: Connection) -> kfp.Client:
     """A client of a server that answers."""
     token = connection.token.get_secret_value() if connection.token else None
-    request = urllib.request.Request(f"{connection.host}/apis/v2beta1/healthz",
-                                     headers={"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(
+        f"{connection.host}/apis/v2beta1/healthz",
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+    )
     with faults(connection.host):
-        urllib.request.urlopen(request, timeout=PATIENCE).close()  # the client itself would try for half a minute
+        urllib.request.urlopen(
+            request, timeout=PATIENCE
+        ).close()  # the client itself would try for half a minute
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            return kfp.Client(host=connection.host, namespace=connection.namespace, existing_token=token)
+            return kfp.Client(
+                host=connection.host, namespace=connection.namespace, existing_token=token
+            )
 
 
 def submit(connection: Connection, package: Path, name: str) -> str:
@@ -87,8 +102,14 @@ def submit(connection: Connection, package: Path, name: str) -> str:
     client = connect(connection)
     with faults(connection.host):
         run = client.create_run_from_pipeline_package(
-            str(package), arguments={}, run_name=name, experiment_name=connection.experiment, namespace=connection.namespace,
-            pipeline_root=connection.pipeline_root, service_account=connection.service_account)
+            str(package),
+            arguments={},
+            run_name=name,
+            experiment_name=connection.experiment,
+            namespace=connection.namespace,
+            pipeline_root=connection.pipeline_root,
+            service_account=connection.service_account,
+        )
     return run.run_id
 
 
@@ -109,9 +130,13 @@ def wait(connection: Connection, run: str, every: float) -> str:
 def check_cron(expression: str) -> str:
     """Kubeflow's cron has six fields, seconds first, and its client checks nothing."""
     fields = expression.split()
-    if len(fields) != 6 or not croniter.is_valid(expression.replace("?", "*"), second_at_beginning=True):
-        raise WordbrushError(f"--cron {expression!r} is not valid: six fields are needed (second minute hour day month weekday); "
-                             "an example, Mondays at three: '0 0 3 * * 1'.")
+    if len(fields) != 6 or not croniter.is_valid(
+        expression.replace("?", "*"), second_at_beginning=True
+    ):
+        raise WordbrushError(
+            f"--cron {expression!r} is not valid: six fields are needed (second minute hour day month weekday); "
+            "an example, Mondays at three: '0 0 3 * * 1'."
+        )
     return expression
 
 
@@ -122,9 +147,15 @@ def schedule(connection: Connection, package: Path, name: str, cron: str) -> str
         experiment = client.create_experiment(connection.experiment, namespace=connection.namespace)
         before = recurring(client, connection, name)
         made = client.create_recurring_run(
-            experiment.experiment_id, name, cron_expression=check_cron(cron), max_concurrency=1, no_catchup=True,
-            pipeline_package_path=str(package), pipeline_root=connection.pipeline_root,
-            service_account=connection.service_account)
+            experiment.experiment_id,
+            name,
+            cron_expression=check_cron(cron),
+            max_concurrency=1,
+            no_catchup=True,
+            pipeline_package_path=str(package),
+            pipeline_root=connection.pipeline_root,
+            service_account=connection.service_account,
+        )
         for old in before:
             client.delete_recurring_run(old.recurring_run_id)
     return made.recurring_run_id
@@ -132,11 +163,17 @@ def schedule(connection: Connection, package: Path, name: str, cron: str) -> str
 
 def recurring(client: kfp.Client, connection: Connection, name: str | None = None) -> list[Any]:
     """The recurring runs of the namespace, or those of one name."""
-    predicate = {"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]}
+    predicate = {
+        "predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]
+    }
     found, page = [], ""
     while True:
-        answer = client.list_recurring_runs(page_token=page, page_size=100, namespace=connection.namespace,
-                                            filter=json.dumps(predicate) if name else None)
+        answer = client.list_recurring_runs(
+            page_token=page,
+            page_size=100,
+            namespace=connection.namespace,
+            filter=json.dumps(predicate) if name else None,
+        )
         found += [run for run in answer.recurring_runs or [] if name in (None, run.display_name)]
         page = answer.next_page_token
         if not page:
@@ -146,14 +183,19 @@ def recurring(client: kfp.Client, connection: Connection, name: str | None = Non
 def change_schedule(connection: Connection, name: str, change: str) -> int:
     """`pause`, `resume` or `delete` every recurring run of this name; how many there were."""
     client = connect(connection)
-    act = {"pause": client.disable_recurring_run, "resume": client.enable_recurring_run,
-           "delete": client.delete_recurring_run}[change]
+    act = {
+        "pause": client.disable_recurring_run,
+        "resume": client.enable_recurring_run,
+        "delete": client.delete_recurring_run,
+    }[change]
     with faults(connection.host):
         runs = recurring(client, connection, name)
         for run in runs:
             act(run.recurring_run_id)
     if not runs:
-        raise WordbrushError(f"{connection.host}: there is no schedule {name!r} in the namespace {connection.namespace}.")
+        raise WordbrushError(
+            f"{connection.host}: there is no schedule {name!r} in the namespace {connection.namespace}."
+        )
     return len(runs)
 
 
@@ -163,14 +205,20 @@ def report_key(connection: Connection, run: str) -> str:
     with faults(connection.host):
         answer = client.get_run(run)
     if answer.state != "SUCCEEDED":
-        raise WordbrushError(f"the run {run} is {(answer.state or 'pending').lower()}: only a finished one can be adopted.")
+        raise WordbrushError(
+            f"the run {run} is {(answer.state or 'pending').lower()}: only a finished one can be adopted."
+        )
     spec = answer.pipeline_spec or {}
     try:
         return key_of(spec.get("pipeline_spec", spec), "report")
     except (KeyError, TypeError):
-        raise WordbrushError(f"the run {run} is not one of this pipeline: it has no stage report.") from None
+        raise WordbrushError(
+            f"the run {run} is not one of this pipeline: it has no stage report."
+        ) from None
 
 
 def key_of(spec: dict[str, Any], task: str) -> str:
     """The key that was compiled into a task."""
-    return spec["root"]["dag"]["tasks"][task]["inputs"]["parameters"]["key"]["runtimeValue"]["constant"]
+    return spec["root"]["dag"]["tasks"][task]["inputs"]["parameters"]["key"]["runtimeValue"][
+        "constant"
+    ]

@@ -11,11 +11,18 @@ from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
-USER = 10001             # the image's user; no root
-SETTINGS = "wordbrush"   # the ConfigMap that names the cluster's storage
-SETTINGS_KEYS = {"remote": "WORDBRUSH_REMOTE", "remote-options": "WORDBRUSH_REMOTE_OPTIONS", "registry": "WORDBRUSH_REGISTRY",
-                 "checkpoints": "WORDBRUSH_CHECKPOINTS"}
-OPTIONAL_KEYS = {"metrics-port": "WORDBRUSH_METRICS_PORT", "pushgateway": "WORDBRUSH_PUSHGATEWAY"}   # a pod starts without them
+USER = 10001  # the image's user; no root
+SETTINGS = "wordbrush"  # the ConfigMap that names the cluster's storage
+SETTINGS_KEYS = {
+    "remote": "WORDBRUSH_REMOTE",
+    "remote-options": "WORDBRUSH_REMOTE_OPTIONS",
+    "registry": "WORDBRUSH_REGISTRY",
+    "checkpoints": "WORDBRUSH_CHECKPOINTS",
+}
+OPTIONAL_KEYS = {
+    "metrics-port": "WORDBRUSH_METRICS_PORT",
+    "pushgateway": "WORDBRUSH_PUSHGATEWAY",
+}  # a pod starts without them
 
 
 class Strict(BaseModel):
@@ -69,7 +76,9 @@ class Pools(Strict):
     def of(self, stage: str) -> Pool:
         name = self.stages.get(stage)
         if name not in self.pools:
-            raise WordbrushError(f"pools: the stage {stage} is in the pool {name!r}; there are {', '.join(self.pools)}.")
+            raise WordbrushError(
+                f"pools: the stage {stage} is in the pool {name!r}; there are {', '.join(self.pools)}."
+            )
         return self.pools[name]
 
 
@@ -78,7 +87,9 @@ def load_pools(path: Path) -> Pools:
     try:
         pools = Pools.model_validate(read_yaml(path))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
         raise WordbrushError(f"{path}: {faults}") from None
     for stage in pools.stages:
         pools.of(stage)
@@ -90,11 +101,15 @@ def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
     pool = pools.of(stage)
     task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
     if pool.accelerator:
-        task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(pool.accelerator.count)
-        if pool.accelerator.count > 1:   # a stage that trains starts a process for each
+        task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(
+            pool.accelerator.count
+        )
+        if pool.accelerator.count > 1:  # a stage that trains starts a process for each
             task.set_env_variable(PROCESSES, str(pool.accelerator.count))
     retries = pool.retries
-    task.set_retry(retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s")
+    task.set_retry(
+        retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s"
+    )
     kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))
     for placement in (pool, pools.spot) if pool.spot else (pool,):
         for key, value in placement.node_selector.items():

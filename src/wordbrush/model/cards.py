@@ -26,7 +26,12 @@ from wordbrush.versioning.git import head
 
 DATASET = "wordbrush-scenes-and-speech"
 DETECTORS_SHOWN, MEANINGS_SHOWN = 10, 12
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))   # Hugging Face's names
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+)  # Hugging Face's names
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,17 @@ class Facts:
 
 def read_facts(params: Params, layout: Layout) -> Facts:
     """Raises WordbrushError where the run is not finished."""
-    return Facts(params, read_json(layout.metrics("evaluation"), Results), read_json(layout.metrics("concepts"), ConceptMetrics),
-                 read_json(layout.evaluation / "concepts.json", ConceptTables), read_json(layout.metrics("gan"), GanMetrics),
-                 read_json(layout.metrics("segmenter"), dict[str, Finite]),
-                 read_json(layout.metrics("captions"), dict[str, Finite]),
-                 read_json(layout.metrics("samples"), dict[str, Finite]), origin(layout.root))
+    return Facts(
+        params,
+        read_json(layout.metrics("evaluation"), Results),
+        read_json(layout.metrics("concepts"), ConceptMetrics),
+        read_json(layout.evaluation / "concepts.json", ConceptTables),
+        read_json(layout.metrics("gan"), GanMetrics),
+        read_json(layout.metrics("segmenter"), dict[str, Finite]),
+        read_json(layout.metrics("captions"), dict[str, Finite]),
+        read_json(layout.metrics("samples"), dict[str, Finite]),
+        origin(layout.root),
+    )
 
 
 def origin(root: Path) -> dict[str, str]:
@@ -58,7 +69,10 @@ def origin(root: Path) -> dict[str, str]:
 
     The parameters are exported as they are, so they may differ from the commit's.
     """
-    made = {"package": f"wordbrush {metadata.version('wordbrush')}", "hash of its code": digest(Path(wordbrush.__file__).parent)}
+    made = {
+        "package": f"wordbrush {metadata.version('wordbrush')}",
+        "hash of its code": digest(Path(wordbrush.__file__).parent),
+    }
     found = head(root, aside=[PARAMS])
     return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
 
@@ -66,23 +80,57 @@ def origin(root: Path) -> dict[str, str]:
 def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
     """README.md and DATASET.md."""
     result, words = facts.results[FULL], facts.concepts["words"][FULL]
-    shared = {"facts": facts, "params": facts.params, "method": METHODS[FULL], "licence": licence(), "dataset": DATASET,
-              "attributes": tuple(ATTRIBUTES), "captioned": captioned_count(facts.params.samples)}
-    unknown = [name for name, interval in result["intervals"]["semantic"].items() if interval["low"] <= 50]
+    shared = {
+        "facts": facts,
+        "params": facts.params,
+        "method": METHODS[FULL],
+        "licence": licence(),
+        "dataset": DATASET,
+        "attributes": tuple(ATTRIBUTES),
+        "captioned": captioned_count(facts.params.samples),
+    }
+    unknown = [
+        name for name, interval in result["intervals"]["semantic"].items() if interval["low"] <= 50
+    ]
     best = sorted(meanings, key=lambda one: -one["word"]["f1"])[:MEANINGS_SHOWN]
-    card(folder / "README.md", "model.md.j2", model_header(facts), **shared, result=result, words=words, unknown=unknown,
-         meanings=best, clusters=facts.concepts["clusters"][METHODS[FULL].mining],
-         paper_edits=EDIT_SUCCESS, paper_real=REAL_IMAGES["with edits"],
-         detectors=facts.tables["detectors"][:DETECTORS_SHOWN])
-    card(folder / "DATASET.md", "dataset.md.j2", dataset_header(facts), **shared, synonyms=SYNONYMS, values=ATTRIBUTES)
+    card(
+        folder / "README.md",
+        "model.md.j2",
+        model_header(facts),
+        **shared,
+        result=result,
+        words=words,
+        unknown=unknown,
+        meanings=best,
+        clusters=facts.concepts["clusters"][METHODS[FULL].mining],
+        paper_edits=EDIT_SUCCESS,
+        paper_real=REAL_IMAGES["with edits"],
+        detectors=facts.tables["detectors"][:DETECTORS_SHOWN],
+    )
+    card(
+        folder / "DATASET.md",
+        "dataset.md.j2",
+        dataset_header(facts),
+        **shared,
+        synonyms=SYNONYMS,
+        values=ATTRIBUTES,
+    )
 
 
 def card(path: Path, template: str, header: dict[str, Any], **content: Any) -> None:
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-                              loader=PackageLoader("wordbrush.model", "."))
+    environment = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        loader=PackageLoader("wordbrush.model", "."),
+    )
     front = io.StringIO()
     YAML().dump(header, front)
-    path.write_text(f"---\n{front.getvalue()}---\n{environment.get_template(template).render(content)}", encoding="utf-8")
+    path.write_text(
+        f"---\n{front.getvalue()}---\n{environment.get_template(template).render(content)}",
+        encoding="utf-8",
+    )
 
 
 def licence() -> str:
@@ -91,30 +139,76 @@ def licence() -> str:
 
 
 def model_header(facts: Facts) -> dict[str, Any]:
-    result, words, test = facts.results[FULL], facts.concepts["words"][FULL], facts.params.samples.test
+    result, words, test = (
+        facts.results[FULL],
+        facts.concepts["words"][FULL],
+        facts.params.samples.test,
+    )
 
     def measured(kind: str, value: float, name: str) -> dict[str, Any]:
         return {"type": kind, "value": value, "name": name}
 
-    tests = [measured("recall_at_k", value, f"Recall@{k} of {test}, both directions, percent")
-             for k, value in result["recall"].items()]
-    tests += [measured("accuracy", value, f"Semantic test, {name}, percent") for name, value in result["semantic"].items()]
-    tests += [measured("accuracy", result["real_images"], "Real-image test, percent"),
-              measured("f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent")]
-    titles = {"pointing": "Pointing at a word's objects", "contested": "Pointing, contested", "naming": "Firing while named"}
-    tests += [measured("accuracy", one["value"], f"{title}, percent") for key, title in titles.items() if (one := words[key])]
-    return {"license": licence(), "library_name": "wordbrush", "language": ["en"],
-            "tags": ["visually-grounded-speech", "word-discovery", "audio-visual", "gan", "davenet"], "datasets": [DATASET],
-            "metrics": ["recall", "accuracy", "f1"],
-            "model-index": [{"name": "wordbrush", "results": [{
-                "task": {"type": "audio-image-retrieval", "name": "Speech and picture retrieval"},
-                "dataset": {"type": DATASET, "name": "Drawings with spoken captions", "split": "test"}, "metrics": tests}]}]}
+    tests = [
+        measured("recall_at_k", value, f"Recall@{k} of {test}, both directions, percent")
+        for k, value in result["recall"].items()
+    ]
+    tests += [
+        measured("accuracy", value, f"Semantic test, {name}, percent")
+        for name, value in result["semantic"].items()
+    ]
+    tests += [
+        measured("accuracy", result["real_images"], "Real-image test, percent"),
+        measured("f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent"),
+    ]
+    titles = {
+        "pointing": "Pointing at a word's objects",
+        "contested": "Pointing, contested",
+        "naming": "Firing while named",
+    }
+    tests += [
+        measured("accuracy", one["value"], f"{title}, percent")
+        for key, title in titles.items()
+        if (one := words[key])
+    ]
+    return {
+        "license": licence(),
+        "library_name": "wordbrush",
+        "language": ["en"],
+        "tags": ["visually-grounded-speech", "word-discovery", "audio-visual", "gan", "davenet"],
+        "datasets": [DATASET],
+        "metrics": ["recall", "accuracy", "f1"],
+        "model-index": [
+            {
+                "name": "wordbrush",
+                "results": [
+                    {
+                        "task": {
+                            "type": "audio-image-retrieval",
+                            "name": "Speech and picture retrieval",
+                        },
+                        "dataset": {
+                            "type": DATASET,
+                            "name": "Drawings with spoken captions",
+                            "split": "test",
+                        },
+                        "metrics": tests,
+                    }
+                ],
+            }
+        ],
+    }
 
 
 def dataset_header(facts: Facts) -> dict[str, Any]:
     count = captioned_count(facts.params.samples)
     size = next((name for most, name in SIZES if count < most), "n>1M")
-    return {"license": licence(), "pretty_name": "Wordbrush scenes and speech", "language": ["en"],
-            "task_categories": ["image-to-text", "automatic-speech-recognition"], "size_categories": [size],
-            "annotations_creators": ["machine-generated"], "source_datasets": ["original"],
-            "tags": ["synthetic", "clevr", "spoken-captions", "word-timings"]}
+    return {
+        "license": licence(),
+        "pretty_name": "Wordbrush scenes and speech",
+        "language": ["en"],
+        "task_categories": ["image-to-text", "automatic-speech-recognition"],
+        "size_categories": [size],
+        "annotations_creators": ["machine-generated"],
+        "source_datasets": ["original"],
+        "tags": ["synthetic", "clevr", "spoken-captions", "word-timings"],
+    }

@@ -16,12 +16,20 @@ from wordbrush.model.cards import read_facts, write_cards
 from wordbrush.model.model import Concepts, Meaning, load_model
 from wordbrush.params import Params
 from wordbrush.report.records import read_clusters
-from wordbrush.storage.files import open_array, read_json, require_counts, require_file, require_new, whole_directory, write_json
+from wordbrush.storage.files import (
+    open_array,
+    read_json,
+    require_counts,
+    require_file,
+    require_new,
+    whole_directory,
+    write_json,
+)
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.weights import save_weights
 
-LIMIT = 25_000_000   # bytes: what a repository should carry
-LARGE = 3            # files named where the limit is passed
+LIMIT = 25_000_000  # bytes: what a repository should carry
+LARGE = 3  # files named where the limit is passed
 
 
 def export(params: Params, layout: Layout, target: Path) -> None:
@@ -36,7 +44,9 @@ def export(params: Params, layout: Layout, target: Path) -> None:
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
         write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
-    print(f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md.")
+    print(
+        f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md."
+    )
 
 
 def write_model(folder: Path, params: Params, layout: Layout) -> None:
@@ -44,14 +54,29 @@ def write_model(folder: Path, params: Params, layout: Layout) -> None:
     stage, mining = METHODS[FULL].stage, METHODS[FULL].mining
     encoders = layout.encoders(stage, mining)
     if read_json(encoders / "encoders.json", EncoderFile)["davenet"] != params.davenet:
-        raise WordbrushError(f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro first.")
-    for source, name in ((layout.generator, "generator"), (layout.segmenter, "segmenter"), (encoders, "encoders")):
+        raise WordbrushError(
+            f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro first."
+        )
+    for source, name in (
+        (layout.generator, "generator"),
+        (layout.segmenter, "segmenter"),
+        (encoders, "encoders"),
+    ):
         (folder / name).mkdir()
         for ending in ("safetensors", "json"):
-            shutil.copyfile(require_file(source / f"{name}.{ending}"), folder / name / f"{name}.{ending}")
+            shutil.copyfile(
+                require_file(source / f"{name}.{ending}"), folder / name / f"{name}.{ending}"
+            )
     write_clusters(folder / "clusters", params, layout, mining)
-    write_json(folder / "model.json", {"version": version("wordbrush"), "method": FULL, "similarity": params.davenet.similarity,
-                                       "captions": params.captions.model_dump()})
+    write_json(
+        folder / "model.json",
+        {
+            "version": version("wordbrush"),
+            "method": FULL,
+            "similarity": params.davenet.similarity,
+            "captions": params.captions.model_dump(),
+        },
+    )
 
 
 def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) -> None:
@@ -65,21 +90,35 @@ def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) ->
         getattr(concepts, name).copy_(torch.from_numpy(np.array(array)))
     clusters = read_clusters(layout.clusters(mining), split_ranges(params.samples)["semantic"].stop)
     meanings = read_json(layout.evaluation / "concepts.json", ConceptTables)["clusters"][mining]
-    require_counts(layout.clusters(mining), clusters=len(clusters), arrays=len(units), meanings=len(meanings))
-    table: list[Meaning] = [{**meaning, "gan_units": cluster["gan_units"], "agreement": cluster["agreement"]}
-                            for cluster, meaning in zip(clusters, meanings, strict=True)]
+    require_counts(
+        layout.clusters(mining), clusters=len(clusters), arrays=len(units), meanings=len(meanings)
+    )
+    table: list[Meaning] = [
+        {**meaning, "gan_units": cluster["gan_units"], "agreement": cluster["agreement"]}
+        for cluster, meaning in zip(clusters, meanings, strict=True)
+    ]
     folder.mkdir()
-    save_weights(folder, "clusters", concepts, {"generator_units": units.shape[1], "embedding": members.shape[1],
-                                                "clusters": table})
+    save_weights(
+        folder,
+        "clusters",
+        concepts,
+        {"generator_units": units.shape[1], "embedding": members.shape[1], "clusters": table},
+    )
 
 
 def require_small(folder: Path) -> int:
     """The size of all files. Raises WordbrushError where that is above LIMIT, naming the largest."""
-    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    sizes = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     total = sum(sizes.values())
     if total > LIMIT:
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LARGE]
         named = ", ".join(f"{name} {sizes[name] / 1e6:.1f} MB" for name in largest)
-        raise WordbrushError(f"the model takes {total / 1e6:.1f} MB, and {LIMIT / 1e6:.0f} MB is the most: {named}; "
-                             "export a smaller preset.")
+        raise WordbrushError(
+            f"the model takes {total / 1e6:.1f} MB, and {LIMIT / 1e6:.0f} MB is the most: {named}; "
+            "export a smaller preset."
+        )
     return total

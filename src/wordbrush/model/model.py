@@ -28,7 +28,7 @@ from wordbrush.storage.validation import Count, Finite, Natural
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.compute import device
 
-DRAWN = 64   # pictures at once
+DRAWN = 64  # pictures at once
 
 
 class Meaning(Concept):
@@ -86,7 +86,9 @@ class Model:
 
     def draw(self, count: int, seed: int) -> np.ndarray:
         """So many new pictures."""
-        latents = torch.randn(count, self.generator.latent_dim, generator=torch.Generator().manual_seed(seed))
+        latents = torch.randn(
+            count, self.generator.latent_dim, generator=torch.Generator().manual_seed(seed)
+        )
         return draw(self.generator, latents, DRAWN)
 
     def read(self, pictures: np.ndarray) -> list[list[dict]]:
@@ -101,9 +103,15 @@ class Model:
     @torch.no_grad()
     def hear(self, sound: np.ndarray) -> Tensor:
         """Features [1, D, t], with silence around the sound as captions have it."""
-        silence = np.zeros(round(SAMPLE_RATE * self.about["captions"].silence_ms / 1000), np.float32)
-        frames = torch.from_numpy(log_mel(np.concatenate([silence, sound, silence]), self.about["captions"])).float()
-        return self.encoders.encode_audio(frames.T[None].to(device()), torch.tensor([len(frames)], device=device()))[0]
+        silence = np.zeros(
+            round(SAMPLE_RATE * self.about["captions"].silence_ms / 1000), np.float32
+        )
+        frames = torch.from_numpy(
+            log_mel(np.concatenate([silence, sound, silence]), self.about["captions"])
+        ).float()
+        return self.encoders.encode_audio(
+            frames.T[None].to(device()), torch.tensor([len(frames)], device=device())
+        )[0]
 
     def scores(self, pictures: np.ndarray, sound: np.ndarray) -> Tensor:
         """How well the sound fits each picture: [N]."""
@@ -122,8 +130,25 @@ def load_model(folder: Path) -> Model:
     table = read_json(folder / "clusters/clusters.json", ConceptFile)
     concepts = Concepts(len(table["clusters"]), table["embedding"], table["generator_units"])
     load_weights(folder / "clusters", "clusters", concepts)
-    about, encoded = read_json(folder / "model.json", ModelFile), read_json(folder / "encoders/encoders.json", EncoderFile)
-    require_counts(folder, units_of_the_clusters=table["embedding"], units_of_the_encoders=encoded["davenet"].embedding)
-    require_counts(folder, bands_of_the_captions=about["captions"].bands, bands_of_the_encoders=encoded["bands"])
-    return Model(about, load_generator(folder / "generator", where), load_segmenter(folder / "segmenter", where),
-                 load_encoders(folder / "encoders", where).requires_grad_(False), concepts.to(where).eval(), table["clusters"])
+    about, encoded = (
+        read_json(folder / "model.json", ModelFile),
+        read_json(folder / "encoders/encoders.json", EncoderFile),
+    )
+    require_counts(
+        folder,
+        units_of_the_clusters=table["embedding"],
+        units_of_the_encoders=encoded["davenet"].embedding,
+    )
+    require_counts(
+        folder,
+        bands_of_the_captions=about["captions"].bands,
+        bands_of_the_encoders=encoded["bands"],
+    )
+    return Model(
+        about,
+        load_generator(folder / "generator", where),
+        load_segmenter(folder / "segmenter", where),
+        load_encoders(folder / "encoders", where).requires_grad_(False),
+        concepts.to(where).eval(),
+        table["clusters"],
+    )

@@ -17,7 +17,14 @@ from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.telemetry.outcome import Outcome, reported
 from wordbrush.versioning.runs import Storage, fetched, read_lock, source_from_environment
 
-TESTS = ("data/samples", "data/features", "data/speech", "data/annotations", "data/test_speech", "data/real_pairs")
+TESTS = (
+    "data/samples",
+    "data/features",
+    "data/speech",
+    "data/annotations",
+    "data/test_speech",
+    "data/real_pairs",
+)
 Verdict = Literal["promoted", "rejected", "unchanged"]
 
 
@@ -37,16 +44,26 @@ class Decision:
         return self.verdict == "promoted"
 
 
-def decide(params: str, lock: str | Path, place: str | None = None, source: Path | None = None,
-           storage: Storage | None = None) -> Decision:
+def decide(
+    params: str,
+    lock: str | Path,
+    place: str | None = None,
+    source: Path | None = None,
+    storage: Storage | None = None,
+) -> Decision:
     """Compare the best method of the run with this lock with the champion at `place` (WORDBRUSH_REGISTRY), and keep the better.
 
     Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
     """
     with reported("promote") as outcome:
         registry = open_registry(place)
-        decision = compare(registry, params, Path(lock), source or source_from_environment(),
-                           storage or Storage.from_environment())
+        decision = compare(
+            registry,
+            params,
+            Path(lock),
+            source or source_from_environment(),
+            storage or Storage.from_environment(),
+        )
         tell(outcome, decision, rejections(registry, decision))
     return decision
 
@@ -57,7 +74,7 @@ def rejections(registry: Registry, decision: Decision) -> int:
         before = registry.rejections()
         in_a_row = {"promoted": 0, "rejected": before + 1, "unchanged": before}[decision.verdict]
         registry.note_rejections(in_a_row)
-    except WordbrushError as error:   # an alert depends on it, no decision
+    except WordbrushError as error:  # an alert depends on it, no decision
         print(f"rejections are not counted: {error}", file=sys.stderr)
         return int(decision.verdict == "rejected")
     return in_a_row
@@ -65,14 +82,30 @@ def rejections(registry: Registry, decision: Decision) -> int:
 
 def tell(outcome: Outcome, decision: Decision, in_a_row: int) -> None:
     """Put the decision into what is pushed."""
-    outcome.choose("wordbrush_gate_verdict", "What the gate decided last", "verdict", decision.verdict, get_args(Verdict))
-    outcome.set("wordbrush_gate_rejections", "Models in a row that did not take the champion's place", in_a_row)
+    outcome.choose(
+        "wordbrush_gate_verdict",
+        "What the gate decided last",
+        "verdict",
+        decision.verdict,
+        get_args(Verdict),
+    )
+    outcome.set(
+        "wordbrush_gate_rejections",
+        "Models in a row that did not take the champion's place",
+        in_a_row,
+    )
     scored = {"new": decision.new, "champion": decision.champion}
-    outcome.compare("wordbrush_gate_score_ratio", "Scores on the new held-out tests", "model",
-                    {model: one["score"] / 100 for model, one in scored.items() if one})
+    outcome.compare(
+        "wordbrush_gate_score_ratio",
+        "Scores on the new held-out tests",
+        "model",
+        {model: one["score"] / 100 for model, one in scored.items() if one},
+    )
 
 
-def compare(registry: Registry, params: str, lock: Path, source: Path, storage: Storage) -> Decision:
+def compare(
+    registry: Registry, params: str, lock: Path, source: Path, storage: Storage
+) -> Decision:
     """The run's best model against the champion, which it replaces where it is better by the margin."""
     entries = read_lock(lock)["stages"]
     with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
@@ -83,10 +116,18 @@ def compare(registry: Registry, params: str, lock: Path, source: Path, storage: 
     version = outs[encoders].removesuffix(".dir")
     before = registry.champion()
     if version == before:
-        return Decision("unchanged", "The inputs did not change: this run's best model is the champion.", version, method,
-                        summary(results[method]), summary(results[method]))
-    with fetched(source, params, lock, storage, [encoders, *TESTS]) as layout, \
-            tempfile.TemporaryDirectory() as folder:
+        return Decision(
+            "unchanged",
+            "The inputs did not change: this run's best model is the champion.",
+            version,
+            method,
+            summary(results[method]),
+            summary(results[method]),
+        )
+    with (
+        fetched(source, params, lock, storage, [encoders, *TESTS]) as layout,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         loaded = load(layout.root / PARAMS)
         new, old = scores(layout.root / encoders, loaded, layout), None
         if before:
@@ -95,7 +136,15 @@ def compare(registry: Registry, params: str, lock: Path, source: Path, storage: 
         better, reason = verdict(new, old, before, loaded.promotion.margin)
         if better:
             with tempfile.TemporaryDirectory() as files:
-                pack(Path(files), layout.root / encoders, version, method, results[method], reason, lock)
+                pack(
+                    Path(files),
+                    layout.root / encoders,
+                    version,
+                    method,
+                    results[method],
+                    reason,
+                    lock,
+                )
                 registry.promote(version, Path(files), before)
     return Decision("promoted" if better else "rejected", reason, version, method, new, old)
 
@@ -114,6 +163,7 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     from wordbrush.evaluation.material import read_material
     from wordbrush.evaluation.protocol import recall_test, semantic_test
     from wordbrush.training.compute import device
+
     material, encoders = read_material(params, layout), load_encoders(folder, device())
     features = encode_pairs(encoders, material.pairs, material.samples)
     found, _ = recall_test(material, all_similarities(*features, params.davenet.similarity))
@@ -123,23 +173,32 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
     """None where the champion hears other features than this run's."""
     from wordbrush.davenet.encoders import EncoderFile
+
     bands = read_json(folder / "encoders.json", EncoderFile)["bands"]
     return scores(folder, params, layout) if bands == params.captions.bands else None
 
 
-def verdict(new: dict[str, float], old: dict[str, float] | None, before: str | None, margin: float) -> tuple[bool, str]:
+def verdict(
+    new: dict[str, float], old: dict[str, float] | None, before: str | None, margin: float
+) -> tuple[bool, str]:
     """Whether the new model takes the place, and why, in one sentence."""
     if before is None:
         return True, "There was no champion yet."
     if old is None:
-        return False, (f"The champion {before[:12]} hears other features than this run's tests: the two cannot be compared. "
-                       "Promote by hand.")
+        return False, (
+            f"The champion {before[:12]} hears other features than this run's tests: the two cannot be compared. "
+            "Promote by hand."
+        )
     gain = new["score"] - old["score"]
-    return gain >= margin, (f"On this run's held-out tests the new model scores {new['score']:.1f}, the champion {before[:12]} "
-                            f"{old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for.")
+    return gain >= margin, (
+        f"On this run's held-out tests the new model scores {new['score']:.1f}, the champion {before[:12]} "
+        f"{old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for."
+    )
 
 
-def pack(folder: Path, encoders: Path, version: str, method: str, result: Result, reason: str, lock: Path) -> None:
+def pack(
+    folder: Path, encoders: Path, version: str, method: str, result: Result, reason: str, lock: Path
+) -> None:
     """The files of a version: weights, configuration, numbers, the lock that made it, and a card for people."""
     for path in encoders.iterdir():
         shutil.copyfile(path, folder / path.name)
@@ -149,4 +208,6 @@ def pack(folder: Path, encoders: Path, version: str, method: str, result: Result
         f"# Wordbrush {version[:12]}\n\nSpeech and picture encoders, trained as `{method}` ({METHODS[method].title}).\n\n"
         f"Recall@10 {result['recall']['10']:.1f} %, semantic test {result['semantic']['mean']:.1f} %, real pictures "
         f"{result['real_images']:.1f} %.\n\nPromoted because: {reason}\n\n"
-        "`dvc.lock` names every input; `metrics.json` has all numbers.\n", encoding="utf-8")
+        "`dvc.lock` names every input; `metrics.json` has all numbers.\n",
+        encoding="utf-8",
+    )

@@ -20,7 +20,7 @@ from wordbrush.storage.objects import Changed, Store, open_store
 from wordbrush.storage.validation import Natural, validated_json
 
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
-Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]   # a name, and no path
+Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # a name, and no path
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -45,8 +45,10 @@ class Registry:
         path = f"versions/{version}/{FILES}"
         listing = self.store.read(path)
         if listing is None:
-            raise WordbrushError(f"{self.store.place}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
-                                 "and the next run is promoted.")
+            raise WordbrushError(
+                f"{self.store.place}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
+                "and the next run is promoted."
+            )
         return validated_json(dict[Name, Sha256], listing, f"{self.store.place}/{path}")
 
     def read(self, version: str, name: str) -> bytes:
@@ -62,8 +64,10 @@ class Registry:
         data = self.store.read(f"versions/{version}/{name}")
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
-            raise WordbrushError(f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
-                                 f"{CHAMPION}, and the next run is promoted.")
+            raise WordbrushError(
+                f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
+                f"{CHAMPION}, and the next run is promoted."
+            )
         return data
 
     def promote(self, version: str, folder: Path, before: str | None) -> None:
@@ -77,12 +81,16 @@ class Registry:
                 data = path.read_bytes()
                 hashes[path.name] = hashlib.sha256(data).hexdigest()
                 self.store.write(f"versions/{version}/{path.name}", data)
-            self.store.write(f"versions/{version}/{FILES}", (json.dumps(hashes, indent=1) + "\n").encode())
+            self.store.write(
+                f"versions/{version}/{FILES}", (json.dumps(hashes, indent=1) + "\n").encode()
+            )
             text = json.dumps({"version": version, "before": before}, indent=1) + "\n"
             self.store.exchange(CHAMPION, text.encode(), pointer)
         except Changed:
-            raise WordbrushError(f"the champion changed while this run compared itself with {before}: it is {self.champion()} "
-                                 "now; run the gate again.") from None
+            raise WordbrushError(
+                f"the champion changed while this run compared itself with {before}: it is {self.champion()} "
+                "now; run the gate again."
+            ) from None
 
     def rejections(self) -> int:
         """How many models in a row did not take the champion's place; a damaged count begins anew."""
@@ -101,12 +109,16 @@ class Registry:
         try:
             return json.loads(pointer)["version"]
         except (ValueError, KeyError, TypeError):
-            raise WordbrushError(f"{self.store.place}/{CHAMPION} is damaged: it must hold JSON with a `version`.") from None
+            raise WordbrushError(
+                f"{self.store.place}/{CHAMPION} is damaged: it must hold JSON with a `version`."
+            ) from None
 
 
 def open_registry(place: str | None = None) -> Registry:
     """A registry in a folder or at gs://bucket/prefix; if none is named, the one of WORDBRUSH_REGISTRY."""
     place = place or os.environ.get("WORDBRUSH_REGISTRY")
     if not place:
-        raise WordbrushError("WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix.")
+        raise WordbrushError(
+            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix."
+        )
     return Registry(open_store(place))

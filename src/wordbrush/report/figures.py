@@ -8,8 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-matplotlib.rcParams.update({"svg.hashsalt": "wordbrush", "svg.fonttype": "none", "font.size": 11,
-                            "axes.spines.top": False, "axes.spines.right": False})
+matplotlib.rcParams.update(
+    {
+        "svg.hashsalt": "wordbrush",
+        "svg.fonttype": "none",
+        "font.size": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+)
 
 INK = "#7a7a85"  # readable on light and on dark paper
 ACCENTS = ("#4c78d0", "#d0703c", "#3f9d6a", "#a05cc0", "#c0a030", "#50a8b8")
@@ -36,7 +43,11 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
     rows = max(1, len(images) // columns)
     images = np.pad(images[: rows * columns], ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
     height, width = images.shape[1:3]
-    return images.reshape(rows, -1, height, width, 3).swapaxes(1, 2).reshape(rows * height, -1, 3)[:-1, :-1]
+    return (
+        images.reshape(rows, -1, height, width, 3)
+        .swapaxes(1, 2)
+        .reshape(rows * height, -1, 3)[:-1, :-1]
+    )
 
 
 def mark(image: np.ndarray, y: float, x: float) -> np.ndarray:
@@ -46,8 +57,8 @@ def mark(image: np.ndarray, y: float, x: float) -> np.ndarray:
     top, bottom = max(0, row - 3), min(height - 1, row + 3)
     left, right = max(0, column - 3), min(width - 1, column + 3)
     marked = image.copy()
-    marked[[top, bottom], left:right + 1] = 255
-    marked[top:bottom + 1, [left, right]] = 255
+    marked[[top, bottom], left : right + 1] = 255
+    marked[top : bottom + 1, [left, right]] = 255
     return marked
 
 
@@ -62,10 +73,15 @@ def film(image: np.ndarray, maps: np.ndarray) -> list[str]:
     """A matchmap [h, w, t] as a strip of pictures through time."""
     moments = np.array_split(np.arange(maps.shape[2]), min(MATCHMAP_STEPS, maps.shape[2]))
     peak = max(float(maps.max()), 1e-6)
-    return [png(heat(image, (maps[:, :, moment].max(2) / peak).astype(np.float64))) for moment in moments]
+    return [
+        png(heat(image, (maps[:, :, moment].max(2) / peak).astype(np.float64)))
+        for moment in moments
+    ]
 
 
-def chart(series: dict[str, tuple[list[float], list[float]]], x: str, y: str, logarithmic: bool = False) -> str:
+def chart(
+    series: dict[str, tuple[list[float], list[float]]], x: str, y: str, logarithmic: bool = False
+) -> str:
     """Lines by name as an SVG data URI."""
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()

@@ -103,7 +103,15 @@ def read_clusters(folder: Path, samples: int) -> list[Cluster]:
     """The concepts, whose pictures and sounds are among so many samples."""
     path = folder / "clusters.json"
     clusters = read_json(path, ClusterFile)["clusters"]
-    _require_samples(path, samples, (one["sample"] for cluster in clusters for one in (*cluster["pictures"], *cluster["sounds"])))
+    _require_samples(
+        path,
+        samples,
+        (
+            one["sample"]
+            for cluster in clusters
+            for one in (*cluster["pictures"], *cluster["sounds"])
+        ),
+    )
     return clusters
 
 
@@ -112,11 +120,20 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
     targeted = examples["edits"]["targeted"]
-    require_counts(path, samples=len(examples["samples"]), selected=len(examples["selected"]), lengths=len(examples["lengths"]),
-                   texts=len(examples["texts"]), spoken=len(examples["words"]), places=len(targeted["places"]),
-                   clusters=len(targeted["clusters"] or []))
+    require_counts(
+        path,
+        samples=len(examples["samples"]),
+        selected=len(examples["selected"]),
+        lengths=len(examples["lengths"]),
+        texts=len(examples["texts"]),
+        spoken=len(examples["words"]),
+        places=len(targeted["places"]),
+        clusters=len(targeted["clusters"] or []),
+    )
     _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
-    _require_samples(path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example")
+    _require_samples(
+        path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example"
+    )
     return examples
 
 
@@ -127,4 +144,6 @@ def read_concepts(folder: Path) -> ConceptTables:
 
 def _require_samples(path: Path, samples: int, named: Iterable[int], kind: str = "sample") -> None:
     if (greatest := max(named, default=0)) >= samples:
-        raise WordbrushError(f"{path} names the {kind} {greatest}, but there are {samples}. Make it again: dvc repro.")
+        raise WordbrushError(
+            f"{path} names the {kind} {greatest}, but there are {samples}. Make it again: dvc repro."
+        )

@@ -22,20 +22,23 @@ def show_results(layout: Layout) -> None:
     Console().print(results_table(read_json(metrics, Results)))
     target = layout.root / "report.html"
     with whole_file(target) as scratch:
-        text = page.read_text(encoding="utf-8").replace(TIMES_MARK, times_section(timings.read(layout)))
+        text = page.read_text(encoding="utf-8").replace(
+            TIMES_MARK, times_section(timings.read(layout))
+        )
         scratch.write_text(text, encoding="utf-8")
     print(f"The page: {target.resolve()}")
-
-
-
-
 
 
 def times_section(seconds: dict[str, float]) -> str:
     """Run times as a table of HTML."""
     if not seconds:
         return ""
-    rows = "".join(f"<tr><th scope='row'>{escape(stage)}</th><td>{value:.0f} s</td></tr>" for stage, value in seconds.items())
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(stage)}</th><td>{value:.0f} s</td></tr>"
+        for stage, value in seconds.items()
+    )
     total = sum(seconds.values())
-    return (f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes in all "
-            f"(a stage's last run)</caption><tbody>{rows}</tbody></table></div>")
+    return (
+        f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes in all "
+        f"(a stage's last run)</caption><tbody>{rows}</tbody></table></div>"
+    )

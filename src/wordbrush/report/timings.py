@@ -19,7 +19,7 @@ def read(layout: Layout) -> dict[str, float]:
     """Seconds by stage, in the order of their first run; empty where nothing, or nothing readable, was recorded."""
     try:
         return read_json(_path(layout), dict[str, Finite])
-    except WordbrushError:   # no result depends on it
+    except WordbrushError:  # no result depends on it
         return {}
 
 

@@ -19,7 +19,9 @@ def check(folder: Path) -> list[ClevrScene]:
     scenes_file = folder / "scenes/CLEVR_train_scenes.json"
     for part in (folder, folder / "images/train", scenes_file):
         if not part.exists():
-            raise WordbrushError(f"scenes.clevr_path: {folder} is not a CLEVR v1.0 folder: {part} is missing.")
+            raise WordbrushError(
+                f"scenes.clevr_path: {folder} is not a CLEVR v1.0 folder: {part} is missing."
+            )
     return read_json(scenes_file, ClevrSceneFile)["scenes"]
 
 
@@ -27,7 +29,9 @@ def pictures(folder: Path, count: int, resolution: int) -> Iterator[np.ndarray]:
     """The first `count` training pictures, centre-cropped to a square and resized: uint8 [H, W, 3]."""
     scenes = check(folder)
     if len(scenes) < count:
-        raise WordbrushError(f"scenes.count is {count}, but {folder} has {len(scenes)} training scenes.")
+        raise WordbrushError(
+            f"scenes.count is {count}, but {folder} has {len(scenes)} training scenes."
+        )
     for scene in scenes[:count]:
         path = folder / "images/train" / scene["image_filename"]
         try:

@@ -25,4 +25,10 @@ def change_one_attribute(scene: dict, scenes: Scenes, rng: np.random.Generator) 
     others = [other for k, other in enumerate(edited["objects"]) if k != number]
     if not fits(thing, others, scenes, scene["directions"]):
         return None
-    return {"edited": complete(edited, scenes), "object": number, "attribute": attribute, "before": before, "after": after}
+    return {
+        "edited": complete(edited, scenes),
+        "object": number,
+        "attribute": attribute,
+        "before": before,
+        "after": after,
+    }

@@ -10,5 +10,8 @@ def attribute_masks(instances: np.ndarray, objects: list[dict]) -> np.ndarray:
 
     instances: uint8 [H, W], 0 or 1 + the number of the object.
     """
-    codes = [[0] + [1 + values.index(thing[name]) for thing in objects] for name, values in ATTRIBUTES.items()]
+    codes = [
+        [0] + [1 + values.index(thing[name]) for thing in objects]
+        for name, values in ATTRIBUTES.items()
+    ]
     return np.array(codes, dtype=np.uint8)[:, instances]

@@ -10,8 +10,15 @@ from wordbrush.storage.validation import Finite, Natural
 
 Point = Annotated[list[Finite], Field(min_length=3, max_length=3)]
 Attribute = Literal[tuple(ATTRIBUTES)]
-Thing = TypedDict("Thing", {**{name: Literal[values] for name, values in ATTRIBUTES.items()},
-                            "3d_coords": Point, "rotation": Finite, "pixel_coords": Point})
+Thing = TypedDict(
+    "Thing",
+    {
+        **{name: Literal[values] for name, values in ATTRIBUTES.items()},
+        "3d_coords": Point,
+        "rotation": Finite,
+        "pixel_coords": Point,
+    },
+)
 
 
 class Jitter(TypedDict):
@@ -53,7 +60,9 @@ class RealPair(TypedDict):
 class ClevrScene(TypedDict):
     """What is read of CLEVR v1.0's own scenes."""
 
-    image_filename: Annotated[str, Field(pattern=r"^[^/\\\x00]+\.[a-zA-Z]+$")]   # a name, and no path
+    image_filename: Annotated[
+        str, Field(pattern=r"^[^/\\\x00]+\.[a-zA-Z]+$")
+    ]  # a name, and no path
 
 
 class ClevrSceneFile(TypedDict):

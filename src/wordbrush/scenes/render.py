@@ -17,18 +17,20 @@ from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
 from wordbrush.training.signals import leave_signals
 
-LOADS = 200      # attempts to get the lights in order
-MASK_GRID = 3    # rays a pixel and axis for the mask: the mask is the majority of nine
-PATH_DEPTH = 3   # two bounces: enough for a metal that mirrors the floor
-TAKES = 4        # a picture is made of so many, of which each pixel leaves out its brightest: rare paths make white dots
+LOADS = 200  # attempts to get the lights in order
+MASK_GRID = 3  # rays a pixel and axis for the mask: the mask is the majority of nine
+PATH_DEPTH = 3  # two bounces: enough for a metal that mirrors the floor
+TAKES = 4  # a picture is made of so many, of which each pixel leaves out its brightest: rare paths make white dots
 
 
 @cache
 def mitsuba():
     """Mitsuba in its scalar variant, on one thread: cores are used by processes."""
     import mitsuba as mi
+
     mi.set_variant("scalar_rgb")
     import drjit as dr
+
     dr.set_thread_count(1)
     return mi
 
@@ -46,7 +48,9 @@ def load(parts: dict):
         if lights == sorted(lights):
             return loaded
         others.append(loaded)
-    raise WordbrushError(f"Mitsuba gave the lights {LOADS} times in another order than {', '.join(sorted(lights))}; run again.")
+    raise WordbrushError(
+        f"Mitsuba gave the lights {LOADS} times in another order than {', '.join(sorted(lights))}; run again."
+    )
 
 
 def linear(rgb: tuple[int, int, int]) -> list[float]:
@@ -63,35 +67,63 @@ def material(thing: dict) -> dict:
     color = {"type": "rgb", "value": linear(world.RGB[thing["color"]])}
     if thing["material"] == "rubber":
         return {"type": "principled", "base_color": color, "roughness": 0.8, "specular": 0.1}
-    return {"type": "blendbsdf", "weight": 0.22,
-            "tinted": {"type": "principled", "base_color": color, "metallic": 0.7, "roughness": 0.25},
-            "white": {"type": "roughconductor", "material": "none", "alpha": 0.12}}
+    return {
+        "type": "blendbsdf",
+        "weight": 0.22,
+        "tinted": {"type": "principled", "base_color": color, "metallic": 0.7, "roughness": 0.25},
+        "white": {"type": "roughconductor", "material": "none", "alpha": 0.12},
+    }
 
 
 def shapes(thing: dict, name: str) -> dict[str, dict]:
     """The Mitsuba shapes of one object; their names begin with `name`."""
     to_world = mitsuba().ScalarTransform4f
-    place = to_world().translate(thing["3d_coords"]).rotate([0, 0, 1], thing["rotation"]).scale(world.half_width(thing))
+    place = (
+        to_world()
+        .translate(thing["3d_coords"])
+        .rotate([0, 0, 1], thing["rotation"])
+        .scale(world.half_width(thing))
+    )
     bsdf = material(thing)
     if thing["shape"] == "sphere":
         return {name: {"type": "sphere", "to_world": place, "bsdf": bsdf}}
     if thing["shape"] == "cube":
         return {name: {"type": "cube", "to_world": place, "bsdf": bsdf}}
-    return {name: {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "to_world": place, "bsdf": bsdf},
-            f"{name}_top": {"type": "disk", "to_world": place.translate([0, 0, 1]), "bsdf": bsdf}}
+    return {
+        name: {
+            "type": "cylinder",
+            "p0": [0, 0, -1],
+            "p1": [0, 0, 1],
+            "to_world": place,
+            "bsdf": bsdf,
+        },
+        f"{name}_top": {"type": "disk", "to_world": place.translate([0, 0, 1]), "bsdf": bsdf},
+    }
 
 
 def description(scene: dict, scenes: Scenes) -> dict:
     """The scene as Mitsuba loads it, without sensor and integrator."""
     to_world = mitsuba().ScalarTransform4f
-    parts = {"type": "scene", "sky": {"type": "constant", "radiance": 0.55},
-             "floor": {"type": "rectangle", "to_world": to_world().scale(40),
-                       "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.42, 0.42, 0.42]}}}}
+    parts = {
+        "type": "scene",
+        "sky": {"type": "constant", "radiance": 0.55},
+        "floor": {
+            "type": "rectangle",
+            "to_world": to_world().scale(40),
+            "bsdf": {
+                "type": "diffuse",
+                "reflectance": {"type": "rgb", "value": [0.42, 0.42, 0.42]},
+            },
+        },
+    }
     for name, power in (("key", 13.0), ("fill", 4.0), ("back", 4.0)):
         place = world.LIGHTS[name] + scene["jitter"]["lights"][name]
         look = to_world().look_at(origin=place.tolist(), target=[0, 0, 0], up=[0, 0.1, 1])
-        parts[name] = {"type": "rectangle", "to_world": look.scale(0.9),
-                       "emitter": {"type": "area", "radiance": power}}
+        parts[name] = {
+            "type": "rectangle",
+            "to_world": look.scale(0.9),
+            "emitter": {"type": "area", "radiance": power},
+        }
     for number, thing in enumerate(scene["objects"]):
         parts |= shapes(thing, f"object{number}")
     return parts
@@ -103,11 +135,25 @@ def sensor(scene: dict, scenes: Scenes, resolution: int, across: str) -> dict:
     across: the filter by which a pixel takes part in its neighbours' samples; `box`: not at all.
     """
     camera = world.CAMERA + scene["jitter"]["camera"]
-    to_world = mitsuba().ScalarTransform4f().look_at(origin=camera.tolist(), target=world.TARGET.tolist(), up=[0, 0, 1])
-    return {"type": "perspective", "fov": scenes.field_of_view, "to_world": to_world,
-            "sampler": {"type": "multijitter", "sample_count": scenes.samples_per_pixel},
-            "film": {"type": "hdrfilm", "width": resolution, "height": resolution, "rfilter": {"type": across},
-                     "pixel_format": "rgb", "component_format": "float32"}}
+    to_world = (
+        mitsuba()
+        .ScalarTransform4f()
+        .look_at(origin=camera.tolist(), target=world.TARGET.tolist(), up=[0, 0, 1])
+    )
+    return {
+        "type": "perspective",
+        "fov": scenes.field_of_view,
+        "to_world": to_world,
+        "sampler": {"type": "multijitter", "sample_count": scenes.samples_per_pixel},
+        "film": {
+            "type": "hdrfilm",
+            "width": resolution,
+            "height": resolution,
+            "rfilter": {"type": across},
+            "pixel_format": "rgb",
+            "component_format": "float32",
+        },
+    }
 
 
 def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
@@ -124,8 +170,10 @@ def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     for name, part in parts.items():
         if number := re.match(r"object(\d+)", name):
             part["emitter"] = {"type": "area", "radiance": int(number[1]) + 1.0}
-    parts["sensor"] = sensor(scene, scenes, scenes.resolution * MASK_GRID, "box")   # between two numbers lies a third
-    parts["integrator"] = {"type": "path", "max_depth": 1}                          # what shines by itself
+    parts["sensor"] = sensor(
+        scene, scenes, scenes.resolution * MASK_GRID, "box"
+    )  # between two numbers lies a third
+    parts["integrator"] = {"type": "path", "max_depth": 1}  # what shines by itself
     seen = mi.render(mi.load_dict(parts, parallel=False), spp=1, seed=scene["jitter"]["seed"])
     one_hot = np.array(seen)[..., 0] == np.arange(len(scene["objects"]) + 1)[:, None, None]
     size = scenes.resolution
@@ -147,10 +195,17 @@ def picture(scene: dict, scenes: Scenes) -> np.ndarray:
     """The rendered scene, uint8 [H, W, 3] in sRGB."""
     mi = mitsuba()
     parts = description(scene, scenes)
-    parts["sensor"] = sensor(scene, scenes, scenes.resolution, "gaussian")   # a third of the grain's variance, a softer edge
+    parts["sensor"] = sensor(
+        scene, scenes, scenes.resolution, "gaussian"
+    )  # a third of the grain's variance, a softer edge
     parts["integrator"] = {"type": "path", "max_depth": PATH_DEPTH}
     loaded, samples = load(parts), max(1, scenes.samples_per_pixel // TAKES)
-    takes = np.stack([mi.render(loaded, spp=samples, seed=scene["jitter"]["seed"] + number) for number in range(TAKES)])
+    takes = np.stack(
+        [
+            mi.render(loaded, spp=samples, seed=scene["jitter"]["seed"] + number)
+            for number in range(TAKES)
+        ]
+    )
     light = np.clip((takes.sum(0) - takes.max(0)) / (TAKES - 1), 0, 1)
     display = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return (display * 255).round().astype(np.uint8)
@@ -175,9 +230,14 @@ def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray
         change = edits.change_one_attribute(scene, scenes, rng)
         if change is None:
             continue
-        seen = [all_visible(instances(one, scenes), len(one["objects"]), scenes) for one in (scene, change["edited"])]
+        seen = [
+            all_visible(instances(one, scenes), len(one["objects"]), scenes)
+            for one in (scene, change["edited"])
+        ]
         if all(seen):
-            return {"scene": scene, **change}, np.stack([picture(one, scenes) for one in (scene, change["edited"])])
+            return {"scene": scene, **change}, np.stack(
+                [picture(one, scenes) for one in (scene, change["edited"])]
+            )
     raise cannot_fit(scenes)
 
 

@@ -7,20 +7,23 @@ from wordbrush.params import Scenes
 from wordbrush.scenes import world
 
 TRIES_PER_OBJECT = 50  # C: --max_retries
-RESTARTS = 200         # ours: a world that fails so often is too full
-LAYOUTS = 20           # ours: for the same attributes
+RESTARTS = 200  # ours: a world that fails so often is too full
+LAYOUTS = 20  # ours: for the same attributes
 
 
 def cannot_fit(scenes: Scenes) -> WordbrushError:
     return WordbrushError(
         f"scenes: {scenes.max_objects} objects do not fit and stay visible within extent {scenes.extent} at "
         f"min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, min_visible_share "
-        f"{scenes.min_visible_share}; lower max_objects or these, or raise extent.")
+        f"{scenes.min_visible_share}; lower max_objects or these, or raise extent."
+    )
 
 
 def require_room(scenes: Scenes, seed: int) -> None:
     """Raises WordbrushError where the parameters leave no room for as many objects as a scene may have."""
-    place_objects(scenes, np.random.default_rng(seed), scenes.max_objects, world.directions(world.CAMERA))
+    place_objects(
+        scenes, np.random.default_rng(seed), scenes.max_objects, world.directions(world.CAMERA)
+    )
 
 
 def sample_scene(scenes: Scenes, rng: np.random.Generator, index: int, split: str) -> dict:
@@ -30,21 +33,35 @@ def sample_scene(scenes: Scenes, rng: np.random.Generator, index: int, split: st
     """
     jitter = {
         "camera": rng.uniform(-scenes.camera_jitter, scenes.camera_jitter, 3).tolist(),
-        "lights": {name: rng.uniform(-scenes.light_jitter, scenes.light_jitter, 3).tolist() for name in world.LIGHTS},
+        "lights": {
+            name: rng.uniform(-scenes.light_jitter, scenes.light_jitter, 3).tolist()
+            for name in world.LIGHTS
+        },
         "seed": int(rng.integers(2**31)),
     }
     ways = world.directions(world.CAMERA + jitter["camera"])
     count = int(rng.integers(scenes.min_objects, scenes.max_objects + 1))
     objects = place_objects(scenes, rng, count, ways)
-    return complete({"split": split, "image_index": index, "image_filename": f"WORDBRUSH_{split}_{index:06d}.png",
-                     "directions": ways, "objects": objects, "jitter": jitter}, scenes)
+    return complete(
+        {
+            "split": split,
+            "image_index": index,
+            "image_filename": f"WORDBRUSH_{split}_{index:06d}.png",
+            "directions": ways,
+            "objects": objects,
+            "jitter": jitter,
+        },
+        scenes,
+    )
 
 
 def complete(scene: dict, scenes: Scenes) -> dict:
     """Fill in what follows from the objects: their place in the picture and their relations."""
     camera = world.CAMERA + scene["jitter"]["camera"]
     for thing in scene["objects"]:
-        thing["pixel_coords"] = world.project(thing["3d_coords"], camera, scenes.field_of_view, scenes.resolution)
+        thing["pixel_coords"] = world.project(
+            thing["3d_coords"], camera, scenes.field_of_view, scenes.resolution
+        )
     scene["relationships"] = world.relationships(scene["objects"], scene["directions"])
     return scene
 
@@ -56,7 +73,10 @@ def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: di
     rare in a small world.
     """
     for _ in range(RESTARTS):
-        attributes = [{name: str(rng.choice(values)) for name, values in world.ATTRIBUTES.items()} for _ in range(count)]
+        attributes = [
+            {name: str(rng.choice(values)) for name, values in world.ATTRIBUTES.items()}
+            for _ in range(count)
+        ]
         for _ in range(LAYOUTS):
             objects = layout(attributes, scenes, rng, ways)
             if objects:
@@ -64,7 +84,9 @@ def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: di
     raise cannot_fit(scenes)
 
 
-def layout(attributes: list[dict], scenes: Scenes, rng: np.random.Generator, ways: dict) -> list[dict]:
+def layout(
+    attributes: list[dict], scenes: Scenes, rng: np.random.Generator, ways: dict
+) -> list[dict]:
     """The objects, each at a random place that fits; none where one finds no place."""
     objects: list[dict] = []
     for one in attributes:
@@ -80,8 +102,11 @@ def layout(attributes: list[dict], scenes: Scenes, rng: np.random.Generator, way
 
 def placed(attributes: dict, scenes: Scenes, rng: np.random.Generator) -> dict:
     x, y = rng.uniform(-scenes.extent, scenes.extent, 2)
-    return {**attributes, "3d_coords": [float(x), float(y), float(world.half_width(attributes))],
-            "rotation": float(rng.uniform(0, 360))}
+    return {
+        **attributes,
+        "3d_coords": [float(x), float(y), float(world.half_width(attributes))],
+        "rotation": float(rng.uniform(0, 360)),
+    }
 
 
 def fits(thing: dict, others: list[dict], scenes: Scenes, ways: dict) -> bool:

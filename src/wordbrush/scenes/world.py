@@ -10,12 +10,22 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 RADIUS = {"small": 0.35, "large": 0.7}
 RGB = {
-    "gray": (87, 87, 87), "red": (173, 35, 35), "blue": (42, 75, 215), "green": (29, 105, 20),
-    "brown": (129, 74, 25), "purple": (129, 38, 192), "cyan": (41, 208, 208), "yellow": (255, 238, 51),
+    "gray": (87, 87, 87),
+    "red": (173, 35, 35),
+    "blue": (42, 75, 215),
+    "green": (29, 105, 20),
+    "brown": (129, 74, 25),
+    "purple": (129, 38, 192),
+    "cyan": (41, 208, 208),
+    "yellow": (255, 238, 51),
 }
 CAMERA = np.array([7.36, -6.93, 4.96])  # C: the camera of base_scene.blend
-TARGET = np.array([0.0, 0.0, 0.4])       # ours: what it looks at, the middle of the objects
-LIGHTS = {"key": np.array([2.0, -6.0, 6.0]), "fill": np.array([6.0, 3.0, 4.0]), "back": np.array([-5.0, 4.0, 6.0])}
+TARGET = np.array([0.0, 0.0, 0.4])  # ours: what it looks at, the middle of the objects
+LIGHTS = {
+    "key": np.array([2.0, -6.0, 6.0]),
+    "fill": np.array([6.0, 3.0, 4.0]),
+    "back": np.array([-5.0, 4.0, 6.0]),
+}
 RELATION_EPSILON = 0.2  # C: how far apart two objects must be along a direction to be related
 
 
@@ -30,8 +40,14 @@ def directions(camera: np.ndarray) -> dict[str, list[float]]:
     behind = -camera * [1, 1, 0]
     behind = behind / np.linalg.norm(behind)
     right = np.cross(behind, [0, 0, 1])
-    vectors = {"right": right, "left": -right, "front": -behind, "behind": behind,
-               "above": np.array([0, 0, 1.0]), "below": np.array([0, 0, -1.0])}
+    vectors = {
+        "right": right,
+        "left": -right,
+        "front": -behind,
+        "behind": behind,
+        "above": np.array([0, 0, 1.0]),
+        "below": np.array([0, 0, -1.0]),
+    }
     return {name: (vector + 0.0).tolist() for name, vector in vectors.items()}
 
 
@@ -45,7 +61,9 @@ def relationships(objects: list[dict], ways: dict[str, list[float]]) -> dict[str
     return related
 
 
-def project(point: np.ndarray, camera: np.ndarray, field_of_view: float, resolution: int) -> list[float]:
+def project(
+    point: np.ndarray, camera: np.ndarray, field_of_view: float, resolution: int
+) -> list[float]:
     """Pixel x, pixel y and depth of a point of the world (perspective, looking at the target)."""
     forward = (TARGET - camera) / np.linalg.norm(TARGET - camera)
     right = np.cross(forward, [0, 0, 1])
@@ -54,4 +72,8 @@ def project(point: np.ndarray, camera: np.ndarray, field_of_view: float, resolut
     offset = np.asarray(point) - camera
     depth = offset @ forward
     scale = resolution / 2 / np.tan(np.radians(field_of_view) / 2) / depth
-    return [float(resolution / 2 + scale * (offset @ right)), float(resolution / 2 - scale * (offset @ up)), float(depth)]
+    return [
+        float(resolution / 2 + scale * (offset @ right)),
+        float(resolution / 2 - scale * (offset @ up)),
+        float(depth),
+    ]

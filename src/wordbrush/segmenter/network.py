@@ -17,7 +17,7 @@ from wordbrush.storage.weights import load_weights
 from wordbrush.training.norms import BatchNorm2d
 
 SIZES = [len(values) for values in ATTRIBUTES.values()]
-MAX_OBJECTS = 12      # more than C's ten
+MAX_OBJECTS = 12  # more than C's ten
 
 
 class Segmenter(nn.Module):
@@ -25,9 +25,15 @@ class Segmenter(nn.Module):
 
     def __init__(self, channels: list[int]):
         super().__init__()
-        self.down = nn.ModuleList([block(3 if not k else channels[k - 1], width) for k, width in enumerate(channels)])
-        self.up = nn.ModuleList([block(below + width, width) for below, width in
-                                 zip(channels[1:], channels[:-1], strict=True)])
+        self.down = nn.ModuleList(
+            [block(3 if not k else channels[k - 1], width) for k, width in enumerate(channels)]
+        )
+        self.up = nn.ModuleList(
+            [
+                block(below + width, width)
+                for below, width in zip(channels[1:], channels[:-1], strict=True)
+            ]
+        )
         self.head = nn.Conv2d(channels[0], 2 + sum(SIZES), 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -42,17 +48,16 @@ class Segmenter(nn.Module):
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
-    layers = [part for width in (inputs, outputs)
-              for part in (nn.Conv2d(width, outputs, 3, padding=1, bias=False), BatchNorm2d(outputs), nn.ReLU())]
+    layers = [
+        part
+        for width in (inputs, outputs)
+        for part in (
+            nn.Conv2d(width, outputs, 3, padding=1, bias=False),
+            BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+    ]
     return nn.Sequential(*layers)
-
-
-
-
-
-
-
-
 
 
 class SegmenterFile(TypedDict):
@@ -65,11 +70,3 @@ def load_segmenter(folder: Path, where: torch.device) -> Segmenter:
     network = Segmenter(read_json(folder / "segmenter.json", SegmenterFile)["channels"])
     load_weights(folder, "segmenter", network)
     return network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-
-
-
-
-
-

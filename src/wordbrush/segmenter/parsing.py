@@ -9,7 +9,7 @@ from wordbrush.data.images import to_images
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter
 
-MIN_PEAK = 0.3        # weaker centres are noise
+MIN_PEAK = 0.3  # weaker centres are noise
 
 
 def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list[dict]]:
@@ -22,14 +22,16 @@ def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list
 
 
 @torch.no_grad()
-def parse_masks(network: Segmenter, images: np.ndarray, batch: int = 256) -> tuple[list[list[dict]], np.ndarray]:
+def parse_masks(
+    network: Segmenter, images: np.ndarray, batch: int = 256
+) -> tuple[list[list[dict]], np.ndarray]:
     """As `parse`, and where the objects are: uint8 [N, H, W], 0 or 1 + the number of the object."""
     where = next(network.parameters()).device
     parsed, instances = [], np.empty(images.shape[:3], np.uint8)
     for at in range(0, len(images), batch):
-        objects, masks = _objects(*network(to_images(images[at:at + batch]).to(where)))
+        objects, masks = _objects(*network(to_images(images[at : at + batch]).to(where)))
         parsed += objects
-        instances[at:at + batch] = masks.cpu().numpy()
+        instances[at : at + batch] = masks.cpu().numpy()
     return parsed, instances
 
 
@@ -48,11 +50,26 @@ def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> tuple[list[lis
     area, x, y, strength = mine.sum((2, 3)).tolist(), x.tolist(), y.tolist(), strength.tolist()
     found, number = [], torch.zeros(mine.shape[:2], dtype=torch.uint8)
     for n in range(count):
-        order = sorted((k for k in range(len(x[n])) if strength[n][k] >= MIN_PEAK), key=lambda k, n=n: (x[n][k], y[n][k]))
+        order = sorted(
+            (k for k in range(len(x[n])) if strength[n][k] >= MIN_PEAK),
+            key=lambda k, n=n: (x[n][k], y[n][k]),
+        )
         number[n, order] = torch.arange(1, len(order) + 1, dtype=torch.uint8)
-        found.append([{**{name: ATTRIBUTES[name][values[a][n][k]] for a, name in enumerate(ATTRIBUTES)},
-                       "x": float(x[n][k]), "y": float(y[n][k]), "area": int(area[n][k]),
-                       "confidence": round(strength[n][k], 4), "certainty": round(certainty[n][k], 4)} for k in order])
+        found.append(
+            [
+                {
+                    **{
+                        name: ATTRIBUTES[name][values[a][n][k]] for a, name in enumerate(ATTRIBUTES)
+                    },
+                    "x": float(x[n][k]),
+                    "y": float(y[n][k]),
+                    "area": int(area[n][k]),
+                    "confidence": round(strength[n][k], 4),
+                    "certainty": round(certainty[n][k], 4),
+                }
+                for k in order
+            ]
+        )
     return found, (mine * number.to(mine.device)[..., None, None]).amax(1).to(torch.uint8)
 
 
@@ -65,5 +82,7 @@ def _nearest(strength: Tensor, y: Tensor, x: Tensor, presence: Tensor) -> Tensor
     squared = squared.float().masked_fill((strength < MIN_PEAK)[..., None, None], torch.inf)
     mine = F.one_hot(squared.argmin(1), strength.shape[1]).permute(0, 3, 1, 2)
     mine = mine * (presence > 0)[:, None]
-    mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = 1  # a peak is its own at least
+    mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = (
+        1  # a peak is its own at least
+    )
     return mine

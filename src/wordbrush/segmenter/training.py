@@ -11,7 +11,13 @@ from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter
 from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import device, mixed_precision, require_device_memory, require_finite, training_bytes
+from wordbrush.training.compute import (
+    device,
+    mixed_precision,
+    require_device_memory,
+    require_finite,
+    training_bytes,
+)
 from wordbrush.training.parallel import backward, gather, part, shard
 from wordbrush.training.signals import finishing_steps
 
@@ -27,7 +33,9 @@ def centre_maps(instances: Tensor) -> Tensor:
     y = (masks.sum(3) * along).sum(2) / area.clamp(min=1)
     x = (masks.sum(2) * along).sum(2) / area.clamp(min=1)
     width = max(0.7, CENTRE_WIDTH * size / 2)
-    down, across = (torch.exp(-((along - middle[..., None]) / width) ** 2 / 2) for middle in (y, x))
+    down, across = (
+        torch.exp(-(((along - middle[..., None]) / width) ** 2) / 2) for middle in (y, x)
+    )
     blobs = down[..., :, None] * across[..., None, :]
     return (blobs * (area > 0)[..., None, None]).amax(1)
 
@@ -38,28 +46,44 @@ def loss(outputs: tuple[Tensor, Tensor, Tensor], instances: Tensor, attributes: 
     blobs = centre_maps(instances)
     found = F.binary_cross_entropy_with_logits(centre, blobs, weight=1 + 20 * blobs)
     present = F.binary_cross_entropy_with_logits(presence, (instances > 0).float())
-    named = [F.cross_entropy(part, labels.long() - 1, ignore_index=-1)
-             for part, labels in zip(logits.split(SIZES, 1), attributes.unbind(1), strict=True)]
+    named = [
+        F.cross_entropy(part, labels.long() - 1, ignore_index=-1)
+        for part, labels in zip(logits.split(SIZES, 1), attributes.unbind(1), strict=True)
+    ]
     return 5 * found + present + sum(named)
 
 
 def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
     """Noise, blur and brightness, so that the GAN's softer pictures are read as well as rendered ones."""
     count = len(images)
+
     def uniform() -> Tensor:
         return torch.rand(count, 1, 1, 1, generator=rng).to(images.device)
+
     blurred = F.avg_pool2d(F.pad(images, [1] * 4, mode="replicate"), 3, 1)
     images = torch.lerp(images, blurred, 0.7 * uniform())
     images = images * (0.9 + 0.2 * uniform()) + 0.1 * (uniform() - 0.5)
-    return images + 2 * noise * uniform() * torch.randn(images.shape, generator=rng).to(images.device)
+    return images + 2 * noise * uniform() * torch.randn(images.shape, generator=rng).to(
+        images.device
+    )
 
 
-def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, attributes: np.ndarray,
-          seed: int, checkpoints: Checkpoints = NO_CHECKPOINTS) -> tuple[Segmenter, list[tuple[int, float]]]:
+def train(
+    params: SegmenterParams,
+    images: np.ndarray,
+    instances: np.ndarray,
+    attributes: np.ndarray,
+    seed: int,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
+) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
     batch = torch.Size((part(params.batch_size), 3, *images.shape[1:3]))
-    needed = training_bytes(lambda: Segmenter(params.channels), lambda network: network(torch.empty(batch)))
-    require_device_memory("a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels")
+    needed = training_bytes(
+        lambda: Segmenter(params.channels), lambda network: network(torch.empty(batch))
+    )
+    require_device_memory(
+        "a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels"
+    )
     rng = torch.Generator().manual_seed(seed)
     network = Segmenter(params.channels).to(device(), memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
@@ -67,13 +91,24 @@ def train(params: SegmenterParams, images: np.ndarray, instances: np.ndarray, at
     parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
     state = checkpoints.restore(parts) or {"step": 0, "curve": []}
     curve = state["curve"]
-    with finishing_steps(), Progress("training the segmenter", params.steps, "step", state["step"],
-                                     (params.batch_size, "image")) as progress:
+    with (
+        finishing_steps(),
+        Progress(
+            "training the segmenter",
+            params.steps,
+            "step",
+            state["step"],
+            (params.batch_size, "image"),
+        ) as progress,
+    ):
         for step in range(state["step"] + 1, params.steps + 1):
             picked = torch.randint(len(images), (params.batch_size,), generator=rng).numpy()
             with waiting_for_data():
                 batch = to_images(images[picked]).to(device())
-                targets = [torch.from_numpy(array[picked]).to(device()) for array in (instances, attributes)]
+                targets = [
+                    torch.from_numpy(array[picked]).to(device())
+                    for array in (instances, attributes)
+                ]
             batch = disturb(batch, params.noise, rng)
             with mixed_precision():
                 outputs = network(shard(batch))

@@ -19,32 +19,40 @@ from wordbrush.training.compute import device
 def run(params: Params, layout: Layout, mining: str) -> None:
     pairs = read_pairs(params, layout)
     encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    images, audio, lengths = encode_pairs(encoders, pairs, np.asarray(split_ranges(params.samples)["train"]))
+    images, audio, lengths = encode_pairs(
+        encoders, pairs, np.asarray(split_ranges(params.samples)["train"])
+    )
     # A pair activates a unit where its picture or its speech does: the strongest place and the strongest moment of each.
     seen = binarise(images.flatten(2).amax(2), params.clusters.top_share)
     heard = binarise(masked(audio, lengths, -torch.inf).amax(2), params.clusters.top_share)
-    labels = cluster_units(cooccurrence(seen | heard), params.clusters.count, params.clusters.linkage)
+    labels = cluster_units(
+        cooccurrence(seen | heard), params.clusters.count, params.clusters.linkage
+    )
     members, scale = membership(labels), images.transpose(0, 1).flatten(1).std(1) + 1e-6
-    overlap, units = gan_agreement(params, layout, pairs, encode_images, encoders, scale, members).sort(
-        dim=1, descending=True, stable=True)
+    overlap, units = gan_agreement(
+        params, layout, pairs, encode_images, encoders, scale, members
+    ).sort(dim=1, descending=True, stable=True)
     best = slice(params.edits.units_per_cluster)
     pictures = top_pictures(images, scale, members, params.clusters.examples)
     sounds = top_sounds(audio, lengths, members, pairs.speech.hop, params)
     with whole_directory(layout.clusters(mining)) as folder:
-        np.save(folder / "places.npy", units.argsort(1).numpy())   # of each unit of h4 among those that agree with a cluster
+        np.save(
+            folder / "places.npy", units.argsort(1).numpy()
+        )  # of each unit of h4 among those that agree with a cluster
         np.save(folder / "members.npy", members.numpy())
         np.save(folder / "scale.npy", scale.numpy())
-        write_json(folder / "clusters.json", {"clusters": [
-            {"units": np.flatnonzero(labels == number).tolist(), "gan_units": units[number, best].tolist(),
-             "agreement": [round(value, 4) for value in overlap[number, best].tolist()],
-             "pictures": pictures[number], "sounds": sounds[number]} for number in range(len(members))]})
-
-
-
-
-
-
-
-
-
-
+        write_json(
+            folder / "clusters.json",
+            {
+                "clusters": [
+                    {
+                        "units": np.flatnonzero(labels == number).tolist(),
+                        "gan_units": units[number, best].tolist(),
+                        "agreement": [round(value, 4) for value in overlap[number, best].tolist()],
+                        "pictures": pictures[number],
+                        "sounds": sounds[number],
+                    }
+                    for number in range(len(members))
+                ]
+            },
+        )

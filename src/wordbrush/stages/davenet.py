@@ -16,8 +16,16 @@ from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import precision, set_seed
 
 
-def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: Training, checkpoints: Checkpoints,
-                make_encoders: Callable[[Pairs], Encoders], editor: Editor | None = None) -> None:
+def train_stage(
+    params: Params,
+    layout: Layout,
+    name: str,
+    mining: str,
+    stage: Training,
+    checkpoints: Checkpoints,
+    make_encoders: Callable[[Pairs], Encoders],
+    editor: Editor | None = None,
+) -> None:
     """Train encoders and write them with their curve as stage `name`."""
     pairs = read_pairs(params, layout)
     require_room(params.davenet, pairs.speech, edited=editor is not None)
@@ -25,14 +33,27 @@ def train_stage(params: Params, layout: Layout, name: str, mining: str, stage: T
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     with precision(params.precision):
-        rows = train(encoders, pairs, splits["train"], splits["validation"], params.davenet, stage, mining,
-                     params.grounding_seed, editor, checkpoints)
+        rows = train(
+            encoders,
+            pairs,
+            splits["train"],
+            splits["validation"],
+            params.davenet,
+            stage,
+            mining,
+            params.grounding_seed,
+            editor,
+            checkpoints,
+        )
     if not is_main():
         return
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
-        config = {"davenet": params.davenet.model_dump(), "bands": pairs.speech.bands, "mining": mining, "stage": name}
+        config = {
+            "davenet": params.davenet.model_dump(),
+            "bands": pairs.speech.bands,
+            "mining": mining,
+            "stage": name,
+        }
         save_weights(folder, "encoders", encoders, config)
     write_csv(layout.plots(f"{name}_{mining}"), CURVES, rows)
-
-

@@ -26,8 +26,6 @@ from wordbrush.training.compute import device
 ROC_POINTS = 101
 
 
-
-
 def run(params: Params, layout: Layout) -> None:
     material = read_material(params, layout)
     word_tests = WordTests(params, layout, material.pairs, material.segmenter)
@@ -50,18 +48,42 @@ def run(params: Params, layout: Layout) -> None:
 
 def write_tables(layout: Layout, results: dict, scores: Tensor) -> None:
     """The CSVs that `dvc plots` draws."""
-    write_csv(layout.plots("semantic"), ("method", "attribute", "accuracy", "low", "high", "paper"),
-              [(METHODS[name].title, attribute, float(result["semantic"][attribute]), interval["low"], interval["high"],
-                METHODS[name].semantic[attribute])
-               for name, result in results.items() for attribute, interval in result["intervals"]["semantic"].items()])
-    write_csv(layout.plots("recall"), ("method", "k", "recall", "paper"),
-              [(METHODS[name].title, int(k), float(value), METHODS[name].recall[k])
-               for name, result in results.items() for k, value in result["recall"].items()])
+    write_csv(
+        layout.plots("semantic"),
+        ("method", "attribute", "accuracy", "low", "high", "paper"),
+        [
+            (
+                METHODS[name].title,
+                attribute,
+                float(result["semantic"][attribute]),
+                interval["low"],
+                interval["high"],
+                METHODS[name].semantic[attribute],
+            )
+            for name, result in results.items()
+            for attribute, interval in result["intervals"]["semantic"].items()
+        ],
+    )
+    write_csv(
+        layout.plots("recall"),
+        ("method", "k", "recall", "paper"),
+        [
+            (METHODS[name].title, int(k), float(value), METHODS[name].recall[k])
+            for name, result in results.items()
+            for k, value in result["recall"].items()
+        ],
+    )
     matched = scores.diagonal().numpy()
     mismatched = scores[~torch.eye(len(scores), dtype=torch.bool)].numpy()
     levels = np.quantile(mismatched, np.linspace(1, 0, ROC_POINTS))
-    write_csv(layout.plots("roc"), ("false_positive_rate", "true_positive_rate"),
-              [(float((mismatched >= level).mean()), float((matched >= level).mean())) for level in levels])
+    write_csv(
+        layout.plots("roc"),
+        ("false_positive_rate", "true_positive_rate"),
+        [
+            (float((mismatched >= level).mean()), float((matched >= level).mean()))
+            for level in levels
+        ],
+    )
 
 
 def write_examples(folder: Path, material: Material, scores: Tensor, best: str) -> None:
@@ -76,13 +98,17 @@ def write_examples(folder: Path, material: Material, scores: Tensor, best: str) 
         method = METHODS[name]
         encoders = load_encoders(layout.encoders(method.stage, method.mining), device())
         images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
-        batch = Batch(np.array(described), to_images(material.pairs.images[described]), images, audio, lengths)
+        batch = Batch(
+            np.array(described), to_images(material.pairs.images[described]), images, audio, lengths
+        )
         drawn: list[Tensor] = []
         edited = make_editor(material, method, drawn)(batch).pictures
         places, _ = salient(images, audio, lengths)
         np.save(folder / f"{method.edits}_edits.npy", to_uint8(edited))
-        edits[method.edits] = {"places": ((places + 0.5) / images.shape[-1]).tolist(),
-                               "clusters": drawn[0].tolist() if drawn else None}
+        edits[method.edits] = {
+            "places": ((places + 0.5) / images.shape[-1]).tolist(),
+            "clusters": drawn[0].tolist() if drawn else None,
+        }
     encoders = load_encoders(layout.encoders(METHODS[best].stage, METHODS[best].mining), device())
     images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
     maps = matchmap(images, audio).clamp(min=0)
@@ -92,9 +118,19 @@ def write_examples(folder: Path, material: Material, scores: Tensor, best: str) 
     at_words = said.sums(maps.flatten(1, 2).transpose(1, 2)) / (said.stop - said.first)[:, None]
     np.save(folder / "word_maps.npy", at_words.unflatten(1, maps.shape[1:3]).half().numpy())
     chosen = scores[:, [sample - test.start for sample in described]].argmax(0) + test.start
-    write_json(folder / "examples.json", {
-        "best": best, "samples": described, "edits": edits, "lengths": lengths.tolist(), "selected": chosen.tolist(),
-        "texts": [spoken[sample]["text"] for sample in described],
-        "words": words,
-        "maps": [{"example": row, "word": said.labels[label]}
-                 for row, label in zip(said.caption.tolist(), said.label.tolist(), strict=True)]})
+    write_json(
+        folder / "examples.json",
+        {
+            "best": best,
+            "samples": described,
+            "edits": edits,
+            "lengths": lengths.tolist(),
+            "selected": chosen.tolist(),
+            "texts": [spoken[sample]["text"] for sample in described],
+            "words": words,
+            "maps": [
+                {"example": row, "word": said.labels[label]}
+                for row, label in zip(said.caption.tolist(), said.label.tolist(), strict=True)
+            ],
+        },
+    )

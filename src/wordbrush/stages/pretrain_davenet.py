@@ -7,6 +7,15 @@ from wordbrush.storage.layout import Layout
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 
 
-def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    train_stage(params, layout, "pretrain", mining, params.schedule.pretrain, checkpoints,
-                lambda pairs: Encoders(params.davenet, pairs.speech.bands))
+def run(
+    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+) -> None:
+    train_stage(
+        params,
+        layout,
+        "pretrain",
+        mining,
+        params.schedule.pretrain,
+        checkpoints,
+        lambda pairs: Encoders(params.davenet, pairs.speech.bands),
+    )

@@ -3,8 +3,6 @@
 Where the samples are rendered scenes, the renderer's own edits take their place (P §6.5).
 """
 
-
-
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.editing.editors import make_random_editor
 from wordbrush.params import Params
@@ -14,7 +12,16 @@ from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import device
 
 
-def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    train_stage(params, layout, "random-edits", mining, params.schedule.random_edits, checkpoints,
-                lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
-                make_random_editor(params, layout, params.grounding_seed))
+def run(
+    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+) -> None:
+    train_stage(
+        params,
+        layout,
+        "random-edits",
+        mining,
+        params.schedule.random_edits,
+        checkpoints,
+        lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
+        make_random_editor(params, layout, params.grounding_seed),
+    )

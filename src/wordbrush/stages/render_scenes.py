@@ -20,30 +20,47 @@ from wordbrush.telemetry.progress import track
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.memory import require_memory
 
-BYTES_A_PIXEL = 3 + 1 + 4   # picture, instance, four attributes
+BYTES_A_PIXEL = 3 + 1 + 4  # picture, instance, four attributes
 INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "generator": "wordbrush"}
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     scenes = params.scenes
-    require_memory(f"{scenes.count} scenes of {scenes.resolution}×{scenes.resolution}",
-                   2 * scenes.count * scenes.resolution**2 * BYTES_A_PIXEL, "lower scenes.count or scenes.resolution")
+    require_memory(
+        f"{scenes.count} scenes of {scenes.resolution}×{scenes.resolution}",
+        2 * scenes.count * scenes.resolution**2 * BYTES_A_PIXEL,
+        "lower scenes.count or scenes.resolution",
+    )
     require_room(scenes, params.seed)
     if scenes.source == "clevr":
         clevr.check(Path(scenes.clevr_path))
     with whole_directory(layout.scenes) as folder:
-        rendered = checkpoints.continued("scenes", partial(render_all, render_one, scenes, params.seed, scenes.count))
-        records, images, masks = zip(*track(rendered, "rendering scenes", scenes.count, "scene"), strict=True)
+        rendered = checkpoints.continued(
+            "scenes", partial(render_all, render_one, scenes, params.seed, scenes.count)
+        )
+        records, images, masks = zip(
+            *track(rendered, "rendering scenes", scenes.count, "scene"), strict=True
+        )
         np.save(folder / "images.npy", np.stack(images))
         np.save(folder / "instances.npy", np.stack(masks))
-        planes = [attribute_masks(mask, scene["objects"]) for mask, scene in zip(masks, records, strict=True)]
+        planes = [
+            attribute_masks(mask, scene["objects"])
+            for mask, scene in zip(masks, records, strict=True)
+        ]
         np.save(folder / "attributes.npy", np.stack(planes))
         write_json(folder / "scenes.json", {"info": INFO, "scenes": list(records)})
         if scenes.source == "clevr":
             source = clevr.pictures(Path(scenes.clevr_path), scenes.count, scenes.resolution)
-            np.save(folder / "gan_images.npy", np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))))
+            np.save(
+                folder / "gan_images.npy",
+                np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))),
+            )
     with whole_directory(layout.real_pairs) as folder:
-        pairs = checkpoints.continued("pairs", partial(render_all, render_pair, scenes, params.seed, scenes.real_pairs))
-        records, images = zip(*track(pairs, "rendering pairs", scenes.real_pairs, "pair"), strict=True)
+        pairs = checkpoints.continued(
+            "pairs", partial(render_all, render_pair, scenes, params.seed, scenes.real_pairs)
+        )
+        records, images = zip(
+            *track(pairs, "rendering pairs", scenes.real_pairs, "pair"), strict=True
+        )
         np.save(folder / "images.npy", np.stack(images))
         write_json(folder / "pairs.json", list(records))

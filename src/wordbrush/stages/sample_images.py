@@ -22,13 +22,16 @@ from wordbrush.training.compute import device
 from wordbrush.training.memory import require_memory
 
 BATCH = 64
-PATIENCE = 50   # drawings a describable one
+PATIENCE = 50  # drawings a describable one
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     count = split_ranges(params.samples)["semantic"].stop
-    require_memory(f"{count} pictures", 2 * count * (params.scenes.resolution**2 * 3 + params.gan.latent_dim * 4),
-                   "lower the numbers of samples")
+    require_memory(
+        f"{count} pictures",
+        2 * count * (params.scenes.resolution**2 * 3 + params.gan.latent_dim * 4),
+        "lower the numbers of samples",
+    )
     share = 1.0
     if params.samples.source == "renderer":
         images, counterfactuals = rendered(params, count, checkpoints)
@@ -42,7 +45,9 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     write_json(layout.metrics("samples"), {"describable": round(100 * share, 2)})
 
 
-def describable_drawings(params: Params, layout: Layout, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def describable_drawings(
+    params: Params, layout: Layout, count: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """So many latents [N, Z] and the describable pictures that they draw, uint8 [N, H, W, 3]; the share of drawings that are.
 
     Raises WordbrushError where hardly any is.
@@ -57,21 +62,29 @@ def describable_drawings(params: Params, layout: Layout, count: int, seed: int) 
             pictures, kept = draw(generator, z, BATCH), np.ones(BATCH, bool)
             if segmenter:
                 read = parse(segmenter, pictures)
-                kept = np.array([describable(objects, params.segmenter.min_confidence, least) for objects in read])
+                kept = np.array(
+                    [
+                        describable(objects, params.segmenter.min_confidence, least)
+                        for objects in read
+                    ]
+                )
             latents.append(z.numpy()[kept])
             images.append(pictures[kept])
             progress.advance(min(kept.sum(), count - found))
             found, tried = found + int(kept.sum()), tried + BATCH
             if tried > PATIENCE * (found + BATCH):
-                raise WordbrushError(f"of {tried} drawings only {found} are describable. Train the GAN for longer "
-                                     "(gan.stable_kimg), or lower samples.min_certainty.")
+                raise WordbrushError(
+                    f"of {tried} drawings only {found} are describable. Train the GAN for longer "
+                    "(gan.stable_kimg), or lower samples.min_certainty."
+                )
     return np.concatenate(latents)[:count], np.concatenate(images)[:count], found / tried
 
 
 def rendered(params: Params, count: int, checkpoints: Checkpoints) -> tuple[np.ndarray, np.ndarray]:
     """Scenes and their counterfactuals, uint8 [N, H, W, 3]; other scenes than those of the real-image test."""
     from wordbrush.scenes.render import render_all, render_pair
-    tested = params.scenes.real_pairs   # whose numbers come first
+
+    tested = params.scenes.real_pairs  # whose numbers come first
 
     def pairs(first: int):
         return render_all(render_pair, params.scenes, params.seed, tested + count, tested + first)

@@ -4,7 +4,6 @@ As a random edit takes more units until the picture differs (P §5.4), a targete
 concept, the best first (ours: P has a fixed number).
 """
 
-
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.editing.editors import make_targeted_editor
 from wordbrush.params import Params
@@ -14,7 +13,16 @@ from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import device
 
 
-def run(params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
-    train_stage(params, layout, "targeted-edits", mining, params.schedule.targeted_edits, checkpoints,
-                lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
-                make_targeted_editor(params, layout, mining, params.grounding_seed))
+def run(
+    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+) -> None:
+    train_stage(
+        params,
+        layout,
+        "targeted-edits",
+        mining,
+        params.schedule.targeted_edits,
+        checkpoints,
+        lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
+        make_targeted_editor(params, layout, mining, params.grounding_seed),
+    )

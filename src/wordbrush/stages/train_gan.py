@@ -23,8 +23,13 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
     images = open_array(source, "uint8", (None, size, size, 3))
     with precision(params.precision):
-        average, history = train(params.gan, images, params.seed,
-                                 lambda generator: float(np.mean(distance(params, images, generator))), checkpoints)
+        average, history = train(
+            params.gan,
+            images,
+            params.seed,
+            lambda generator: float(np.mean(distance(params, images, generator))),
+            checkpoints,
+        )
     if not is_main():
         return
     levels = distance(params, images, average)
@@ -35,12 +40,19 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         write_json(folder / "grids.json", {"kimg": kimg, "resolution": resolution})
     write_csv(layout.plots("gan"), CURVES, history.curves)
     write_csv(layout.plots("gan_swd"), ("kimg", "swd"), history.distances)
-    scales = {str(scale): round(value, 3) for scale, value in zip(reversed(resolutions(size)), levels, strict=False)}
+    scales = {
+        str(scale): round(value, 3)
+        for scale, value in zip(reversed(resolutions(size)), levels, strict=False)
+    }
     write_json(layout.metrics("gan"), {"swd": {**scales, "mean": round(float(np.mean(levels)), 3)}})
 
 
 def distance(params: Params, images: np.ndarray, generator: torch.nn.Module) -> list[float]:
     """Sliced Wasserstein distance between the first pictures and as many drawings, at each level."""
     count = min(params.gan.swd_images, len(images))
-    latents = torch.randn(count, params.gan.latent_dim, generator=torch.Generator().manual_seed(params.seed + 1))
-    return sliced_wasserstein(to_images(images[:count]), to_images(draw(generator, latents, 64)), params.seed)
+    latents = torch.randn(
+        count, params.gan.latent_dim, generator=torch.Generator().manual_seed(params.seed + 1)
+    )
+    return sliced_wasserstein(
+        to_images(images[:count]), to_images(draw(generator, latents, 64)), params.seed
+    )

@@ -9,7 +9,14 @@ from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import MAX_OBJECTS, SIZES
 from wordbrush.segmenter.parsing import parse
 from wordbrush.segmenter.training import train
-from wordbrush.storage.files import open_array, read_json, require_counts, whole_directory, write_csv, write_json
+from wordbrush.storage.files import (
+    open_array,
+    read_json,
+    require_counts,
+    whole_directory,
+    write_csv,
+    write_json,
+)
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_weights
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -20,10 +27,19 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
     with precision(params.precision):
-        network, curve = train(params.segmenter, images[:kept], instances[:kept], attributes[:kept], params.seed, checkpoints)
+        network, curve = train(
+            params.segmenter,
+            images[:kept],
+            instances[:kept],
+            attributes[:kept],
+            params.seed,
+            checkpoints,
+        )
     if not is_main():
         return
-    metrics, confusion = score(parse(network, images[kept:]), scenes[kept:], params.scenes.resolution)
+    metrics, confusion = score(
+        parse(network, images[kept:]), scenes[kept:], params.scenes.resolution
+    )
     with whole_directory(layout.segmenter) as folder:
         save_weights(folder, "segmenter", network, {"channels": params.segmenter.channels})
     write_csv(layout.plots("segmenter_training"), ("step", "loss"), curve)
@@ -31,18 +47,26 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     write_json(layout.metrics("segmenter"), metrics)
 
 
-def read_scenes(params: Params, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Scene]]:
+def read_scenes(
+    params: Params, layout: Layout
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Scene]]:
     """Pictures, instance masks and attribute masks with values that exist, and as many scenes."""
     size = params.scenes.resolution
     images = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
-    instances = open_array(layout.scenes / "instances.npy", "uint8", (len(images), size, size), most=MAX_OBJECTS)
-    attributes = open_array(layout.scenes / "attributes.npy", "uint8", (len(images), 4, size, size), most=SIZES)
+    instances = open_array(
+        layout.scenes / "instances.npy", "uint8", (len(images), size, size), most=MAX_OBJECTS
+    )
+    attributes = open_array(
+        layout.scenes / "attributes.npy", "uint8", (len(images), 4, size, size), most=SIZES
+    )
     scenes = read_json(layout.scenes / "scenes.json", SceneFile)["scenes"]
     require_counts(layout.scenes, pictures=len(images), scenes=len(scenes))
     return images, instances, attributes, scenes
 
 
-def score(parsed: list[list[dict]], scenes: list[Scene], size: int) -> tuple[dict[str, float], list[tuple[str, str]]]:
+def score(
+    parsed: list[list[dict]], scenes: list[Scene], size: int
+) -> tuple[dict[str, float], list[tuple[str, str]]]:
     """Percent of held-out scenes with the right number of objects, of objects found, and of attributes right on these.
 
     An object is found when a parsed one lies within a tenth of the picture of its centre; the nearest counts.
@@ -61,5 +85,8 @@ def score(parsed: list[list[dict]], scenes: list[Scene], size: int) -> tuple[dic
                     right[name].append(nearest[name] == truth[name])
                     confusion.append((truth[name], nearest[name]))
     shares = {**right, "found": found, "count": counts}
-    metrics = {name: round(100 * float(np.mean(values)), 2) if values else 0.0 for name, values in shares.items()}
+    metrics = {
+        name: round(100 * float(np.mean(values)), 2) if values else 0.0
+        for name, values in shares.items()
+    }
     return metrics, confusion or [("none", "none")]

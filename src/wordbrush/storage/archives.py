@@ -22,11 +22,20 @@ from wordbrush.storage.files import require_space
 from wordbrush.telemetry.progress import Progress
 
 MIB = 1 << 20
-NAME_BYTES, PART_BYTES = 1000, 255    # of a path, and of one name in it, as file systems take them
+NAME_BYTES, PART_BYTES = 1000, 255  # of a path, and of one name in it, as file systems take them
 # What the three libraries raise at hostile bytes; tests change bytes by the thousand.
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, ValueError, ArithmeticError, LookupError,
-          RuntimeError)
-DAMAGE_NUMBERS = (None, errno.EINVAL)   # of an OSError: gzip's own, and a leap before the beginning
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+)
+DAMAGE_NUMBERS = (None, errno.EINVAL)  # of an OSError: gzip's own, and a leap before the beginning
 
 
 class BadArchive(WordbrushError):
@@ -38,8 +47,8 @@ class Limits:
     """CLEVR v1.0, the largest that is known to be of use, has 100,013 files and hardly shrinks when it is packed."""
 
     files: int = 2_000_000
-    ratio: int = 100              # unpacked by packed
-    fair: int = 64 * MIB          # unpacked, whatever the ratio
+    ratio: int = 100  # unpacked by packed
+    fair: int = 64 * MIB  # unpacked, whatever the ratio
 
 
 LIMITS = Limits()
@@ -51,8 +60,8 @@ class Member:
 
     name: str
     size: int
-    content: BinaryIO | None   # None: a folder
-    end: int                   # how much of the archive is read after it, in bytes
+    content: BinaryIO | None  # None: a folder
+    end: int  # how much of the archive is read after it, in bytes
 
 
 def unpack(archive: Path, folder: Path, name: str, limits: Limits = LIMITS) -> None:
@@ -82,7 +91,9 @@ def damage(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in DAMAGE_NUMBERS:
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadArchive(f"{name} was not unpacked: it is damaged or cut short ({reason}).") from error
+        raise BadArchive(
+            f"{name} was not unpacked: it is damaged or cut short ({reason})."
+        ) from error
 
 
 def members(archive: Path, folder: Path, most: int) -> Iterator[Member]:
@@ -113,7 +124,9 @@ def zip_members(raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
             if info.flag_bits & 1:
                 raise BadArchive("it is encrypted")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise BadArchive(f"{info.filename!r} is packed by method {info.compress_type}; only stored and deflated are read")
+                raise BadArchive(
+                    f"{info.filename!r} is packed by method {info.compress_type}; only stored and deflated are read"
+                )
             end += info.compress_size
             if info.is_dir():
                 yield Member(info.filename, 0, None, end)
@@ -130,10 +143,17 @@ def tar_members(stream: BinaryIO, raw: BinaryIO, folder: Path, most: int) -> Ite
             require_plain(info.name, info.isreg() or info.isdir())
             total += info.size
             require_fair(total, folder, most)
-            yield Member(info.name, info.size, archive.extractfile(info) if info.isreg() else None, raw.tell())
-        if stream.last != bytes(tarfile.BLOCKSIZE):   # tarfile itself takes whatever is no header for the end
+            yield Member(
+                info.name,
+                info.size,
+                archive.extractfile(info) if info.isreg() else None,
+                raw.tell(),
+            )
+        if stream.last != bytes(
+            tarfile.BLOCKSIZE
+        ):  # tarfile itself takes whatever is no header for the end
             raise BadArchive("it is cut short: the mark of its end is missing")
-        while stream.read(MIB):   # to the checksum of gzip
+        while stream.read(MIB):  # to the checksum of gzip
             pass
 
 
@@ -161,7 +181,9 @@ def require_fair(size: int, folder: Path, most: int) -> None:
 
 
 def too_much(most: int) -> BadArchive:
-    return BadArchive(f"it would become larger than {most / MIB:.0f} MiB, which is too much for its size")
+    return BadArchive(
+        f"it would become larger than {most / MIB:.0f} MiB, which is too much for its size"
+    )
 
 
 def require_plain(name: str, plain: bool) -> None:
@@ -172,9 +194,17 @@ def require_plain(name: str, plain: bool) -> None:
 def inside(name: str) -> PurePosixPath:
     """A member's path, if it stays inside and every file system takes it."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable() or name[1:2] == ":":
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or not name.isprintable()
+        or name[1:2] == ":"
+    ):
         raise BadArchive(f"the name {name!r} leads outside, or is not portable")
-    if len(fsencode(name)) > NAME_BYTES or any(len(fsencode(part)) > PART_BYTES for part in path.parts):
+    if len(fsencode(name)) > NAME_BYTES or any(
+        len(fsencode(part)) > PART_BYTES for part in path.parts
+    ):
         raise BadArchive(f"the name {name[:80]!r}… is too long")
     return path
 

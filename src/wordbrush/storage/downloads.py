@@ -18,17 +18,28 @@ from urllib3.exceptions import HTTPError
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import read_json, require_space, write_faults, write_json
-from wordbrush.storage.objects import PATIENCE, bucket_and_name, bucket_client, bucket_faults, bucket_retry, is_there
+from wordbrush.storage.objects import (
+    PATIENCE,
+    bucket_and_name,
+    bucket_client,
+    bucket_faults,
+    bucket_retry,
+    is_there,
+)
 from wordbrush.telemetry.progress import Progress
 
 MIB = 1 << 20
-PIECE = 8 * MIB                    # of an object, by one request
-PAUSES = (0.5, 10.0)               # seconds before the second try, and at most; each is twice the one before
-TIMEOUT = (10.0, 60.0)             # seconds for a server to accept, and between two pieces of its answer
+PIECE = 8 * MIB  # of an object, by one request
+PAUSES = (0.5, 10.0)  # seconds before the second try, and at most; each is twice the one before
+TIMEOUT = (10.0, 60.0)  # seconds for a server to accept, and between two pieces of its answer
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
-REFUSALS = {401: "it wants a login: use a signed URL, or gs://", 403: "it may not be read: ask its owner, or use a signed URL",
-            404: "there is nothing at that address; check it", 410: "it is no longer there"}
+REFUSALS = {
+    401: "it wants a login: use a signed URL, or gs://",
+    403: "it may not be read: ask its owner, or use a signed URL",
+    404: "there is nothing at that address; check it",
+    410: "it is no longer there",
+}
 
 
 class Interrupted(Exception):
@@ -40,14 +51,14 @@ class Stream:
     """The bytes from `start` on, which is 0 where the source cannot go on from where it was asked to."""
 
     start: int
-    size: int | None       # of the whole
-    mark: str | None       # another one, other content
+    size: int | None  # of the whole
+    mark: str | None  # another one, other content
     pieces: Iterator[bytes]
     crc32c: str | None = None
 
 
 class Source(Protocol):
-    place: str             # as people may see it
+    place: str  # as people may see it
 
     def open(self, start: int, mark: str | None) -> Stream:
         """Raises WordbrushError where it is refused, Interrupted where another try may help."""
@@ -66,12 +77,16 @@ def open_source(place: str, patience: float = PATIENCE) -> Source:
     if place.startswith("gs://"):
         return BucketSource(place, patience)
     if "://" not in place:
-        raise WordbrushError(f"{place!r} is no address: gs://bucket/name and https://… can be read.")
+        raise WordbrushError(
+            f"{place!r} is no address: gs://bucket/name and https://… can be read."
+        )
     require_secure(place)
     return WebSource(place)
 
 
-def download(source: Source, folder: Path, sha256: str | None = None, patience: float = PATIENCE) -> Path:
+def download(
+    source: Source, folder: Path, sha256: str | None = None, patience: float = PATIENCE
+) -> Path:
     """The source's content as a file in `folder`; what an earlier call left there is gone on with.
 
     Raises WordbrushError: no such source, no right to it, no answer for `patience` seconds, another hash, no space. What came
@@ -90,8 +105,10 @@ def download(source: Source, folder: Path, sha256: str | None = None, patience: 
             if file.is_file() and file.stat().st_size > before:
                 deadline, pause = time.monotonic() + patience, PAUSES[0]
             elif time.monotonic() + pause > deadline:
-                raise WordbrushError(f"{source.place} did not answer well for {patience:.0f} seconds ({trouble}); run again when "
-                                     "it does: it goes on where it was.") from trouble
+                raise WordbrushError(
+                    f"{source.place} did not answer well for {patience:.0f} seconds ({trouble}); run again when "
+                    "it does: it goes on where it was."
+                ) from trouble
             time.sleep(pause)
             pause = min(2 * pause, PAUSES[1])
     require_hash(source.place, file, crc32c, sha256)
@@ -104,11 +121,16 @@ def _go_on(source: Source, file: Path, note: Path, sha256: str | None) -> str | 
     if known and known["place"] == source.place and file.is_file() and (known["mark"] or sha256):
         start, mark = file.stat().st_size, known["mark"]
     stream = source.open(start, mark)
-    require_space(file.parent, max(0, (stream.size or 0) - stream.start), f"the download of {source.place}")
+    require_space(
+        file.parent, max(0, (stream.size or 0) - stream.start), f"the download of {source.place}"
+    )
     write_json(note, {"place": source.place, "mark": stream.mark, "size": stream.size})
     total = round((stream.size or 0) / MIB, 1)
-    with write_faults(file), file.open("r+b" if stream.start else "wb") as out, \
-            Progress("downloading", total, "MiB", stream.start / MIB) as progress:
+    with (
+        write_faults(file),
+        file.open("r+b" if stream.start else "wb") as out,
+        Progress("downloading", total, "MiB", stream.start / MIB) as progress,
+    ):
         out.truncate(out.seek(stream.start))
         for piece in stream.pieces:
             out.write(piece)
@@ -146,6 +168,7 @@ def digest(file: Path) -> str:
 def _crc32c(file: Path) -> str:
     """As Google Cloud Storage writes it: big-endian, base64."""
     from google_crc32c import Checksum
+
     checksum = Checksum()
     with file.open("rb") as content:
         for _ in checksum.consume(content, MIB):
@@ -160,12 +183,15 @@ class BucketSource:
         self.place, self.patience = place, patience
         bucket, self.name = bucket_and_name(place)
         if not self.name:
-            raise WordbrushError(f"{place!r} names a bucket and no object; an example: gs://bucket/CLEVR_v1.0.zip.")
+            raise WordbrushError(
+                f"{place!r} names a bucket and no object; an example: gs://bucket/CLEVR_v1.0.zip."
+            )
         with self._faults():
             self.bucket = bucket_client().bucket(bucket)
 
     def open(self, start: int, mark: str | None) -> Stream:
         from google.api_core.exceptions import NotFound
+
         retry, blob = bucket_retry(self.patience), self.bucket.blob(self.name)
         with self._faults():
             try:
@@ -173,7 +199,9 @@ class BucketSource:
             except NotFound:
                 if not is_there(self.bucket, retry):
                     raise
-                raise WordbrushError(f"{self.place}: there is no such object; check its name.") from None
+                raise WordbrushError(
+                    f"{self.place}: there is no such object; check its name."
+                ) from None
         generation = str(blob.generation)
         begin = start if mark == generation and start <= blob.size else 0
         return Stream(begin, blob.size, generation, self._pieces(blob, begin, retry), blob.crc32c)
@@ -181,8 +209,14 @@ class BucketSource:
     def _pieces(self, blob, start: int, retry) -> Iterator[bytes]:
         for begin in range(start, blob.size, PIECE):
             with self._faults():
-                piece = blob.download_as_bytes(start=begin, end=min(begin + PIECE, blob.size) - 1, raw_download=True,
-                                               if_generation_match=blob.generation, checksum=None, retry=retry)
+                piece = blob.download_as_bytes(
+                    start=begin,
+                    end=min(begin + PIECE, blob.size) - 1,
+                    raw_download=True,
+                    if_generation_match=blob.generation,
+                    checksum=None,
+                    retry=retry,
+                )
             yield piece
 
     def _faults(self) -> AbstractContextManager[None]:
@@ -212,10 +246,14 @@ class WebSource:
         if status in TRY_AGAIN:
             raise Interrupted(f"it answered {status}")
         if status not in (200, 206):
-            raise WordbrushError(f"{self.place} answered {status}: {REFUSALS.get(status, response.reason or 'no reason given')}.")
+            raise WordbrushError(
+                f"{self.place} answered {status}: {REFUSALS.get(status, response.reason or 'no reason given')}."
+            )
         begin, size = _range(response)
         if begin not in (0, start):
-            raise WordbrushError(f"{self.place} sent other bytes than it was asked for: its server cannot be used.")
+            raise WordbrushError(
+                f"{self.place} sent other bytes than it was asked for: its server cannot be used."
+            )
         return Stream(begin, size, _mark(response), _pieces(response))
 
     def _at_the_end(self, response: requests.Response, start: int, mark: str | None) -> Stream:
@@ -229,13 +267,19 @@ class WebSource:
         try:
             response = self.session.get(self.url, headers=headers, stream=True, timeout=TIMEOUT)
         except exceptions.SSLError as error:
-            raise WordbrushError(f"{self.place}: the server's certificate is not trusted ({_root(error)}).") from error
+            raise WordbrushError(
+                f"{self.place}: the server's certificate is not trusted ({_root(error)})."
+            ) from error
         except (exceptions.ConnectionError, exceptions.Timeout) as error:
             if self.answered:
                 raise Interrupted(_root(error)) from error
-            raise WordbrushError(f"{self.place} cannot be reached ({_root(error)}); check address and network.") from error
-        except exceptions.RequestException as error:   # some of its sentences hold the whole URL
-            raise WordbrushError(f"{self.place} cannot be read ({type(error).__name__}).") from error
+            raise WordbrushError(
+                f"{self.place} cannot be reached ({_root(error)}); check address and network."
+            ) from error
+        except exceptions.RequestException as error:  # some of its sentences hold the whole URL
+            raise WordbrushError(
+                f"{self.place} cannot be read ({type(error).__name__})."
+            ) from error
         self.answered = True
         return response
 
@@ -254,10 +298,14 @@ class SecureSession(requests.Session):
 def require_secure(url: str, before: str | None = None) -> None:
     """https; or http on this machine, unless it is a redirect from elsewhere."""
     parts = split(url)
-    local = all(one.scheme == "http" and one.hostname in LOOPBACK for one in (parts, split(before or url)))
+    local = all(
+        one.scheme == "http" and one.hostname in LOOPBACK for one in (parts, split(before or url))
+    )
     if not local and (parts.scheme != "https" or not parts.hostname):
         led = "a redirect leads to" if before else "this is"
-        raise WordbrushError(f"{led} {parts.scheme}://{parts.hostname or ''}, but only gs:// and https:// are read.")
+        raise WordbrushError(
+            f"{led} {parts.scheme}://{parts.hostname or ''}, but only gs:// and https:// are read."
+        )
 
 
 def split(url: str) -> SplitResult:
@@ -265,7 +313,9 @@ def split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError:
-        raise WordbrushError("that is no URL, or a redirect leads to none; one is https://example.org/CLEVR_v1.0.zip.") from None
+        raise WordbrushError(
+            "that is no URL, or a redirect leads to none; one is https://example.org/CLEVR_v1.0.zip."
+        ) from None
 
 
 def _range(response: requests.Response) -> tuple[int, int | None]:

@@ -18,9 +18,15 @@ from wordbrush.storage.validation import validated_json
 
 T = TypeVar("T")
 
-WRITE_FAULTS = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EFBIG: "raise the limit on file sizes",
-                errno.EACCES: "check its owner and mode", errno.EPERM: "check its owner and mode",
-                errno.EROFS: "name a place that can be written", errno.ENOTDIR: "name a place in a folder"}
+WRITE_FAULTS = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "raise the limit on file sizes",
+    errno.EACCES: "check its owner and mode",
+    errno.EPERM: "check its owner and mode",
+    errno.EROFS: "name a place that can be written",
+    errno.ENOTDIR: "name a place in a folder",
+}
 
 
 @contextmanager
@@ -30,16 +36,22 @@ def write_faults(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         code = error.errno
-        if code is None and str(error).endswith(" written"):   # numpy's, of an array of which only a part was taken
+        if code is None and str(error).endswith(
+            " written"
+        ):  # numpy's, of an array of which only a part was taken
             code = errno.ENOSPC
         if code not in WRITE_FAULTS:
             raise
-        raise WordbrushError(f"{path} cannot be written: {os.strerror(code).lower()}; {WRITE_FAULTS[code]}, "
-                             "then run again.") from error
+        raise WordbrushError(
+            f"{path} cannot be written: {os.strerror(code).lower()}; {WRITE_FAULTS[code]}, "
+            "then run again."
+        ) from error
     except SafetensorError as error:
         if "os error" not in str(error).lower() and "i/o error" not in str(error).lower():
             raise
-        raise WordbrushError(f"{path} cannot be written ({error}); free some space, then run again.") from error
+        raise WordbrushError(
+            f"{path} cannot be written ({error}); free some space, then run again."
+        ) from error
 
 
 @contextmanager
@@ -88,7 +100,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def require_new(path: Path) -> None:
     """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
-    if not path.name or path.is_symlink() or path.is_file() or (path.is_dir() and any(path.iterdir())):
+    if (
+        not path.name
+        or path.is_symlink()
+        or path.is_file()
+        or (path.is_dir() and any(path.iterdir()))
+    ):
         raise WordbrushError(f"{path} is there already: name a folder that is not, or delete it.")
 
 
@@ -96,8 +113,10 @@ def require_space(folder: Path, size: int, what: str) -> None:
     """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise WordbrushError(f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
-                             "space, or name another place.")
+        raise WordbrushError(
+            f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
+            "space, or name another place."
+        )
 
 
 def read_json(path: Path, shape: type[T]) -> T:
@@ -108,7 +127,9 @@ def read_json(path: Path, shape: type[T]) -> T:
 def require_file(path: Path) -> Path:
     """Return `path` if it is a file, else say what is missing and what to do."""
     if not path.is_file():
-        raise WordbrushError(f"{path} is missing. Run the stage that writes it (dvc repro), or fetch it (dvc pull).")
+        raise WordbrushError(
+            f"{path} is missing. Run the stage that writes it (dvc repro), or fetch it (dvc pull)."
+        )
     return path
 
 
@@ -116,11 +137,14 @@ def require_counts(path: Path, **counts: int) -> None:
     """Things that belong together, such as pictures and captions, are as many as each other."""
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        raise WordbrushError(f"{path}: what belongs together differs in number: {numbers}. Make it again: dvc repro.")
+        raise WordbrushError(
+            f"{path}: what belongs together differs in number: {numbers}. Make it again: dvc repro."
+        )
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a small table that `dvc plots` reads: one header line, floats with six significant digits."""
+
     def cell(value: Any) -> str:
         return f"{value:.6g}" if isinstance(value, float) else str(value)
 
@@ -129,7 +153,9 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) 
         scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def open_array(path: Path, dtype: str, shape: tuple[int | None, ...], most: int | Sequence[int] | None = None) -> np.ndarray:
+def open_array(
+    path: Path, dtype: str, shape: tuple[int | None, ...], most: int | Sequence[int] | None = None
+) -> np.ndarray:
     """Memory-map a `.npy` file, read-only, after checking its type and shape (`None`: any length).
 
     most: the greatest value allowed, for all or for each entry of the second axis; the whole file is read for it.
@@ -137,13 +163,21 @@ def open_array(path: Path, dtype: str, shape: tuple[int | None, ...], most: int 
     """
     require_file(path)
     try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))   # slices of a np.memmap cost twice as much
+        array = np.asarray(
+            np.load(path, mmap_mode="r", allow_pickle=False)
+        )  # slices of a np.memmap cost twice as much
     except (ValueError, OSError, EOFError) as error:
-        raise WordbrushError(f"{path} is not a readable array ({error}). Make it again: dvc repro.") from None
-    fits = len(array.shape) == len(shape) and all(w is None or w == h for w, h in zip(shape, array.shape, strict=True))
+        raise WordbrushError(
+            f"{path} is not a readable array ({error}). Make it again: dvc repro."
+        ) from None
+    fits = len(array.shape) == len(shape) and all(
+        w is None or w == h for w, h in zip(shape, array.shape, strict=True)
+    )
     if array.dtype != np.dtype(dtype) or not fits:
         wanted = "×".join("any" if s is None else str(s) for s in shape)
-        raise WordbrushError(f"{path} holds {array.dtype} {list(array.shape)}, but {dtype} {wanted} is needed.")
+        raise WordbrushError(
+            f"{path} holds {array.dtype} {list(array.shape)}, but {dtype} {wanted} is needed."
+        )
     if array.size == 0:
         raise WordbrushError(f"{path} is empty: there is nothing to work on.")
     if most is not None:

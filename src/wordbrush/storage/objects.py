@@ -13,10 +13,12 @@ from uuid import uuid4
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import WRITE_FAULTS
 
-PATIENCE = 120.0   # seconds for which a bucket that answers 429 or 5xx, or breaks the connection, is asked again
-HINTS = {401: "the credentials are not accepted; log in again (gcloud auth application-default login)",
-         403: "this account may not do that; ask for the role roles/storage.objectAdmin on the bucket",
-         404: "there is no such bucket; check its name"}
+PATIENCE = 120.0  # seconds for which a bucket that answers 429 or 5xx, or breaks the connection, is asked again
+HINTS = {
+    401: "the credentials are not accepted; log in again (gcloud auth application-default login)",
+    403: "this account may not do that; ask for the role roles/storage.objectAdmin on the bucket",
+    404: "there is no such bucket; check its name",
+}
 
 
 class Changed(Exception):
@@ -105,7 +107,11 @@ class FolderStore:
     def names(self, folder: str) -> list[str]:
         path = self.root / inside(folder)
         with self._faults(folder):
-            return sorted(one.name for one in path.iterdir() if not one.name.startswith(".")) if path.is_dir() else []
+            return (
+                sorted(one.name for one in path.iterdir() if not one.name.startswith("."))
+                if path.is_dir()
+                else []
+            )
 
     def delete(self, name: str) -> None:
         with self._faults(name):
@@ -123,7 +129,9 @@ class FolderStore:
             yield
         except OSError as error:
             hint = WRITE_FAULTS.get(error.errno or 0, "look at the disk")
-            raise WordbrushError(f"{self.root / name}: {(error.strerror or str(error)).lower()}; {hint}.") from error
+            raise WordbrushError(
+                f"{self.root / name}: {(error.strerror or str(error)).lower()}; {hint}."
+            ) from error
 
 
 class BucketStore:
@@ -146,14 +154,19 @@ class BucketStore:
 
     def exchange(self, name: str, data: bytes, before: bytes | None) -> None:
         from google.api_core.exceptions import PreconditionFailed
+
         found, generation = self._found(name) or (None, 0)
         if found != before:
             raise Changed(name)
         with self._faults():
             try:
-                self._blob(name).upload_from_string(data, checksum="crc32c", if_generation_match=generation, retry=self.retry)
+                self._blob(name).upload_from_string(
+                    data, checksum="crc32c", if_generation_match=generation, retry=self.retry
+                )
             except PreconditionFailed:
-                if self.read(name) != data:  # else an attempt of ours came through whose answer was lost
+                if (
+                    self.read(name) != data
+                ):  # else an attempt of ours came through whose answer was lost
                     raise Changed(name) from None
 
     def names(self, folder: str) -> list[str]:
@@ -164,6 +177,7 @@ class BucketStore:
 
     def delete(self, name: str) -> None:
         from google.api_core.exceptions import NotFound
+
         with self._faults(), contextlib.suppress(NotFound):
             self._blob(name).delete(retry=self.retry)
 
@@ -177,12 +191,15 @@ class BucketStore:
     def _found(self, name: str) -> tuple[bytes, int] | None:
         """An object and its generation."""
         from google.api_core.exceptions import NotFound
+
         blob = self._blob(name)
         with self._faults():
             try:
                 data = blob.download_as_bytes(checksum="crc32c", retry=self.retry)
             except NotFound as error:
-                if "no such object" not in str(error).lower() and not is_there(self.bucket, self.retry):
+                if "no such object" not in str(error).lower() and not is_there(
+                    self.bucket, self.retry
+                ):
                     raise
                 return None
         return data, blob.generation
@@ -192,19 +209,25 @@ def bucket_client(project: str | None = None, endpoint: str | None = None, anony
     """By Workload Identity or Application Default Credentials; objects need no project. `endpoint` is for emulators."""
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import storage
-    return storage.Client(project, AnonymousCredentials() if anonymous else None,
-                          client_options={"api_endpoint": endpoint} if endpoint else None)
+
+    return storage.Client(
+        project,
+        AnonymousCredentials() if anonymous else None,
+        client_options={"api_endpoint": endpoint} if endpoint else None,
+    )
 
 
 def bucket_retry(patience: float):
     """Google's own policy: idempotent requests again after 408, 429, 5xx and broken connections."""
     from google.cloud.storage.retry import DEFAULT_RETRY
+
     return DEFAULT_RETRY.with_delay(initial=0.5, maximum=10.0).with_timeout(patience)
 
 
 def is_there(bucket, retry) -> bool:
     """Whether a bucket exists, as far as this account may know: to look at one needs more than the right to its objects."""
     from google.api_core.exceptions import Forbidden
+
     try:
         return bucket.exists(retry=retry)
     except Forbidden:
@@ -217,6 +240,7 @@ def bucket_faults(place: str, patience: float) -> Iterator[None]:
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import RequestException
+
     try:
         yield
     except GoogleAPICallError as error:
@@ -225,9 +249,15 @@ def bucket_faults(place: str, patience: float) -> Iterator[None]:
         raise WordbrushError(f"{place} answered {code}: {reason}.") from error
     except RetryError as error:
         cause = " ".join(str(error.cause or error).split())
-        raise WordbrushError(f"{place} did not answer well for {patience:.0f} seconds ({cause}); "
-                             "run again when it does.") from error
+        raise WordbrushError(
+            f"{place} did not answer well for {patience:.0f} seconds ({cause}); "
+            "run again when it does."
+        ) from error
     except GoogleAuthError as error:
-        raise WordbrushError(f"{place} needs Google credentials: {str(error).splitlines()[0]}") from error
+        raise WordbrushError(
+            f"{place} needs Google credentials: {str(error).splitlines()[0]}"
+        ) from error
     except RequestException as error:
-        raise WordbrushError(f"{place} cannot be reached ({type(error).__name__}); check the network.") from error
+        raise WordbrushError(
+            f"{place} cannot be reached ({type(error).__name__}); check the network."
+        ) from error

@@ -19,11 +19,22 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
     """The rows, or some columns of them; a missing, damaged or other file is a WordbrushError that names it."""
     wanted = [schema.field(name) for name in columns or schema.names]
     try:
-        table = pq.read_table(require_file(path), columns=[field.name for field in wanted], page_checksum_verification=True)
+        table = pq.read_table(
+            require_file(path),
+            columns=[field.name for field in wanted],
+            page_checksum_verification=True,
+        )
     except (pa.ArrowException, OSError) as error:
-        raise WordbrushError(f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}). "
-                             "Make it again: dvc repro.") from None
+        raise WordbrushError(
+            f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}). "
+            "Make it again: dvc repro."
+        ) from None
     for field in wanted:
-        if field.name not in table.column_names or table.schema.field(field.name).type != field.type:
-            raise WordbrushError(f"{path}: the column {field.name} of type {field.type} is missing. Make it again: dvc repro.")
+        if (
+            field.name not in table.column_names
+            or table.schema.field(field.name).type != field.type
+        ):
+            raise WordbrushError(
+                f"{path}: the column {field.name} of type {field.type} is missing. Make it again: dvc repro."
+            )
     return table.to_pylist()

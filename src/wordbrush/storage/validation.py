@@ -11,7 +11,7 @@ T = TypeVar("T")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-NAMED = 3   # faults of one file; the rest is counted
+NAMED = 3  # faults of one file; the rest is counted
 
 
 def validated(shape: type[T], data: Any, origin: str) -> T:
@@ -30,9 +30,13 @@ def validated_json(shape: type[T], text: bytes, origin: str) -> T:
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
             reason = faults[0]["ctx"]["error"]
-            raise WordbrushError(f"{origin} is not readable JSON ({reason}). Make it again: dvc repro.") from None
+            raise WordbrushError(
+                f"{origin} is not readable JSON ({reason}). Make it again: dvc repro."
+            ) from None
         more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
-        raise WordbrushError(f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. Make it again: dvc repro.") from None
+        raise WordbrushError(
+            f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. Make it again: dvc repro."
+        ) from None
 
 
 @cache

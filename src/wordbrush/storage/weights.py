@@ -26,5 +26,6 @@ def load_weights(folder: Path, name: str, module: torch.nn.Module) -> None:
         module.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise WordbrushError(f"{path} does not hold this network's weights ({reason}). "
-                             "Make it again: dvc repro.") from None
+        raise WordbrushError(
+            f"{path} does not hold this network's weights ({reason}). Make it again: dvc repro."
+        ) from None

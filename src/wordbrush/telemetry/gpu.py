@@ -20,9 +20,13 @@ class Gpu(Collector):
             yield gauge("wordbrush_gpu_memory_capacity_bytes", "Memory in all", total)
             try:
                 used = torch.cuda.utilization() / 100
-            except Exception:   # NVML is missing, or (as with MIG) does not say
+            except Exception:  # NVML is missing, or (as with MIG) does not say
                 return
-            yield gauge("wordbrush_gpu_utilization_ratio", "Share of the last moments in which a kernel ran", used)
+            yield gauge(
+                "wordbrush_gpu_utilization_ratio",
+                "Share of the last moments in which a kernel ran",
+                used,
+            )
 
 
 def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

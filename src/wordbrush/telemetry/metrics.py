@@ -18,28 +18,53 @@ from wordbrush.errors import WordbrushError
 PORT_VARIABLE = "WORDBRUSH_METRICS_PORT"
 STAGE = ("stage", "mining")
 disable_created_metrics()
-UNITS = Counter("wordbrush_units", "Units done, those of the runs that this one resumes included", [*STAGE, "task", "unit"])
+UNITS = Counter(
+    "wordbrush_units",
+    "Units done, those of the runs that this one resumes included",
+    [*STAGE, "task", "unit"],
+)
 EXPECTED = Gauge("wordbrush_units_expected", "Units of the whole task", [*STAGE, "task", "unit"])
-PROGRESS = Gauge("wordbrush_last_progress_timestamp_seconds", "When the stage last got on; at first, when it began", STAGE)
-WAITED = Counter("wordbrush_data_wait_seconds", "Time in which a training step waited for its data", STAGE)
-CHECKPOINT = Gauge("wordbrush_checkpoint_timestamp_seconds", "When this run last kept a checkpoint", STAGE)
+PROGRESS = Gauge(
+    "wordbrush_last_progress_timestamp_seconds",
+    "When the stage last got on; at first, when it began",
+    STAGE,
+)
+WAITED = Counter(
+    "wordbrush_data_wait_seconds", "Time in which a training step waited for its data", STAGE
+)
+CHECKPOINT = Gauge(
+    "wordbrush_checkpoint_timestamp_seconds", "When this run last kept a checkpoint", STAGE
+)
 EDITS = Counter("wordbrush_edits", "Pictures edited", STAGE)
 CHANGED = Counter("wordbrush_edits_changed", "Edits after which the picture differs", STAGE)
 LOSS = Gauge("wordbrush_loss", "Loss of a network, or of the whole", [*STAGE, "name"])
 LEARNING_RATE = Gauge("wordbrush_learning_rate", "Learning rate of the last step", STAGE)
-RECALL = Gauge("wordbrush_validation_recall_ratio", "Share of validation pairs found among the first k", [*STAGE, "k"])
-RESOLUTION = Gauge("wordbrush_gan_resolution_pixels", "Width of the pictures at the level that the GAN has grown to", STAGE)
+RECALL = Gauge(
+    "wordbrush_validation_recall_ratio",
+    "Share of validation pairs found among the first k",
+    [*STAGE, "k"],
+)
+RESOLUTION = Gauge(
+    "wordbrush_gan_resolution_pixels",
+    "Width of the pictures at the level that the GAN has grown to",
+    STAGE,
+)
 FADE = Gauge("wordbrush_gan_fade_ratio", "How far that level is faded in", STAGE)
 
 # What a loop notes by name: the metric, its further labels, and the factor to its base unit. Other names are for people alone.
 FIGURES: dict[str, tuple[Gauge, tuple[str, ...], float]] = {
-    "loss": (LOSS, ("all",), 1.0), "G": (LOSS, ("generator",), 1.0), "D": (LOSS, ("discriminator",), 1.0),
-    "learning_rate": (LEARNING_RATE, (), 1.0), "recall_10": (RECALL, ("10",), 0.01),
-    "resolution": (RESOLUTION, (), 1.0), "fade": (FADE, (), 1.0)}
+    "loss": (LOSS, ("all",), 1.0),
+    "G": (LOSS, ("generator",), 1.0),
+    "D": (LOSS, ("discriminator",), 1.0),
+    "learning_rate": (LEARNING_RATE, (), 1.0),
+    "recall_10": (RECALL, ("10",), 0.01),
+    "resolution": (RESOLUTION, (), 1.0),
+    "fade": (FADE, (), 1.0),
+}
 
 
 class _Running:
-    labels: tuple[str, str] = ("", "")   # stage and mining of this process
+    labels: tuple[str, str] = ("", "")  # stage and mining of this process
 
 
 def running() -> tuple[str, str]:
@@ -51,15 +76,20 @@ def serve(stage: str, mining: str) -> None:
     """From now on metrics are of this stage, and served where the environment asks for it; a busy port costs a line."""
     port = os.environ.get(PORT_VARIABLE, "")
     if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-        raise WordbrushError(f"{PORT_VARIABLE} is {port!r}; a port number from 1 to 65535 is needed.")
+        raise WordbrushError(
+            f"{PORT_VARIABLE} is {port!r}; a port number from 1 to 65535 is needed."
+        )
     _Running.labels = stage, mining
     PROGRESS.labels(stage, mining).set_to_current_time()
     if port:
         try:
             start_http_server(int(port))
         except OSError as error:
-            print(f"metrics are not served: {error.strerror or error} (port {port}); choose another {PORT_VARIABLE}.",
-                  file=sys.stderr, flush=True)
+            print(
+                f"metrics are not served: {error.strerror or error} (port {port}); choose another {PORT_VARIABLE}.",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 class Work:

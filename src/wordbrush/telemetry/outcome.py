@@ -17,7 +17,7 @@ from wordbrush.telemetry import metrics
 
 GATEWAY_VARIABLE = "WORDBRUSH_PUSHGATEWAY"
 JOB = "wordbrush"
-PATIENCE = 5.0   # seconds for a gateway's answer: a stage that was asked to stop has 14 in all
+PATIENCE = 5.0  # seconds for a gateway's answer: a stage that was asked to stop has 14 in all
 REASONS = ("success", "fault", "diverged", "stopped", "error")
 
 
@@ -30,7 +30,9 @@ class Outcome:
     def set(self, name: str, meaning: str, value: float) -> None:
         Gauge(name, meaning, registry=self.registry).set(value)
 
-    def choose(self, name: str, meaning: str, label: str, chosen: str, allowed: tuple[str, ...]) -> None:
+    def choose(
+        self, name: str, meaning: str, label: str, chosen: str, allowed: tuple[str, ...]
+    ) -> None:
         """One of several as Prometheus has it: a series of each, 1 for the one that holds and 0 for the others."""
         self.compare(name, meaning, label, {one: float(one == chosen) for one in allowed})
 
@@ -49,7 +51,11 @@ class Outcome:
             pushadd_to_gateway(gateway, JOB, self.registry, group, PATIENCE)
         except (OSError, HTTPException, ValueError) as error:
             why = " ".join(str(getattr(error, "reason", error)).split())
-            print(f"the outcome of {stage} is not pushed: {gateway} ({GATEWAY_VARIABLE}): {why}", file=sys.stderr, flush=True)
+            print(
+                f"the outcome of {stage} is not pushed: {gateway} ({GATEWAY_VARIABLE}): {why}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 @contextmanager
@@ -64,13 +70,21 @@ def reported(stage: str, mining: str = "") -> Iterator[Outcome]:
         raise
     finally:
         outcome.choose("wordbrush_stage_exit", "How the last run ended", "reason", ended, REASONS)
-        outcome.set("wordbrush_stage_duration_seconds", "How long the last run took", time.monotonic() - started)
+        outcome.set(
+            "wordbrush_stage_duration_seconds",
+            "How long the last run took",
+            time.monotonic() - started,
+        )
         if ended == "success":
-            outcome.set("wordbrush_stage_last_success_timestamp_seconds", "When a run last succeeded", time.time())
+            outcome.set(
+                "wordbrush_stage_last_success_timestamp_seconds",
+                "When a run last succeeded",
+                time.time(),
+            )
         try:
             outcome.push(stage, mining)
         except Stopped:
-            if ended != "success":   # what is done stays done
+            if ended != "success":  # what is done stays done
                 raise
 
 

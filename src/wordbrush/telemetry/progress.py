@@ -20,14 +20,25 @@ class Progress:
     shows: how many of what one unit stands for, where metrics should count these: (1000, "image") for a kimg.
     """
 
-    def __init__(self, title: str, total: float, unit: str = "it", done: float = 0, shows: tuple[int, str] | None = None):
+    def __init__(
+        self,
+        title: str,
+        total: float,
+        unit: str = "it",
+        done: float = 0,
+        shows: tuple[int, str] | None = None,
+    ):
         self.title, self.total, self.unit = title, total, unit
         self.done, self.figures = float(done), ""
         self.each, counted = shows or (1, unit)
         self.work = metrics.Work(title, counted, round(self.each * total), round(self.each * done))
         self.started = self.last_line = time.monotonic()
         shown = sys.stderr.isatty() and is_main()
-        self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True) if shown else None
+        self.bar = (
+            tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True)
+            if shown
+            else None
+        )
 
     def advance(self, amount: float = 1) -> None:
         self.done += amount
@@ -50,7 +61,9 @@ class Progress:
         seconds = self.last_line - self.started
         share = 100 * self.done / self.total if self.total else 100
         counted = f"{self.done:g}/{self.total:g} {self.unit} ({share:.0f} %)"
-        print(f"{self.title}: {counted}  {seconds:.0f} s  {self.figures}", file=sys.stderr, flush=True)
+        print(
+            f"{self.title}: {counted}  {seconds:.0f} s  {self.figures}", file=sys.stderr, flush=True
+        )
 
     def __enter__(self) -> "Progress":
         return self
@@ -62,7 +75,9 @@ class Progress:
             self._line()
 
 
-def track(items: Iterable[T], title: str, total: int, unit: str = "it", done: float = 0) -> Iterator[T]:
+def track(
+    items: Iterable[T], title: str, total: int, unit: str = "it", done: float = 0
+) -> Iterator[T]:
     """Iterate over `items` and show progress."""
     with Progress(title, total, unit, done) as progress:
         for item in items:

@@ -39,7 +39,7 @@ class Checkpoints:
     def __init__(self, store: Store | None = None, key: str = "", seconds: float = 120.0):
         self.store, self.key, self.seconds = store, key, seconds
         self.last = time.monotonic()
-        self.kept = ""   # the newest good one, in words
+        self.kept = ""  # the newest good one, in words
 
     def restore(self, parts: Mapping[str, Any]) -> dict[str, Any] | None:
         """Fill the parts from the newest good checkpoint, and return the values kept with it; None to begin at the beginning.
@@ -68,18 +68,23 @@ class Checkpoints:
         if due := is_main() and self._due():
             self._keep(step, parts, values)
         if anyone(bool(signals.asked())):
-            if is_main() and self.store is not None and not due:   # another process was asked
+            if is_main() and self.store is not None and not due:  # another process was asked
                 self._keep(step, parts, values)
-            barrier()   # the launcher takes a process that ends for lost, and stops the others
+            barrier()  # the launcher takes a process that ends for lost, and stops the others
             self._stop()
 
     def _keep(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        state = {"parts": {name: capture(part) for name, part in parts.items()}, "values": dict(values),
-                 "random": _global_random()}
+        state = {
+            "parts": {name: capture(part) for name, part in parts.items()},
+            "values": dict(values),
+            "random": _global_random(),
+        }
         if self._save("state", step, state):
             self.kept = self._words("step", step)
 
-    def continued(self, kind: str, start: Callable[[int], Iterator[T]], multiple: int = 1) -> Iterator[T]:
+    def continued(
+        self, kind: str, start: Callable[[int], Iterator[T]], multiple: int = 1
+    ) -> Iterator[T]:
         """The items of an ordered stream; `start(first)` makes those from number `first` on, always a multiple of `multiple`.
 
         Items, made of arrays and plain data, are kept as they come; a run that follows makes only the others.
@@ -113,13 +118,17 @@ class Checkpoints:
                 print(f"checkpoints are left: {error}", file=sys.stderr, flush=True)
 
     def _due(self) -> bool:
-        return self.store is not None and bool(signals.asked() or time.monotonic() - self.last >= self.seconds)
+        return self.store is not None and bool(
+            signals.asked() or time.monotonic() - self.last >= self.seconds
+        )
 
     def _stop(self) -> None:
         if not is_main():
-            raise SystemExit(EXIT_STOPPED)   # the first one speaks for all
-        raise Stopped(f"stopped by {signals.asked() or 'a signal to another process'}; " + (
-            f"the next run goes on from {self.kept}." if self.kept else "nothing was kept."))
+            raise SystemExit(EXIT_STOPPED)  # the first one speaks for all
+        raise Stopped(
+            f"stopped by {signals.asked() or 'a signal to another process'}; "
+            + (f"the next run goes on from {self.kept}." if self.kept else "nothing was kept.")
+        )
 
     def _words(self, kind: str, step: int) -> str:
         return f"{kind} {step} in {self.store.place}/{self.key}" if self.store else ""
@@ -127,7 +136,9 @@ class Checkpoints:
     def _names(self, kind: str) -> list[tuple[int, str]]:
         """Steps and names of one kind, in order."""
         found = self.store.names(self.key) if self.store is not None else []
-        matches = (match for name in found if (match := NAME.fullmatch(name)) and match["kind"] == kind)
+        matches = (
+            match for name in found if (match := NAME.fullmatch(name)) and match["kind"] == kind
+        )
         return [(int(match["step"]), match[0]) for match in matches]
 
     def _save(self, kind: str, step: int, state: Any) -> bool:
@@ -142,7 +153,9 @@ class Checkpoints:
             print(f"no checkpoint of {kind} {step} ({last}): {error}", file=sys.stderr, flush=True)
             return False
         finally:
-            self.last = time.monotonic()   # after a bucket's patience: the next try comes when it is due again
+            self.last = (
+                time.monotonic()
+            )  # after a bucket's patience: the next try comes when it is due again
         metrics.checkpoint_kept()
         if kind == "state":
             self._drop_old(kind)
@@ -160,7 +173,11 @@ class Checkpoints:
         """The state, or None, with a line that says so, where its bytes are not what its name says."""
         data = self.store.read(f"{self.key}/{name}") or b""
         if hashlib.sha256(data).hexdigest() != NAME.fullmatch(name)["sha256"]:
-            print(f"{self.store.place}/{self.key}/{name} is damaged, and left aside", file=sys.stderr, flush=True)
+            print(
+                f"{self.store.place}/{self.key}/{name} is damaged, and left aside",
+                file=sys.stderr,
+                flush=True,
+            )
             return None
         return unpack(data)
 
@@ -190,7 +207,9 @@ def fill(part: Any, state: Any) -> None:
         part.bit_generator.state = state
     else:
         part.load_state_dict(state)
-    if isinstance(part, torch.optim.Optimizer):  # moments in the memory format of their weights, as fused optimisers expect
+    if isinstance(
+        part, torch.optim.Optimizer
+    ):  # moments in the memory format of their weights, as fused optimisers expect
         for parameter, moments in part.state.items():
             for name, value in moments.items():
                 if torch.is_tensor(value) and value.shape == parameter.shape:
@@ -198,7 +217,10 @@ def fill(part: Any, state: Any) -> None:
 
 
 def _global_random() -> dict[str, Any]:
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+    return {
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
 
 
 def _set_global_random(state: dict[str, Any]) -> None:
@@ -212,7 +234,9 @@ def pack(tree: Any) -> bytes:
     tensors: dict[str, torch.Tensor] = {}
 
     def leaf(kind: str, tensor: torch.Tensor) -> dict[str, str]:
-        tensors[str(len(tensors))] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        tensors[str(len(tensors))] = (
+            tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        )
         return {kind: str(len(tensors) - 1)}
 
     def walk(node: Any) -> Any:
@@ -235,18 +259,26 @@ def pack(tree: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """The reverse of `pack`."""
     tensors = load(data)
-    size = int.from_bytes(data[:8], "little")                                    # safetensors: the header's length, the header
-    structure = json.loads(json.loads(data[8:8 + size])["__metadata__"]["tree"])
+    size = int.from_bytes(data[:8], "little")  # safetensors: the header's length, the header
+    structure = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["tree"])
 
     def walk(node: Any) -> Any:
         if not isinstance(node, dict):
             return node
-        (kind, content), = node.items()
+        ((kind, content),) = node.items()
         if kind == "dict":
             return {key: walk(value) for key, value in content}
         if kind in ("list", "tuple"):
-            return [walk(value) for value in content] if kind == "list" else tuple(walk(value) for value in content)
+            return (
+                [walk(value) for value in content]
+                if kind == "list"
+                else tuple(walk(value) for value in content)
+            )
         tensor = tensors[content]
-        return {"tensor": lambda: tensor, "array": tensor.numpy, "bytes": lambda: tensor.numpy().tobytes()}[kind]()
+        return {
+            "tensor": lambda: tensor,
+            "array": tensor.numpy,
+            "bytes": lambda: tensor.numpy().tobytes(),
+        }[kind]()
 
     return walk(structure)

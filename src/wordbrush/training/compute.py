@@ -38,7 +38,9 @@ def set_seed(seed: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step's time, and nothing reads it
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # a third of a step's time, and nothing reads it
+    )
 
 
 @contextmanager
@@ -47,7 +49,10 @@ def precision(name: str) -> Iterator[None]:
 
     `auto` is bfloat16 where the processor multiplies it (GPUs, AVX-512 BF16, AMX), which is there about twice as fast.
     """
-    before, _Precision.low = _Precision.low, name == "bfloat16" or (name == "auto" and multiplies_bfloat16())
+    before, _Precision.low = (
+        _Precision.low,
+        name == "bfloat16" or (name == "auto" and multiplies_bfloat16()),
+    )
     try:
         yield
     finally:
@@ -69,48 +74,64 @@ def mixed_precision() -> torch.autocast:
     return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
 
 
-def require_finite(what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module) -> None:
+def require_finite(
+    what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module
+) -> None:
     """Stop on a loss or a gradient of `networks` that is NaN or infinite, naming loss, step and last good checkpoint.
 
     Raises Diverged, so that no half-trained weights are written.
     """
-    gradients = [weight.grad for network in networks for weight in network.parameters() if weight.grad is not None]
+    gradients = [
+        weight.grad
+        for network in networks
+        for weight in network.parameters()
+        if weight.grad is not None
+    ]
     norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
     if not torch.isfinite(loss.sum() + norm):
         values = ", ".join(f"{value:g}" for value in loss.flatten().tolist())
         last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
-        raise Diverged(f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
-                       "Lower the learning rate of this stage in params.yaml.")
+        raise Diverged(
+            f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
+            "Lower the learning rate of this stage in params.yaml."
+        )
 
 
-def training_bytes(build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]) -> int:
+def training_bytes(
+    build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]
+) -> int:
     """What training a network takes: weights, gradients, two moments, and what a forward pass keeps for the backward one.
 
     Counted on PyTorch's meta device, where nothing is allocated or computed.
     """
-    kept: dict[int, torch.UntypedStorage] = {}   # what several operations keep counts once
+    kept: dict[int, torch.UntypedStorage] = {}  # what several operations keep counts once
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         kept[id(storage)] = storage
         return tensor
 
-    with alone(), torch.device("meta"), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+    with (
+        alone(),
+        torch.device("meta"),
+        torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor),
+    ):
         network = build()
         forward(network)
     own = {id(weight.untyped_storage()) for weight in network.parameters()}
-    return (4 * sum(weight.nbytes for weight in network.parameters())
-            + sum(storage.nbytes() for number, storage in kept.items() if number not in own))
+    return 4 * sum(weight.nbytes for weight in network.parameters()) + sum(
+        storage.nbytes() for number, storage in kept.items() if number not in own
+    )
 
 
-def require_device_memory(what: str, needed: int, advice: str, where: torch.device | None = None) -> None:
+def require_device_memory(
+    what: str, needed: int, advice: str, where: torch.device | None = None
+) -> None:
     """As `require_memory`, of a device; if none is named, the one on which networks run."""
     if needed > SMALL and (where or device()).type == "cuda":
-        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # held by PyTorch, and free to be used
+        unused = (
+            torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        )  # held by PyTorch, and free to be used
         require_memory(what, needed, advice, torch.cuda.mem_get_info()[0] + unused)
     else:
         require_memory(what, needed, advice)
-
-
-
-

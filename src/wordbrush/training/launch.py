@@ -20,13 +20,7 @@ from wordbrush.process import is_worker, usable_cores
 
 VARIABLE = "WORDBRUSH_PROCESSES"
 MOST = 64
-MOMENT = 2.0   # seconds
-
-
-
-
-
-
+MOMENT = 2.0  # seconds
 
 
 def wanted() -> int:
@@ -46,20 +40,33 @@ def launch(count: int) -> None:
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)   # the workers say what is to say
+
+    logging.getLogger("torch.distributed").setLevel(
+        logging.CRITICAL
+    )  # the workers say what is to say
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // count)))
     with tempfile.TemporaryDirectory() as folder:
         others = dict.fromkeys(range(1, count), Std.ERR)
-        config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=count, max_restarts=0, run_id="wordbrush",
-                              rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost",
-                              logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others),
-                              signals_to_handle="SIGTERM,SIGINT")   # as `signals` does: not what nohup holds back
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=count,
+            max_restarts=0,
+            run_id="wordbrush",
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="localhost",
+            logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others),
+            signals_to_handle="SIGTERM,SIGINT",
+        )  # as `signals` does: not what nohup holds back
         try:
             elastic_launch(config, sys.executable)("-m", "wordbrush.cli", *sys.argv[1:])
-        except SignalException:      # which the launcher has passed on
+        except SignalException:  # which the launcher has passed on
             sys.exit(EXIT_STOPPED)
         except ChildFailedError as error:
-            rank, first = next(iter(error.failures.items()))   # in the order of their ends: the others were stopped for it
+            rank, first = next(
+                iter(error.failures.items())
+            )  # in the order of their ends: the others were stopped for it
             tell(rank, first.exitcode, Path(folder))
             sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
 
@@ -70,7 +77,9 @@ def tell(rank: int, code: int, folder: Path) -> None:
     code: negative where a signal ended it. folder: the launcher's logs.
     """
     if code < 0:
-        print(f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr)
+        print(
+            f"wordbrush: process {rank} was ended by {signal.Signals(-code).name}.", file=sys.stderr
+        )
     elif rank > 0:
         for log in folder.glob(f"**/{rank}/stderr.log"):
             sys.stderr.write(log.read_text())

@@ -8,7 +8,7 @@ import psutil
 from wordbrush.errors import WordbrushError
 
 CGROUP = Path("/sys/fs/cgroup")
-SMALL = 1 << 28   # bytes for which it is not worth to look
+SMALL = 1 << 28  # bytes for which it is not worth to look
 
 
 def require_memory(what: str, needed: int, advice: str, free: int | None = None) -> None:
@@ -17,8 +17,10 @@ def require_memory(what: str, needed: int, advice: str, free: int | None = None)
     advice: what to change in params.yaml.
     """
     if needed > SMALL and needed > (free := free_memory() if free is None else free):
-        raise WordbrushError(f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free: "
-                             f"{advice} in params.yaml.")
+        raise WordbrushError(
+            f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free: "
+            f"{advice} in params.yaml."
+        )
 
 
 def free_memory() -> int:
@@ -29,9 +31,15 @@ def free_memory() -> int:
 def _left_in_container() -> Iterator[int]:
     """By control groups v2: the limit less what is used and is no cache that can be dropped."""
     try:
-        limit, used = (CGROUP / "memory.max").read_text().strip(), int((CGROUP / "memory.current").read_text())
+        limit, used = (
+            (CGROUP / "memory.max").read_text().strip(),
+            int((CGROUP / "memory.current").read_text()),
+        )
         counted = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        cached = sum(int(counted.get(name, 0)) for name in ("inactive_file", "active_file", "slab_reclaimable"))
+        cached = sum(
+            int(counted.get(name, 0))
+            for name in ("inactive_file", "active_file", "slab_reclaimable")
+        )
     except (OSError, ValueError):
         return
     if limit != "max":

@@ -19,7 +19,7 @@ class _WholeBatch:
         """[N, C, …]"""
         if world() == 1 or not self.training:
             return super().forward(x)
-        values = x.float()   # as PyTorch's own computes what comes in bfloat16
+        values = x.float()  # as PyTorch's own computes what comes in bfloat16
         mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
@@ -27,7 +27,9 @@ class _WholeBatch:
             self.num_batches_tracked += 1
         shape = (1, -1, *[1] * (x.dim() - 2))
         scale = self.weight * (variance + self.eps).rsqrt()
-        return torch.addcmul((self.bias - mean * scale).view(shape), values, scale.view(shape)).to(x.dtype)
+        return torch.addcmul((self.bias - mean * scale).view(shape), values, scale.view(shape)).to(
+            x.dtype
+        )
 
 
 class BatchNorm1d(_WholeBatch, nn.BatchNorm1d):

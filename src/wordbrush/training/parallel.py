@@ -24,7 +24,7 @@ from wordbrush.process import is_main, is_worker
 from wordbrush.training.launch import VARIABLE
 
 Rows = TypeVar("Rows", Tensor, np.ndarray)
-PATIENCE = timedelta(minutes=30)   # with the first rank, which alone measures and keeps checkpoints
+PATIENCE = timedelta(minutes=30)  # with the first rank, which alone measures and keeps checkpoints
 
 
 class _State:
@@ -40,9 +40,11 @@ def joined() -> Iterator[None]:
     gpus, here = torch.cuda.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
     if gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % gpus)
-    dist.init_process_group("nccl" if gpus >= here else "gloo", timeout=PATIENCE)   # NCCL refuses to share a GPU
+    dist.init_process_group(
+        "nccl" if gpus >= here else "gloo", timeout=PATIENCE
+    )  # NCCL refuses to share a GPU
     yield
-    dist.destroy_process_group()   # not after a fault: it would wait for the others
+    dist.destroy_process_group()  # not after a fault: it would wait for the others
 
 
 @contextmanager
@@ -63,8 +65,10 @@ def world() -> int:
 def part(count: int) -> int:
     """Each rank's rows of a batch of `count`. Raises WordbrushError where they would not be equally many."""
     if count % world():
-        raise WordbrushError(f"a batch of {count} cannot be shared equally by {world()} processes: choose another batch size in "
-                             f"params.yaml, or another {VARIABLE}.")
+        raise WordbrushError(
+            f"a batch of {count} cannot be shared equally by {world()} processes: choose another batch size in "
+            f"params.yaml, or another {VARIABLE}."
+        )
     return count // world()
 
 
@@ -78,7 +82,7 @@ def shard(rows: Rows) -> Rows:
     if world() == 1:
         return rows
     count = part(len(rows))
-    return rows[dist.get_rank() * count:(dist.get_rank() + 1) * count]
+    return rows[dist.get_rank() * count : (dist.get_rank() + 1) * count]
 
 
 def gather(rows: Tensor) -> Tensor:
@@ -88,18 +92,26 @@ def gather(rows: Tensor) -> Tensor:
     if rows.dtype == torch.bool:
         return gather(rows.byte()).bool()
     before, after = dist.get_rank() * len(rows), (world() - dist.get_rank() - 1) * len(rows)
-    return all_reduce(torch.cat([rows.new_zeros(before, *rows.shape[1:]), rows, rows.new_zeros(after, *rows.shape[1:])]))
+    return all_reduce(
+        torch.cat(
+            [rows.new_zeros(before, *rows.shape[1:]), rows, rows.new_zeros(after, *rows.shape[1:])]
+        )
+    )
 
 
 def moments(x: Tensor, axes: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
     """Mean and variance over these axes, or all, of what all ranks have; and how many values each is of."""
     mean = x.mean(axes, keepdim=True)
-    variance = (x - mean).square().mean(axes)   # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
+    variance = (
+        (x - mean).square().mean(axes)
+    )  # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
     mean = mean.view(variance.shape)
     count = x.numel() // mean.numel()
     if world() == 1:
         return mean, variance, count
-    means, variances, counts = gather(torch.stack([mean, variance, torch.full_like(mean, count)])[None]).unbind(1)   # [ranks, …]
+    means, variances, counts = gather(
+        torch.stack([mean, variance, torch.full_like(mean, count)])[None]
+    ).unbind(1)  # [ranks, …]
     total = counts.sum(0)
     shares = counts / total
     mean = (shares * means).sum(0)
@@ -111,11 +123,13 @@ def backward(loss: Tensor, network: nn.Module) -> None:
     if world() == 1:
         loss.backward()
         return
-    (loss / world()).backward()   # every rank hands each row its gradient
+    (loss / world()).backward()  # every rank hands each row its gradient
     gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
     total = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(total)
-    for gradient, own in zip(gradients, total.split([gradient.numel() for gradient in gradients]), strict=True):
+    for gradient, own in zip(
+        gradients, total.split([gradient.numel() for gradient in gradients]), strict=True
+    ):
         gradient.copy_(own.view(gradient.shape))
 
 
@@ -135,8 +149,10 @@ def require_same(value: int, what: str) -> None:
     """Raises WordbrushError where ranks do not have the same."""
     values = gather(torch.tensor([value], device=_device())).tolist() if world() > 1 else [value]
     if len(set(values)) > 1:
-        raise WordbrushError(f"the processes found different {what} ({', '.join(map(str, values))}): they must see the same "
-                             "folder or bucket.")
+        raise WordbrushError(
+            f"the processes found different {what} ({', '.join(map(str, values))}): they must see the same "
+            "folder or bucket."
+        )
 
 
 def barrier() -> None:

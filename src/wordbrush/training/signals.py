@@ -16,16 +16,14 @@ import psutil
 
 from wordbrush.errors import EXIT_STOPPED, Stopped
 
-GRACE_SECONDS = 14.0      # of the 15 that a spot node may have
-LOOK_SECONDS = 1.0        # between two looks at the callers
+GRACE_SECONDS = 14.0  # of the 15 that a spot node may have
+LOOK_SECONDS = 1.0  # between two looks at the callers
 SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
 
 
-
-
 class _State:
-    asked: str | None = None      # the name of the signal that came
-    finishing: bool = False       # whether a loop is at work that looks at `asked` after each step
+    asked: str | None = None  # the name of the signal that came
+    finishing: bool = False  # whether a loop is at work that looks at `asked` after each step
 
 
 def install(worker: bool = False) -> None:
@@ -71,8 +69,11 @@ def _handle(number: int, _: FrameType | None) -> None:
 
 
 def _give_up() -> None:
-    print(f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last checkpoint stands.", file=sys.stderr,
-          flush=True)
+    print(
+        f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last checkpoint stands.",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(EXIT_STOPPED)
 
 

@@ -16,12 +16,19 @@ from wordbrush.storage.yaml import read_yaml
 def fingerprint(stage: str, mining: str | None, root: Path = Path(".")) -> str:
     """The hash under which a stage's checkpoints are kept. `root` holds dvc.yaml and params.yaml."""
     from torch import __version__ as torch_version
+
     stages = read_yaml(root / "dvc.yaml").get("stages", {})
     if stage not in stages:
         raise WordbrushError(f"{root / 'dvc.yaml'} has no stage {stage!r}.")
     parameters = chosen(read_yaml(root / PARAMS), stages[stage]["params"])
     named = [dep.replace("${item.mining}", mining or "") for dep in stages[stage]["deps"]]
-    content = [stage, mining, parameters, {name: digest(root / name) for name in named}, torch_version]
+    content = [
+        stage,
+        mining,
+        parameters,
+        {name: digest(root / name) for name in named},
+        torch_version,
+    ]
     return combined(content)
 
 
@@ -38,11 +45,20 @@ def combined(content: Any) -> str:
 def digest(path: Path) -> str:
     """The hash of a file, or of a folder's names and contents."""
     if not path.exists():
-        raise WordbrushError(f"{path} is missing, but dvc.yaml names it. Run the stages before it (dvc repro), or fetch it "
-                             "(dvc pull).")
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        raise WordbrushError(
+            f"{path} is missing, but dvc.yaml names it. Run the stages before it (dvc repro), or fetch it "
+            "(dvc pull)."
+        )
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    )
     total = hashlib.sha256()
     for one in files:
         with one.open("rb") as content:
-            total.update(f"{one.relative_to(path)}\0".encode() + hashlib.file_digest(content, "sha256").digest())
+            total.update(
+                f"{one.relative_to(path)}\0".encode()
+                + hashlib.file_digest(content, "sha256").digest()
+            )
     return total.hexdigest()

@@ -10,7 +10,9 @@ from wordbrush.errors import WordbrushError
 def git(folder: Path, *words: str) -> str:
     """What `git WORDS` prints in `folder`. Raises WordbrushError where it fails, or where there is no git."""
     try:
-        done = subprocess.run(["git", *words], cwd=folder, text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", *words], cwd=folder, text=True, capture_output=True, check=False
+        )
     except FileNotFoundError as error:
         raise WordbrushError(f"git {words[0]}: {error.filename} is missing.") from error
     if done.returncode:
@@ -18,12 +20,22 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def head(folder: Path, untracked: bool = False, aside: Sequence[str] = ()) -> tuple[str, bool] | None:
+def head(
+    folder: Path, untracked: bool = False, aside: Sequence[str] = ()
+) -> tuple[str, bool] | None:
     """The commit that is checked out, and whether files but those `aside` differ from it (`untracked`: also by being new); None
     where there is no repository."""
     new = "normal" if untracked else "no"
     try:
-        changes = git(folder, "status", "--porcelain", f"--untracked-files={new}", "--", ".", *(f":!{name}" for name in aside))
+        changes = git(
+            folder,
+            "status",
+            "--porcelain",
+            f"--untracked-files={new}",
+            "--",
+            ".",
+            *(f":!{name}" for name in aside),
+        )
         return git(folder, "rev-parse", "HEAD"), bool(changes)
     except WordbrushError:
         return None

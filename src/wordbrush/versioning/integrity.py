@@ -35,8 +35,8 @@ class Fault:
     """What is wrong with an artifact in one of the three places."""
 
     artifact: Artifact
-    place: str     # "folder", "cache" or "remote"
-    what: str      # such as: images.npy has another content
+    place: str  # "folder", "cache" or "remote"
+    what: str  # such as: images.npy has another content
 
 
 @contextmanager
@@ -47,17 +47,25 @@ def repository(root: Path) -> Iterator[Repo]:
         with Repo(str(root)) as repo:
             yield repo
     except dvc.exceptions.NotDvcRepoError:
-        raise WordbrushError(f"{root.resolve()} is no DVC repository: run in the project's folder, or `dvc init`.") from None
+        raise WordbrushError(
+            f"{root.resolve()} is no DVC repository: run in the project's folder, or `dvc init`."
+        ) from None
     except (dvc.exceptions.DvcException, OSError) as error:
-        raise WordbrushError(f"the artifacts cannot be looked at: {' '.join(str(error).split())}") from error
+        raise WordbrushError(
+            f"the artifacts cannot be looked at: {' '.join(str(error).split())}"
+        ) from error
 
 
 def artifacts(root: Path) -> list[Artifact]:
     """All outputs of the lock in `root`; none where nothing ever ran."""
     if not (root / LOCK).is_file():
         return []
-    return [Artifact(stage, out["path"], out["md5"]) for stage, entry in read_lock(root / LOCK)["stages"].items()
-            for out in entry.get("outs", []) if "md5" in out]
+    return [
+        Artifact(stage, out["path"], out["md5"])
+        for stage, entry in read_lock(root / LOCK)["stages"].items()
+        for out in entry.get("outs", [])
+        if "md5" in out
+    ]
 
 
 class ObjectStore:
@@ -91,7 +99,14 @@ class ObjectStore:
     def damage(self, md5: str) -> str | None:
         """The first fault of an artifact's objects, in words."""
         wrong = ((name, one, self.fault(one)) for name, one in self.members(md5).items())
-        return next((f"the object {one}{f' ({name})' if name else ''} {fault}" for name, one, fault in wrong if fault), None)
+        return next(
+            (
+                f"the object {one}{f' ({name})' if name else ''} {fault}"
+                for name, one, fault in wrong
+                if fault
+            ),
+            None,
+        )
 
     def drop_damaged(self, md5: str) -> None:
         """Delete those of an artifact's objects that are not what their names say."""
@@ -136,10 +151,14 @@ def _damage_in_folder(root: Path, artifact: Artifact, *places: ObjectStore | Non
     if not artifact.md5.endswith(".dir"):
         with path.open("rb") as content:
             return None if _md5(content) == artifact.md5 else "it has another content"
-    listing = next((found for store in places if store and (found := store.listing(artifact.md5))), None)
+    listing = next(
+        (found for store in places if store and (found := store.listing(artifact.md5))), None
+    )
     if listing is None:
         return "what it held cannot be known: its listing is lost in cache and remote"
-    found = {one.relative_to(path).as_posix(): one for one in sorted(path.rglob("*")) if one.is_file()}
+    found = {
+        one.relative_to(path).as_posix(): one for one in sorted(path.rglob("*")) if one.is_file()
+    }
     for name, md5 in listing.items():
         if name not in found:
             return f"{name} is missing"
@@ -159,23 +178,31 @@ def repair(repo: Repo, found: list[Fault]) -> None:
         store = {"cache": cache, "remote": remote}.get(fault.place)
         if store:
             store.drop_damaged(fault.artifact.md5)
-    whole_here = {fault.artifact.path for fault in found} - {fault.artifact.path for fault in found if fault.place == "folder"}
+    whole_here = {fault.artifact.path for fault in found} - {
+        fault.artifact.path for fault in found if fault.place == "folder"
+    }
     try:
         for path in sorted(whole_here):
-            repo.commit(path, force=True)       # the folder's copy is good: back into the cache
+            repo.commit(path, force=True)  # the folder's copy is good: back into the cache
         if remote:
             repo.fetch(targets=[path for path in paths if path not in whole_here])
     except dvc.exceptions.DvcException:
-        pass                                      # some are whole nowhere: the next look says which
+        pass  # some are whole nowhere: the next look says which
     for fault in found:
         if fault.place == "folder":
             _remove(root / fault.artifact.path)
     repo.checkout(targets=paths, force=True, allow_missing=True)
     if remote:
-        whole = {fault.artifact.path: fault.artifact.md5 for fault in found if not cache.damage(fault.artifact.md5)}
+        whole = {
+            fault.artifact.path: fault.artifact.md5
+            for fault in found
+            if not cache.damage(fault.artifact.md5)
+        }
         for md5 in whole.values():
             if remote.damage(md5):
-                remote.drop(md5)    # DVC takes a folder's objects for present where its listing is: without it, it pushes all
+                remote.drop(
+                    md5
+                )  # DVC takes a folder's objects for present where its listing is: without it, it pushes all
         try:
             repo.push(targets=list(whole))
         except dvc.exceptions.DvcException as error:

@@ -12,7 +12,9 @@ def require_inside(name: str) -> None:
     """Raises WordbrushError for a name that is absolute, or leads up."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
-        raise WordbrushError(f"{name!r}, which a lock or a folder's listing names, lies outside of the folder: it is refused.")
+        raise WordbrushError(
+            f"{name!r}, which a lock or a folder's listing names, lies outside of the folder: it is refused."
+        )
 
 
 def guard() -> None:

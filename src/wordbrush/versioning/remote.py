@@ -11,7 +11,11 @@ from wordbrush.storage.objects import BucketStore, Store, bucket_and_name, bucke
 from wordbrush.versioning.integrity import repository
 from wordbrush.versioning.runs import REMOTE
 
-OPTIONS = ("projectname", "endpointurl", "allow_anonymous_login")   # of DVC's gs:// remotes; none of them is a secret
+OPTIONS = (
+    "projectname",
+    "endpointurl",
+    "allow_anonymous_login",
+)  # of DVC's gs:// remotes; none of them is a secret
 
 
 def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
@@ -31,12 +35,18 @@ def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
                 config["core"]["remote"] = REMOTE
                 config["remote"][REMOTE] = {"url": place, "verify": True, **settings}
         except ConfigError as error:
-            raise WordbrushError(f"DVC does not take the remote {place}: {' '.join(str(error).split())}.") from None
-        print(f"{place} can be read and written. It is the default DVC remote now (`{REMOTE}` in .dvc/config, verify true"
-              f"{f'; it was {was}' if was and was != place else ''}).\nNext: dvc push --run-cache, and commit .dvc/config")
+            raise WordbrushError(
+                f"DVC does not take the remote {place}: {' '.join(str(error).split())}."
+            ) from None
+        print(
+            f"{place} can be read and written. It is the default DVC remote now (`{REMOTE}` in .dvc/config, verify true"
+            f"{f'; it was {was}' if was and was != place else ''}).\nNext: dvc push --run-cache, and commit .dvc/config"
+        )
         if repo.config["core"]["remote"] != REMOTE:
-            raise WordbrushError(f"a file beside .dvc/config makes {repo.config['core']['remote']} the default all the same: see "
-                                 "`dvc config --show-origin core.remote`.")
+            raise WordbrushError(
+                f"a file beside .dvc/config makes {repo.config['core']['remote']} the default all the same: see "
+                "`dvc config --show-origin core.remote`."
+            )
 
 
 def parse(options: Sequence[str]) -> dict[str, str]:
@@ -44,7 +54,9 @@ def parse(options: Sequence[str]) -> dict[str, str]:
     pairs = [option.partition("=")[::2] for option in options]
     for name, value in pairs:
         if name not in OPTIONS or not value:
-            raise WordbrushError(f"--option {name}={value} is unknown; there are {', '.join(OPTIONS)}, each as NAME=VALUE.")
+            raise WordbrushError(
+                f"--option {name}={value} is unknown; there are {', '.join(OPTIONS)}, each as NAME=VALUE."
+            )
     return dict(pairs)
 
 
@@ -54,8 +66,11 @@ def open_remote(place: str, settings: dict[str, str]) -> Store:
         return open_store(place)
     if not place.startswith("gs://"):
         raise WordbrushError(f"--option is for gs://, and {place} is a folder.")
-    client = bucket_client(settings.get("projectname"), settings.get("endpointurl"),
-                           anonymous=settings.get("allow_anonymous_login", "false").lower() == "true")
+    client = bucket_client(
+        settings.get("projectname"),
+        settings.get("endpointurl"),
+        anonymous=settings.get("allow_anonymous_login", "false").lower() == "true",
+    )
     return BucketStore(*bucket_and_name(place), client=client)
 
 

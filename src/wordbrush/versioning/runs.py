@@ -32,7 +32,7 @@ from wordbrush.versioning.fingerprint import chosen, combined, digest
 from wordbrush.versioning.listings import guard, require_inside
 
 LOCK = "dvc.lock"
-CODE = ("dvc.yaml", ".dvcignore", "src")     # what a workspace takes from the source
+CODE = ("dvc.yaml", ".dvcignore", "src")  # what a workspace takes from the source
 NOT_CODE = ("__pycache__", "*.pyc", "*.egg-info")
 REMOTE = "wordbrush"
 
@@ -64,13 +64,17 @@ class Storage:
         WORDBRUSH_CACHE: DVC's cache folder."""
         remote = os.environ.get("WORDBRUSH_REMOTE")
         if not remote:
-            raise WordbrushError("WORDBRUSH_REMOTE is not set: name the DVC remote, a folder or gs://bucket/prefix.")
+            raise WordbrushError(
+                "WORDBRUSH_REMOTE is not set: name the DVC remote, a folder or gs://bucket/prefix."
+            )
         text = os.environ.get("WORDBRUSH_REMOTE_OPTIONS") or "{}"
         try:
             options = json.loads(text)
         except json.JSONDecodeError as error:
-            raise WordbrushError(f"WORDBRUSH_REMOTE_OPTIONS is not JSON ({error}); "
-                                 'an example: {"projectname": "p"}.') from None
+            raise WordbrushError(
+                f"WORDBRUSH_REMOTE_OPTIONS is not JSON ({error}); "
+                'an example: {"projectname": "p"}.'
+            ) from None
         cache = os.environ.get("WORDBRUSH_CACHE")
         return Storage(remote, options, Path(cache) if cache else None)
 
@@ -102,8 +106,14 @@ class StageRun:
 
 
 @contextmanager
-def run_stage(stage: str, params: str, locks: Sequence[str | Path], key: str | None = None, storage: Storage | None = None,
-              source: Path | None = None) -> Iterator[StageRun]:
+def run_stage(
+    stage: str,
+    params: str,
+    locks: Sequence[str | Path],
+    key: str | None = None,
+    storage: Storage | None = None,
+    source: Path | None = None,
+) -> Iterator[StageRun]:
     """Run one stage of dvc.yaml, such as `train-gan` or `random-edits@hard`, or fetch it; yields while its workspace exists.
 
     params: the text of params.yaml. locks: the lock files of the stages it reads. key: what `stage_keys` gave where the pipeline
@@ -134,8 +144,10 @@ def merge_locks(paths: Sequence[Path]) -> dict[str, Any]:
             known = merged["stages"].setdefault(name, entry)
             if known != entry:
                 fields = sorted(key for key in {*known, *entry} if known.get(key) != entry.get(key))
-                raise WordbrushError(f"the locks {origin[name]} and {path} disagree about the stage {name} "
-                                     f"({', '.join(fields)}): they come from different runs. Start the run anew.")
+                raise WordbrushError(
+                    f"the locks {origin[name]} and {path} disagree about the stage {name} "
+                    f"({', '.join(fields)}): they come from different runs. Start the run anew."
+                )
             origin.setdefault(name, path)
     return merged
 
@@ -145,12 +157,18 @@ def read_lock(path: Path) -> dict[str, Any]:
     try:
         lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WordbrushError(f"{path} is missing: the stage before did not leave its lock.") from None
+        raise WordbrushError(
+            f"{path} is missing: the stage before did not leave its lock."
+        ) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise WordbrushError(f"{path} is not a readable dvc.lock ({str(error).splitlines()[0]}).") from None
+        raise WordbrushError(
+            f"{path} is not a readable dvc.lock ({str(error).splitlines()[0]})."
+        ) from None
     if not isinstance(lock, dict) or lock.get("schema") != "2.0":
         raise WordbrushError(f"{path} is not a dvc.lock: it needs `schema: '2.0'` and `stages`.")
-    for entry in validated(dict[str, StageEntry], lock.get("stages"), f"{path} is not a dvc.lock").values():
+    for entry in validated(
+        dict[str, StageEntry], lock.get("stages"), f"{path} is not a dvc.lock"
+    ).values():
         for out in entry.get("outs", []):
             require_inside(out["path"])
     return lock
@@ -164,11 +182,15 @@ def write_lock(path: Path, lock: dict[str, Any]) -> None:
 
 
 @contextmanager
-def workspace(folder: Path, source: Path, params: str, lock: dict[str, Any], storage: Storage) -> Iterator[Repo]:
+def workspace(
+    folder: Path, source: Path, params: str, lock: dict[str, Any], storage: Storage
+) -> Iterator[Repo]:
     """A DVC repository without git in `folder`: the code of `source`, these parameters, this lock, this remote."""
     guard()
     if not (source / "dvc.yaml").is_file():
-        raise WordbrushError(f"{source.resolve()} holds no dvc.yaml: set WORDBRUSH_SOURCE to the folder with dvc.yaml and src.")
+        raise WordbrushError(
+            f"{source.resolve()} holds no dvc.yaml: set WORDBRUSH_SOURCE to the folder with dvc.yaml and src."
+        )
     for name in CODE:
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns(*NOT_CODE))
@@ -183,7 +205,11 @@ def workspace(folder: Path, source: Path, params: str, lock: dict[str, Any], sto
     try:
         with Repo(".") as repo, repo.config.edit() as config:
             config["core"] |= {"remote": REMOTE, "analytics": False}
-            config["remote"][REMOTE] = {"url": _absolute(storage.remote, before), "verify": True, **storage.options}
+            config["remote"][REMOTE] = {
+                "url": _absolute(storage.remote, before),
+                "verify": True,
+                **storage.options,
+            }
             if storage.cache:
                 config["cache"]["dir"] = str((before / storage.cache).resolve())
         with Repo(".") as repo:
@@ -195,22 +221,31 @@ def workspace(folder: Path, source: Path, params: str, lock: dict[str, Any], sto
 @contextmanager
 def scratch_workspace(source: Path, params: str, storage: Storage) -> Iterator[Repo]:
     """A workspace that only looks: at the graph, its keys, or the remote."""
-    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder), source, params, merge_locks([]), storage) as repo:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        workspace(Path(folder), source, params, merge_locks([]), storage) as repo,
+    ):
         try:
             yield repo
         except _storage_faults() as error:
-            raise WordbrushError(f"the remote {storage.remote} cannot be looked at: {_reasons(error)}") from error
+            raise WordbrushError(
+                f"the remote {storage.remote} cannot be looked at: {_reasons(error)}"
+            ) from error
 
 
 @contextmanager
-def fetched(source: Path, params: str, lock: Path, storage: Storage, paths: Sequence[str]) -> Iterator[Layout]:
+def fetched(
+    source: Path, params: str, lock: Path, storage: Storage, paths: Sequence[str]
+) -> Iterator[Layout]:
     """A folder with these outputs of a finished run, while it is needed. Raises WordbrushError where one is lost or damaged."""
     with tempfile.TemporaryDirectory() as folder:
         with workspace(Path(folder), source, params, merge_locks([lock]), storage) as repo:
             try:
                 repo.pull(targets=list(paths))
             except _storage_faults() as error:
-                raise WordbrushError(f"{', '.join(paths)} cannot be fetched from {storage.remote}: {_reasons(error)}") from error
+                raise WordbrushError(
+                    f"{', '.join(paths)} cannot be fetched from {storage.remote}: {_reasons(error)}"
+                ) from error
         yield Layout(Path(folder))
 
 
@@ -221,24 +256,37 @@ def _absolute(remote: str, base: Path) -> str:
 def _reproduce(repo: Repo, stage: str, key: str, storage: Storage) -> None:
     """Run or fetch the stage, push what it wrote, and note under its key where that is."""
     try:
-        if inputs := _inputs(repo, stage):  # DVC itself does not pull what lies in a folder that is read as a whole
+        if inputs := _inputs(
+            repo, stage
+        ):  # DVC itself does not pull what lies in a folder that is read as a whole
             repo.pull(targets=inputs)
         repo.reproduce(stage, single_item=True, pull=True)
         repo.push(targets=[stage], run_cache=True)
-        if damaged := [pointer for pointer in _pointers(repo, stage) if not _complete(repo, pointer.md5)]:
+        if damaged := [
+            pointer for pointer in _pointers(repo, stage) if not _complete(repo, pointer.md5)
+        ]:
             for pointer in damaged:  # DVC takes a folder's objects for present where its list is: without the list it pushes all
                 _odb(repo).fs.rm(_odb(repo).oid_to_path(pointer.md5))
             repo.push(targets=[stage])
         _write(repo, _index(repo, key), (Path(repo.root_dir) / LOCK).read_bytes())
     except _storage_faults() as error:
-        raise WordbrushError(f"the stage {stage} did not finish, with the remote {storage.remote}: {_reasons(error)}") from None
+        raise WordbrushError(
+            f"the stage {stage} did not finish, with the remote {storage.remote}: {_reasons(error)}"
+        ) from None
 
 
 def _inputs(repo: Repo, stage: str) -> list[str]:
     """The outputs of other stages that a stage reads."""
     reads = [Path(dep.def_path) for dep in repo.stage.collect(stage)[0].deps]
-    made = [Path(out.def_path) for other in repo.index.stages if other.addressing != stage for out in other.outs]
-    return [out.as_posix() for out in made if any(out == path or path in out.parents for path in reads)]
+    made = [
+        Path(out.def_path)
+        for other in repo.index.stages
+        if other.addressing != stage
+        for out in other.outs
+    ]
+    return [
+        out.as_posix() for out in made if any(out == path or path in out.parents for path in reads)
+    ]
 
 
 def _odb(repo: Repo):
@@ -247,7 +295,9 @@ def _odb(repo: Repo):
 
 def _index(repo: Repo, key: str) -> str:
     """Where the remote keeps the lock of the stage with this key."""
-    return _odb(repo).fs.join(Path(_odb(repo).path).parent.parent.as_posix(), "wordbrush/locks", f"{key}.lock")
+    return _odb(repo).fs.join(
+        Path(_odb(repo).path).parent.parent.as_posix(), "wordbrush/locks", f"{key}.lock"
+    )
 
 
 def _write(repo: Repo, path: str, content: bytes) -> None:
@@ -279,6 +329,7 @@ def recorded_lock(repo: Repo, key: str) -> str | None:
 
 def lost(repo: Repo, keys: dict[str, str]) -> list[str]:
     """The stages whose outputs are not, or no longer, whole in the remote."""
+
     def whole(stage: str, key: str) -> bool:
         text = recorded_lock(repo, key)
         outs = YAML(typ="safe").load(text)["stages"].get(stage, {}).get("outs", []) if text else []
@@ -324,12 +375,16 @@ def _require_key(repo: Repo, stage: str, key: str | None) -> str:
     try:
         keys = stage_keys(repo)
     except dvc.exceptions.DvcException as error:
-        raise WordbrushError(f"dvc.yaml with these parameters is not readable: {_reasons(error)}") from error
+        raise WordbrushError(
+            f"dvc.yaml with these parameters is not readable: {_reasons(error)}"
+        ) from error
     if stage not in keys:
         raise WordbrushError(f"the stage {stage!r} is not in dvc.yaml; it has {', '.join(keys)}.")
     if key is not None and keys[stage] != key:
-        raise WordbrushError(f"the code or parameters of {stage} here are not those that the pipeline was compiled from "
-                             f"(key {keys[stage][:12]}, wanted {key[:12]}): use the image of that commit, or compile again.")
+        raise WordbrushError(
+            f"the code or parameters of {stage} here are not those that the pipeline was compiled from "
+            f"(key {keys[stage][:12]}, wanted {key[:12]}): use the image of that commit, or compile again."
+        )
     return keys[stage]
 
 
@@ -337,8 +392,12 @@ def edges(repo: Repo) -> dict[str, list[str]]:
     """Each stage and those that it reads from, both in the order of dvc.yaml."""
     graph = repo.index.graph
     order = {stage: number for number, stage in enumerate(repo.index.stages)}
-    return {stage.addressing: [before.addressing for before in sorted(graph.successors(stage), key=order.__getitem__)]
-            for stage in order}
+    return {
+        stage.addressing: [
+            before.addressing for before in sorted(graph.successors(stage), key=order.__getitem__)
+        ]
+        for stage in order
+    }
 
 
 def stage_keys(repo: Repo) -> dict[str, str]:
@@ -349,7 +408,9 @@ def stage_keys(repo: Repo) -> dict[str, str]:
     upstream = edges(repo)
     stages = {stage.addressing: stage for stage in repo.index.stages}
     produced = {Path(out.def_path) for stage in stages.values() for out in stage.outs}
-    values = read_yaml(Path(repo.root_dir) / PARAMS)  # once: DVC would parse the file for every stage
+    values = read_yaml(
+        Path(repo.root_dir) / PARAMS
+    )  # once: DVC would parse the file for every stage
     digests: dict[str, str] = {}
     keys: dict[str, str] = {}
 
@@ -360,8 +421,15 @@ def stage_keys(repo: Repo) -> dict[str, str]:
     def key(name: str) -> str:
         if name not in keys:
             stage = stages[name]
-            parameters = chosen(values, [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params])
-            sources = {dep.def_path: code(dep.def_path) for dep in stage.deps if not hasattr(dep, "read_params")}
+            parameters = chosen(
+                values,
+                [name for dep in stage.deps if hasattr(dep, "read_params") for name in dep.params],
+            )
+            sources = {
+                dep.def_path: code(dep.def_path)
+                for dep in stage.deps
+                if not hasattr(dep, "read_params")
+            }
             content = [stage.cmd, parameters, sources, [key(before) for before in upstream[name]]]
             keys[name] = combined(content)
         return keys[name]
@@ -372,8 +440,15 @@ def stage_keys(repo: Repo) -> dict[str, str]:
 def _pointers(repo: Repo, stage: str) -> tuple[Pointer, ...]:
     odb = _odb(repo)
     outs = sorted(repo.stage.collect(stage)[0].outs, key=lambda out: out.def_path)
-    return tuple(Pointer(out.def_path, out.hash_info.value, out.meta.size or 0,
-                         odb.fs.unstrip_protocol(odb.oid_to_path(out.hash_info.value))) for out in outs)
+    return tuple(
+        Pointer(
+            out.def_path,
+            out.hash_info.value,
+            out.meta.size or 0,
+            odb.fs.unstrip_protocol(odb.oid_to_path(out.hash_info.value)),
+        )
+        for out in outs
+    )
 
 
 def _metrics(repo: Repo, stage: str) -> dict[str, float]:
