@@ -22,7 +22,6 @@ def project(tmp_path):
         "code.py": "x",
         "data/hard/a": "1",
         "data/random/a": "1",
-        "src/wordbrush/runtime/a.py": "",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
