@@ -1,6 +1,7 @@
-"""Log-mel features by torchaudio, stored without padding and memory-mapped. Silence is 0 and padding is silence."""
+"""Features of many utterances, stored without padding and memory-mapped; padding is silence."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from wordbrush.storage.validation import Count, Finite
 
 
 def write_features(folder: Path, features: Iterable[np.ndarray], captions: Captions) -> None:
-    """Store features of many utterances as frames.npy, offsets.npy and features.json in `folder`."""
+    """Store features of many utterances: frames.npy, offsets.npy and features.json."""
     features = list(features)
     with whole_directory(folder) as scratch:
         np.save(scratch / "frames.npy", np.concatenate(features))
@@ -34,6 +35,19 @@ def write_features(folder: Path, features: Iterable[np.ndarray], captions: Capti
         )
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Which captions of a batch are cropped at random (ours: crops teach words).
+
+    share: of the captions. A crop lasts `min_seconds` or more, and nothing is longer than
+    `max_seconds`: a batch costs what its longest utterance costs.
+    """
+
+    share: float
+    min_seconds: float
+    max_seconds: float
+
+
 class FeatureFile(TypedDict):
     """features.json"""
 
@@ -44,7 +58,7 @@ class FeatureFile(TypedDict):
 
 
 class FeatureStore:
-    """Features of many utterances, memory-mapped. Raises WordbrushError for missing or damaged files."""
+    """Features of many utterances. Raises WordbrushError for missing or damaged files."""
 
     def __init__(self, folder: Path):
         about = read_json(folder / "features.json", FeatureFile)
@@ -74,40 +88,35 @@ class FeatureStore:
         return self.frames[self.offsets[index] : self.offsets[index + 1]].astype(np.float32)
 
     def batch(self, indices: np.ndarray, width: int = 0) -> tuple[Tensor, Tensor]:
-        """Whole utterances: features [B, bands, T] padded with silence, `width` frames or more, and their lengths [B]."""
+        """Whole utterances, padded with silence to `width` frames or more.
+
+        Returns features [B, bands, T] and the lengths of what counts [B].
+        """
         return self._gather(self.offsets[indices], self.lengths[indices], margin=0, width=width)
 
     def crops(
-        self,
-        indices: np.ndarray,
-        share: float,
-        min_seconds: float,
-        max_seconds: float,
-        rng: np.random.Generator,
+        self, indices: np.ndarray, crops: Crops, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
-        """As `batch`, but a `share` of the utterances is replaced by a random piece, with silence around it.
+        """As `batch`, but a share of the utterances is cropped, with silence around the crop.
 
-        Pieces last `min_seconds` or more; short ones are likelier (a uniform number, squared), since they often hold one word.
-        Nothing is longer than `max_seconds`: a batch costs what its longest utterance costs.
+        Short crops are likelier (a uniform number, squared), since they often hold one word.
         """
         starts, lengths = self.offsets[indices], self.lengths[indices]
-        shortest = np.minimum(round(min_seconds / self.hop), lengths)
-        cropped = rng.random(len(starts)) < share
+        shortest = np.minimum(round(crops.min_seconds / self.hop), lengths)
+        cropped = rng.random(len(starts)) < crops.share
         longer = (lengths - shortest) * rng.random(len(starts)) ** 2
-        pieces = np.where(cropped, shortest + longer.round().astype(int), lengths)
-        pieces = np.minimum(pieces, round(max_seconds / self.hop))
-        offsets = rng.integers(0, lengths - pieces + 1)
-        return self._gather(starts + offsets, pieces, margin=self.silence)
+        kept = np.where(cropped, shortest + longer.round().astype(int), lengths)
+        kept = np.minimum(kept, round(crops.max_seconds / self.hop))
+        offsets = rng.integers(0, lengths - kept + 1)
+        return self._gather(starts + offsets, kept, margin=self.silence)
 
     def _gather(
         self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0
     ) -> tuple[Tensor, Tensor]:
         width = max(width, int(lengths.max()) + 2 * margin)
-        features = np.zeros(
-            (len(starts), width, self.bands), np.float16
-        )  # NumPy takes ten times as long to float32 as PyTorch
+        # float16 here: NumPy takes ten times as long to convert to float32 as PyTorch
+        features = np.zeros((len(starts), width, self.bands), np.float16)
         for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
             features[row, margin : margin + length] = self.frames[start : start + length]
-        return torch.from_numpy(features).float().transpose(1, 2), torch.from_numpy(
-            lengths + 2 * margin
-        )
+        counted = torch.from_numpy(lengths + 2 * margin)
+        return torch.from_numpy(features).float().transpose(1, 2), counted

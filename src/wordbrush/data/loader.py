@@ -1,0 +1,121 @@
+"""Batches of pairs, made ahead of the step that reads them."""
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.images import to_images
+from wordbrush.data.pairs import Pairs
+from wordbrush.data.speech import Crops
+
+AHEAD = 2  # batches
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """A batch of B captions, of which this process has b rows, with the picture that each tells of.
+
+    captions: int64 [B], their numbers. positives: bool [B, B], which picture (row) each caption
+    (column) tells of. pictures: int64 [b]. images: float [b, 3, H, W] in [-1, 1]. features:
+    float [b, bands, T], crops of the captions, and lengths: int64 [b]. whole, whole_lengths: the
+    same of the uncropped captions of every n-th row, where edits ask for them.
+    """
+
+    captions: np.ndarray
+    positives: Tensor
+    pictures: np.ndarray
+    images: Tensor
+    features: Tensor
+    lengths: Tensor
+    whole: Tensor | None = None
+    whole_lengths: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How batches are made: rows of the whole batch, this process' part, crops, and edits.
+
+    edit_every: every n-th row of the part also has its whole caption; 0: none.
+    """
+
+    size: int
+    part: slice
+    crops: Crops
+    edit_every: int = 0
+
+
+class Loader:
+    """Endless batches of distinct captions, epoch after epoch; a short rest is dropped.
+
+    One thread makes the next batches while a step computes. The random numbers are drawn in the
+    order of the batches, and `state_dict` is the state behind the batch that was handed out last,
+    so that a resumed training sees the same batches.
+    """
+
+    def __init__(self, pairs: Pairs, captions: np.ndarray, plan: BatchPlan, seed: int):
+        self.pairs, self.captions, self.plan = pairs, captions, plan
+        self.size = min(plan.size, len(captions))
+        self._rng = np.random.default_rng(seed)
+        self._rest = captions[:0]
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._waiting: deque[Future[tuple[PairBatch, dict[str, Any]]]] = deque()
+        self._state = self._now()
+
+    def __next__(self) -> PairBatch:
+        while len(self._waiting) <= AHEAD:
+            self._waiting.append(self._pool.submit(self._make))
+        batch, self._state = self._waiting.popleft().result()
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.close()
+        self._rest, self._rng.bit_generator.state = state["rest"], state["rng"]
+        self._state = self._now()
+
+    def close(self) -> None:
+        """Forget the batches that were made ahead."""
+        for future in self._waiting:
+            future.cancel()
+        self._pool.submit(self._waiting.clear).result()  # when the one at work is done
+
+    def _now(self) -> dict[str, Any]:
+        return {"rest": self._rest, "rng": self._rng.bit_generator.state}
+
+    def _make(self) -> tuple[PairBatch, dict[str, Any]]:
+        chosen = self._choose()
+        manifest, speech, part = self.pairs.manifest, self.pairs.speech, self.plan.part
+        features, lengths = speech.crops(chosen, self.plan.crops, self._rng)
+        pictures = manifest.images[chosen[part]]
+        batch = PairBatch(
+            chosen,
+            torch.from_numpy(manifest.positives(chosen)),
+            pictures,
+            to_images(self.pairs.images[pictures]),
+            features[part],
+            lengths[part],
+            *self._whole(chosen),
+        )
+        return batch, self._now()
+
+    def _choose(self) -> np.ndarray:
+        if len(self._rest) < self.size:
+            self._rest = self._rng.permutation(self.captions)
+        chosen, self._rest = np.split(self._rest, [self.size])
+        return chosen
+
+    def _whole(self, chosen: np.ndarray) -> tuple[Tensor, Tensor] | tuple[()]:
+        """Whole captions, as wide in every process: what they hear of them is gathered."""
+        if not self.plan.edit_every:
+            return ()
+        longest = int(self.pairs.speech.lengths[chosen].max())
+        return self.pairs.speech.batch(
+            chosen[self.plan.part][:: self.plan.edit_every], width=longest
+        )

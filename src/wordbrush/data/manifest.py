@@ -1,0 +1,116 @@
+"""Which caption tells of which picture, by whom and in which language: one table for every source.
+
+A picture may have several captions, and some have none. Training reads this table beside the
+features of the captions; it holds no text and no labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.tables import read_table, write_table
+
+NAME = "captions.parquet"
+SPLITS = ("train", "validation", "test")
+SCHEMA = pa.schema(
+    [
+        ("image", pa.int64()),
+        ("split", pa.string()),
+        ("speaker", pa.string()),
+        ("language", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The captions, in the order of their features.
+
+    images: int64 [M], the number of each caption's picture. splits, speakers, languages: str [M].
+    """
+
+    images: np.ndarray
+    splits: np.ndarray
+    speakers: np.ndarray
+    languages: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[dict]) -> "Manifest":
+        """From rows of SCHEMA."""
+        columns = {name: [row[name] for row in rows] for name in SCHEMA.names}
+        images = np.array(columns.pop("image"), np.int64)
+        return cls(images, *(np.array(column, np.str_) for column in columns.values()))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def captions(self, split: str) -> np.ndarray:
+        """The numbers of the captions of one split: int64, ascending."""
+        return np.flatnonzero(self.splits == split)
+
+    def pictures(self, captions: np.ndarray) -> np.ndarray:
+        """The numbers of the pictures of these captions, each once: int64, ascending."""
+        return np.unique(self.images[captions])
+
+    def positives(self, captions: np.ndarray, pictures: np.ndarray | None = None) -> np.ndarray:
+        """Which of these pictures [N] each caption [M] tells of: bool [N, M].
+
+        pictures: if none are given, those of the captions themselves, one a caption.
+        """
+        pictures = self.images[captions] if pictures is None else pictures
+        return pictures[:, None] == self.images[captions][None]
+
+    def require_disjoint(self, origin: Path) -> None:
+        """Raises WordbrushError where a picture has captions in more than one split."""
+        for number, split in enumerate(SPLITS):
+            for other in SPLITS[number + 1 :]:
+                shared = set(self.images[self.splits == split]) & set(
+                    self.images[self.splits == other]
+                )
+                if shared:
+                    raise WordbrushError(
+                        f"{origin}: the picture {min(shared)} has captions in {split} and in "
+                        f"{other}, so the results would count what was learned by heart. Keep all "
+                        "captions of a picture in one split."
+                    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the table to `folder`."""
+    columns = (manifest.images, manifest.splits, manifest.speakers, manifest.languages)
+    rows = [
+        dict(zip(SCHEMA.names, row, strict=True))
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    write_table(folder / NAME, rows, SCHEMA)
+
+
+def read_manifest(folder: Path, pictures: int, captions: int) -> Manifest:
+    """The table of `folder`.
+
+    Raises WordbrushError where it is missing or damaged, does not fit so many pictures and
+    captions, names an unknown split, or a picture lies in two splits.
+    """
+    path = folder / NAME
+    manifest = Manifest.of(read_table(path, SCHEMA))
+    if len(manifest) != captions:
+        raise WordbrushError(
+            f"{path} has {len(manifest)} captions, but {folder} has the features of {captions}. "
+            "Make them again: dvc repro."
+        )
+    wrong = np.flatnonzero((manifest.images < 0) | (manifest.images >= pictures))
+    if len(wrong):
+        raise WordbrushError(
+            f"{path}, caption {wrong[0]}: there is no picture {manifest.images[wrong[0]]}; "
+            f"there are {pictures}. Make them again: dvc repro."
+        )
+    if unknown := set(manifest.splits.tolist()) - set(SPLITS):
+        raise WordbrushError(
+            f"{path}: the split {min(unknown)!r} is unknown; use {', '.join(SPLITS)}."
+        )
+    manifest.require_disjoint(path)
+    return manifest
