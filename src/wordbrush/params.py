@@ -1,4 +1,7 @@
-"""Typed, bounded parameters: one class a section of params.yaml. No defaults: a number stands in params.yaml alone."""
+"""Typed, bounded parameters: one class for each section of params.yaml.
+
+There are no defaults here: every number is in params.yaml, and only there.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -52,8 +55,8 @@ class Scenes(Section):
             )
         if self.max_objects * self.min_visible_share > 1:
             raise ValueError(
-                f"{self.max_objects} objects (max_objects) cannot each show {self.min_visible_share} of a picture "
-                "(min_visible_share)"
+                f"{self.max_objects} objects (max_objects) cannot each show "
+                f"{self.min_visible_share} of a picture (min_visible_share)"
             )
         if self.source == "clevr" and not self.clevr_path:
             raise ValueError("source: clevr needs clevr_path, the folder of CLEVR v1.0")
@@ -127,7 +130,8 @@ class AudioLayer(Section):
     def _centred(self) -> "AudioLayer":
         if self.width % 2 == 0:
             raise ValueError(
-                f"width {self.width} is even; a convolution that keeps the number of frames has an odd one"
+                f"width {self.width} is even; a convolution that keeps the number of frames needs "
+                "an odd width"
             )
         return self
 
@@ -170,12 +174,14 @@ class Davenet(Section):
         halvings = 4 if self.image_network == "vgg16" else len(self.image_channels) - 1
         if self.image_size < 2**halvings:
             raise ValueError(
-                f"image_size {self.image_size} is halved {halvings} times by the image network, and must be "
+                f"image_size {self.image_size} is halved {halvings} times by the image network, "
+                f"and must be "
                 f"{2**halvings} or more"
             )
         if self.crop_min_seconds > self.crop_max_seconds:
             raise ValueError(
-                f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds {self.crop_max_seconds}"
+                f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds "
+                f"{self.crop_max_seconds}"
             )
         return self
 
@@ -256,11 +262,13 @@ class Params(Section):
             given = sorted(getattr(self.gan, name))
             if not set(levels) <= set(given):
                 raise ValueError(
-                    f"gan.{name} names the resolutions {given}, but scenes.resolution {size} needs {levels}"
+                    f"gan.{name} names the resolutions {given}, but scenes.resolution {size} "
+                    f"needs {levels}"
                 )
         if not self.gan.stable_kimg[size]:
             raise ValueError(
-                f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be learned there"
+                f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be "
+                "learned there"
             )
         return self
 
@@ -269,23 +277,27 @@ class Params(Section):
         scales = len(self.segmenter.channels)
         if self.scenes.resolution % 2 ** (scales - 1):
             raise ValueError(
-                f"segmenter.channels has {scales} scales, but scenes.resolution {self.scenes.resolution} cannot be "
+                f"segmenter.channels has {scales} scales, but scenes.resolution "
+                f"{self.scenes.resolution} cannot be "
                 "halved so often"
             )
         edits = self.edits
         if edits.resolution > self.scenes.resolution:
             raise ValueError(
-                f"edits.resolution {edits.resolution} is more than scenes.resolution {self.scenes.resolution}"
+                f"edits.resolution {edits.resolution} is more than scenes.resolution "
+                f"{self.scenes.resolution}"
             )
         units = self.gan.channels[edits.resolution]
         if edits.units_per_cluster > units:
             raise ValueError(
-                f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} units of the "
+                f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} "
+                f"units of the "
                 f"layer that is edited, gan.channels[{edits.resolution}]"
             )
         if self.clusters.count > self.davenet.embedding:
             raise ValueError(
-                f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} units of "
+                f"clusters.count {self.clusters.count} is more than the {self.davenet.embedding} "
+                f"units of "
                 "davenet.embedding"
             )
         return self

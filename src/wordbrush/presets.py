@@ -1,4 +1,4 @@
-"""Presets: files that hold only what differs from the demo, applied to params.yaml with its comments kept."""
+"""Presets: files with what differs from the demo, applied to params.yaml. Comments stay."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The world: CLEVR-like scenes, their pictures and masks, and the segmenter that reads pictures back."""
+"""The world: CLEVR-like scenes, their pictures and masks, and edits by the renderer."""

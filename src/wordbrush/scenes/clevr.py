@@ -26,7 +26,7 @@ def check(folder: Path) -> list[ClevrScene]:
 
 
 def pictures(folder: Path, count: int, resolution: int) -> Iterator[np.ndarray]:
-    """The first `count` training pictures, centre-cropped to a square and resized: uint8 [H, W, 3]."""
+    """The first `count` training pictures, cropped to a square and resized: uint8 [H, W, 3]."""
     scenes = check(folder)
     if len(scenes) < count:
         raise WordbrushError(

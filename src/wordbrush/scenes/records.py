@@ -1,4 +1,4 @@
-"""The records of rendered scenes, in CLEVR's JSON schema (C) plus the jitter, as they are checked when they are read."""
+"""Schemas of rendered scenes: CLEVR's JSON (C), and the jitter that is needed to render again."""
 
 from typing import Annotated, Literal
 
@@ -47,7 +47,7 @@ class SceneFile(TypedDict):
 
 
 class RealPair(TypedDict):
-    """An entry of pairs.json: a scene, and the same with one attribute of one object changed (P §6.5)."""
+    """An entry of pairs.json: a scene, and its counterfactual with one attribute changed (P §6.5)."""
 
     scene: Scene
     edited: Scene

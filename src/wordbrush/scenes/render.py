@@ -1,6 +1,7 @@
 """Pictures and instance masks of scenes, by Mitsuba 3.
 
-A picture depends on its scene alone (its seed is part of the jitter), so bytes do not depend on the number of workers.
+A picture depends only on its scene, whose seed is part of the jitter. So bytes do not depend on
+the number of workers.
 """
 
 import re
@@ -20,7 +21,8 @@ from wordbrush.training.signals import leave_signals
 LOADS = 200  # attempts to get the lights in order
 MASK_GRID = 3  # rays a pixel and axis for the mask: the mask is the majority of nine
 PATH_DEPTH = 3  # two bounces: enough for a metal that mirrors the floor
-TAKES = 4  # a picture is made of so many, of which each pixel leaves out its brightest: rare paths make white dots
+# Renderings that make a picture. Each pixel drops its brightest: rare light paths make white dots.
+TAKES = 4
 
 
 @cache
@@ -38,8 +40,9 @@ def mitsuba():
 def load(parts: dict):
     """The scene with its lights in alphabetical order.
 
-    Mitsuba orders lights by where they happen to lie in memory (one load in ten differs), and the grain of a picture follows that
-    order. So a scene that came out otherwise is loaded again, while it still holds its place in memory.
+    Mitsuba orders lights by their addresses in memory (one load in ten differs), and the noise of
+    a picture depends on that order. So a scene in another order is loaded again, while the first
+    one still occupies its memory.
     """
     others = []
     for _ in range(LOADS):
@@ -49,7 +52,8 @@ def load(parts: dict):
             return loaded
         others.append(loaded)
     raise WordbrushError(
-        f"Mitsuba gave the lights {LOADS} times in another order than {', '.join(sorted(lights))}; run again."
+        f"Mitsuba gave the lights {LOADS} times in another order than {', '.join(sorted(lights))}; "
+        "run again."
     )
 
 
@@ -60,9 +64,10 @@ def linear(rgb: tuple[int, int, int]) -> list[float]:
 
 
 def material(thing: dict) -> dict:
-    """C's two materials: rough rubber, and metal that mirrors its surroundings, in its colour and (ours) a share of it in white.
+    """C's two materials: rough rubber, and metal that mirrors its surroundings.
 
-    Without that share the two are hard to tell in a small picture, by people too.
+    A part of the metal's reflection is white (ours): else people, too, can hardly tell the two
+    materials apart in a small picture.
     """
     color = {"type": "rgb", "value": linear(world.RGB[thing["color"]])}
     if thing["material"] == "rubber":
@@ -130,9 +135,9 @@ def description(scene: dict, scenes: Scenes) -> dict:
 
 
 def sensor(scene: dict, scenes: Scenes, resolution: int, across: str) -> dict:
-    """C's camera. Multi-jittered samples: at the same number a third of the grain's variance of independent ones.
+    """C's camera. Multi-jittered samples have a third of the variance of independent ones.
 
-    across: the filter by which a pixel takes part in its neighbours' samples; `box`: not at all.
+    across: the reconstruction filter; with `box`, a pixel takes its own samples only.
     """
     camera = world.CAMERA + scene["jitter"]["camera"]
     to_world = (
@@ -159,8 +164,8 @@ def sensor(scene: dict, scenes: Scenes, resolution: int, across: str) -> dict:
 def coverage(scene: dict, scenes: Scenes) -> np.ndarray:
     """Share of each pixel that each object covers: float [objects + 1, H, W], the floor first.
 
-    Every object shines with its number in a dark world. (Mitsuba's `shape_index` takes four times as long, and named another
-    shape in one scene of a hundred, since it follows where shapes lie in memory.)
+    Each object emits its number as light in a dark world. (Mitsuba's `shape_index` takes four
+    times as long, and was wrong in one scene of a hundred, since it depends on addresses.)
     """
     mi = mitsuba()
     parts = description(scene, scenes)

@@ -13,14 +13,14 @@ LAYOUTS = 20  # ours: for the same attributes
 
 def cannot_fit(scenes: Scenes) -> WordbrushError:
     return WordbrushError(
-        f"scenes: {scenes.max_objects} objects do not fit and stay visible within extent {scenes.extent} at "
-        f"min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, min_visible_share "
+        f"scenes: {scenes.max_objects} objects do not fit within extent {scenes.extent} and stay "
+        f"visible at min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, min_visible_share "
         f"{scenes.min_visible_share}; lower max_objects or these, or raise extent."
     )
 
 
 def require_room(scenes: Scenes, seed: int) -> None:
-    """Raises WordbrushError where the parameters leave no room for as many objects as a scene may have."""
+    """Raises WordbrushError where `max_objects` objects do not fit into a scene."""
     place_objects(
         scenes, np.random.default_rng(seed), scenes.max_objects, world.directions(world.CAMERA)
     )
@@ -69,8 +69,8 @@ def complete(scene: dict, scenes: Scenes) -> dict:
 def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: dict) -> list[dict]:
     """`count` objects that keep distance and margins.
 
-    Attributes are drawn first and get several layouts: to draw anew when an object finds no place, as C does, makes large ones
-    rare in a small world.
+    Attributes are sampled first, and then several layouts are tried. C samples an object anew when
+    it does not fit, which makes large objects rare in a small world.
     """
     for _ in range(RESTARTS):
         attributes = [
@@ -110,7 +110,7 @@ def placed(attributes: dict, scenes: Scenes, rng: np.random.Generator) -> dict:
 
 
 def fits(thing: dict, others: list[dict], scenes: Scenes, ways: dict) -> bool:
-    """C: far enough from each other object, and clear of it along one of the four directions or the other."""
+    """C: whether an object keeps its distance and its margins to all others."""
     for other in others:
         offset = np.subtract(thing["3d_coords"][:2], other["3d_coords"][:2])
         apart = np.linalg.norm(offset) - world.RADIUS[thing["size"]] - world.RADIUS[other["size"]]

@@ -36,7 +36,7 @@ def half_width(thing: dict) -> float:
 
 
 def directions(camera: np.ndarray) -> dict[str, list[float]]:
-    """Unit vectors of right, left, front, behind, above and below, as seen from `camera` and laid on the floor."""
+    """Unit vectors right, left, front, behind, above and below, as seen from `camera`."""
     behind = -camera * [1, 1, 0]
     behind = behind / np.linalg.norm(behind)
     right = np.cross(behind, [0, 0, 1])

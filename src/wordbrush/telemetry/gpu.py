@@ -1,4 +1,6 @@
-"""The GPU as PyTorch sees it, asked at each scrape; without one, or before its first use, there are no such metrics."""
+"""The GPU as PyTorch sees it, read at each scrape. Without a GPU, or before its first use, there
+are no such metrics.
+"""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""Live metrics of a stage for Prometheus, at the port that WORDBRUSH_METRICS_PORT names; docs/monitoring.md explains each.
+"""Live metrics of a stage for Prometheus, at the port in WORDBRUSH_METRICS_PORT.
 
-They are kept whether or not anybody scrapes: a step costs some microseconds. Labels are bounded: stage, mining, and names that
-stand in the code.
+docs/monitoring.md explains each. They are kept whether or not anybody scrapes, which costs some
+microseconds a step. Labels are bounded: stage, mining, and names that are constants here.
 """
 
 import os
@@ -51,7 +51,8 @@ RESOLUTION = Gauge(
 )
 FADE = Gauge("wordbrush_gan_fade_ratio", "How far that level is faded in", STAGE)
 
-# What a loop notes by name: the metric, its further labels, and the factor to its base unit. Other names are for people alone.
+# What a loop notes by name: the metric, its further labels, and the factor to its base unit.
+# Other names are shown to people only.
 FIGURES: dict[str, tuple[Gauge, tuple[str, ...], float]] = {
     "loss": (LOSS, ("all",), 1.0),
     "G": (LOSS, ("generator",), 1.0),
@@ -73,7 +74,10 @@ def running() -> tuple[str, str]:
 
 
 def serve(stage: str, mining: str) -> None:
-    """From now on metrics are of this stage, and served where the environment asks for it; a busy port costs a line."""
+    """Label metrics with this stage from now on, and serve them if the environment asks for it.
+
+    A port in use is one line on stderr, not an error.
+    """
     port = os.environ.get(PORT_VARIABLE, "")
     if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise WordbrushError(
@@ -86,7 +90,8 @@ def serve(stage: str, mining: str) -> None:
             start_http_server(int(port))
         except OSError as error:
             print(
-                f"metrics are not served: {error.strerror or error} (port {port}); choose another {PORT_VARIABLE}.",
+                f"metrics are not served: {error.strerror or error} (port {port}); choose another "
+                f"{PORT_VARIABLE}.",
                 file=sys.stderr,
                 flush=True,
             )

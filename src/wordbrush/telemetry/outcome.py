@@ -1,6 +1,7 @@
-"""How a stage ended, pushed to the Pushgateway that WORDBRUSH_PUSHGATEWAY names (host:port or a URL); off without it.
+"""How a stage ended, pushed to the Pushgateway in WORDBRUSH_PUSHGATEWAY (host:port or a URL).
 
-Only the outcome is pushed, as Prometheus advises for jobs that end; what changes while a stage runs is scraped (`metrics`).
+Nothing is pushed if the variable is not set. Only the outcome is pushed, as Prometheus advises for
+batch jobs; what changes while a stage runs is scraped (`metrics`).
 """
 
 import os
@@ -33,7 +34,7 @@ class Outcome:
     def choose(
         self, name: str, meaning: str, label: str, chosen: str, allowed: tuple[str, ...]
     ) -> None:
-        """One of several as Prometheus has it: a series of each, 1 for the one that holds and 0 for the others."""
+        """One of several states, as Prometheus has it: a series for each, 1 for the true one."""
         self.compare(name, meaning, label, {one: float(one == chosen) for one in allowed})
 
     def compare(self, name: str, meaning: str, label: str, values: Mapping[str, float]) -> None:
@@ -42,7 +43,10 @@ class Outcome:
             gauge.labels(one).set(value)
 
     def push(self, stage: str, mining: str) -> None:
-        """What is there of this stage and not in here stays: its last success outlives failures. No answer costs a line."""
+        """Push what is in here; other series of the stage, such as its last success, stay.
+
+        A gateway that does not answer is one line on stderr.
+        """
         gateway = os.environ.get(GATEWAY_VARIABLE)
         if not gateway:
             return
@@ -60,7 +64,7 @@ class Outcome:
 
 @contextmanager
 def reported(stage: str, mining: str = "") -> Iterator[Outcome]:
-    """Serve a stage's metrics while it runs, and push how it ended, with what else is put into the outcome."""
+    """Serve a stage's metrics while it runs; then push how it ended, and the outcome's values."""
     metrics.serve(stage, mining)
     outcome, started, ended = Outcome(), time.monotonic(), "success"
     try:

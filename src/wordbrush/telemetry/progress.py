@@ -15,9 +15,9 @@ LINE_SECONDS = 15.0
 
 
 class Progress:
-    """Counts from `done` towards `total`; `note` shows named figures (losses, rates). Both are published as metrics.
+    """Counts from `done` to `total`; `note` shows named figures. Both are published as metrics.
 
-    shows: how many of what one unit stands for, where metrics should count these: (1000, "image") for a kimg.
+    shows: what one unit stands for, if metrics should count that: (1000, "image") for a kimg.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
-"""Checkpoints of a loop that trains: by wall clock, the last two kept, in a folder or under a gs:// prefix, resumed exactly.
+"""Checkpoints of a training: written by wall clock, the last two kept, resumed exactly.
 
-A checkpoint is one safetensors file, whose header holds all that is no tensor as JSON. Its name says the step and the hash of its
-bytes: `KEY/state-0000001200-SHA256.safetensors`. KEY is the hash of all that the stage's result depends on, so what other
-parameters, data or code left is never found.
+A checkpoint is one safetensors file in a folder or under a gs:// prefix. Its header holds as JSON
+all that is not a tensor. Its name has the step and the hash of its bytes:
+`KEY/state-0000001200-SHA256.safetensors`. KEY is the hash of everything that the stage's result
+depends on, so a checkpoint of other parameters, data or code is never found.
 """
 
 import hashlib
@@ -34,7 +35,10 @@ NAME = re.compile(r"(?P<kind>[a-z-]+)-(?P<step>\d{10})-(?P<sha256>[0-9a-f]{64})\
 
 
 class Checkpoints:
-    """The checkpoints of one stage. Without a store nothing is kept, and a signal still stops the loop after its step."""
+    """The checkpoints of one stage.
+
+    Without a store nothing is kept, but a signal still stops the loop after its step.
+    """
 
     def __init__(self, store: Store | None = None, key: str = "", seconds: float = 120.0):
         self.store, self.key, self.seconds = store, key, seconds
@@ -42,9 +46,10 @@ class Checkpoints:
         self.kept = ""  # the newest good one, in words
 
     def restore(self, parts: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Fill the parts from the newest good checkpoint, and return the values kept with it; None to begin at the beginning.
+        """Fill the parts from the newest good checkpoint, and return the values kept with it.
 
-        parts: modules, optimisers, anything with state_dict and load_state_dict, and generators of random numbers.
+        None: there is none, so training starts at the beginning. parts: modules, optimisers,
+        anything with state_dict and load_state_dict, and random generators.
         """
         for step, name in reversed(self._names("state")):
             state = self._load(name)
@@ -85,9 +90,10 @@ class Checkpoints:
     def continued(
         self, kind: str, start: Callable[[int], Iterator[T]], multiple: int = 1
     ) -> Iterator[T]:
-        """The items of an ordered stream; `start(first)` makes those from number `first` on, always a multiple of `multiple`.
+        """The items of an ordered stream, of which an earlier run may have kept the first ones.
 
-        Items, made of arrays and plain data, are kept as they come; a run that follows makes only the others.
+        `start(first)` makes the items from number `first` on, which is a multiple of `multiple`.
+        Items consist of arrays and plain data.
         """
         done = 0
         for first, name in self._names(kind):
@@ -142,7 +148,7 @@ class Checkpoints:
         return [(int(match["step"]), match[0]) for match in matches]
 
     def _save(self, kind: str, step: int, state: Any) -> bool:
-        """Whether it is kept. A place that cannot be written for a while costs a checkpoint, not the training."""
+        """Whether it was saved. A store that cannot be written costs a checkpoint, not the training."""
         data = pack(state)
         name = f"{self.key}/{kind}-{step:010d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         try:
@@ -170,7 +176,7 @@ class Checkpoints:
             print(f"old checkpoints are left: {error}", file=sys.stderr, flush=True)
 
     def _load(self, name: str) -> Any:
-        """The state, or None, with a line that says so, where its bytes are not what its name says."""
+        """The state; None, and a line on stderr, where its bytes do not match its name."""
         data = self.store.read(f"{self.key}/{name}") or b""
         if hashlib.sha256(data).hexdigest() != NAME.fullmatch(name)["sha256"]:
             print(
@@ -186,7 +192,9 @@ NO_CHECKPOINTS = Checkpoints()
 
 
 def for_stage(key: str, minutes: float) -> Checkpoints:
-    """Checkpoints where WORDBRUSH_CHECKPOINTS says (a folder or gs://bucket/prefix), else in .wordbrush/checkpoints."""
+    """Checkpoints in .wordbrush/checkpoints, or in the folder or gs://bucket/prefix that
+    WORDBRUSH_CHECKPOINTS names.
+    """
     return Checkpoints(open_store(os.environ.get(PLACE_VARIABLE) or PLACE), key, 60 * minutes)
 
 
@@ -230,7 +238,9 @@ def _set_global_random(state: dict[str, Any]) -> None:
 
 
 def pack(tree: Any) -> bytes:
-    """Dictionaries, lists and tuples of tensors, arrays, bytes and plain values as one safetensors file."""
+    """Nested dictionaries, lists and tuples of tensors, arrays, bytes and plain values as one
+    safetensors file.
+    """
     tensors: dict[str, torch.Tensor] = {}
 
     def leaf(kind: str, tensor: torch.Tensor) -> dict[str, str]:

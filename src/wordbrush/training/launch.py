@@ -1,7 +1,7 @@
-"""A training stage as several processes: who asks for them, their launcher (torchrun's), and how they end. Loads no torch.
+"""A training stage as several processes, started by torchrun's launcher. Loads no torch.
 
-`WORDBRUSH_PROCESSES=2 wordbrush train-gan` starts two workers itself, so that a stage's command is the same everywhere;
-`torchrun --nproc-per-node 2 -m wordbrush.cli train-gan` does the same by hand.
+`WORDBRUSH_PROCESSES=2 wordbrush train-gan` starts two workers, so that a stage's command is the
+same everywhere. `torchrun --nproc-per-node 2 -m wordbrush.cli train-gan` does the same by hand.
 """
 
 import logging
@@ -34,7 +34,8 @@ def wanted() -> int:
 def launch(count: int) -> None:
     """Run this command line in so many processes, and end as they do.
 
-    The first speaks for all; another's words are shown if it failed on its own. If one ends badly the others are stopped.
+    Only the first one prints; of another, the output is shown if it failed by itself. If one fails,
+    the others are stopped.
     """
     from torch.distributed.elastic.multiprocessing import SignalException, Std
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
@@ -72,9 +73,9 @@ def launch(count: int) -> None:
 
 
 def tell(rank: int, code: int, folder: Path) -> None:
-    """Print why a process ended badly, where it could not: the first one's words are printed already.
+    """Print why a process failed, unless it is the first one, whose output was seen already.
 
-    code: negative where a signal ended it. folder: the launcher's logs.
+    code: negative where a signal ended the process. folder: the launcher's logs.
     """
     if code < 0:
         print(
@@ -87,7 +88,10 @@ def tell(rank: int, code: int, folder: Path) -> None:
 
 @contextmanager
 def following() -> Iterator[None]:
-    """Around a stage in all processes but the first: what ends one mostly ends all, and the first shall be the one to say so."""
+    """Around a stage in all processes but the first.
+
+    A fault mostly ends all of them; the others wait a little, so that the first one reports it.
+    """
     try:
         yield
     except Exception:

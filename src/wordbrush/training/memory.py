@@ -12,19 +12,20 @@ SMALL = 1 << 28  # bytes for which it is not worth to look
 
 
 def require_memory(what: str, needed: int, advice: str, free: int | None = None) -> None:
-    """Raises WordbrushError where `needed` bytes are more than are free (of the machine's or container's, if not given).
+    """Raises WordbrushError where `needed` bytes are more than the `free` ones.
 
-    advice: what to change in params.yaml.
+    free: if not given, what the machine or the container has left. advice: what to change in
+    params.yaml.
     """
     if needed > SMALL and needed > (free := free_memory() if free is None else free):
         raise WordbrushError(
-            f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free: "
-            f"{advice} in params.yaml."
+            f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are "
+            f"free: {advice} in params.yaml."
         )
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: of the machine, and of its container where that has a limit."""
+    """Bytes that this process may still use, of the machine and of its container."""
     return min([psutil.virtual_memory().available, *_left_in_container()])
 
 

@@ -1,6 +1,7 @@
-"""SIGTERM and SIGINT finish the step, save, and exit with a code of their own; a second one exits at once.
+"""SIGTERM and SIGINT finish the step, save, and exit with a code of their own.
 
-Spot nodes give notice by SIGTERM, people by Ctrl-C. A stage whose caller (dvc, kfp, make) was killed stops likewise.
+A second signal exits at once. Spot nodes send SIGTERM, and Ctrl-C sends SIGINT. A stage whose
+caller (dvc, kfp, make) was killed stops in the same way.
 """
 
 import os
@@ -27,7 +28,10 @@ class _State:
 
 
 def install(worker: bool = False) -> None:
-    """Handle both signals from now on, and watch the callers; a worker's is its launcher, which is of another group."""
+    """Handle both signals from now on, and watch the callers.
+
+    worker: its caller is its launcher, which belongs to another process group.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _handle)
     chain = psutil.Process().parents()[:1] if worker else callers()
@@ -41,7 +45,7 @@ def asked() -> str | None:
 
 @contextmanager
 def finishing_steps() -> Iterator[None]:
-    """Within, a signal waits until the loop looks (`asked`); outside it stops the stage where it stands."""
+    """Inside, a signal waits until the loop checks `asked`; outside, it stops the stage at once."""
     _State.finishing = True
     try:
         yield
@@ -52,7 +56,10 @@ def finishing_steps() -> Iterator[None]:
 
 
 def leave_signals() -> None:
-    """In a worker process: Ctrl-C, which a terminal sends to all, is the parent's affair, and the parent ends its workers."""
+    """In a worker process: leave Ctrl-C, which a terminal sends to all, to the parent.
+
+    The parent ends its workers by SIGTERM.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -70,7 +77,8 @@ def _handle(number: int, _: FrameType | None) -> None:
 
 def _give_up() -> None:
     print(
-        f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last checkpoint stands.",
+        f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last checkpoint "
+        "is kept.",
         file=sys.stderr,
         flush=True,
     )
@@ -78,7 +86,9 @@ def _give_up() -> None:
 
 
 def callers() -> list[psutil.Process]:
-    """The processes that run this one, as sh, dvc and make: its ancestors in its process group, without the shell on top.
+    """The processes that run this one, such as sh, dvc and make.
+
+    They are its ancestors in its process group, without the shell on top.
 
     The shell on top is a person's or a script's, which may end while its job goes on (nohup).
     """
