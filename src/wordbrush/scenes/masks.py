@@ -6,7 +6,7 @@ from wordbrush.scenes.world import ATTRIBUTES
 
 
 def attribute_masks(instances: np.ndarray, objects: list[dict]) -> np.ndarray:
-    """One plane for each of ATTRIBUTES: uint8 [4, H, W], 0 on the floor, else 1 + the value's number.
+    """One plane for each attribute: uint8 [4, H, W], 0 on the floor, else 1 + the value's number.
 
     instances: uint8 [H, W], 0 or 1 + the number of the object.
     """

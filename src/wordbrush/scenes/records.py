@@ -47,7 +47,7 @@ class SceneFile(TypedDict):
 
 
 class RealPair(TypedDict):
-    """An entry of pairs.json: a scene, and its counterfactual with one attribute changed (P §6.5)."""
+    """An entry of pairs.json: a scene and its counterfactual, one attribute changed (P §6.5)."""
 
     scene: Scene
     edited: Scene

@@ -14,8 +14,8 @@ LAYOUTS = 20  # ours: for the same attributes
 def cannot_fit(scenes: Scenes) -> WordbrushError:
     return WordbrushError(
         f"scenes: {scenes.max_objects} objects do not fit within extent {scenes.extent} and stay "
-        f"visible at min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, min_visible_share "
-        f"{scenes.min_visible_share}; lower max_objects or these, or raise extent."
+        f"visible at min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, "
+        f"min_visible_share {scenes.min_visible_share}; lower max_objects or these, or raise extent."
     )
 
 

@@ -148,7 +148,7 @@ class Checkpoints:
         return [(int(match["step"]), match[0]) for match in matches]
 
     def _save(self, kind: str, step: int, state: Any) -> bool:
-        """Whether it was saved. A store that cannot be written costs a checkpoint, not the training."""
+        """Whether it was saved. A store that cannot be written costs the checkpoint alone."""
         data = pack(state)
         name = f"{self.key}/{kind}-{step:010d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         try:

@@ -77,8 +77,8 @@ def _handle(number: int, _: FrameType | None) -> None:
 
 def _give_up() -> None:
     print(
-        f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last checkpoint "
-        "is kept.",
+        f"wordbrush: {_State.asked}: not done within {GRACE_SECONDS:.0f} seconds; the last "
+        "checkpoint is kept.",
         file=sys.stderr,
         flush=True,
     )
