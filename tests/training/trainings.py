@@ -142,9 +142,9 @@ def davenet(
             generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
         )
     encoders = Encoders(settings, pairs.speech.bands)
-    rows = grounding.train(
-        encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor
-    )
+    data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
+    how = grounding.Settings(settings, stage, mining, 3)
+    rows = grounding.train(encoders, data, how, editor)
     return rows, encoders
 
 
