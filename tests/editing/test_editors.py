@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.davenet.losses import random_impostors
-from wordbrush.davenet.training import Batch
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.mining import random_impostors
+from wordbrush.davenet.negatives import Batch
 from wordbrush.editing.editors import random_editor
 from wordbrush.gan.networks import Generator
 
@@ -23,7 +24,8 @@ def scene(tiny):
     for row in range(COUNT):
         seen[row, :, row // 4, row % 4] = 1
     pictures = generator.decode(generator.encode(torch.from_numpy(latents[index])))
-    batch = Batch(index, pictures, seen, torch.ones(COUNT, FEATURES, 2), torch.full((COUNT,), 2))
+    heard = Encoded(torch.ones(COUNT, FEATURES, 2), torch.full((COUNT,), 2))
+    batch = Batch(index, pictures, Encoded(seen), heard)
 
     def edit(**changes):
         edits = tiny.edits.model_copy(

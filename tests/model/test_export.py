@@ -20,8 +20,8 @@ from wordbrush.data.pairs import Pairs
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.encoders import load_encoders
-from wordbrush.davenet.matchmap import paired_similarities
-from wordbrush.davenet.training import encode_pairs
+from wordbrush.davenet.encoding import encode_images, encode_pairs
+from wordbrush.davenet.kernels import paired_similarities
 from wordbrush.errors import WordbrushError
 from wordbrush.model import export as writing
 from wordbrush.model.cards import origin
@@ -50,9 +50,7 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
     model, layout = load_model(exported), finished.layout
     images = np.load(layout.samples / "images.npy")
     encoders = load_encoders(layout.encoders("targeted-edits", "hard"), device())
-    features, *_ = encode_pairs(
-        encoders, Pairs(images, FeatureStore(layout.features)), np.arange(4)
-    )
+    features = encode_images(encoders, images, np.arange(4)).features
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
     best = np.load(layout.clusters("hard") / "places.npy") < params.edits.units_per_cluster
@@ -81,10 +79,10 @@ def test_sound_is_heard_as_in_the_tests(finished, exported, params):
         round(16 * params.captions.silence_ms),
     )
     images = np.load(layout.samples / "images.npy")
-    features, audio, lengths = encode_pairs(
+    encoded = encode_pairs(
         model.encoders, Pairs(images, FeatureStore(layout.features)), np.arange(1)
     )
-    wanted = paired_similarities(features, audio, lengths, params.davenet.similarity)
+    wanted = paired_similarities(*encoded, params.davenet.similarity)
     score = model.scores(images[:1], sound[silence:-silence]).cpu()
     assert torch.allclose(score, wanted, rtol=0.02, atol=0.02)  # FLAC rounds the sound to 16 bits
     assert torch.allclose(

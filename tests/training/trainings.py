@@ -18,7 +18,7 @@ from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator
 from wordbrush.params import Params
 from wordbrush.process import is_main
-from wordbrush.segmenter import network as segmenter
+from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
@@ -142,9 +142,9 @@ def davenet(
             generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
         )
     encoders = Encoders(settings, pairs.speech.bands)
-    rows = grounding.train(
-        encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor
-    )
+    data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
+    how = grounding.Settings(settings, stage, mining, 3)
+    rows = grounding.train(encoders, data, how, editor)
     return rows, encoders
 
 

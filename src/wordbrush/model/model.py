@@ -14,8 +14,10 @@ from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import EncoderFile, Encoders, load_encoders
-from wordbrush.davenet.matchmap import matchmap, similarities
+from wordbrush.davenet.kernels import similarities
+from wordbrush.davenet.matchmap import matchmap
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Concept
 from wordbrush.gan.networks import Generator
@@ -98,7 +100,7 @@ class Model:
     @torch.no_grad()
     def see(self, pictures: np.ndarray) -> Tensor:
         """Features [N, D, h, w]."""
-        return self.encoders.encode_images(to_images(pictures).to(device()))
+        return self.encoders.encode_images(to_images(pictures).to(device())).features
 
     @torch.no_grad()
     def hear(self, sound: np.ndarray) -> Tensor:
@@ -111,13 +113,13 @@ class Model:
         ).float()
         return self.encoders.encode_audio(
             frames.T[None].to(device()), torch.tensor([len(frames)], device=device())
-        )[0]
+        ).features
 
     def scores(self, pictures: np.ndarray, sound: np.ndarray) -> Tensor:
         """How well the sound fits each picture: [N]."""
         heard = self.hear(sound)
-        length = torch.tensor([heard.shape[2]], device=heard.device)
-        return similarities(self.see(pictures), heard, length, self.about["similarity"])[:, 0]
+        speech = Encoded(heard, torch.tensor([heard.shape[2]], device=heard.device))
+        return similarities(Encoded(self.see(pictures)), speech, self.about["similarity"])[:, 0]
 
     def matchmap(self, picture: np.ndarray, sound: np.ndarray) -> Tensor:
         """How well every place of one picture [H, W, 3] fits every moment of the sound: [h, w, t]."""

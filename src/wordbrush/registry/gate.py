@@ -158,8 +158,8 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
     # torch and what needs it load only here: every task of the pipeline imports this module
     from wordbrush.davenet.encoders import load_encoders
-    from wordbrush.davenet.matchmap import all_similarities
-    from wordbrush.davenet.training import encode_pairs
+    from wordbrush.davenet.encoding import encode_pairs
+    from wordbrush.davenet.kernels import all_similarities
     from wordbrush.evaluation.material import read_material
     from wordbrush.evaluation.protocol import recall_test, semantic_test
     from wordbrush.training.compute import device

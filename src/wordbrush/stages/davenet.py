@@ -6,7 +6,9 @@ from pathlib import Path
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import CURVES, Editor, require_room, train
+from wordbrush.davenet.negatives import Editor
+from wordbrush.davenet.requirements import require_room
+from wordbrush.davenet.training import CURVES, Settings, TrainingPairs, train
 from wordbrush.params import Params, Training
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
@@ -33,18 +35,9 @@ def train_stage(
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     with precision(params.precision):
-        rows = train(
-            encoders,
-            pairs,
-            splits["train"],
-            splits["validation"],
-            params.davenet,
-            stage,
-            mining,
-            params.grounding_seed,
-            editor,
-            checkpoints,
-        )
+        data = TrainingPairs(pairs, splits["train"], splits["validation"])
+        settings = Settings(params.davenet, stage, mining, params.grounding_seed)
+        rows = train(encoders, data, settings, editor, checkpoints)
     if not is_main():
         return
     folder: Path
