@@ -16,6 +16,7 @@ from wordbrush.concepts.clusters import membership
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.training import Editor, Shuffled, make_optimiser, train_step
 from wordbrush.editing.editors import random_editor, targeted_editor
@@ -88,7 +89,7 @@ def repeated_step(pairs: Pairs, params: Params) -> Work:
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
     torch.manual_seed(params.seed)
-    return Encoders(params.davenet, pairs.speech.bands).to(device())
+    return Encoders(EncoderConfig.of(params.davenet, pairs.speech.config)).to(device())
 
 
 def demo_step(bench: Bench) -> Iterator[Line]:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.matchmap import paired_similarities
 from wordbrush.davenet.training import (
@@ -28,11 +30,11 @@ def test_sets_of_any_size_are_encoded(tiny, tmp_path, count):
             rng.random((rng.integers(5, 40), tiny.captions.bands)).astype(np.float16)
             for _ in range(count)
         ],
-        tiny.captions,
+        FeatureConfig.taken_from(tiny.captions),
     )
     speech = FeatureStore(tmp_path / "features")
     torch.manual_seed(0)
-    encoders = Encoders(tiny.davenet, speech.bands).eval()
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, speech.config)).eval()
     seen, (heard, lengths) = (
         encode_images(encoders, images, np.arange(count)),
         encode_speech(encoders, speech, np.arange(count)),
@@ -69,14 +71,14 @@ def test_edited_pictures_meet_whole_captions(tiny, tmp_path):
             rng.random((rng.integers(90, 300), tiny.captions.bands)).astype(np.float16)
             for _ in range(9)
         ],
-        tiny.captions,
+        FeatureConfig.taken_from(tiny.captions),
     )  # up to six seconds: more than a piece has
     speech, images = (
         FeatureStore(tmp_path / "features"),
         rng.integers(0, 255, (9, 16, 16, 3), np.uint8),
     )
     torch.manual_seed(0)
-    encoders = Encoders(tiny.davenet, speech.bands)
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, speech.config))
     moments = encoders.audio.norms[0].running_mean.clone()
     index = np.array([7, 2, 5, 0])
     editor = Fixed(

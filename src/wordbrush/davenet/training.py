@@ -14,6 +14,7 @@ from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet import losses
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.matchmap import all_similarities, paired_similarities, similarities
 from wordbrush.davenet.retrieval import both_ways, recall
@@ -103,7 +104,7 @@ def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
     )
     pictures = torch.Size((batch * (1 + edited), 3, davenet.image_size, davenet.image_size))
     seen = training_bytes(
-        lambda: Encoders(davenet, speech.bands),
+        lambda: Encoders(EncoderConfig.of(davenet, speech.config)),
         lambda encoders: encoders.encode_images(torch.empty(pictures)),
     )
     require_device_memory(

@@ -49,7 +49,7 @@ def semantic_test(material: Material, encoders: Encoders) -> Numbers:
     params, test = material.params, material.words
     audio, lengths = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
     features = encode_images(encoders, test.images, np.arange(len(test.images)))
-    scores = all_similarities(features, audio, lengths, params.davenet.similarity).numpy()
+    scores = all_similarities(features, audio, lengths, encoders.config.similarity).numpy()
     accuracy, intervals = {}, {}
     for attribute, values in ATTRIBUTES.items():
         by_value = []
