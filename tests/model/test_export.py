@@ -1,4 +1,7 @@
-"""`wordbrush export` on the finished tiny run: what is read back is what was trained, and the cards say what was measured."""
+"""`wordbrush export` on the finished tiny run.
+
+What is read back is what was trained, and the cards say what was measured.
+"""
 
 import json
 import re
@@ -26,7 +29,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.model import export as writing
 from wordbrush.model.cards import origin
 from wordbrush.model.export import export
-from wordbrush.model.model import load_model
+from wordbrush.model import load_model
 from wordbrush.segmenter.annotations import read_annotations
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
@@ -189,7 +192,7 @@ def test_a_model_of_other_parameters_is_refused(finished, params, tmp_path):
         (
             "model.json",
             lambda text: text.replace('"bands": 40', '"bands": 41'),
-            "differs in number",
+            "describes other features of sound",
         ),
         ("generator/generator.json", lambda text: text[:-4], "is not readable JSON"),
     ],
