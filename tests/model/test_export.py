@@ -27,9 +27,9 @@ from wordbrush.davenet.matchmap import paired_similarities
 from wordbrush.davenet.training import encode_pairs
 from wordbrush.errors import WordbrushError
 from wordbrush.model import export as writing
+from wordbrush.model import load_model
 from wordbrush.model.cards import origin
 from wordbrush.model.export import export
-from wordbrush.model import load_model
 from wordbrush.segmenter.annotations import read_annotations
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device

@@ -8,6 +8,7 @@ from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.storage.configs import Part
 from wordbrush.storage.validation import Count
 
+Bands = Annotated[int, Field(ge=1, le=1 << 12)]
 Milliseconds = Annotated[float, Field(ge=1, le=1000)]
 
 
@@ -20,7 +21,7 @@ class FeatureConfig(Part):
     what is longer is cut. silence_ms: silence before and after what is spoken.
     """
 
-    bands: Count
+    bands: Bands
     window_ms: Milliseconds
     hop_ms: Milliseconds
     low_hz: Annotated[float, Field(ge=0, lt=SAMPLE_RATE / 2)]

@@ -6,9 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.config import Bands, FeatureConfig
 from wordbrush.storage.configs import Config, Migration, Part
-from wordbrush.storage.validation import Count, Natural
 
 VGG16_HALVINGS = 4
 Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer, or frames of its window
@@ -66,10 +65,10 @@ class EncoderConfig(Config):
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_norm: Literal["none", "batch"]
-    extra_audio_layers: Natural
+    extra_audio_layers: Annotated[int, Field(ge=0, le=16)]
     embedding: Width
     similarity: Literal["SISA", "MISA", "SIMA"]
-    bands: Count
+    bands: Bands
     features: FeatureConfig | None
     origin: dict[str, str]
 

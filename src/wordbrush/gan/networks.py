@@ -13,10 +13,10 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from wordbrush.storage.configs import Config
-from wordbrush.storage.validation import Count
 from wordbrush.training.parallel import gather, shard
 
 LEAK = 0.2
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer
 
 
 def resolutions(final: int) -> list[int]:
@@ -140,8 +140,8 @@ class GeneratorConfig(Config):
     latent_dim: Z. channels: the channels at each resolution. resolution: of the pictures, H = W.
     """
 
-    latent_dim: Count
-    channels: dict[int, Count]
+    latent_dim: Width
+    channels: dict[int, Width]
     resolution: Annotated[int, Field(ge=4, le=1 << 12)]
 
     @model_validator(mode="after")

@@ -1,4 +1,7 @@
-"""Model card and dataset card in Hugging Face's format: YAML for machines in front, Markdown for people, all numbers measured."""
+"""Model card and dataset card in Hugging Face's format, with measured numbers alone.
+
+A card is YAML for machines, then Markdown for people.
+"""
 
 import io
 from dataclasses import dataclass
@@ -65,9 +68,10 @@ def read_facts(params: Params, layout: Layout) -> Facts:
 
 
 def origin(root: Path) -> dict[str, str]:
-    """What made the model: the package's version, the hash of its code, and the commit, where `root` is in a git repository.
+    """What made the model: the version of the package, and the hash of its code.
 
-    The parameters are exported as they are, so they may differ from the commit's.
+    Where `root` is in a git repository, the commit too. The parameters are exported as they are, so
+    they may differ from the commit's.
     """
     made = {
         "package": f"wordbrush {metadata.version('wordbrush')}",

@@ -1,6 +1,7 @@
-"""The reader of pictures (P §6.1 trains one on CLEVR): a small U-Net that finds objects and their four attributes.
+"""A small U-Net that finds the objects of a picture and their attributes (P §6.1 trains one too).
 
-It stands in for a person who describes pictures and judges edits. Training of the grounding never sees it.
+It stands in for a person who describes pictures and judges edits. The training of the encoders
+never sees it.
 """
 
 from pathlib import Path
@@ -13,10 +14,10 @@ from torch.nn import functional as F
 
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.configs import Config, Migration, read_config
-from wordbrush.storage.validation import Count
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.norms import BatchNorm2d
 
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a scale
 Values = Annotated[tuple[str, ...], Field(min_length=1)]
 SIZES = [len(values) for values in ATTRIBUTES.values()]
 MAX_OBJECTS = 12  # more than C's ten
@@ -42,7 +43,7 @@ class SegmenterConfig(Config):
 
     migrations: ClassVar[tuple[Migration, ...]] = (with_attributes,)
 
-    channels: Annotated[list[Count], Field(min_length=2, max_length=6)]
+    channels: Annotated[list[Width], Field(min_length=2, max_length=6)]
     attributes: Annotated[dict[str, Values], Field(min_length=1)]
 
 
