@@ -35,14 +35,14 @@ LIMIT = 25_000_000  # bytes: what a repository should carry
 LARGE = 3  # files named where the limit is passed
 
 
-def export(params: Params, layout: Layout, target: Path) -> None:
+def export(params: Params, layout: Layout, target: Path, origin: dict[str, str]) -> None:
     """Write weights, configuration and cards to `target`, all or nothing, and read them back once.
 
-    Raises WordbrushError: the target exists, the run is not finished or is of other parameters, the
-    folder would be too large.
+    origin: what made the model, for its card. Raises WordbrushError: the target exists, the run is
+    not finished or is of other parameters, the folder would be too large.
     """
     require_new(target)
-    facts = read_facts(params, layout)
+    facts = read_facts(params, layout, origin)
     with whole_directory(target) as folder:
         write_model(folder, params, layout)
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
