@@ -11,6 +11,8 @@ from benchmarks.bench import Bench
 from benchmarks.pairs import read_pairs, write_pairs
 from benchmarks.rows import concepts, data, drawing, grounding, training
 from benchmarks.timing import WHOLE, Work, alternate
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import all_similarities, similarities
 from wordbrush.davenet.retrieval import both_ways
@@ -90,7 +92,11 @@ def render_by_objects(bench: Bench, objects: int) -> Work:
 def hearing_by_seconds(bench: Bench, seconds: int) -> Work:
     params = bench.params()
     frames, batch = round(1000 * seconds / params.captions.hop_ms), params.davenet.batch_size
-    encoders = Encoders(params.davenet, params.captions.bands).to(device()).eval()
+    encoders = (
+        Encoders(EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions)))
+        .to(device())
+        .eval()
+    )
     features, lengths = (
         torch.randn(batch, params.captions.bands, frames, device=device()),
         torch.full((batch,), frames),

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.timing import Work
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import all_similarities, similarities
@@ -31,12 +33,13 @@ MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an 
 def davenet_step(bench: Bench) -> Iterator[Line]:
     """A step of the paper's networks on equal pictures and captions, in parts."""
     params = bench.params("paper")
-    davenet, bands = params.davenet, params.captions.bands
+    davenet = params.davenet
     batch = 4 if bench.quick else 16
     torch.manual_seed(0)
     images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
-    features = torch.randn(batch, bands, FRAMES, device=device())
-    encoders = Encoders(davenet, bands).to(device()).train()
+    features = torch.randn(batch, params.captions.bands, FRAMES, device=device())
+    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
+    encoders = Encoders(config).to(device()).train()
     optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
     margin, positives = random_margin(davenet.margin), torch.eye(batch, dtype=torch.bool)
     lengths = torch.full((batch,), FRAMES, device=device())

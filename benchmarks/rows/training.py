@@ -17,6 +17,7 @@ from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.pairs import read_pairs as read_samples
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.negatives import Editor
 from wordbrush.davenet.training import Settings, Shuffled, Trainer, TrainingPairs
@@ -81,7 +82,7 @@ def repeated_step(pairs: Pairs, params: Params) -> Work:
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
     torch.manual_seed(params.seed)
-    return Encoders(params.davenet, pairs.speech.bands).to(device())
+    return Encoders(EncoderConfig.of(params.davenet, pairs.speech.config)).to(device())
 
 
 def demo_step(bench: Bench) -> Iterator[Line]:

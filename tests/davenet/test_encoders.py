@@ -3,8 +3,15 @@
 import torch
 from torch import nn
 
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import AudioEncoder, Encoders
+from wordbrush.params import Params
 from wordbrush.training.norms import InputNorm
+
+
+def config(params: Params) -> EncoderConfig:
+    return EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions))
 
 
 def test_input_norm_is_batch_norm_of_one_channel():
@@ -21,7 +28,7 @@ def test_input_norm_is_batch_norm_of_one_channel():
 def test_a_batch_is_what_each_utterance_is_alone(demo):
     """Packed into one row, no utterance reaches into the next, whatever their lengths."""
     torch.manual_seed(0)
-    encoder = AudioEncoder(demo.davenet, 40).eval()
+    encoder = AudioEncoder(config(demo)).eval()
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
     features = torch.randn(len(lengths), 40, 50)
     together = encoder(features, lengths)
@@ -34,7 +41,7 @@ def test_a_batch_is_what_each_utterance_is_alone(demo):
 
 def test_padding_changes_nothing(tiny):
     torch.manual_seed(0)
-    encoder = AudioEncoder(tiny.davenet, 40).eval()
+    encoder = AudioEncoder(config(tiny)).eval()
     features = torch.rand(2, 40, 21)
     lengths = torch.tensor([21, 21])
     padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
@@ -52,8 +59,8 @@ def test_paper_networks_have_the_paper_s_shapes(tiny):
     from wordbrush.storage.yaml import merge, read_yaml
 
     base = read_yaml(Path("params.yaml"))
-    paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper").davenet
-    encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
+    paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper")
+    encoders = Encoders(config(paper).model_copy(update={"extra_audio_layers": 3})).eval()
     convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
     assert (
         len(convolutions) == 14

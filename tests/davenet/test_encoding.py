@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import BATCH, collected, encode_images, encode_speech
@@ -15,10 +17,14 @@ def test_sets_of_any_size_are_encoded(tiny, tmp_path, count):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (count, 16, 16, 3), np.uint8)
     frames = [rng.random((length, tiny.captions.bands)) for length in rng.integers(5, 40, count)]
-    write_features(tmp_path / "features", [one.astype(np.float16) for one in frames], tiny.captions)
+    write_features(
+        tmp_path / "features",
+        [one.astype(np.float16) for one in frames],
+        FeatureConfig.taken_from(tiny.captions),
+    )
     speech = FeatureStore(tmp_path / "features")
     torch.manual_seed(0)
-    encoders = Encoders(tiny.davenet, speech.bands).eval()
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, speech.config)).eval()
     seen = encode_images(encoders, images, np.arange(count))
     heard = encode_speech(encoders, speech, np.arange(count))
     assert len(seen) == len(heard) == len(heard.lengths) == count

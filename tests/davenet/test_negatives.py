@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.images import to_images
 from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_speech
@@ -33,13 +35,20 @@ def speech(tiny, tmp_path) -> FeatureStore:
     """Captions of up to six seconds: longer than a crop."""
     rng = np.random.default_rng(0)
     frames = [rng.random((rng.integers(90, 300), tiny.captions.bands)) for _ in range(9)]
-    write_features(tmp_path / "features", [one.astype(np.float16) for one in frames], tiny.captions)
+    write_features(
+        tmp_path / "features",
+        [one.astype(np.float16) for one in frames],
+        FeatureConfig.taken_from(tiny.captions),
+    )
     return FeatureStore(tmp_path / "features")
 
 
 def test_edited_pictures_meet_whole_captions(tiny, speech):
     torch.manual_seed(0)
-    kind, encoders = tiny.davenet.similarity, Encoders(tiny.davenet, speech.bands)
+    kind, encoders = (
+        tiny.davenet.similarity,
+        Encoders(EncoderConfig.of(tiny.davenet, speech.config)),
+    )
     images = to_images(np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), np.uint8))
     editor = Known(
         Edited(torch.randn(2, 3, 16, 16), torch.tensor([True, False]), torch.tensor([1, 0]))
@@ -62,7 +71,7 @@ def test_edited_pictures_meet_whole_captions(tiny, speech):
 
 
 def test_without_donors_nothing_is_gained(tiny, speech):
-    encoders = Encoders(tiny.davenet, speech.bands)
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, speech.config))
     images = torch.randn(4, 3, 16, 16)
     editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
     seen: Encoded = encoders.encode_images(images)

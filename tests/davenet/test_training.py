@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.training import Settings, Trainer, TrainingPairs, same_sample
@@ -25,7 +27,7 @@ class Costly(Encoders):
 def data(tiny, tmp_path) -> TrainingPairs:
     rng = np.random.default_rng(0)
     frames = [rng.random((40, tiny.captions.bands)).astype(np.float16) for _ in range(20)]
-    write_features(tmp_path / "features", frames, tiny.captions)
+    write_features(tmp_path / "features", frames, FeatureConfig.taken_from(tiny.captions))
     images = rng.integers(0, 255, (20, 16, 16, 3), np.uint8)
     return TrainingPairs(
         Pairs(images, FeatureStore(tmp_path / "features")), range(16), range(16, 20)
@@ -37,7 +39,9 @@ def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, data):
 
     def loss_of(kind: type[Encoders]):
         torch.manual_seed(0)
-        trainer = Trainer(kind(tiny.davenet, data.pairs.speech.bands), data, settings)
+        trainer = Trainer(
+            kind(EncoderConfig.of(tiny.davenet, data.pairs.speech.config)), data, settings
+        )
         loss, _ = trainer.loss(1, index)
         seen = trainer.encoders.encode_images(trainer.load(index)[0].to(loss.device))
         return loss, seen

@@ -8,7 +8,7 @@ from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.mining import random_impostors
 from wordbrush.davenet.negatives import Batch
 from wordbrush.editing.editors import random_editor
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 
 COUNT, SIZE, FEATURES = 6, 16, 5
 
@@ -17,7 +17,11 @@ COUNT, SIZE, FEATURES = 6, 16, 5
 def scene(tiny):
     """An untrained generator, latents, and a batch whose pictures are salient at the places (0, 0), (0, 1), … of a 4×4 grid."""
     torch.manual_seed(3)
-    generator = Generator(4, {4: 8, 8: 8, 16: 8}, SIZE).eval().requires_grad_(False)
+    generator = (
+        Generator(GeneratorConfig(latent_dim=4, channels={4: 8, 8: 8, 16: 8}, resolution=SIZE))
+        .eval()
+        .requires_grad_(False)
+    )
     latents = np.random.default_rng(1).standard_normal((20, 4), np.float32)
     index = np.array([3, 8, 1, 19, 0, 7])
     seen = torch.zeros(COUNT, FEATURES, 4, 4)

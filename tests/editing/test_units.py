@@ -13,12 +13,14 @@ from wordbrush.editing.units import (
     replace,
     spot,
 )
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 
 
 def small_generator():
     torch.manual_seed(1)
-    return Generator(6, {4: 8, 8: 8, 16: 8}, 16).requires_grad_(False)
+    return Generator(
+        GeneratorConfig(latent_dim=6, channels={4: 8, 8: 8, 16: 8}, resolution=16)
+    ).requires_grad_(False)
 
 
 def test_the_chosen_units_change_at_the_chosen_cells_only():

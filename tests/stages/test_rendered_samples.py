@@ -12,10 +12,11 @@ from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.kernels import similarities
 from wordbrush.davenet.negatives import Batch
+from wordbrush.editing.editors import make_random_editor
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.validation import counterfactual_test
-from wordbrush.stages import random_edits, sample_images, synthesize_captions
+from wordbrush.stages import sample_images, synthesize_captions
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
@@ -50,9 +51,9 @@ def test_they_are_not_those_of_the_real_image_test(rendered, finished):
     assert all((tested != image).any((1, 2, 3)).all() for image in images)
 
 
-def test_the_twin_is_the_edit(rendered):
+def test_the_counterfactual_is_the_edit(rendered):
     params, layout = rendered
-    editor = random_edits.make_editor(params, layout, 1)
+    editor = make_random_editor(params, layout, 1)
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     nothing = torch.zeros(2)
     edited = editor(Batch(np.array([3, 1]), nothing, Encoded(nothing), Encoded(nothing)))

@@ -1,4 +1,4 @@
-"""The two branches of DAVEnet (D), as the paper has them or smaller, built from parameters."""
+"""The two branches of DAVEnet (D), as the paper has them or smaller."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from typing_extensions import TypedDict
 
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded, valid_frames
 from wordbrush.davenet.frames import PackedFrames
-from wordbrush.params import Bands, Davenet, Mining
-from wordbrush.storage.files import read_json
+from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.norms import BatchNorm1d, BatchNorm2d, InputNorm
 
@@ -28,14 +27,11 @@ class ImageEncoder(nn.Module):
     convolution without nonlinearity (D).
     """
 
-    def __init__(self, davenet: Davenet):
+    def __init__(self, config: EncoderConfig):
         super().__init__()
-        blocks = (
-            VGG16
-            if davenet.image_network == "vgg16"
-            else tuple((width,) for width in davenet.image_channels)
-        )
-        self.size = davenet.image_size
+        small = tuple((width,) for width in config.image_channels)
+        blocks = VGG16 if config.image_network == "vgg16" else small
+        self.size = config.image_size
         layers: list[nn.Module] = []
         inputs = 3
         for number, widths in enumerate(blocks):
@@ -49,9 +45,9 @@ class ImageEncoder(nn.Module):
             if number < len(blocks) - 1:
                 # before the ReLU, which gives the same values and leaves it a quarter of the work
                 layers.insert(-1, nn.MaxPool2d(2))
-        layers += [nn.Conv2d(inputs, davenet.embedding, 3, padding=1)]
+        layers += [nn.Conv2d(inputs, config.embedding, 3, padding=1)]
         # ours: centred features; the floor, which every picture has, says little from the start
-        layers += [BatchNorm2d(davenet.embedding)] if davenet.audio_norm == "batch" else []
+        layers += [BatchNorm2d(config.embedding)] if config.audio_norm == "batch" else []
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Encoded:
@@ -71,12 +67,12 @@ class AudioEncoder(nn.Module):
     and normalised: padding changes nothing.
     """
 
-    def __init__(self, davenet: Davenet, bands: int):
+    def __init__(self, config: EncoderConfig):
         super().__init__()
-        specs = [(layer.channels, layer.width, layer.pool) for layer in davenet.audio_layers]
-        specs[-1] = (davenet.embedding, *specs[-1][1:])
-        specs += [(davenet.embedding, specs[-1][1], False)] * davenet.extra_audio_layers
-        inputs = [bands, *(channels for channels, _, _ in specs)]
+        specs = [(layer.channels, layer.width, layer.pool) for layer in config.audio_layers]
+        specs[-1] = (config.embedding, *specs[-1][1:])
+        specs += [(config.embedding, specs[-1][1], False)] * config.extra_audio_layers
+        inputs = [config.bands, *(channels for channels, _, _ in specs)]
         self.pools = [pool for _, _, pool in specs]
         self.norm = InputNorm(1)
         convs = [
@@ -84,7 +80,7 @@ class AudioEncoder(nn.Module):
             for before, (channels, width, _) in zip(inputs, specs, strict=False)
         ]
         self.convs = nn.ModuleList(convs).to(memory_format=torch.channels_last)
-        batch = davenet.audio_norm == "batch"
+        batch = config.audio_norm == "batch"
         self.norms = nn.ModuleList(
             [BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs]
         )
@@ -113,9 +109,10 @@ class AudioEncoder(nn.Module):
 class Encoders(nn.Module):
     """Both branches. Their features live in one space, and are float32 whatever the precision."""
 
-    def __init__(self, davenet: Davenet, bands: int):
+    def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.image, self.audio = ImageEncoder(davenet), AudioEncoder(davenet, bands)
+        self.config = config
+        self.image, self.audio = ImageEncoder(config), AudioEncoder(config)
 
     def encode_images(self, images: Tensor) -> Encoded:
         """Pictures [N, 3, H, W] in [-1, 1] -> features [N, D, h, w]."""
@@ -131,18 +128,11 @@ def in_float32(encoded: Encoded) -> Encoded:
     return replace(encoded, features=encoded.features.float())
 
 
-class EncoderFile(TypedDict):
-    """encoders.json"""
-
-    davenet: Davenet
-    bands: Bands
-    mining: Mining
-    stage: str
-
-
 def load_encoders(folder: Path, device: torch.device) -> Encoders:
-    """Trained encoders, in evaluation mode."""
-    config = read_json(folder / "encoders.json", EncoderFile)
-    encoders = Encoders(config["davenet"], config["bands"])
+    """Trained encoders, in evaluation mode.
+
+    Raises WordbrushError where a file is missing, damaged, or newer than this version knows.
+    """
+    encoders = Encoders(read_config(folder / "encoders.json", EncoderConfig))
     load_weights(folder, "encoders", encoders)
     return encoders.to(device).eval()

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from wordbrush.data.speech import FeatureStore
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Davenet, Training
@@ -30,7 +31,7 @@ def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
     )
     pictures = torch.Size((batch * (1 + edited), 3, davenet.image_size, davenet.image_size))
     seen = training_bytes(
-        lambda: Encoders(davenet, speech.bands),
+        lambda: Encoders(EncoderConfig.of(davenet, speech.config)),
         lambda encoders: encoders.encode_images(torch.empty(pictures)),
     )
     require_device_memory(

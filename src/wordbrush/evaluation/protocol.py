@@ -50,7 +50,7 @@ def semantic_test(material: Material, encoders: Encoders) -> Numbers:
     params, test = material.params, material.words
     heard = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
     seen = encode_images(encoders, test.images, np.arange(len(test.images)))
-    scores = all_similarities(seen, heard, params.davenet.similarity).numpy()
+    scores = all_similarities(seen, heard, encoders.config.similarity).numpy()
     accuracy, intervals = {}, {}
     for attribute, values in ATTRIBUTES.items():
         by_value = []

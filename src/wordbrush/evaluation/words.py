@@ -113,7 +113,9 @@ class WordTests:
     def measure(self, name: str, encoders: Encoders, features: Features) -> None:
         """A method; after targeted edits, its clusters too."""
         words = align(
-            self.evidence.captions, features[1].lengths, encoders.audio.stride * self.pairs.speech.hop
+            self.evidence.captions,
+            features[1].lengths,
+            encoders.audio.stride * self.pairs.speech.hop,
         )
         values = words.as_values(MEANING, concepts.VALUES)
         found = self._detectors(words, features)
@@ -152,7 +154,9 @@ class WordTests:
             measured, resamples=self.params.evaluation.bootstrap, seed=self.params.seed
         )
         at = localise_words(images, audio, values, self.evidence.drawings)
-        naming = localise_objects(images, audio, features[1].lengths, values, self.evidence.drawings)
+        naming = localise_objects(
+            images, audio, features[1].lengths, values, self.evidence.drawings
+        )
 
         def contested(chosen: Tensor) -> Measured | None:
             return measure(at.caption[chosen], at.hit[chosen], at.share[chosen])

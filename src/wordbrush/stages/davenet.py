@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
 from wordbrush.davenet.requirements import require_room
@@ -13,7 +14,7 @@ from wordbrush.params import Params, Training
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.weights import save_weights
+from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import precision, set_seed
 
@@ -42,11 +43,7 @@ def train_stage(
         return
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
-        config = {
-            "davenet": params.davenet.model_dump(),
-            "bands": pairs.speech.bands,
-            "mining": mining,
-            "stage": name,
-        }
-        save_weights(folder, "encoders", encoders, config)
+        heard = pairs.speech.config
+        config = EncoderConfig.of(params.davenet, heard, stage=name, mining=mining)
+        save_network(folder, "encoders", encoders, config)
     write_csv(layout.plots(f"{name}_{mining}"), CURVES, rows)
