@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.gan.sampling import draw
 from wordbrush.params import Params
 from wordbrush.storage.files import open_array
@@ -21,7 +22,9 @@ DRAWN_AT_ONCE = 64
 def make_generator(params: Params) -> Generator:
     """Untrained, of the right size."""
     torch.manual_seed(params.seed)
-    generator = Generator(params.gan.latent_dim, params.gan.channels, params.scenes.resolution)
+    generator = Generator(
+        GeneratorConfig.taken_from(params.gan, resolution=params.scenes.resolution)
+    )
     return generator.to(device(), memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
@@ -41,7 +44,7 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
             rng.random((length, params.captions.bands), np.float32).astype(np.float16)
             for length in frames
         ],
-        params.captions,
+        FeatureConfig.taken_from(params.captions),
     )
 
 

@@ -11,8 +11,10 @@ from benchmarks.bench import Bench
 from benchmarks.pairs import read_pairs, write_pairs
 from benchmarks.rows import concepts, data, drawing, grounding, training
 from benchmarks.timing import WHOLE, Work, alternate
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.matchmap import all_similarities, similarities
+from wordbrush.davenet.kernels import all_similarities, similarities
 from wordbrush.davenet.retrieval import both_ways
 from wordbrush.editing.dissection import unit_thresholds
 from wordbrush.scenes.render import render_one
@@ -43,14 +45,16 @@ def recall(bench: Bench, count: int) -> Work:
     images, audio, lengths = (
         one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
     )
-    return lambda: both_ways(all_similarities(images, audio, lengths, "MISA"))
+    pairs = grounding.encoded(images, audio, lengths)
+    return lambda: both_ways(all_similarities(*pairs, "MISA"))
 
 
 def search(bench: Bench, count: int) -> Work:
     images, audio, lengths = (
         one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
     )
-    return lambda: similarities(images, audio[:1], lengths[:1], "MISA")
+    pictures, captions = grounding.encoded(images, audio, lengths)
+    return lambda: similarities(pictures, captions[:1], "MISA")
 
 
 def step_by_batch(bench: Bench, batch: int) -> Work:
@@ -88,7 +92,11 @@ def render_by_objects(bench: Bench, objects: int) -> Work:
 def hearing_by_seconds(bench: Bench, seconds: int) -> Work:
     params = bench.params()
     frames, batch = round(1000 * seconds / params.captions.hop_ms), params.davenet.batch_size
-    encoders = Encoders(params.davenet, params.captions.bands).to(device()).eval()
+    encoders = (
+        Encoders(EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions)))
+        .to(device())
+        .eval()
+    )
     features, lengths = (
         torch.randn(batch, params.captions.bands, frames, device=device()),
         torch.full((batch,), frames),

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Make the base image from a Debian root file system, where no image registry can be reached: docker/base.sh NAME:TAG
-# Needs root, debootstrap and a Docker engine. MIRROR: a Debian mirror; one of snapshot.debian.org pins the day.
+# Make the base image from a Debian root file system, for machines that reach no image registry:
+#   docker/base.sh NAME:TAG
+# Needs root, debootstrap and a Docker engine. The variable MIRROR names a Debian mirror; with one
+# of snapshot.debian.org, the packages are those of a fixed day.
 set -euo pipefail
 image=${1:?usage: docker/base.sh NAME:TAG}
 suite=bookworm

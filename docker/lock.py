@@ -1,7 +1,9 @@
-"""The part of requirements.lock that an image needs, hashes and all: python docker/lock.py gpu|cpu|build.
+"""Print the part of requirements.lock that an image needs, with hashes: lock.py gpu|cpu|build.
 
-gpu: what the project's own dependencies reach, so nothing that only tests need. cpu: of that, what can be loaded without a GPU.
-build: what builds packages from source. It stands alone: at that point of the build nothing is installed.
+gpu: the project's dependencies and theirs, without what only tests need. cpu: the same without what
+only a GPU can use. build: what builds packages from source.
+
+It imports only the standard library, because it runs before any package is installed.
 """
 
 import re
@@ -12,7 +14,7 @@ from pathlib import Path
 
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
-# PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these are the ones that are not.
+# PyPI's only PyTorch is for CUDA and is linked with most of NVIDIA's libraries, but not with these.
 GPU_ONLY = frozenset(
     {"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
 )
@@ -23,14 +25,14 @@ def normal(name: str) -> str:
 
 
 def entries(lock: str) -> dict[str, str]:
-    """Each package's own lines of the lock."""
+    """The lines of the lock that belong to each package."""
     starts = [(match.start(), normal(match[1])) for match in ENTRY.finditer(lock)]
     ends = [start for start, _ in starts[1:]] + [len(lock)]
     return {name: lock[start:end] for (start, name), end in zip(starts, ends, strict=True)}
 
 
 def parents(entry: str) -> set[str]:
-    """Who wants a package, by the comments that follow its hashes: `# via dvc`, or one a line."""
+    """The packages that require a package: the `# via` comments that follow its hashes."""
     comments = [
         line.strip("# ").removeprefix("via").strip()
         for line in entry.splitlines()
@@ -40,7 +42,10 @@ def parents(entry: str) -> set[str]:
 
 
 def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset()) -> str:
-    """The entries that the roots reach, in the lock's order, but for those left out and what only they want."""
+    """The entries of `roots` and all they require, in the lock's order.
+
+    Leaves out `without`, and whatever only those packages require.
+    """
     known = entries(lock)
     wanted_by = {name: parents(entry) for name, entry in known.items()}
     kept = {normal(NAME.match(root)[0]) for root in roots}
@@ -61,7 +66,8 @@ def main() -> None:
     }
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(
-            f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml (VARIANT is gpu or cpu)"
+            f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml "
+            "(VARIANT is gpu or cpu)"
         )
     print(part(lock, *parts[sys.argv[1]]), end="")
 

@@ -19,7 +19,7 @@ from experiments.runs import ROOT
 from experiments.tables import table
 from wordbrush import params as parameters
 from wordbrush.data.images import to_uint8
-from wordbrush.davenet.losses import random_impostors
+from wordbrush.davenet.mining import random_impostors
 from wordbrush.editing.units import changed, moved, random_order, replace, spot
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.gan.networks import Generator
@@ -157,7 +157,7 @@ def edits(
             "transplant": moved(h4[donors], cells - cells[donors]),
         }
         for operation, value in values.items():
-            order = random_order(h4, rng)
+            order = random_order(len(h4), h4.shape[1], rng).to(h4.device)
             for share in SHARES:
                 yield (
                     (operation, size, share),

@@ -7,7 +7,7 @@ import torch
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.peers import Peers
 from benchmarks.timing import Work
-from wordbrush.gan.networks import Generator, resolutions
+from wordbrush.gan.networks import Generator, GeneratorConfig, resolutions
 from wordbrush.gan.sampling import draw
 from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
@@ -110,7 +110,7 @@ def sampling(bench: Bench) -> Iterator[Line]:
     for preset in (None, "small"):
         gan, size = bench.params(preset).gan, bench.params(preset).scenes.resolution
         generator = (
-            Generator(gan.latent_dim, gan.channels, size)
+            Generator(GeneratorConfig.taken_from(gan, resolution=size))
             .to(device(), memory_format=torch.channels_last)
             .eval()
         )

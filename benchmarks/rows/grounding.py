@@ -8,21 +8,22 @@ from torch import Tensor, nn
 
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.timing import Work
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.losses import batch_softmax, margin_ranking
-from wordbrush.davenet.matchmap import all_similarities, similarities
-from wordbrush.davenet.training import make_optimiser, random_triplets
+from wordbrush.davenet.kernels import all_similarities, similarities
+from wordbrush.davenet.losses import Hinge, batch_softmax
+from wordbrush.davenet.mining import RandomMining
+from wordbrush.davenet.objective import Ranking
+from wordbrush.davenet.training import SharedScores, make_optimiser
 from wordbrush.params import Davenet
 from wordbrush.training.compute import device
 
-FRAMES = (
-    1024  # of a caption: 10 s; all of them count, so that padding, which D computes, favours nobody
-)
-D_FEATURES = (
-    1024,
-    14,
-    64,
-)  # dimensions, places along a side, moments: D's, of 224×224 pictures and such captions
+# Of a caption: 10 s. All of them count, so that padding, which D computes, favours nobody.
+FRAMES = 1024
+# Dimensions, cells along a side, frames: D's, of 224×224 pictures and such captions.
+D_FEATURES = (1024, 14, 64)
 DEMO_FEATURES = (128, 8, 25)  # those of params.yaml
 MARGIN_TARGETS = {64: Target(25), 128: Target(50)}  # by batch, against D's loop
 DENSEAV_TARGET = Target(1.3)
@@ -32,24 +33,21 @@ MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an 
 def davenet_step(bench: Bench) -> Iterator[Line]:
     """A step of the paper's networks on equal pictures and captions, in parts."""
     params = bench.params("paper")
-    davenet, bands = params.davenet, params.captions.bands
+    davenet = params.davenet
     batch = 4 if bench.quick else 16
     torch.manual_seed(0)
     images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
-    features = torch.randn(batch, bands, FRAMES, device=device())
-    encoders = Encoders(davenet, bands).to(device()).train()
+    features = torch.randn(batch, params.captions.bands, FRAMES, device=device())
+    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
+    encoders = Encoders(config).to(device()).train()
     optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
-    rng, lengths = torch.Generator().manual_seed(0), torch.full((batch,), FRAMES, device=device())
+    margin, positives = random_margin(davenet.margin), torch.eye(batch, dtype=torch.bool)
+    lengths = torch.full((batch,), FRAMES, device=device())
 
     def ours() -> Iterator[str]:
-        seen, (heard, shorter) = (
-            encoders.encode_images(images),
-            encoders.encode_audio(features, lengths),
-        )
+        seen, heard = encoders.encode_images(images), encoders.encode_audio(features, lengths)
         yield "forward"
-        loss = margin_ranking(
-            random_triplets(seen, heard, shorter, davenet.similarity, rng), "random", davenet.margin
-        )
+        loss = margin(SharedScores(seen, heard, davenet.similarity), positives)
         yield "loss"
         yield from learn(optimiser, loss)
 
@@ -65,6 +63,11 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
         memory=True,
         units=batch,
     )
+
+
+def random_margin(margin: float) -> Ranking:
+    """The margin loss with random impostors (P, D)."""
+    return Ranking(RandomMining(torch.Generator().manual_seed(0)), Hinge(margin), edit_weight=1.0)
 
 
 def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
@@ -89,8 +92,8 @@ def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features
     def step() -> Iterator[str]:
         heard, seen = audio(features), image(images)
         yield "forward"
-        moments = torch.full((len(images),), FRAMES).div(round(FRAMES / heard.shape[-1])).int()
-        loss = peer.loss(seen, heard, moments, margin=davenet.margin, simtype=davenet.similarity)
+        lengths = torch.full((len(images),), FRAMES).div(round(FRAMES / heard.shape[-1])).int()
+        loss = peer.loss(seen, heard, lengths, margin=davenet.margin, simtype=davenet.similarity)
         yield "loss"
         yield from learn(optimiser, loss)
 
@@ -98,23 +101,27 @@ def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features
 
 
 def features_of(
-    count: int, dimensions: int, places: int, moments: int
+    count: int, dimensions: int, cells: int, frames: int
 ) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
-    """Pictures [N, D, p, p] and speech [N, D, t] with gradients; lengths from half of t to all of it [N].
+    """Pictures [N, D, h, h] and speech [N, D, t] with gradients; lengths [N] from t/2 to t.
 
     Channels are last, as convolutions leave them.
     """
     rng = torch.Generator().manual_seed(0)
-    images = torch.randn(count, dimensions, places, places, generator=rng) / dimensions**0.5
-    audio = torch.randn(count, moments, dimensions, generator=rng).transpose(1, 2)
-    lengths = torch.randint(moments // 2, moments + 1, (count,), generator=rng)
-    lengths[0] = moments
+    images = torch.randn(count, dimensions, cells, cells, generator=rng) / dimensions**0.5
+    audio = torch.randn(count, frames, dimensions, generator=rng).transpose(1, 2)
+    lengths = torch.randint(frames // 2, frames + 1, (count,), generator=rng)
+    lengths[0] = frames
     images = images.to(device(), memory_format=torch.channels_last)
     return nn.Parameter(images), nn.Parameter(audio.to(device())), lengths.to(device())
 
 
+def encoded(images: Tensor, audio: Tensor, lengths: Tensor) -> tuple[Encoded, Encoded]:
+    return Encoded(images), Encoded(audio, lengths)
+
+
 def forgetting(leaves: tuple[nn.Parameter, nn.Parameter], loss) -> Work:
-    """Forward and backward of a loss; the gradients are let go again, so that peaks of memory count them."""
+    """Forward and backward of a loss; gradients are let go, so that peaks of memory count them."""
 
     def work() -> None:
         loss().backward()
@@ -132,12 +139,12 @@ def margin_loss(bench: Bench) -> Iterator[Line]:
 
 def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
-    rng = torch.Generator().manual_seed(0)
+    margin, positives = random_margin(1.0), torch.eye(count, dtype=torch.bool)
     np.random.seed(0)  # D's impostors
     d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
     ours = forgetting(
         (images, audio),
-        lambda: margin_ranking(random_triplets(images, audio, lengths, "MISA", rng), "random", 1.0),
+        lambda: margin(SharedScores(*encoded(images, audio, lengths), "MISA"), positives),
     )
     loop = d and forgetting((images, audio), lambda: d.loss(images, audio, lengths))
     at_once = denseav and forgetting(
@@ -171,8 +178,12 @@ def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
     denseav = bench.peers.load("denseav")
     mask = torch.arange(audio.shape[2], device=lengths.device) < lengths[:, None]
+    positives = torch.eye(count, dtype=torch.bool, device=lengths.device)
     ours = forgetting(
-        (images, audio), lambda: batch_softmax(similarities(images, audio, lengths, "MISA"), 1.0)
+        (images, audio),
+        lambda: batch_softmax(
+            similarities(*encoded(images, audio, lengths), "MISA"), positives, 1.0
+        ),
     )
     theirs = denseav and forgetting(
         (images, audio),
@@ -181,6 +192,7 @@ def batch_loss_of(bench: Bench, count: int) -> Iterator[Line]:
                 {"image_feats": images, "audio_feats": audio[:, :, None], "audio_mask": mask},
                 agg_heads=True,
             ).T,
+            positives,
             1.0,
         ),
     )
@@ -208,11 +220,11 @@ def similarity_matrix_of(
     d, against = bench.peers.load("davenet"), bench.peers.title("davenet", "loop")
     if d and count > MOST_LOOPED:
         d, against = None, f"skipped: a loop over {count**2:,} pairs"
-    dimensions, places, moments = features
+    dimensions, cells, frames = features
     with torch.no_grad():
         yield from bench.compare(
-            f"similarities of {count} pairs: {dimensions}-d, {places}×{places}, {moments} moments",
-            lambda: all_similarities(images, audio, lengths, "MISA"),
+            f"similarities of {count} pairs: {dimensions}-d, {cells}×{cells}, {frames} frames",
+            lambda: all_similarities(*encoded(images, audio, lengths), "MISA"),
             d and (lambda: d.matrix(images, audio, lengths)),
             against,
             Target(12) if count == 1000 else None,

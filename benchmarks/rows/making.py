@@ -8,6 +8,7 @@ import torch
 from torchaudio.compliance.kaldi import fbank
 
 from benchmarks.bench import Bench, Line
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.grammar import describe
@@ -69,7 +70,7 @@ def features(bench: Bench) -> Iterator[Line]:
     seconds = len(sound) / SAMPLE_RATE
     yield from bench.compare(
         f"features of {seconds:.1f} s of speech",
-        lambda: log_mel(sound, options),
+        lambda: log_mel(sound, FeatureConfig.taken_from(options)),
         lambda: kaldi(sound, options),
         "torchaudio, kaldi.fbank",
         computed=False,

@@ -15,15 +15,22 @@ from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
+from wordbrush.data.pairs import read_pairs as read_samples
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
-from wordbrush.davenet.training import Editor, Shuffled, make_optimiser, train_step
-from wordbrush.editing.editors import random_editor, targeted_editor
+from wordbrush.davenet.negatives import Editor
+from wordbrush.davenet.training import Settings, Shuffled, Trainer, TrainingPairs
+from wordbrush.editing.editors import (
+    make_random_editor,
+    make_targeted_editor,
+    random_editor,
+    targeted_editor,
+)
 from wordbrush.params import Params
-from wordbrush.stages import davenet, random_edits, targeted_edits
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.telemetry.metrics import STAGE, running
-from wordbrush.training.compute import device, require_finite
+from wordbrush.training.compute import device
 
 MINING = "hard"
 MOST = Target(1.6, at_most=True)
@@ -52,28 +59,15 @@ def training_step(
 ) -> Work:
     """A step as `train` takes it."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
-    optimiser, chance = (
-        make_optimiser(encoders.train(), params.davenet, stage.learning_rate),
-        torch.Generator(),
-    )
+    every = range(len(pairs.images))
+    settings = Settings(params.davenet, stage, MINING, params.seed)
+    trainer = Trainer(encoders, TrainingPairs(pairs, every, every), settings, editor)
+    after_warmup = stage.warmup_steps + 1
 
     def step() -> None:
-        index, crops = next(batches)
-        loss, _ = train_step(
-            encoders,
-            pairs,
-            index,
-            params.davenet,
-            stage,
-            MINING,
-            crops,
-            chance.manual_seed(params.seed),
-            editor,
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        require_finite("DAVEnet", 0, "", loss.detach(), encoders)
-        optimiser.step()
+        index, trainer.rng = next(batches)
+        loss, _ = trainer.loss(after_warmup, index)
+        trainer.descend(after_warmup, loss)
         loss.item()
 
     return step
@@ -88,7 +82,7 @@ def repeated_step(pairs: Pairs, params: Params) -> Work:
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
     torch.manual_seed(params.seed)
-    return Encoders(params.davenet, pairs.speech.bands).to(device())
+    return Encoders(EncoderConfig.of(params.davenet, pairs.speech.config)).to(device())
 
 
 def demo_step(bench: Bench) -> Iterator[Line]:
@@ -163,15 +157,15 @@ def made_up(bench: Bench) -> Editing:
 
 
 def of_a_run(root: Path) -> Editing:
-    """The drawings, captions and clusters of a run of the demo, and its encoders before any edit."""
+    """Drawings, captions and clusters of a run of the demo, and its encoders before any edit."""
     layout, params = Layout(root), parameters.load(root / PARAMS)
     editors = {
-        "random": random_edits.make_editor(params, layout, params.seed),
-        "targeted": targeted_edits.make_editor(params, layout, MINING, params.seed),
+        "random": make_random_editor(params, layout, params.seed),
+        "targeted": make_targeted_editor(params, layout, MINING, params.seed),
     }
     return Editing(
         params,
-        davenet.read_pairs(params, layout),
+        read_samples(params, layout),
         split_ranges(params.samples)["train"],
         lambda: load_encoders(layout.encoders("pretrain", MINING), device()),
         editors,
@@ -212,7 +206,7 @@ def waiting(bench: Bench) -> Iterator[Line]:
 
 
 def counted(name: str, work: Work) -> float:
-    """By how much a work raises one of the counters that stages keep (runtime/metrics.py)."""
+    """By how much a work raises one of the counters that stages keep (telemetry/metrics.py)."""
 
     def value() -> float:
         labels = dict(zip(STAGE, running(), strict=True))

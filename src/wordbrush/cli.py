@@ -241,8 +241,10 @@ def export(
 ) -> None:
     """Write the full method's model of a finished run to a folder, with model card and dataset card."""
     from wordbrush.model.export import export as export_model
+    from wordbrush.versioning.origin import origin
 
-    export_model(parameters.load(PARAMS_FILE), Layout(), target)
+    layout = Layout()
+    export_model(parameters.load(PARAMS_FILE), layout, target, origin(layout.root))
 
 
 @app.command(rich_help_panel="Helpers")

@@ -3,7 +3,15 @@
 import torch
 from torch import nn
 
-from wordbrush.davenet.encoders import AudioEncoder, Encoders, InputNorm
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoders import AudioEncoder, Encoders
+from wordbrush.params import Params
+from wordbrush.training.norms import InputNorm
+
+
+def config(params: Params) -> EncoderConfig:
+    return EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions))
 
 
 def test_input_norm_is_batch_norm_of_one_channel():
@@ -18,29 +26,30 @@ def test_input_norm_is_batch_norm_of_one_channel():
 
 
 def test_a_batch_is_what_each_utterance_is_alone(demo):
-    """Nothing reaches from one utterance into the next on the packed, whatever their lengths."""
+    """Packed into one row, no utterance reaches into the next, whatever their lengths."""
     torch.manual_seed(0)
-    encoder = AudioEncoder(demo.davenet, 40).eval()
+    encoder = AudioEncoder(config(demo)).eval()
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
     features = torch.randn(len(lengths), 40, 50)
-    together, shorter = encoder(features, lengths)
-    assert together.shape == (7, 128, 7) and shorter.tolist() == [3, 1, 5, 1, 2, 2, 5]
+    together = encoder(features, lengths)
+    shorter = together.lengths.tolist()
+    assert together.features.shape == (7, 128, 7) and shorter == [3, 1, 5, 1, 2, 2, 5]
     for n, length in enumerate(lengths):
-        alone, _ = encoder(features[n : n + 1, :, :length], lengths[n : n + 1])
-        assert torch.allclose(together[n, :, : shorter[n]], alone[0], atol=1e-5)
+        alone = encoder(features[n : n + 1, :, :length], lengths[n : n + 1]).features[0]
+        assert torch.allclose(together.features[n, :, : shorter[n]], alone, atol=1e-5)
 
 
 def test_padding_changes_nothing(tiny):
     torch.manual_seed(0)
-    encoder = AudioEncoder(tiny.davenet, 40).eval()
+    encoder = AudioEncoder(config(tiny)).eval()
     features = torch.rand(2, 40, 21)
     lengths = torch.tensor([21, 21])
     padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
-    plain, length = encoder(features, lengths)
-    longer, same = encoder(padded, lengths)
-    assert torch.equal(length, same)
-    assert torch.allclose(plain, longer[:, :, : plain.shape[2]], atol=1e-6)
-    assert (longer[:, :, int(same[0]) :] == 0).all()
+    plain, longer = encoder(features, lengths), encoder(padded, lengths)
+    (frames,) = set(plain.lengths.tolist())
+    assert longer.lengths.tolist() == plain.lengths.tolist()
+    assert torch.allclose(plain.features, longer.features[:, :, :frames], atol=1e-6)
+    assert (longer.features[:, :, frames:] == 0).all()
 
 
 def test_paper_networks_have_the_paper_s_shapes(tiny):
@@ -50,14 +59,15 @@ def test_paper_networks_have_the_paper_s_shapes(tiny):
     from wordbrush.storage.yaml import merge, read_yaml
 
     base = read_yaml(Path("params.yaml"))
-    paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper").davenet
-    encoders = Encoders(paper.model_copy(update={"extra_audio_layers": 3}), 40).eval()
+    paper = parameters.parse(merge(base, read_yaml(Path("presets/paper.yaml"))), "paper")
+    encoders = Encoders(config(paper).model_copy(update={"extra_audio_layers": 3})).eval()
     convolutions = [layer for layer in encoders.image.layers if isinstance(layer, torch.nn.Conv2d)]
     assert (
         len(convolutions) == 14
         and [conv.kernel_size[1] for conv in encoders.audio.convs] == [1, 11, 17, 17, 17] + [17] * 3
     )
     with torch.no_grad():
-        assert encoders.encode_images(torch.zeros(1, 3, 128, 128)).shape == (1, 512, 14, 14)
-        audio, lengths = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
-    assert audio.shape == (1, 512, 10) and lengths.tolist() == [10]
+        seen = encoders.encode_images(torch.zeros(1, 3, 128, 128))
+        heard = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
+    assert seen.features.shape == (1, 512, 14, 14)
+    assert heard.features.shape == (1, 512, 10) and heard.lengths.tolist() == [10]

@@ -1,127 +1,89 @@
-"""Ranking losses against loops, mining by hand, edited negatives, and ranks under ties."""
+"""The formulas against loops and PyTorch's cross entropy."""
 
 import math
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from wordbrush.davenet.losses import (
     EditedScores,
+    Hinge,
+    Logistic,
+    TripletScores,
     batch_softmax,
-    hardest_impostors,
-    logistic_ranking,
-    margin_ranking,
-    mine,
-    random_impostors,
+    gain_loss,
+    hardest_of_both,
+    ranking_loss,
 )
-from wordbrush.davenet.retrieval import both_ways, ranks, recall
 
 RNG = torch.Generator().manual_seed(0)
+DIAGONAL = torch.eye(4, dtype=torch.bool)
 
 
-def hinge(impostor, matched, margin=1.0):
-    return max(impostor - matched + margin, 0.0)
+def triplets_of(count: int) -> TripletScores:
+    return TripletScores(*torch.randn(3, count, dtype=torch.float64, generator=RNG))
 
 
-def test_hard_margin_against_a_loop():
-    scores = torch.randn(6, 6, dtype=torch.float64, generator=RNG)
-    total = 0.0
-    for n in range(6):
-        others = [m for m in range(6) if m != n]
-        total += hinge(max(scores[n, m].item() for m in others), scores[n, n].item())
-        total += hinge(max(scores[m, n].item() for m in others), scores[n, n].item())
-    assert margin_ranking(mine(scores, "hard"), "hard", 1.0).item() == pytest.approx(total / 6)
-
-
-def test_random_impostors_are_never_the_pair_itself():
-    drawn = torch.stack([random_impostors(5, RNG) for _ in range(200)])
-    assert not (drawn == torch.arange(5)).any()
-    assert all(set(drawn[:, n].tolist()) == set(range(5)) - {n} for n in range(5))
-
-
-def test_semi_hard_is_the_highest_below_the_pair_also_for_negative_scores():
-    scores = torch.tensor([[-5.0, -9.0, -1.0], [-7.0, -6.0, -8.0], [-1.0, -2.0, -9.0]])
-    assert hardest_impostors(scores, "semi-hard").tolist() == [
-        1,
-        0,
-        0,
-    ]  # the last row has none below: its hardest
-    assert hardest_impostors(scores, "hard").tolist() == [2, 0, 0]
-
-
-def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
-    scores = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
-    edits = EditedScores(
-        torch.tensor([1.0, 7.0]), torch.tensor([True, False])
-    )  # above the matched 2
-    triplets = mine(scores, "hard")
-    plain = margin_ranking(triplets, "hard", 1.0).item()
-    # utterance 0: picture impostor 1.0 gives 0, the edit gives 2; the second edit is not valid
-    assert margin_ranking(triplets, "hard", 1.0, edits).item() == pytest.approx(plain + 2.0 / 2)
-    own = margin_ranking(triplets, "random", 1.0, edits, 0.5).item()
-    assert own == pytest.approx(plain + 0.5 * 2.0 / 2)
-
-
-def test_the_donor_s_utterance_must_gain():
-    scores, gain = torch.randn(3, 3, generator=RNG), torch.tensor([0.25, -4.0, 9.0])
-    edits = EditedScores(
-        torch.full((3,), -50.0), torch.tensor([True, False, True])
-    )  # whose own utterances lose enough
-    triplets = mine(scores, "hard")
-    gains = EditedScores(edits.excess, edits.valid, gain)
-    margins = margin_ranking(triplets, "random", 1.0, gains, 0.5) - margin_ranking(
-        triplets, "random", 1.0, edits, 0.5
-    )
-    assert margins.item() == pytest.approx(
-        0.5 * 0.75 / 3, abs=1e-6
-    )  # the others gain enough, or have no edit
-    soft = 0.5 * sum(math.log1p(math.exp(-one / 2)) for one in (0.25, 9.0)) / 3
-    for loss, matched in ((logistic_ranking, triplets), (batch_softmax, scores)):
-        assert (
-            loss(matched, 2.0, gains, 0.5) - loss(matched, 2.0, edits, 0.5)
-        ).item() == pytest.approx(soft, abs=1e-5)
+def test_the_margin_loss_against_a_loop():
+    triplets, total = triplets_of(6), 0.0
+    for matched, audio, image in zip(triplets.matched, triplets.audio, triplets.image, strict=True):
+        total += max(float(audio - matched) + 1, 0) + max(float(image - matched) + 1, 0)
+    assert ranking_loss(triplets, Hinge(1.0)).item() == pytest.approx(total / 6)
 
 
 def test_the_logistic_loss_is_a_softmax_over_two():
-    scores, edited = torch.randn(4, 4, generator=RNG), torch.randn(4, generator=RNG)
+    triplets, edited = triplets_of(4), torch.randn(4, dtype=torch.float64, generator=RNG)
     valid = torch.tensor([True, True, False, True])
-    triplets = mine(scores, "semi-hard")
 
     def against(impostor):
         pair = torch.stack([triplets.matched, impostor], 1) / 0.5
-        return torch.nn.functional.cross_entropy(
-            pair, torch.zeros(4, dtype=torch.long), reduction="none"
-        )
+        return cross_entropy(pair, torch.zeros(4, dtype=torch.long), reduction="none")
 
-    wanted = (
-        against(triplets.audio) + against(triplets.image) + 0.3 * against(edited) * valid
-    ).mean()
-    assert torch.allclose(
-        logistic_ranking(triplets, 0.5, EditedScores(edited - triplets.matched, valid), 0.3), wanted
-    )
+    of_edits = 0.3 * against(edited) * valid
+    wanted = (against(triplets.audio) + against(triplets.image) + of_edits).mean()
+    edits = EditedScores(edited - triplets.matched, valid)
+    assert torch.allclose(ranking_loss(triplets, Logistic(0.5), edits, 0.3), wanted)
+
+
+def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
+    triplets = TripletScores(*torch.tensor([[2.0, 2.0], [0.0, 1.0], [1.0, 0.0]]))
+    edits = EditedScores(torch.tensor([1.0, 7.0]), torch.tensor([True, False]))
+    plain = ranking_loss(triplets, Hinge(1.0)).item()
+    # pair 0: the impostor picture gives 0, the edited one 2; the second edit is not valid
+    hardest = ranking_loss(hardest_of_both(triplets, edits), Hinge(1.0))
+    assert hardest.item() == pytest.approx(plain + 2.0 / 2)
+    term = ranking_loss(triplets, Hinge(1.0), edits, 0.5)
+    assert term.item() == pytest.approx(plain + 0.5 * 2.0 / 2)
+
+
+def test_the_donor_s_utterance_must_gain():
+    valid, gain = torch.tensor([True, False, True]), torch.tensor([0.25, -4.0, 9.0])
+    edits = EditedScores(torch.zeros(3), valid, gain)
+    # the others gain enough, or have no edit
+    assert gain_loss(edits, Hinge(1.0), 0.5).item() == pytest.approx(0.5 * 0.75 / 3)
+    soft = 0.5 * sum(math.log1p(math.exp(-one / 2)) for one in (0.25, 9.0)) / 3
+    assert gain_loss(edits, Logistic(2.0), 0.5).item() == pytest.approx(soft)
 
 
 def test_softmax_is_cross_entropy_both_ways():
-    scores = torch.randn(4, 4, generator=RNG)
-    truth = torch.arange(4)
-    wanted = torch.nn.functional.cross_entropy(
-        scores / 0.5, truth
-    ) + torch.nn.functional.cross_entropy(scores.T / 0.5, truth)
-    assert torch.allclose(batch_softmax(scores, 0.5), wanted)
-    nothing = batch_softmax(
-        scores, 0.5, EditedScores(torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool))
-    )
-    assert torch.allclose(nothing, wanted)
-    assert (
-        batch_softmax(scores, 0.5, EditedScores(torch.zeros(4), torch.ones(4, dtype=torch.bool)))
-        > wanted
-    )
+    scores, truth = torch.randn(4, 4, generator=RNG), torch.arange(4)
+    wanted = cross_entropy(scores / 0.5, truth) + cross_entropy(scores.T / 0.5, truth)
+    assert torch.allclose(batch_softmax(scores, DIAGONAL, 0.5), wanted)
+    none = EditedScores(torch.full((4,), 50.0), torch.zeros(4, dtype=torch.bool))
+    assert torch.allclose(batch_softmax(scores, DIAGONAL, 0.5, none), wanted)
+    edits = EditedScores(torch.zeros(4), torch.ones(4, dtype=torch.bool))
+    assert batch_softmax(scores, DIAGONAL, 0.5, edits) > wanted
 
 
-def test_ties_count_against_us():
-    assert ranks(torch.ones(4, 4)).tolist() == [4, 4, 4, 4]
-    scores = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0], [5.0, 4.0, 3.0]])
-    assert ranks(scores).tolist() == [2, 1, 3]
-    assert recall(ranks(scores), 1) == pytest.approx(100 / 3)
-    assert len(both_ways(scores)) == 6
-    assert ranks(torch.full((3, 3), float("nan"))).tolist() == [3, 3, 3]
+def test_softmax_leaves_other_positives_out():
+    scores, positives = torch.randn(4, 4, generator=RNG), DIAGONAL.clone()
+    positives[0, 1] = positives[1, 0] = True
+    higher = scores.clone()
+    higher[0, 1] = higher[1, 0] = 99.0
+    assert torch.equal(batch_softmax(scores, positives, 1.0), batch_softmax(higher, positives, 1.0))
+    truth, total = torch.arange(4), 0.0
+    for one, mask in ((scores, positives), (scores.T, positives.T)):
+        kept = one.masked_fill(mask & ~DIAGONAL, -torch.inf)
+        total += cross_entropy(kept, truth)
+    assert torch.allclose(batch_softmax(scores, positives, 1.0), total)

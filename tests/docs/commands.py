@@ -1,4 +1,4 @@
-"""The commands of a page: its bash blocks, read as a shell would read them, with the page's own variables put in."""
+"""The commands in the bash blocks of pages, with the variables filled in that the pages export."""
 
 import re
 import shlex
@@ -12,15 +12,16 @@ VARIABLE = re.compile(r"\$(\w+)")
 
 @dataclass(frozen=True)
 class Page:
-    """A page, its bash blocks, and every command in order, as words."""
+    """One or several pages as one text, their bash blocks, and every command in order, as words."""
 
     text: str
     blocks: list[str]
     commands: list[list[str]]
 
     @staticmethod
-    def read(path: Path) -> "Page":
-        text = path.read_text(encoding="utf-8")
+    def read(*paths: Path) -> "Page":
+        """Later pages may use the variables that earlier ones export."""
+        text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
         blocks = BLOCK.findall(text)
         return Page(text, blocks, [*_commands(blocks)])
 
@@ -32,11 +33,25 @@ class Page:
             if command[: len(words)] == list(words)
         ]
 
+    def lines(self, program: str) -> list[str]:
+        """Every line that runs `program`, for bash to run."""
+        return [
+            line
+            for block in self.blocks
+            for line in _lines(block)
+            if line.startswith(f"{program} ")
+        ]
+
+
+def _lines(block: str) -> list[str]:
+    """The lines of a block; one that a backslash continues is one line."""
+    return block.replace("\\\n", " ").splitlines()
+
 
 def _commands(blocks: list[str]):
     known: dict[str, str] = {}
     for block in blocks:
-        for line in block.replace("\\\n", " ").splitlines():
+        for line in _lines(block):
             words = shlex.split(line, comments=True)
             if words[:1] == ["export"]:
                 for word in words[1:]:

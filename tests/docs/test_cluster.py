@@ -1,4 +1,4 @@
-"""docs/cluster.md: its commands parse, its overlays build, and its node pools are those of k8s/pools.yaml."""
+"""The pages on clusters: commands parse, overlays build, node pools match k8s/pools.yaml."""
 
 import re
 import shutil
@@ -24,7 +24,8 @@ from wordbrush.kubeflow.pools import SETTINGS, load_pools
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = Page.read(ROOT / "docs/cluster.md")
+PAGES = ("cluster", "cluster-costs", "cluster-troubleshooting", "kind")
+PAGE = Page.read(*(ROOT / f"docs/{name}.md" for name in PAGES))
 POOLS = load_pools(ROOT / "k8s/pools.yaml")
 NODE_POOLS = {
     arguments[0]: options(arguments)
@@ -67,7 +68,7 @@ def test_every_command_is_of_a_tool_that_this_test_knows():
 
 
 def parses(app: typer.Typer, arguments: list[str]) -> None:
-    """Arguments through the command's own parser, types and required ones included; nothing runs."""
+    """The command's own parser accepts the arguments, types included; nothing runs."""
     command = typer.main.get_command(app)
     if isinstance(command, typer.core.TyperGroup):
         verb, *arguments = arguments
@@ -152,7 +153,7 @@ def test_kubectl_commands(arguments):
 
 @pytest.mark.parametrize("arguments", PAGE.of("gcloud"), ids=lambda words: " ".join(words[:3]))
 def test_gcloud_commands_are_well_formed(arguments):
-    """Nothing offline knows gcloud's options; these find typing errors: forms, and values where one is needed."""
+    """Forms and missing values alone: offline, nothing knows gcloud's options."""
     for word in arguments:
         assert re.fullmatch(
             r"--[a-z]+(-[a-z0-9]+)*(=\S.*)?|[a-z][\w.@:/*-]*|\$\{[A-Z]+%%/\*\}", word
@@ -164,9 +165,7 @@ def test_gcloud_commands_are_well_formed(arguments):
 def test_the_settings_are_written_as_the_overlay_reads_them(tmp_path):
     """The page's own printf, run by bash."""
     tree = copied(tmp_path)
-    (line,) = (
-        line for block in PAGE.blocks for line in block.splitlines() if line.startswith("printf")
-    )
+    (line,) = PAGE.lines("printf")
     subprocess.run(
         ["bash", "-euc", f"PROJECT=acme BUCKET=acme-data; {line}"], cwd=tmp_path, check=True
     )
@@ -181,7 +180,7 @@ def test_the_settings_are_written_as_the_overlay_reads_them(tmp_path):
 
 
 def test_the_accounts_are_those_of_the_manifests():
-    """Workload Identity binds the account that the manifests make, submit names and the overlay annotates."""
+    """One account: Workload Identity binds it, the manifests create it, `submit` names it."""
     (binding,) = PAGE.of("gcloud", "iam", "service-accounts", "add-iam-policy-binding")
     made = {(one.kind, one.namespace, one.name) for one in build(ROOT / "k8s/overlays/gke")}
     (space, account) = re.search(
@@ -194,11 +193,9 @@ def test_the_accounts_are_those_of_the_manifests():
 
 
 def test_other_pools_are_those_of_the_page(tmp_path):
-    """The page's seds leave valid pools: one file with none that is spot, one with two GPUs a node."""
+    """The pages' sed commands write valid pools: one without spot, one with two GPUs a node."""
     shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
-    for line in (
-        line for block in PAGE.blocks for line in block.splitlines() if line.startswith("sed")
-    ):
+    for line in PAGE.lines("sed"):
         subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
     assert not any(pool.spot for pool in load_pools(tmp_path / "on-demand.yaml").pools.values())
     two, one = (
@@ -221,7 +218,7 @@ def test_workflow_defaults_name_our_priority():
 @pytest.mark.parametrize("name", POOLS.pools)
 @pytest.mark.parametrize("spot", [True, False])
 def test_node_pools_are_those_of_the_stages(name, spot):
-    """One node pool for each pool, spot and on demand: labels, taints, accelerator, room, from nothing to the budget."""
+    """Each pool has a spot and an on-demand node pool whose labels, taints and sizes fit it."""
     pool = POOLS.pools[name]
     labels = pool.node_selector | (POOLS.spot.node_selector if spot else {})
     tolerated = {

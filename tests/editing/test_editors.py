@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.davenet.losses import random_impostors
-from wordbrush.davenet.training import Batch
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.mining import random_impostors
+from wordbrush.davenet.negatives import Batch
 from wordbrush.editing.editors import random_editor
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 
 COUNT, SIZE, FEATURES = 6, 16, 5
 
@@ -16,14 +17,19 @@ COUNT, SIZE, FEATURES = 6, 16, 5
 def scene(tiny):
     """An untrained generator, latents, and a batch whose pictures are salient at the places (0, 0), (0, 1), … of a 4×4 grid."""
     torch.manual_seed(3)
-    generator = Generator(4, {4: 8, 8: 8, 16: 8}, SIZE).eval().requires_grad_(False)
+    generator = (
+        Generator(GeneratorConfig(latent_dim=4, channels={4: 8, 8: 8, 16: 8}, resolution=SIZE))
+        .eval()
+        .requires_grad_(False)
+    )
     latents = np.random.default_rng(1).standard_normal((20, 4), np.float32)
     index = np.array([3, 8, 1, 19, 0, 7])
     seen = torch.zeros(COUNT, FEATURES, 4, 4)
     for row in range(COUNT):
         seen[row, :, row // 4, row % 4] = 1
     pictures = generator.decode(generator.encode(torch.from_numpy(latents[index])))
-    batch = Batch(index, pictures, seen, torch.ones(COUNT, FEATURES, 2), torch.full((COUNT,), 2))
+    heard = Encoded(torch.ones(COUNT, FEATURES, 2), torch.full((COUNT,), 2))
+    batch = Batch(index, pictures, Encoded(seen), heard)
 
     def edit(**changes):
         edits = tiny.edits.model_copy(

@@ -13,12 +13,14 @@ from wordbrush.editing.units import (
     replace,
     spot,
 )
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 
 
 def small_generator():
     torch.manual_seed(1)
-    return Generator(6, {4: 8, 8: 8, 16: 8}, 16).requires_grad_(False)
+    return Generator(
+        GeneratorConfig(latent_dim=6, channels={4: 8, 8: 8, 16: 8}, resolution=16)
+    ).requires_grad_(False)
 
 
 def test_the_chosen_units_change_at_the_chosen_cells_only():
@@ -55,7 +57,7 @@ def test_edits_grow_until_the_picture_differs():
         torch.zeros_like(h4),
         original,
         spot(torch.full((16, 2), 4), 1, 8),
-        random_order(h4, torch.Generator().manual_seed(0)),
+        random_order(*h4.shape[:2], torch.Generator().manual_seed(0)),
     )
     edited, differs = least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 1e-4)
     assert differs.all() and changed(original, edited, 1e-4).all()
@@ -72,7 +74,7 @@ def test_an_edit_is_the_smallest_that_is_enough():
         torch.zeros_like(h4),
     )
     order, shares = (
-        random_order(h4, torch.Generator().manual_seed(0)),
+        random_order(*h4.shape[:2], torch.Generator().manual_seed(0)),
         torch.tensor([0.1, 0.4, 0.7, 1.0]),
     )
     edited, differs = least_edit(generator, h4, nothing, original, where, order, shares, 0.02)

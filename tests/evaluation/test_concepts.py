@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.davenet.encoders import valid_frames
+from wordbrush.davenet.encoded import valid_frames
 from wordbrush.evaluation.concepts import (
     VALUES,
     active_moments,

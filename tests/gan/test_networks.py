@@ -10,6 +10,7 @@ from wordbrush.gan.networks import (
     Discriminator,
     DoublingConv,
     Generator,
+    GeneratorConfig,
     HalvingConv,
     double,
     halve,
@@ -24,7 +25,9 @@ CHANNELS = {4: 8, 8: 8, 16: 4, 32: 4}
 @pytest.fixture
 def generator():
     torch.manual_seed(0)
-    return Generator(6, CHANNELS, 32).requires_grad_(False)
+    return Generator(
+        GeneratorConfig(latent_dim=6, channels=CHANNELS, resolution=32)
+    ).requires_grad_(False)
 
 
 def test_levels():

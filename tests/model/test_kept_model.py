@@ -1,4 +1,4 @@
-"""models/small, the trained model of this repository: it knows its words without any training here."""
+"""models/small, the trained model of this repository: it knows words without training here."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from huggingface_hub import ModelCard
 
 from wordbrush import params as parameters
 from wordbrush.captions.voices import Voice, speak
+from wordbrush.model import Model, load_model
 from wordbrush.model.export import LIMIT
-from wordbrush.model.model import Model, load_model
 from wordbrush.scenes.world import ATTRIBUTES
 
 FOLDER = Path(__file__).resolve().parents[2] / "models/small"
@@ -32,7 +32,7 @@ def drawings(model) -> np.ndarray:
     [("color", 0.3), ("material", 0.2), ("size", 0.2), ("shape", 0.15)],
 )
 def test_a_word_finds_drawings_that_it_fits(model, drawings, attribute, above_chance):
-    """Of the eight drawings that fit a word best, more have it than of all, as the segmenter reads them."""
+    """Of the eight drawings that fit a word best, more have it than of all drawings."""
     read = model.read(drawings)
     gains = []
     for value in ATTRIBUTES[attribute]:

@@ -1,16 +1,28 @@
 """The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.monitoring.servers import get, pushgateway
 from tests.workspace import Workspace
+from wordbrush import params as parameters
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
-from wordbrush.registry.gate import Decision, decide, rejections, verdict
+from wordbrush.registry.gate import (
+    Decision,
+    decide,
+    rejections,
+    scores,
+    scores_if_it_fits,
+    verdict,
+)
 from wordbrush.registry.store import open_registry
+from wordbrush.storage.configs import read_config, write_config
 from wordbrush.storage.files import read_json
 from wordbrush.versioning.runs import Storage
 
@@ -129,3 +141,38 @@ def test_without_a_registry_it_says_so(run, monkeypatch):
     monkeypatch.delenv("WORDBRUSH_REGISTRY", raising=False)
     with pytest.raises(WordbrushError, match="WORDBRUSH_REGISTRY is not set"):
         decide("", run[0].root / "dvc.lock", None, ROOT, run[1])
+
+
+@pytest.fixture
+def champion(finished, tmp_path) -> tuple[Path, parameters.Params]:
+    """A copy of the full method's encoders, as a champion is fetched, and the run's parameters."""
+    folder = tmp_path / "champion"
+    shutil.copytree(finished.layout.encoders("targeted-edits", "hard"), folder)
+    return folder, parameters.load(finished.root / "params.yaml")
+
+
+def test_a_champion_of_version_0_1_0_scores_as_it_did(finished, champion):
+    """Its encoders.json has all training parameters of its time, and none of later versions."""
+    folder, params = champion
+    wanted = scores(folder, params, finished.layout)
+    davenet = {**params.davenet.model_dump(), "given_up_since": 3}
+    old = {"davenet": davenet, "bands": 40, "mining": "hard", "stage": "targeted-edits"}
+    (folder / "encoders.json").write_text(json.dumps(old))
+    assert scores_if_it_fits(folder, params, finished.layout) == wanted
+
+
+def test_a_champion_is_scored_by_its_own_similarity(finished, champion):
+    folder, params = champion
+    wanted = scores(folder, params, finished.layout)
+    other = "SISA" if params.davenet.similarity != "SISA" else "MISA"
+    davenet = params.davenet.model_copy(update={"similarity": other})
+    changed = params.model_copy(update={"davenet": davenet})
+    assert scores(folder, changed, finished.layout) == wanted
+
+
+def test_a_champion_that_hears_other_frames_is_not_compared(finished, champion):
+    folder, params = champion
+    config = read_config(folder / "encoders.json", EncoderConfig)
+    features = config.features.model_copy(update={"hop_ms": 7.0})
+    write_config(folder / "encoders.json", config.model_copy(update={"features": features}))
+    assert scores_if_it_fits(folder, params, finished.layout) is None

@@ -29,7 +29,7 @@ def test_objects_are_read_off_the_maps():
         presence[0, y - 1 : y + 2, x - 1 : x + 2] = 9
         logits[0, 5 + color, y - 1 : y + 2, x - 1 : x + 2] = 20
     logits[0, 0], logits[0, 4], logits[0, 14] = 20, 20, 20
-    (found,), (mask,) = _objects(centre, presence, logits)
+    (found,), (mask,) = _objects(centre, presence, logits, ATTRIBUTES)
     assert [(thing["x"], thing["y"], thing["color"], thing["area"]) for thing in found] == [
         (2.0, 2.0, "red", 9),
         (5.0, 6.0, "green", 9),
@@ -40,7 +40,7 @@ def test_objects_are_read_off_the_maps():
     )
     assert all(thing["confidence"] > 0.99 and thing["certainty"] > 0.99 for thing in found)
     assert (mask[1:4, 1:4] == 1).all() and (mask[5:8, 4:7] == 2).all() and (mask > 0).sum() == 18
-    nothing, mask = _objects(torch.full((1, 8, 8), -9.0), presence, logits)
+    nothing, mask = _objects(torch.full((1, 8, 8), -9.0), presence, logits, ATTRIBUTES)
     assert nothing == [[]] and not mask.any()
 
 

@@ -8,13 +8,15 @@ from wordbrush import params as parameters
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import read_latents, read_pairs
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import load_encoders
-from wordbrush.davenet.matchmap import similarities
-from wordbrush.davenet.training import Batch
+from wordbrush.davenet.kernels import similarities
+from wordbrush.davenet.negatives import Batch
+from wordbrush.editing.editors import make_random_editor
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.validation import counterfactual_test
-from wordbrush.stages import random_edits, sample_images, synthesize_captions
+from wordbrush.stages import sample_images, synthesize_captions
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
@@ -49,12 +51,12 @@ def test_they_are_not_those_of_the_real_image_test(rendered, finished):
     assert all((tested != image).any((1, 2, 3)).all() for image in images)
 
 
-def test_the_twin_is_the_edit(rendered):
+def test_the_counterfactual_is_the_edit(rendered):
     params, layout = rendered
-    editor = random_edits.make_editor(params, layout, 1)
+    editor = make_random_editor(params, layout, 1)
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     nothing = torch.zeros(2)
-    edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))
+    edited = editor(Batch(np.array([3, 1]), nothing, Encoded(nothing), Encoded(nothing)))
     assert (
         np.allclose(
             edited.pictures.permute(0, 2, 3, 1), counterfactuals[[3, 1]] / 127.5 - 1, atol=1e-6
@@ -84,7 +86,7 @@ def test_captions_choose_between_scene_and_twin(rendered, finished):
             own, other = (
                 similarities(
                     encoders.encode_images(to_images(pictures[[sample]])),
-                    *heard,
+                    heard,
                     params.davenet.similarity,
                 )
                 for pictures in (pairs.images, counterfactuals)

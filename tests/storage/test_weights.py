@@ -4,19 +4,22 @@ import pytest
 import torch
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.files import read_json
-from wordbrush.storage.weights import load_weights, save_weights
+from wordbrush.storage.configs import Config, read_config
+from wordbrush.storage.weights import load_weights, save_network
+
+
+class Inputs(Config):
+    inputs: int
 
 
 def test_round_trip_and_damage(tmp_path):
     torch.manual_seed(0)
     saved = torch.nn.Linear(3, 2)
-    save_weights(tmp_path, "net", saved, {"inputs": 3})
+    save_network(tmp_path, "net", saved, Inputs(inputs=3))
     fresh = torch.nn.Linear(3, 2)
     load_weights(tmp_path, "net", fresh)
-    assert torch.equal(fresh.weight, saved.weight) and read_json(
-        tmp_path / "net.json", dict[str, int]
-    ) == {"inputs": 3}
+    assert torch.equal(fresh.weight, saved.weight)
+    assert read_config(tmp_path / "net.json", Inputs) == Inputs(inputs=3)
     with pytest.raises(
         WordbrushError, match=r"net\.safetensors does not hold this network's weights"
     ):

@@ -9,16 +9,18 @@ import numpy as np
 from torch import nn
 
 from wordbrush import params as parameters
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet import training as grounding
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.gan import training as drawing
-from wordbrush.gan.networks import Generator
+from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.params import Params
 from wordbrush.process import is_main
-from wordbrush.segmenter import network as segmenter
+from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
@@ -123,7 +125,9 @@ def davenet(
     )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
     generator = (
-        Generator(params.gan.latent_dim, params.gan.channels, SIZE).eval().requires_grad_(False)
+        Generator(GeneratorConfig.taken_from(params.gan, resolution=SIZE))
+        .eval()
+        .requires_grad_(False)
     )
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
@@ -141,10 +145,10 @@ def davenet(
         editor = targeted_editor(
             generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
         )
-    encoders = Encoders(settings, pairs.speech.bands)
-    rows = grounding.train(
-        encoders, pairs, range(32), range(32, 48), settings, stage, mining, 3, editor
-    )
+    encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
+    data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
+    how = grounding.Settings(settings, stage, mining, 3)
+    rows = grounding.train(encoders, data, how, editor)
     return rows, encoders
 
 
@@ -157,7 +161,7 @@ def prepare(params: Params, folder: Path) -> None:
             rng.random((rng.integers(5, 60), params.captions.bands)).astype(np.float16)
             for _ in range(COUNT)
         ],
-        params.captions,
+        FeatureConfig.taken_from(params.captions),
     )
     clusters, units, features = (
         Layout(folder).clusters("hard"),

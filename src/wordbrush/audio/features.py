@@ -1,4 +1,4 @@
-"""Log-mel features by torchaudio. Silence is 0."""
+"""Log-mel features of speech, by torchaudio. Silence is 0."""
 
 from functools import cache
 
@@ -6,16 +6,42 @@ import numpy as np
 import torch
 import torchaudio
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.params import Captions
+
+FLOOR = 1e-10  # power that counts as none
+
+
+def with_silence(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """A sound float32 [S] with the silence before and after it that captions have."""
+    silence = np.zeros(round(SAMPLE_RATE * features.silence_ms / 1000), np.float32)
+    return np.concatenate([silence, sound, silence])
+
+
+def log_mel(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """Features float16 [T, bands] in 0..1 of a 16 kHz sound [S].
+
+    1 is the maximum of the utterance, 0 is `range_db` or more below it. As in D: the mean is
+    removed, then pre-emphasis, a Hamming window, and power in decibels relative to the maximum.
+    D pads with its loudest value, and we with silence.
+    """
+    window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (features.window_ms, features.hop_ms))
+    wave = torch.from_numpy(sound) - float(sound.mean())
+    wave = torch.cat([wave[:1], wave[1:] - features.pre_emphasis * wave[:-1]])
+    power = _mel_spectrogram(features.bands, window, hop, features.low_hz)(wave).T
+    decibels = 10 * torch.log10(power.clamp(min=FLOOR) / power.max().clamp(min=FLOOR))
+    scaled = (decibels / features.range_db + 1).clamp(0, 1)
+    return scaled[: features.max_frames].to(torch.float16).numpy()
 
 
 @cache
-def _mel(bands: int, window: int, hop: int, low_hz: float) -> torchaudio.transforms.MelSpectrogram:
-    size = 1 << (window - 1).bit_length()
+def _mel_spectrogram(
+    bands: int, window: int, hop: int, low_hz: float
+) -> torchaudio.transforms.MelSpectrogram:
+    """Window and hop in samples; the transform is of the next power of two."""
     return torchaudio.transforms.MelSpectrogram(
         SAMPLE_RATE,
-        n_fft=size,
+        n_fft=1 << (window - 1).bit_length(),
         win_length=window,
         hop_length=hop,
         f_min=low_hz,
@@ -25,18 +51,3 @@ def _mel(bands: int, window: int, hop: int, low_hz: float) -> torchaudio.transfo
         center=True,
         pad_mode="constant",
     )
-
-
-def log_mel(sound: np.ndarray, captions: Captions) -> np.ndarray:
-    """16 kHz sound [S] -> float16 [T, bands] in 0..1: 0 is `range_db` or more below the utterance's maximum, 1 the maximum.
-
-    D: the mean removed, pre-emphasis, a Hamming window, power in decibels relative to the maximum; but D pads with its
-    loudest value, and we with silence.
-    """
-    window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (captions.window_ms, captions.hop_ms))
-    wave = torch.from_numpy(sound) - float(sound.mean())
-    wave = torch.cat([wave[:1], wave[1:] - captions.pre_emphasis * wave[:-1]])
-    power = _mel(captions.bands, window, hop, captions.low_hz)(wave).T
-    decibels = 10 * torch.log10(power.clamp(min=1e-10) / power.max().clamp(min=1e-10))
-    scaled = (decibels / captions.range_db + 1).clamp(0, 1)
-    return scaled[: captions.max_frames].to(torch.float16).numpy()

@@ -1,42 +1,34 @@
-"""Sound in and out: 16 kHz, one channel, float32 in [-1, 1]; FLAC at rest."""
+"""Sound in and out: 16 kHz, one channel, float32 in [-1, 1]; FLAC at rest.
+
+soundfile and scipy are imported where they are used: a trained model runs without them.
+"""
 
 import io
 from functools import cache
 from math import gcd
+from types import ModuleType
 
 import numpy as np
-import soundfile
 
 from wordbrush.errors import WordbrushError
 
 SAMPLE_RATE = 16000
 
 
-@cache
-def resampling(rate: int) -> tuple[int, int, np.ndarray]:
-    """From `rate` to ours: factors up and down, and `resample_poly`'s own filter, which it would else design for each sound."""
-    from scipy.signal import firwin
-
-    common = gcd(SAMPLE_RATE, rate)
-    up, down = SAMPLE_RATE // common, rate // common
-    return (
-        up,
-        down,
-        firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0)).astype(
-            np.float32
-        ),
-    )
-
-
 def encode(sound: np.ndarray) -> bytes:
-    """16-bit FLAC of a 16 kHz sound in [-1, 1]."""
+    """16-bit FLAC of a 16 kHz sound [S] in [-1, 1]."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    _soundfile().write(buffer, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
 def decode(data: bytes, origin: str) -> np.ndarray:
-    """float32 [S] of an encoded sound; an unreadable one is a WordbrushError that names `origin`."""
+    """A 16 kHz sound float32 [S], from any format that libsndfile reads.
+
+    Raises WordbrushError, which names `origin`, where it cannot be read, or has another rate or
+    several channels.
+    """
+    soundfile = _soundfile()
     try:
         sound, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -44,3 +36,34 @@ def decode(data: bytes, origin: str) -> np.ndarray:
     if rate != SAMPLE_RATE or sound.ndim != 1:
         raise WordbrushError(f"{origin} must be one channel at {SAMPLE_RATE} Hz.")
     return sound
+
+
+def resample(sound: np.ndarray, rate: int) -> np.ndarray:
+    """A sound float32 [S] of any sample rate, at 16 kHz."""
+    if rate == SAMPLE_RATE:
+        return sound
+    from scipy.signal import resample_poly  # takes a second to import, and most commands never do
+
+    common = gcd(SAMPLE_RATE, rate)
+    up, down = SAMPLE_RATE // common, rate // common
+    return resample_poly(sound, up, down, window=_low_pass(max(up, down))).astype(np.float32)
+
+
+@cache
+def _low_pass(factor: int) -> np.ndarray:
+    """The filter that `resample_poly` would otherwise design anew for each sound."""
+    from scipy.signal import firwin
+
+    return firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)).astype(np.float32)
+
+
+def _soundfile() -> ModuleType:
+    """Raises WordbrushError where soundfile is not installed."""
+    try:
+        import soundfile
+    except ImportError:
+        raise WordbrushError(
+            "soundfile is not installed, which reads and writes sound: "
+            "pip install 'wordbrush[speech]'."
+        ) from None
+    return soundfile

@@ -8,7 +8,7 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 
-from wordbrush.audio.sound import SAMPLE_RATE, resampling
+from wordbrush.audio.sound import SAMPLE_RATE, resample
 from wordbrush.errors import WordbrushError
 
 RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = (
@@ -101,12 +101,7 @@ class Engine:
         self.library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, CHARS_UTF8, None, None)
         self.library.espeak_Synchronize()
         own = np.concatenate(self.pieces).astype(np.float32) / 32768
-        from scipy.signal import (
-            resample_poly,
-        )  # here: it takes a second to import, and most commands never speak
-
-        up, down, window = resampling(self.own_rate)
-        sound = resample_poly(own, up, down, window=window).astype(np.float32)
+        sound = resample(own, self.own_rate)
         return Utterance(sound, self._timings(text, len(sound) / SAMPLE_RATE))
 
     def _timings(self, text: str, seconds: float) -> list[dict]:

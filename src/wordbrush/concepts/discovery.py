@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from wordbrush.concepts.clusters import binarise, cluster_activations
 from wordbrush.data.pairs import Pairs, read_latents
-from wordbrush.davenet.encoders import valid_frames
+from wordbrush.davenet.encoded import valid_frames
 from wordbrush.editing.dissection import agreement, unit_thresholds
 from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
@@ -32,7 +32,7 @@ def gan_agreement(
             for part in torch.from_numpy(np.array(read_latents(layout)[:count])).split(256)
         ]
     )
-    features = encode(encoders, pairs.images, np.arange(count))
+    features = encode(encoders, pairs.images, np.arange(count)).features
     active = cluster_activations(features.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
     concepts = binarise(active, params.clusters.unit_top_share).T
     # both on the grid of h4 (P upsamples the unit; at the demo's sizes the two grids are one)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ class PairBatch:
     lengths: Tensor
     whole: Tensor | None = None
     whole_lengths: Tensor | None = None
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """The same with its tensors on a device."""
+        tensors = {name: one for name, one in vars(self).items() if torch.is_tensor(one)}
+        return replace(self, **{name: one.to(device) for name, one in tensors.items()})
 
 
 @dataclass(frozen=True)

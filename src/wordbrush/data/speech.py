@@ -3,36 +3,37 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
-from typing_extensions import TypedDict
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.data.manifest import Manifest, write_manifest
 from wordbrush.errors import WordbrushError
-from wordbrush.params import Captions
 from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
-from wordbrush.storage.validation import Count, Finite
+from wordbrush.storage.validation import Count
 
 
-def write_features(folder: Path, features: Iterable[np.ndarray], captions: Captions) -> None:
-    """Store features of many utterances: frames.npy, offsets.npy and features.json."""
+def write_features(
+    folder: Path,
+    features: Iterable[np.ndarray],
+    config: FeatureConfig,
+    manifest: Manifest | None = None,
+) -> None:
+    """Store features of many utterances: frames.npy, offsets.npy and features.json.
+
+    manifest: of captions, which is stored with their features.
+    """
     features = list(features)
     with whole_directory(folder) as scratch:
         np.save(scratch / "frames.npy", np.concatenate(features))
         np.save(scratch / "offsets.npy", np.cumsum([0, *(len(each) for each in features)]))
-        write_json(
-            scratch / "features.json",
-            {
-                "hop_ms": captions.hop_ms,
-                "bands": captions.bands,
-                "sample_rate": SAMPLE_RATE,
-                "silence_ms": captions.silence_ms,
-            },
-        )
+        about = FeatureFile.taken_from(config, sample_rate=SAMPLE_RATE)
+        write_json(scratch / "features.json", about.model_dump())
+        if manifest is not None:
+            write_manifest(scratch, manifest)
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,10 @@ class Crops:
     max_seconds: float
 
 
-class FeatureFile(TypedDict):
-    """features.json"""
+class FeatureFile(FeatureConfig):
+    """features.json: how the frames were made of sound with `sample_rate` samples a second."""
 
-    hop_ms: Annotated[Finite, Field(gt=0)]
-    bands: Count
     sample_rate: Count
-    silence_ms: Annotated[Finite, Field(ge=0)]
 
 
 class FeatureStore:
@@ -62,8 +60,9 @@ class FeatureStore:
 
     def __init__(self, folder: Path):
         about = read_json(folder / "features.json", FeatureFile)
-        self.bands, self.hop = about["bands"], about["hop_ms"] / 1000
-        self.silence = round(about["silence_ms"] / about["hop_ms"])
+        self.config = FeatureConfig.taken_from(about)
+        self.bands, self.hop = about.bands, about.hop_ms / 1000
+        self.silence = round(about.silence_ms / about.hop_ms)
         self.frames = open_array(folder / "frames.npy", "float16", (None, self.bands))
         self.offsets = np.array(open_array(folder / "offsets.npy", "int64", (None,)))
         if (

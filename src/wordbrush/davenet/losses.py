@@ -1,24 +1,50 @@
-"""What makes matched pairs score above mismatched ones: the margin ranking loss (P §5.1; D), or a softmax (ours).
+"""Losses that make matched pairs score above mismatched ones (P §5.1; D; logistic forms: ours).
 
-Scores are [N, N]: picture n (row) with utterance m (column); the diagonal holds the matched pairs. Mining chooses impostors:
-`random`: one a row and one a column, drawn at random. `semi-hard`: the highest that scores below the matched pair.
-`hard`: the highest. Edited pictures, one an utterance, count as impostor pictures (P §5.2).
+Scores are [N, N]: picture n (row) with utterance m (column); the diagonal holds the matched pairs.
+A surrogate φ turns an excess, by how much an impostor scores above the matched pair, into a loss.
 
-An ablation gives itself away: a network can tell edited pictures without reading them. A transplant also asks the reverse (ours):
-to the utterance of the donor the edited picture must score above the one before.
+A network can learn to tell ablated pictures without reading them, since all of them are negatives.
+With transplants we therefore ask the reverse too: the donor's utterance must score the edited
+picture above the picture before.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Surrogate = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """max(excess + margin, 0) (P eq. 1)."""
+
+    margin: float
+
+    def __call__(self, excess: Tensor) -> Tensor:
+        return F.relu(excess + self.margin)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """The hinge with a soft edge (ours): a softmax over the matched pair and one impostor."""
+
+    temperature: float
+
+    def __call__(self, excess: Tensor) -> Tensor:
+        return F.softplus(excess / self.temperature)
+
 
 @dataclass(frozen=True)
 class TripletScores:
-    """The scores [N] of every matched pair, of its picture with an impostor utterance, and of its utterance with an impostor
-    picture."""
+    """Scores [N] of every matched pair and its impostors.
+
+    audio: of its picture with an impostor utterance. image: of its utterance with an impostor
+    picture.
+    """
 
     matched: Tensor
     audio: Tensor
@@ -27,106 +53,65 @@ class TripletScores:
 
 @dataclass(frozen=True)
 class EditedScores:
-    """By how much the utterances [N] of a batch score the edited pictures above the ones before; `valid` [N]: there is one, and
-    it differs. Their own utterances should not (`excess`); the donors' should (`gain`), where units were transplanted."""
+    """By how much utterances [N] score the edited pictures above the pictures before.
+
+    excess: of the pictures' own utterances, which should not. gain: of the donors' utterances,
+    which should; None where nothing was transplanted. valid: whether there is an edited picture,
+    and it differs.
+    """
 
     excess: Tensor
     valid: Tensor
     gain: Tensor | None = None
 
 
-def random_impostors(count: int, rng: torch.Generator) -> Tensor:
-    """For each of `count` another one [count]; one that is alone has but itself."""
-    return (torch.arange(count) + torch.randint(1, max(2, count), (count,), generator=rng)) % count
-
-
-def hardest_impostors(scores: Tensor, mining: str) -> Tensor:
-    """For each row, the column of its impostor [N]; a row without a semi-hard one takes its hardest."""
-    own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-    others = scores.detach().masked_fill(own, -torch.inf)
-    if mining == "hard":
-        return others.argmax(1)
-    below = others.masked_fill(others >= scores.detach().diagonal()[:, None], -torch.inf)
-    none = torch.isinf(below).all(1)
-    return torch.where(none, others.argmax(1), below.argmax(1))
-
-
-def mine(scores: Tensor, mining: str) -> TripletScores:
-    """The triplets with the impostors that `mining` finds: semi-hard or hard."""
-    audio = scores.gather(1, hardest_impostors(scores, mining)[:, None]).squeeze(1)
-    image = scores.T.gather(1, hardest_impostors(scores.T, mining)[:, None]).squeeze(1)
-    return TripletScores(scores.diagonal(), audio, image)
-
-
-def margin_ranking(
+def ranking_loss(
     triplets: TripletScores,
-    mining: str,
-    margin: float,
+    surrogate: Surrogate,
     edits: EditedScores | None = None,
     edit_weight: float = 1.0,
 ) -> Tensor:
-    """Mean over pairs of max(impostor - matched + margin, 0), both ways (P eq. 1).
+    """Mean over pairs of φ(impostor - matched), both ways (P eq. 1).
 
-    Edited pictures: with `hard` mining the harder of the batch's and the edited impostor picture counts ("the hardest of both",
-    P §6.3); otherwise they add a term of weight `edit_weight`, as gains do.
+    Edited pictures add φ(excess), weighted.
     """
-    matched, image = triplets.matched, triplets.image
-    if edits is not None and mining == "hard":
-        image = torch.maximum(image, matched + edits.excess.masked_fill(~edits.valid, -torch.inf))
-    loss = F.relu(triplets.audio - matched + margin) + F.relu(image - matched + margin)
-    if edits is not None and mining != "hard":
-        loss = loss + edit_weight * F.relu(edits.excess + margin) * edits.valid
-    if edits is not None and edits.gain is not None:
-        loss = loss + edit_weight * F.relu(margin - edits.gain) * edits.valid
+    audio, image = triplets.audio - triplets.matched, triplets.image - triplets.matched
+    loss = surrogate(audio) + surrogate(image)
+    if edits is not None:
+        loss = loss + edit_weight * surrogate(edits.excess) * edits.valid
     return loss.mean()
 
 
-def logistic_ranking(
-    triplets: TripletScores,
+def hardest_of_both(triplets: TripletScores, edits: EditedScores) -> TripletScores:
+    """The harder of the batch's impostor picture and the edited one (P §6.3)."""
+    edited = triplets.matched + edits.excess.masked_fill(~edits.valid, -torch.inf)
+    return replace(triplets, image=torch.maximum(triplets.image, edited))
+
+
+def gain_loss(edits: EditedScores, surrogate: Surrogate, edit_weight: float = 1.0) -> Tensor:
+    """Mean over pairs of φ(-gain), weighted: what the donors' utterances should gain (ours)."""
+    return (edit_weight * surrogate(-edits.gain) * edits.valid).mean()
+
+
+def batch_softmax(
+    scores: Tensor,
+    positives: Tensor,
     temperature: float,
     edits: EditedScores | None = None,
     edit_weight: float = 1.0,
 ) -> Tensor:
-    """The margin loss with a soft edge (ours): a softmax over the matched pair and its one impostor, both ways.
+    """Cross entropy of each matched pair against its impostors in the batch, both ways (ours).
 
-    Edited pictures add a term of weight `edit_weight`, and gains another.
+    positives: bool [N, N], of which those off the diagonal are left out. Edited pictures are one
+    more impostor of their utterances, with odds weighted by `edit_weight`. The hardest impostors
+    weigh most.
     """
-    matched = triplets.matched
-    loss = F.softplus((triplets.audio - matched) / temperature) + F.softplus(
-        (triplets.image - matched) / temperature
-    )
-    if edits is not None:
-        loss = loss + edit_weight * F.softplus(edits.excess / temperature) * edits.valid
-    return loss.mean() + logistic_gain(edits, temperature, edit_weight)
-
-
-def logistic_gain(
-    edits: EditedScores | None, temperature: float, edit_weight: float
-) -> Tensor | float:
-    """What gains add to the loss."""
-    if edits is None or edits.gain is None:
-        return 0.0
-    return (edit_weight * F.softplus(-edits.gain / temperature) * edits.valid).mean()
-
-
-def batch_softmax(
-    scores: Tensor, temperature: float, edits: EditedScores | None = None, edit_weight: float = 1.0
-) -> Tensor:
-    """Cross entropy of the matched pair among the whole batch, both ways (ours): it weighs the hardest impostors most.
-
-    Edited pictures are one impostor more of their utterances, their odds weighed by `edit_weight`; gains add a term.
-    """
-    logits = scores / temperature
+    own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    logits = (scores / temperature).masked_fill(positives & ~own, -torch.inf)
     pictures = logits.T
     if edits is not None:
-        own = scores.diagonal() + edits.excess
-        extra = (own / temperature).masked_fill(~edits.valid, -torch.inf) + torch.tensor(
-            edit_weight
-        ).log()
-        pictures = torch.cat([pictures, extra[:, None]], 1)
+        edited = (scores.diagonal() + edits.excess) / temperature
+        edited = edited.masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
+        pictures = torch.cat([pictures, edited[:, None]], 1)
     truth = torch.arange(len(scores), device=scores.device)
-    return (
-        F.cross_entropy(logits, truth)
-        + F.cross_entropy(pictures, truth)
-        + logistic_gain(edits, temperature, edit_weight)
-    )
+    return F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)

@@ -1,21 +1,31 @@
-"""Retrieval: the rank of the true partner; ties count against us (AVLnet's recall is wrong under ties)."""
+"""Retrieval: the rank of a query's partner; ties count against us (AVLnet's recall ignores them).
+
+Scores are [N, M], queries by candidates. Positives, bool [N, M], are the candidates that belong to
+each query, one or more, such as all captions of a picture; by default the diagonal.
+"""
 
 import torch
 from torch import Tensor
 
 
-def ranks(scores: Tensor) -> Tensor:
-    """Rank from 1 of the diagonal entry in its row [N]: one more than the others that score at least as high."""
-    matched = scores.diagonal()[:, None]
-    at_least = (scores >= matched).sum(1)  # counts the matched entry itself
-    return torch.where(torch.isnan(scores).any(1), len(scores), at_least)
+def ranks(scores: Tensor, positives: Tensor | None = None) -> Tensor:
+    """The rank [N], from 1, of each query's best positive.
+
+    One more than the other candidates that score at least as high; the last where a score is NaN.
+    """
+    if positives is None:
+        positives = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    best = scores.masked_fill(~positives, -torch.inf).amax(1, keepdim=True)
+    at_least = ((scores >= best) & ~positives).sum(1) + 1
+    return torch.where(torch.isnan(scores).any(1), scores.shape[1], at_least)
 
 
-def recall(places: Tensor, k: int) -> float:
+def both_ways(scores: Tensor, positives: Tensor | None = None) -> Tensor:
+    """Ranks of utterances by picture, then of pictures by utterance: [N + M]."""
+    of_utterances = None if positives is None else positives.T
+    return torch.cat([ranks(scores, positives), ranks(scores.T, of_utterances)])
+
+
+def recall(found: Tensor, k: int) -> float:
     """Percent of ranks within the first k."""
-    return 100 * float((places <= k).float().mean())
-
-
-def both_ways(scores: Tensor) -> Tensor:
-    """Ranks of utterance by picture, then of picture by utterance: [2N]."""
-    return torch.cat([ranks(scores), ranks(scores.T)])
+    return 100 * float((found <= k).float().mean())

@@ -10,9 +10,9 @@ from torch import Tensor
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import read_latents
-from wordbrush.davenet.losses import random_impostors
-from wordbrush.davenet.matchmap import salient
-from wordbrush.davenet.training import Batch, Edited, Editor
+from wordbrush.davenet.matchmap import salient_location
+from wordbrush.davenet.mining import random_impostors
+from wordbrush.davenet.negatives import Batch, Edited, Editor
 from wordbrush.editing.units import doublings, least_edit, moved, probabilities, random_order, spot
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
@@ -46,10 +46,10 @@ class SalientEditor:
         h4 = self.generator.encode(
             torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution
         )
-        places, _ = salient(batch.image_features, batch.audio_features, batch.lengths)
-        cells = (
-            (2 * places + 1) * h4.shape[-1] // (2 * batch.image_features.shape[-1])
-        )  # where the middle of a place lies
+        seen, heard = batch.seen.features, batch.heard
+        places, _ = salient_location(seen, heard.features, heard.lengths)
+        # where the middle of a picture's cell lies on the grid of h4
+        cells = (2 * places + 1) * h4.shape[-1] // (2 * seen.shape[-1])
         donors, values = None, torch.zeros_like(h4)
         if self.edits.operation == "transplant":
             donors = shard(random_impostors(whole(len(h4)), self.rng)).to(device)
@@ -103,7 +103,7 @@ def random_editor(generator: Generator, latents: np.ndarray, params: Params, see
             values,
             batch.images,
             where,
-            random_order(h4, rng),
+            shard(random_order(whole(len(h4)), h4.shape[1], rng)).to(h4.device),
             shares,
             params.edits.min_change,
         )
@@ -139,7 +139,7 @@ def targeted_editor(
         batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor
     ) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(places), device=places.device)
-        cluster = clusters.draw(batch.image_features[rows, :, places[:, 0], places[:, 1]], rng)
+        cluster = clusters.draw(batch.seen.features[rows, :, places[:, 0], places[:, 1]], rng)
         if drawn is not None:
             drawn.append(cluster)
         return least_edit(

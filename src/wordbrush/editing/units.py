@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from wordbrush.gan.networks import Generator
 from wordbrush.params import Edits
-from wordbrush.training.parallel import shard, whole
 
 
 def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
@@ -60,9 +59,9 @@ def doublings(first: int, units: int) -> Tensor:
     return torch.tensor(counts) / units
 
 
-def random_order(h4: Tensor, rng: torch.Generator) -> Tensor:
-    """For each of h4 [N, C, h, w] its units in any order, as numbers in [0, 1) [N, C]."""
-    return shard(torch.rand(whole(len(h4)), h4.shape[1], generator=rng)).to(h4.device)
+def random_order(count: int, units: int, rng: torch.Generator) -> Tensor:
+    """For each of `count` drawings its units in any order, as numbers in [0, 1) [N, C]."""
+    return torch.rand(count, units, generator=rng)
 
 
 def least_edit(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wordbrush.davenet.encoders import valid_frames
+from wordbrush.davenet.encoded import valid_frames
 from wordbrush.evaluation.concepts import VALUES, value_masks
 from wordbrush.evaluation.intervals import bootstrap
 from wordbrush.evaluation.results import Measured

@@ -12,9 +12,10 @@ from torch import Tensor
 from wordbrush.data.images import to_images, to_uint8
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.matchmap import all_similarities, paired_similarities
+from wordbrush.davenet.encoding import encode_images, encode_pairs, encode_speech
+from wordbrush.davenet.kernels import all_similarities, paired_similarities
+from wordbrush.davenet.negatives import Batch, Editor
 from wordbrush.davenet.retrieval import both_ways, recall
-from wordbrush.davenet.training import Batch, Editor, encode_images, encode_pairs, encode_speech
 from wordbrush.editing.editors import make_random_editor, make_targeted_editor
 from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
@@ -47,9 +48,9 @@ def measure(material: Material, method: Method, encoders: Encoders, scores: Tens
 def semantic_test(material: Material, encoders: Encoders) -> Numbers:
     """Table 1: accuracy of every attribute, in percent: the mean over its values, each by all its words and voices."""
     params, test = material.params, material.words
-    audio, lengths = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
-    features = encode_images(encoders, test.images, np.arange(len(test.images)))
-    scores = all_similarities(features, audio, lengths, params.davenet.similarity).numpy()
+    heard = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
+    seen = encode_images(encoders, test.images, np.arange(len(test.images)))
+    scores = all_similarities(seen, heard, encoders.config.similarity).numpy()
     accuracy, intervals = {}, {}
     for attribute, values in ATTRIBUTES.items():
         by_value = []
@@ -104,7 +105,7 @@ def beats_counterfactual(
     """Whether the caption of each of these samples scores its picture above the picture's counterfactual, of the same number: bool [N]."""
     heard = encode_speech(encoders, pairs.speech, samples)
     own, other = (
-        paired_similarities(encode_images(encoders, pictures, samples), *heard, similarity)
+        paired_similarities(encode_images(encoders, pictures, samples), heard, similarity)
         for pictures in (pairs.images, counterfactuals)
     )
     return (own > other).numpy()
@@ -138,13 +139,12 @@ def edit_batches(material: Material, encoders: Encoders) -> Iterator[Batch]:
     for index in torch.from_numpy(
         material.samples[: material.params.evaluation.edit_samples]
     ).split(EDIT_BATCH):
-        images, audio, lengths = encode_pairs(encoders, material.pairs, index.numpy())
+        seen, heard = encode_pairs(encoders, material.pairs, index.numpy())
         yield Batch(
             index.numpy(),
             to_images(material.pairs.images[index.numpy()]).to(device()),
-            images.to(device()),
-            audio.to(device()),
-            lengths.to(device()),
+            seen.to(device()),
+            heard.to(device()),
         )
 
 

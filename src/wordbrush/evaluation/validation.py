@@ -11,8 +11,8 @@ import wordbrush
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import Encoders, load_encoders
-from wordbrush.davenet.matchmap import all_similarities
-from wordbrush.davenet.training import encode_pairs
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.intervals import percent
 from wordbrush.evaluation.material import Material, make_word_test

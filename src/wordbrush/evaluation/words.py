@@ -12,8 +12,9 @@ from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.splits import captioned_count, split_ranges
-from wordbrush.davenet.encoders import Encoders, valid_frames
-from wordbrush.davenet.training import encode_images
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import encode_images
 from wordbrush.evaluation import concepts
 from wordbrush.evaluation.edit_success import distinct
 from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured
@@ -36,9 +37,7 @@ from wordbrush.storage.files import open_array, require_counts, write_json
 from wordbrush.storage.layout import Layout
 
 DETECTED = 50.0  # F1 from which a unit counts as a detector of its word
-Features = tuple[
-    Tensor, Tensor, Tensor
-]  # of the test samples: pictures [N, D, h, w], speech [N, D, t], lengths [N]
+Features = tuple[Encoded, Encoded]  # pictures and speech of the test samples
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,9 @@ class WordTests:
     def measure(self, name: str, encoders: Encoders, features: Features) -> None:
         """A method; after targeted edits, its clusters too."""
         words = align(
-            self.evidence.captions, features[2], encoders.audio.stride * self.pairs.speech.hop
+            self.evidence.captions,
+            features[1].lengths,
+            encoders.audio.stride * self.pairs.speech.hop,
         )
         values = words.as_values(MEANING, concepts.VALUES)
         found = self._detectors(words, features)
@@ -136,11 +137,10 @@ class WordTests:
             )
 
     def _detectors(self, words: Spoken, features: Features) -> concepts.Detection:
-        _, audio, lengths = features
-        valid = valid_frames(lengths, audio.shape[2])
+        _, heard = features
         return concepts.heard(
             concepts.active_moments(
-                audio.transpose(1, 2), valid, self.params.evaluation.active_share
+                heard.features.transpose(1, 2), heard.valid, self.params.evaluation.active_share
             ),
             words,
         )
@@ -149,12 +149,14 @@ class WordTests:
         self, values: Spoken, features: Features
     ) -> tuple[dict[str, Measured | None], dict[str, Measured | None]]:
         """Where and when matchmaps fire, as WordScores has it; and contested places by attribute."""
-        images, audio, lengths = features
+        images, audio = (one.features for one in features)
         measure = partial(
             measured, resamples=self.params.evaluation.bootstrap, seed=self.params.seed
         )
         at = localise_words(images, audio, values, self.evidence.drawings)
-        naming = localise_objects(images, audio, lengths, values, self.evidence.drawings)
+        naming = localise_objects(
+            images, audio, features[1].lengths, values, self.evidence.drawings
+        )
 
         def contested(chosen: Tensor) -> Measured | None:
             return measure(at.caption[chosen], at.hit[chosen], at.share[chosen])
@@ -182,12 +184,9 @@ class WordTests:
             self.evidence.scenes,
         )
         members, scale = clusters.members.cpu(), clusters.scale.cpu()
-        rendered = encode_images(encoders, scenes, np.arange(len(scenes)))
+        rendered = encode_images(encoders, scenes, np.arange(len(scenes))).features
         places = cluster_activations(rendered.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
-        moments, valid = (
-            features[1].transpose(1, 2),
-            valid_frames(features[2], features[1].shape[2]),
-        )
+        moments, valid = features[1].features.transpose(1, 2), features[1].valid
         said = cluster_activations(moments, moments[valid].std(0) + 1e-6, members)
         active = concepts.active_moments(said, valid, share)
         found = (

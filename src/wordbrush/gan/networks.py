@@ -4,15 +4,19 @@ A level is a resolution: 0 is 4×4, 1 is 8×8, and so on. `fade` in [0, 1] is th
 """
 
 import math
+from typing import Annotated, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
+from wordbrush.storage.configs import Config
 from wordbrush.training.parallel import gather, shard
 
 LEAK = 0.2
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer
 
 
 def resolutions(final: int) -> list[int]:
@@ -130,19 +134,40 @@ def minibatch_stddev(x: Tensor, group: int) -> Tensor:
     )
 
 
+class GeneratorConfig(Config):
+    """generator.json: the numbers that a generator is built from.
+
+    latent_dim: Z. channels: the channels at each resolution. resolution: of the pictures, H = W.
+    """
+
+    latent_dim: Width
+    channels: dict[int, Width]
+    resolution: Annotated[int, Field(ge=4, le=1 << 12)]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        levels = resolutions(self.resolution)
+        if levels[-1] != self.resolution:
+            raise ValueError(f"resolution {self.resolution} is not a power of 2")
+        if not set(levels) <= set(self.channels):
+            raise ValueError(f"channels lack a resolution up to {self.resolution}")
+        return self
+
+
 class Generator(nn.Module):
     """z [N, Z] -> pictures [N, 3, H, W] in [-1, 1].
 
-    `channels` maps each resolution to its width. `encode` stops at h4, the fourth layer's activation (second 8×8 convolution,
+    `encode` stops at h4, the fourth layer's activation (second 8×8 convolution,
     after its LeakyReLU and before its PixelNorm: G reads a layer before the next one's normalisation, and a zeroed unit then
     really is absent from what the norm rescales), or at the same place of another level; `decode` is the rest of the generator.
     """
 
-    def __init__(self, latent_dim: int, channels: dict[int, int], resolution: int):
+    def __init__(self, config: GeneratorConfig):
         super().__init__()
-        widths = [channels[size] for size in resolutions(resolution)]
-        self.latent_dim, self.top = latent_dim, len(widths) - 1
-        self.first = Dense(latent_dim, widths[0] * 16, gain=math.sqrt(2) / 4)
+        self.config = config
+        widths = [config.channels[size] for size in resolutions(config.resolution)]
+        self.latent_dim, self.top = config.latent_dim, len(widths) - 1
+        self.first = Dense(config.latent_dim, widths[0] * 16, gain=math.sqrt(2) / 4)
         self.first_bias_shape = (widths[0], 4, 4)
         self.convs = nn.ModuleList([nn.ModuleList([Conv(widths[0], widths[0], 3)])])
         for before, after in zip(widths, widths[1:], strict=False):

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from wordbrush.data.images import to_images, to_uint8
 from wordbrush.gan import losses
-from wordbrush.gan.networks import Discriminator, Generator, double, halve, resolutions
+from wordbrush.gan.networks import (
+    Discriminator,
+    Generator,
+    GeneratorConfig,
+    double,
+    halve,
+    resolutions,
+)
 from wordbrush.params import Gan
 from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
@@ -112,7 +119,7 @@ def require_room(gan: Gan, resolution: int) -> None:
     def build() -> torch.nn.Module:
         return torch.nn.ModuleList(
             [
-                Generator(gan.latent_dim, gan.channels, resolution),
+                Generator(GeneratorConfig.taken_from(gan, resolution=resolution)),
                 Discriminator(gan.channels, resolution, gan.stddev_group),
             ]
         )
@@ -143,13 +150,12 @@ class Trainer:
         channels_last = partial(
             torch.nn.Module.to, device=device(), memory_format=torch.channels_last
         )
-        self.generator = channels_last(Generator(gan.latent_dim, gan.channels, resolution))
+        config = GeneratorConfig.taken_from(gan, resolution=resolution)
+        self.generator = channels_last(Generator(config))
         self.discriminator = channels_last(
             Discriminator(gan.channels, resolution, gan.stddev_group)
         )
-        self.average = channels_last(
-            Generator(gan.latent_dim, gan.channels, resolution)
-        ).requires_grad_(False)
+        self.average = channels_last(Generator(config)).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.steps = 0
         self.reset_optimisers()

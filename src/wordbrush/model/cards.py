@@ -1,4 +1,7 @@
-"""Model card and dataset card in Hugging Face's format: YAML for machines in front, Markdown for people, all numbers measured."""
+"""Model card and dataset card in Hugging Face's format, with measured numbers alone.
+
+A card is YAML for machines, then Markdown for people.
+"""
 
 import io
 from dataclasses import dataclass
@@ -9,20 +12,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from ruamel.yaml import YAML
 
-import wordbrush
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
+from wordbrush.gan.records import GanMetrics
 from wordbrush.model.model import Meaning
 from wordbrush.params import Params
-from wordbrush.report.records import GanMetrics
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json
-from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
-from wordbrush.versioning.fingerprint import digest
-from wordbrush.versioning.git import head
 
 DATASET = "wordbrush-scenes-and-speech"
 DETECTORS_SHOWN, MEANINGS_SHOWN = 10, 12
@@ -49,8 +49,8 @@ class Facts:
     origin: dict[str, str]
 
 
-def read_facts(params: Params, layout: Layout) -> Facts:
-    """Raises WordbrushError where the run is not finished."""
+def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
+    """Raises WordbrushError where the run is not finished. origin: what made the model."""
     return Facts(
         params,
         read_json(layout.metrics("evaluation"), Results),
@@ -60,21 +60,8 @@ def read_facts(params: Params, layout: Layout) -> Facts:
         read_json(layout.metrics("segmenter"), dict[str, Finite]),
         read_json(layout.metrics("captions"), dict[str, Finite]),
         read_json(layout.metrics("samples"), dict[str, Finite]),
-        origin(layout.root),
+        origin,
     )
-
-
-def origin(root: Path) -> dict[str, str]:
-    """What made the model: the package's version, the hash of its code, and the commit, where `root` is in a git repository.
-
-    The parameters are exported as they are, so they may differ from the commit's.
-    """
-    made = {
-        "package": f"wordbrush {metadata.version('wordbrush')}",
-        "hash of its code": digest(Path(wordbrush.__file__).parent),
-    }
-    found = head(root, aside=[PARAMS])
-    return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
 
 
 def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:

@@ -1,4 +1,4 @@
-"""`wordbrush export`: the full method's model, from a finished run, as a folder that a repository can carry."""
+"""`wordbrush export`: the model of the full method, from a finished run, as a small folder."""
 
 import shutil
 from importlib.metadata import version
@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.splits import split_ranges
-from wordbrush.davenet.encoders import EncoderFile
+from wordbrush.davenet.config import EncoderConfig, digest
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import FULL, METHODS
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.model.cards import read_facts, write_cards
+from wordbrush.model.config import ModelConfig
 from wordbrush.model.model import Concepts, Meaning, load_model
 from wordbrush.params import Params
 from wordbrush.report.records import read_clusters
+from wordbrush.storage.configs import read_config, write_config
 from wordbrush.storage.files import (
     open_array,
     read_json,
@@ -32,30 +35,34 @@ LIMIT = 25_000_000  # bytes: what a repository should carry
 LARGE = 3  # files named where the limit is passed
 
 
-def export(params: Params, layout: Layout, target: Path) -> None:
+def export(params: Params, layout: Layout, target: Path, origin: dict[str, str]) -> None:
     """Write weights, configuration and cards to `target`, all or nothing, and read them back once.
 
-    Raises WordbrushError: the target exists, the run is not finished or is of other parameters, the folder would be too large.
+    origin: what made the model, for its card. Raises WordbrushError: the target exists, the run is
+    not finished or is of other parameters, the folder would be too large.
     """
     require_new(target)
-    facts = read_facts(params, layout)
+    facts = read_facts(params, layout, origin)
     with whole_directory(target) as folder:
         write_model(folder, params, layout)
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
         write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
     print(
-        f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md."
+        f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, "
+        "README.md and DATASET.md."
     )
 
 
 def write_model(folder: Path, params: Params, layout: Layout) -> None:
-    """The parts in the folders that `load_model` reads; weights are copied as they are, in float32."""
+    """The parts in the folders that `load_model` reads; weights are copied, in float32."""
     stage, mining = METHODS[FULL].stage, METHODS[FULL].mining
     encoders = layout.encoders(stage, mining)
-    if read_json(encoders / "encoders.json", EncoderFile)["davenet"] != params.davenet:
+    config = read_config(encoders / "encoders.json", EncoderConfig)
+    if config.origin.get("davenet_parameters") != digest(params.davenet.model_dump()):
         raise WordbrushError(
-            f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro first."
+            f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro "
+            "first."
         )
     for source, name in (
         (layout.generator, "generator"),
@@ -68,19 +75,16 @@ def write_model(folder: Path, params: Params, layout: Layout) -> None:
                 require_file(source / f"{name}.{ending}"), folder / name / f"{name}.{ending}"
             )
     write_clusters(folder / "clusters", params, layout, mining)
-    write_json(
-        folder / "model.json",
-        {
-            "version": version("wordbrush"),
-            "method": FULL,
-            "similarity": params.davenet.similarity,
-            "captions": params.captions.model_dump(),
-        },
-    )
+    features = config.features or FeatureConfig.taken_from(params.captions)
+    about = ModelConfig(version=version("wordbrush"), method=FULL, features=features)
+    write_config(folder / "model.json", about)
 
 
 def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) -> None:
-    """Arrays as safetensors, and as JSON what each cluster means; the examples, which name samples of the run, stay behind."""
+    """Arrays as safetensors, and as JSON what each cluster means.
+
+    The examples, which name samples of the run, stay behind.
+    """
     places = open_array(layout.clusters(mining) / "places.npy", "int64", (None, None))
     units = places < params.edits.units_per_cluster
     members = open_array(layout.clusters(mining) / "members.npy", "float32", (len(units), None))
@@ -98,16 +102,15 @@ def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) ->
         for cluster, meaning in zip(clusters, meanings, strict=True)
     ]
     folder.mkdir()
-    save_weights(
-        folder,
-        "clusters",
-        concepts,
+    save_weights(folder, "clusters", concepts)
+    write_json(
+        folder / "clusters.json",
         {"generator_units": units.shape[1], "embedding": members.shape[1], "clusters": table},
     )
 
 
 def require_small(folder: Path) -> int:
-    """The size of all files. Raises WordbrushError where that is above LIMIT, naming the largest."""
+    """Bytes of all files. Raises WordbrushError, naming the largest, where that is above LIMIT."""
     sizes = {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in folder.rglob("*")

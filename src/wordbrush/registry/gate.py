@@ -158,24 +158,30 @@ def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
     # torch and what needs it load only here: every task of the pipeline imports this module
     from wordbrush.davenet.encoders import load_encoders
-    from wordbrush.davenet.matchmap import all_similarities
-    from wordbrush.davenet.training import encode_pairs
+    from wordbrush.davenet.encoding import encode_pairs
+    from wordbrush.davenet.kernels import all_similarities
     from wordbrush.evaluation.material import read_material
     from wordbrush.evaluation.protocol import recall_test, semantic_test
     from wordbrush.training.compute import device
 
     material, encoders = read_material(params, layout), load_encoders(folder, device())
     features = encode_pairs(encoders, material.pairs, material.samples)
-    found, _ = recall_test(material, all_similarities(*features, params.davenet.similarity))
+    found, _ = recall_test(material, all_similarities(*features, encoders.config.similarity))
     return summary({**found, **semantic_test(material, encoders)[0]})
 
 
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
-    """None where the champion hears other features than this run's."""
-    from wordbrush.davenet.encoders import EncoderFile
+    """None where the champion hears other features than this run's tests have.
 
-    bands = read_json(folder / "encoders.json", EncoderFile)["bands"]
-    return scores(folder, params, layout) if bands == params.captions.bands else None
+    They cannot be made anew: of the spoken words of the semantic test, a run keeps features alone.
+    """
+    from wordbrush.data.speech import FeatureStore
+    from wordbrush.davenet.config import EncoderConfig
+    from wordbrush.storage.configs import read_config
+
+    config = read_config(folder / "encoders.json", EncoderConfig)
+    fits = config.hears(FeatureStore(layout.features).config)
+    return scores(folder, params, layout) if fits else None
 
 
 def verdict(

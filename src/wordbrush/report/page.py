@@ -14,11 +14,11 @@ from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
 from wordbrush.evaluation.semantic import MEANING
+from wordbrush.gan.records import GanMetrics
 from wordbrush.params import Params
 from wordbrush.report import figures
 from wordbrush.report.records import (
     ExampleFile,
-    GanMetrics,
     GridFile,
     read_clusters,
     read_concepts,

@@ -23,12 +23,6 @@ class GridFile(TypedDict):
     resolution: list[Count]
 
 
-class GanMetrics(TypedDict):
-    """metrics/gan.json: sliced Wasserstein distance by resolution, and its mean."""
-
-    swd: dict[str, Finite]
-
-
 class Picture(TypedDict):
     """A drawing in which a concept is active, and where."""
 

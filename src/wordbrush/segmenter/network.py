@@ -1,30 +1,61 @@
-"""The reader of pictures (P §6.1 trains one on CLEVR): a small U-Net that finds objects and their four attributes.
+"""A small U-Net that finds the objects of a picture and their attributes (P §6.1 trains one too).
 
-It stands in for a person who describes pictures and judges edits. Training of the grounding never sees it.
+It stands in for a person who describes pictures and judges edits. The training of the encoders
+never sees it.
 """
 
 from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from typing_extensions import TypedDict
 
-from wordbrush.params import SegmenterChannels
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.storage.files import read_json
+from wordbrush.storage.configs import Config, Migration, read_config
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.norms import BatchNorm2d
 
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a scale
+Values = Annotated[tuple[str, ...], Field(min_length=1)]
 SIZES = [len(values) for values in ATTRIBUTES.values()]
 MAX_OBJECTS = 12  # more than C's ten
 
 
-class Segmenter(nn.Module):
-    """Pictures [N, 3, H, W] -> centre [N, H, W], presence [N, H, W] and attribute logits [N, 15, H, W]."""
+def with_attributes(old: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 (version 0.1.0) did not name what is read: CLEVR's attributes, in this order."""
+    attributes = {
+        "shape": ["cube", "sphere", "cylinder"],
+        "material": ["rubber", "metal"],
+        "color": ["gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow"],
+        "size": ["small", "large"],
+    }
+    return {**old, "attributes": attributes}
 
-    def __init__(self, channels: list[int]):
+
+class SegmenterConfig(Config):
+    """segmenter.json: what a segmenter is built from, and what its outputs mean.
+
+    channels: of each scale, the finest first. attributes: the values of each attribute of an
+    object, in the order of the logits.
+    """
+
+    migrations: ClassVar[tuple[Migration, ...]] = (with_attributes,)
+
+    channels: Annotated[list[Width], Field(min_length=2, max_length=6)]
+    attributes: Annotated[dict[str, Values], Field(min_length=1)]
+
+
+class Segmenter(nn.Module):
+    """Pictures [N, 3, H, W] -> centre [N, H, W], presence [N, H, W] and logits [N, A, H, W].
+
+    A: the values of all attributes.
+    """
+
+    def __init__(self, config: SegmenterConfig):
         super().__init__()
+        self.config, channels = config, config.channels
         self.down = nn.ModuleList(
             [block(3 if not k else channels[k - 1], width) for k, width in enumerate(channels)]
         )
@@ -34,7 +65,8 @@ class Segmenter(nn.Module):
                 for below, width in zip(channels[1:], channels[:-1], strict=True)
             ]
         )
-        self.head = nn.Conv2d(channels[0], 2 + sum(SIZES), 1)
+        values = sum(len(names) for names in config.attributes.values())
+        self.head = nn.Conv2d(channels[0], 2 + values, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         skips, x = [], images
@@ -60,13 +92,11 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class SegmenterFile(TypedDict):
-    """segmenter.json"""
-
-    channels: SegmenterChannels
-
-
 def load_segmenter(folder: Path, where: torch.device) -> Segmenter:
-    network = Segmenter(read_json(folder / "segmenter.json", SegmenterFile)["channels"])
+    """The trained segmenter, frozen.
+
+    Raises WordbrushError where a file is missing, damaged, or newer than this version knows.
+    """
+    network = Segmenter(read_config(folder / "segmenter.json", SegmenterConfig))
     load_weights(folder, "segmenter", network)
     return network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.data.images import to_images
-from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter
+from wordbrush.segmenter.network import MAX_OBJECTS, Segmenter
 
 MIN_PEAK = 0.3  # weaker centres are noise
 
@@ -29,13 +28,16 @@ def parse_masks(
     where = next(network.parameters()).device
     parsed, instances = [], np.empty(images.shape[:3], np.uint8)
     for at in range(0, len(images), batch):
-        objects, masks = _objects(*network(to_images(images[at : at + batch]).to(where)))
+        outputs = network(to_images(images[at : at + batch]).to(where))
+        objects, masks = _objects(*outputs, network.config.attributes)
         parsed += objects
         instances[at : at + batch] = masks.cpu().numpy()
     return parsed, instances
 
 
-def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> tuple[list[list[dict]], Tensor]:
+def _objects(
+    centre: Tensor, presence: Tensor, logits: Tensor, attributes: dict[str, tuple[str, ...]]
+) -> tuple[list[list[dict]], Tensor]:
     """Peaks of the centre map; every pixel of an object belongs to its nearest peak and votes on the attributes."""
     count, height, width = centre.shape
     heat = centre.sigmoid()
@@ -44,7 +46,8 @@ def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> tuple[list[lis
     y, x = places // width, places % width
     mine = _nearest(strength, y, x, presence)
     votes = torch.einsum("nkhw,nahw->nka", mine.float(), logits) / mine.sum((2, 3))[..., None]
-    chances = [part.softmax(-1).max(-1) for part in votes.split(SIZES, -1)]
+    sizes = [len(names) for names in attributes.values()]
+    chances = [part.softmax(-1).max(-1) for part in votes.split(sizes, -1)]
     certainty = torch.stack([chance.values for chance in chances]).amin(0).tolist()
     values = [chance.indices.tolist() for chance in chances]
     area, x, y, strength = mine.sum((2, 3)).tolist(), x.tolist(), y.tolist(), strength.tolist()
@@ -59,7 +62,8 @@ def _objects(centre: Tensor, presence: Tensor, logits: Tensor) -> tuple[list[lis
             [
                 {
                     **{
-                        name: ATTRIBUTES[name][values[a][n][k]] for a, name in enumerate(ATTRIBUTES)
+                        name: names[values[a][n][k]]
+                        for a, (name, names) in enumerate(attributes.items())
                     },
                     "x": float(x[n][k]),
                     "y": float(y[n][k]),

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from wordbrush.data.images import to_images
 from wordbrush.params import Segmenter as SegmenterParams
-from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter
+from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter, SegmenterConfig
 from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -78,14 +79,13 @@ def train(
 ) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
     batch = torch.Size((part(params.batch_size), 3, *images.shape[1:3]))
-    needed = training_bytes(
-        lambda: Segmenter(params.channels), lambda network: network(torch.empty(batch))
-    )
+    config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
+    needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(batch)))
     require_device_memory(
         "a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels"
     )
     rng = torch.Generator().manual_seed(seed)
-    network = Segmenter(params.channels).to(device(), memory_format=torch.channels_last)
+    network = Segmenter(config).to(device(), memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, params.steps)
     parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}

@@ -8,7 +8,7 @@ from wordbrush.concepts.discovery import gan_agreement, masked, top_pictures, to
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import load_encoders
-from wordbrush.davenet.training import encode_images, encode_pairs
+from wordbrush.davenet.encoding import encode_images, encode_pairs
 from wordbrush.params import Params
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.layout import Layout
@@ -19,14 +19,13 @@ from wordbrush.training.compute import device
 def run(params: Params, layout: Layout, mining: str) -> None:
     pairs = read_pairs(params, layout)
     encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    images, audio, lengths = encode_pairs(
-        encoders, pairs, np.asarray(split_ranges(params.samples)["train"])
-    )
+    seen, heard = encode_pairs(encoders, pairs, np.asarray(split_ranges(params.samples)["train"]))
+    images, audio, lengths = seen.features, heard.features, heard.lengths
     # A pair activates a unit where its picture or its speech does: the strongest place and the strongest moment of each.
-    seen = binarise(images.flatten(2).amax(2), params.clusters.top_share)
-    heard = binarise(masked(audio, lengths, -torch.inf).amax(2), params.clusters.top_share)
+    by_picture = binarise(images.flatten(2).amax(2), params.clusters.top_share)
+    by_speech = binarise(masked(audio, lengths, -torch.inf).amax(2), params.clusters.top_share)
     labels = cluster_units(
-        cooccurrence(seen | heard), params.clusters.count, params.clusters.linkage
+        cooccurrence(by_picture | by_speech), params.clusters.count, params.clusters.linkage
     )
     members, scale = membership(labels), images.transpose(0, 1).flatten(1).std(1) + 1e-6
     overlap, units = gan_agreement(

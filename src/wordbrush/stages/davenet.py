@@ -5,13 +5,16 @@ from pathlib import Path
 
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import split_ranges
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import CURVES, Editor, require_room, train
+from wordbrush.davenet.negatives import Editor
+from wordbrush.davenet.requirements import require_room
+from wordbrush.davenet.training import CURVES, Settings, TrainingPairs, train
 from wordbrush.params import Params, Training
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.weights import save_weights
+from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import precision, set_seed
 
@@ -33,27 +36,14 @@ def train_stage(
     encoders = make_encoders(pairs)
     splits = split_ranges(params.samples)
     with precision(params.precision):
-        rows = train(
-            encoders,
-            pairs,
-            splits["train"],
-            splits["validation"],
-            params.davenet,
-            stage,
-            mining,
-            params.grounding_seed,
-            editor,
-            checkpoints,
-        )
+        data = TrainingPairs(pairs, splits["train"], splits["validation"])
+        settings = Settings(params.davenet, stage, mining, params.grounding_seed)
+        rows = train(encoders, data, settings, editor, checkpoints)
     if not is_main():
         return
     folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
-        config = {
-            "davenet": params.davenet.model_dump(),
-            "bands": pairs.speech.bands,
-            "mining": mining,
-            "stage": name,
-        }
-        save_weights(folder, "encoders", encoders, config)
+        heard = pairs.speech.config
+        config = EncoderConfig.of(params.davenet, heard, stage=name, mining=mining)
+        save_network(folder, "encoders", encoders, config)
     write_csv(layout.plots(f"{name}_{mining}"), CURVES, rows)

@@ -10,8 +10,10 @@ from wordbrush.data.images import to_images, to_uint8
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import load_encoders
-from wordbrush.davenet.matchmap import all_similarities, matchmap, salient
-from wordbrush.davenet.training import Batch, encode_pairs
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities
+from wordbrush.davenet.matchmap import matchmap, salient_location
+from wordbrush.davenet.negatives import Batch
 from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.protocol import make_editor, measure
@@ -97,21 +99,20 @@ def write_examples(folder: Path, material: Material, scores: Tensor, best: str) 
     for name in ("hn_random_edits", "hn_targeted_edits"):
         method = METHODS[name]
         encoders = load_encoders(layout.encoders(method.stage, method.mining), device())
-        images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
-        batch = Batch(
-            np.array(described), to_images(material.pairs.images[described]), images, audio, lengths
-        )
+        seen, heard = encode_pairs(encoders, material.pairs, np.array(described))
+        images = to_images(material.pairs.images[described])
+        batch = Batch(np.array(described), images, seen, heard)
         drawn: list[Tensor] = []
         edited = make_editor(material, method, drawn)(batch).pictures
-        places, _ = salient(images, audio, lengths)
+        places, _ = salient_location(seen.features, heard.features, heard.lengths)
         np.save(folder / f"{method.edits}_edits.npy", to_uint8(edited))
         edits[method.edits] = {
-            "places": ((places + 0.5) / images.shape[-1]).tolist(),
+            "places": ((places + 0.5) / seen.features.shape[-1]).tolist(),
             "clusters": drawn[0].tolist() if drawn else None,
         }
     encoders = load_encoders(layout.encoders(METHODS[best].stage, METHODS[best].mining), device())
-    images, audio, lengths = encode_pairs(encoders, material.pairs, np.array(described))
-    maps = matchmap(images, audio).clamp(min=0)
+    seen, heard = encode_pairs(encoders, material.pairs, np.array(described))
+    maps, lengths = matchmap(seen.features, heard.features).clamp(min=0), heard.lengths
     np.save(folder / "matchmaps.npy", maps.half().numpy())
     words = [spoken[sample]["words"] for sample in described]
     said = align(words, lengths, encoders.audio.stride * material.pairs.speech.hop)

@@ -1,5 +1,6 @@
 """pretrain-davenet: pairs of samples and features -> encoders that match speech and picture (P §5.3)."""
 
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.params import Params
 from wordbrush.stages.davenet import train_stage
@@ -17,5 +18,5 @@ def run(
         mining,
         params.schedule.pretrain,
         checkpoints,
-        lambda pairs: Encoders(params.davenet, pairs.speech.bands),
+        lambda pairs: Encoders(EncoderConfig.of(params.davenet, pairs.speech.config)),
     )

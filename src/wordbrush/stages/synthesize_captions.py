@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wordbrush.audio.features import log_mel
-from wordbrush.audio.sound import SAMPLE_RATE, encode
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.features import log_mel, with_silence
+from wordbrush.audio.sound import encode
 from wordbrush.captions.grammar import SYNONYMS, describe
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.data.recordings import write_shards
@@ -71,7 +72,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         features.append(frames)
     with whole_directory(layout.speech) as folder:
         write_shards(folder, rows, params.captions.rows_per_shard)
-    write_features(layout.features, features, params.captions)
+    write_features(layout.features, features, FeatureConfig.taken_from(params.captions))
     write_annotations(layout.annotations, parsed)
     with whole_directory(layout.test_speech) as folder:
         write_words(folder / "words", params, params.captions.held_out_voices)
@@ -129,9 +130,8 @@ def _start_worker() -> None:
 
 def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.ndarray]:
     """One line spoken, with silence before and after."""
-    utterance = speak(line.text, line.voice)
-    silence = np.zeros(round(SAMPLE_RATE * captions.silence_ms / 1000), np.float32)
-    sound = np.concatenate([silence, utterance.sound, silence])
+    utterance, config = speak(line.text, line.voice), FeatureConfig.taken_from(captions)
+    sound = with_silence(utterance.sound, config)
     shift = captions.silence_ms / 1000
     words = [
         {
@@ -141,7 +141,7 @@ def recite_one(captions: Captions, line: Line) -> tuple[bytes, list[dict], np.nd
         }
         for word in utterance.words
     ]
-    return encode(sound), words, log_mel(sound, captions)
+    return encode(sound), words, log_mel(sound, config)
 
 
 def write_words(folder: Path, params: Params, voices: list[str]) -> None:
@@ -157,7 +157,7 @@ def write_words(folder: Path, params: Params, voices: list[str]) -> None:
     ]
     lines = [Line(entry["word"], Voice(entry["voice"], rate, pitch)) for entry in entries]
     features = [frames for _, _, frames in recite(lines, captions, "speaking words")]
-    write_features(folder, features, captions)
+    write_features(folder, features, FeatureConfig.taken_from(captions))
     write_json(folder / "words.json", entries)
 
 
@@ -172,7 +172,7 @@ def write_real_pairs(folder: Path, params: Params, pairs: list[RealPair]) -> Non
         ]
         lines.append(Line(describe(objects, rng), random_voice(params.captions, rng)))
     features = [frames for _, _, frames in recite(lines, params.captions, "speaking pairs")]
-    write_features(folder, features, params.captions)
+    write_features(folder, features, FeatureConfig.taken_from(params.captions))
     write_json(folder / "captions.json", [{"text": line.text} for line in lines])
 
 

@@ -5,14 +5,14 @@ import torch
 
 from wordbrush.data.images import to_images
 from wordbrush.gan.networks import resolutions
-from wordbrush.gan.sampling import config, draw
+from wordbrush.gan.sampling import draw
 from wordbrush.gan.swd import sliced_wasserstein
 from wordbrush.gan.training import CURVES, train
 from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.storage.files import open_array, whole_directory, write_csv, write_json
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.weights import save_weights
+from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import precision
 
@@ -34,7 +34,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         return
     levels = distance(params, images, average)
     with whole_directory(layout.generator) as folder:
-        save_weights(folder, "generator", average, config(average, params.gan.channels, size))
+        save_network(folder, "generator", average, average.config)
         np.save(folder / "grids.npy", np.stack(history.grids))
         kimg, resolution, *_ = zip(*history.curves, strict=True)
         write_json(folder / "grids.json", {"kimg": kimg, "resolution": resolution})

@@ -18,7 +18,7 @@ from wordbrush.storage.files import (
     write_json,
 )
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.weights import save_weights
+from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import precision
 
@@ -41,7 +41,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         parse(network, images[kept:]), scenes[kept:], params.scenes.resolution
     )
     with whole_directory(layout.segmenter) as folder:
-        save_weights(folder, "segmenter", network, {"channels": params.segmenter.channels})
+        save_network(folder, "segmenter", network, network.config)
     write_csv(layout.plots("segmenter_training"), ("step", "loss"), curve)
     write_csv(layout.plots("segmenter_confusion"), ("actual", "predicted"), confusion)
     write_json(layout.metrics("segmenter"), metrics)

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.validation import validated_json
+from wordbrush.storage.validation import REMEDY, validated_json
 
 T = TypeVar("T")
 
@@ -119,9 +119,12 @@ def require_space(folder: Path, size: int, what: str) -> None:
         )
 
 
-def read_json(path: Path, shape: type[T]) -> T:
-    """A JSON file as plain data of this shape; a missing, damaged or other one is a WordbrushError that names it."""
-    return validated_json(shape, require_file(path).read_bytes(), str(path))
+def read_json(path: Path, shape: type[T], remedy: str = REMEDY) -> T:
+    """A JSON file as plain data of this shape.
+
+    Raises WordbrushError where it is missing, damaged or of another shape, with what to do.
+    """
+    return validated_json(shape, require_file(path).read_bytes(), str(path), remedy)
 
 
 def require_file(path: Path) -> Path:

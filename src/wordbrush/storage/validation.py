@@ -1,4 +1,7 @@
-"""Data against a type, by pydantic: what does not fit is one sentence with field, value and what is allowed."""
+"""Data checked against a type, by pydantic.
+
+What does not fit is named in one sentence, with field, value and what is allowed.
+"""
 
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -11,31 +14,33 @@ T = TypeVar("T")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-NAMED = 3  # faults of one file; the rest is counted
+NAMED = 3  # faults of one file; the others are counted
+REMEDY = "Make it again: dvc repro."
 
 
 def validated(shape: type[T], data: Any, origin: str) -> T:
-    """Plain data as `shape`. Raises WordbrushError that names `origin` and every fault."""
+    """Plain data as `shape`. Raises WordbrushError, which names `origin` and every fault."""
     try:
         return _adapter(shape).validate_python(data)
     except ValidationError as error:
         raise WordbrushError(f"{origin}: {'; '.join(map(_fault, error.errors()))}") from None
 
 
-def validated_json(shape: type[T], text: bytes, origin: str) -> T:
-    """JSON as `shape`. Raises WordbrushError that names `origin` and the first faults."""
+def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMEDY) -> T:
+    """JSON as `shape`.
+
+    Raises WordbrushError, which names `origin`, the first faults, and what to do (`remedy`).
+    """
     try:
         return _adapter(shape).validate_json(text, strict=True)
     except ValidationError as error:
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
             reason = faults[0]["ctx"]["error"]
-            raise WordbrushError(
-                f"{origin} is not readable JSON ({reason}). Make it again: dvc repro."
-            ) from None
+            raise WordbrushError(f"{origin} is not readable JSON ({reason}). {remedy}") from None
         more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
         raise WordbrushError(
-            f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. Make it again: dvc repro."
+            f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. {remedy}"
         ) from None
 
 

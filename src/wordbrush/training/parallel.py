@@ -72,6 +72,13 @@ def part(count: int) -> int:
     return count // world()
 
 
+def own_rows(count: int) -> slice:
+    """This rank's rows of a batch of `count`; as `part` otherwise."""
+    rows = part(count)
+    first = dist.get_rank() * rows if world() > 1 else 0
+    return slice(first, first + rows)
+
+
 def whole(count: int) -> int:
     """The rows of the whole batch, of which this rank has `count`."""
     return count * world()
@@ -81,8 +88,7 @@ def shard(rows: Rows) -> Rows:
     """This rank's rows of a whole batch [N, …]: [N / ranks, …]."""
     if world() == 1:
         return rows
-    count = part(len(rows))
-    return rows[dist.get_rank() * count : (dist.get_rank() + 1) * count]
+    return rows[own_rows(len(rows))]
 
 
 def gather(rows: Tensor) -> Tensor:

@@ -1,0 +1,98 @@
+"""What rebuilds a pair of trained encoders (encoders.json), and where they come from."""
+
+import hashlib
+import json
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from wordbrush.audio.config import Bands, FeatureConfig
+from wordbrush.storage.configs import Config, Migration, Part
+
+VGG16_HALVINGS = 4
+Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer, or frames of its window
+
+
+class AudioLayer(Part):
+    """A convolution over time, and whether a max-pool 3/2 follows it."""
+
+    channels: Width
+    width: Width
+    pool: bool
+
+    @model_validator(mode="after")
+    def _centred(self) -> Self:
+        if self.width % 2 == 0:
+            raise ValueError(f"width {self.width} is even, and would change the number of frames")
+        return self
+
+
+def digest(davenet: dict[str, Any]) -> str:
+    """SHA-256 of a `davenet` section, to tell whether two trainings had the same parameters."""
+    return hashlib.sha256(json.dumps(davenet, sort_keys=True).encode()).hexdigest()
+
+
+def without_training_parameters(old: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 (version 0.1.0) had all of `davenet` in params.yaml, and of the features the bands.
+
+    So the other numbers of the features are unknown.
+    """
+    davenet = dict(old["davenet"])
+    origin = {
+        "mining": old["mining"],
+        "stage": old["stage"],
+        "davenet_parameters": digest(davenet),
+    }
+    kept = EncoderConfig.model_fields.keys() & davenet.keys()
+    network = {name: davenet[name] for name in kept}
+    return {**network, "bands": old["bands"], "features": None, "origin": origin}
+
+
+class EncoderConfig(Config):
+    """The networks of both encoders, the features that they hear, and the score they learned by.
+
+    image_network: `vgg16`, or `small`, which has a convolution for each of `image_channels`.
+    image_size: pixels; pictures are scaled to it. extra_audio_layers: how often the last layer is
+    repeated. embedding: D, the channels of both outputs. similarity: how a matchmap becomes a score
+    (P §5.1). bands: of the features. features: how they are made of sound; None of encoders
+    that version 0.1.0 saved. origin: for information, what trained them.
+    """
+
+    migrations: ClassVar[tuple[Migration, ...]] = (without_training_parameters,)
+
+    image_network: Literal["vgg16", "small"]
+    image_channels: Annotated[list[Width], Field(min_length=1)]
+    image_size: Annotated[int, Field(ge=8, le=1 << 12)]
+    audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
+    audio_norm: Literal["none", "batch"]
+    extra_audio_layers: Annotated[int, Field(ge=0, le=16)]
+    embedding: Width
+    similarity: Literal["SISA", "MISA", "SIMA"]
+    bands: Bands
+    features: FeatureConfig | None
+    origin: dict[str, str]
+
+    @classmethod
+    def of(cls, davenet: BaseModel, features: FeatureConfig, **origin: str) -> Self:
+        """Of encoders that are trained with this section of params.yaml, on such features."""
+        origin["davenet_parameters"] = digest(davenet.model_dump())
+        return cls.taken_from(davenet, bands=features.bands, features=features, origin=origin)
+
+    def hears(self, features: FeatureConfig) -> bool:
+        """Whether speech with these features sounds to the encoders as in their training.
+
+        Of encoders whose own features are unknown, only the number of bands can be compared.
+        """
+        if self.features is None:
+            return self.bands == features.bands
+        return self.features.same_frames(features)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        vgg16 = self.image_network == "vgg16"
+        halvings = VGG16_HALVINGS if vgg16 else len(self.image_channels) - 1
+        if self.image_size < 2**halvings:
+            raise ValueError(f"image_size {self.image_size} cannot be halved {halvings} times")
+        if self.features and self.features.bands != self.bands:
+            raise ValueError(f"bands {self.bands} differs from features.bands")
+        return self

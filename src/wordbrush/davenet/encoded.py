@@ -1,0 +1,52 @@
+"""What an encoder makes of a batch, and the frames that count in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The features of N pictures or utterances, as either encoder returns them.
+
+    features: [N, D, h, w], a vector for every cell of a picture, or [N, D, t], one for every frame
+    of speech. lengths: the frames of each utterance [N], int64; behind them features are 0. None
+    for pictures, of which every cell counts. codes: where the encoder quantises, the number of the
+    code word at every cell or frame, [N, layers, …]. auxiliary_loss: what the encoder itself adds
+    to the loss of a training, such as a quantiser's commitment; a scalar.
+    """
+
+    features: Tensor
+    lengths: Tensor | None = None
+    codes: Tensor | None = None
+    auxiliary_loss: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, rows: slice | Tensor) -> "Encoded":
+        """Some of the N; the auxiliary loss belongs to all of them together, and is left out."""
+        return replace(self.map(lambda tensor: tensor[rows]), auxiliary_loss=None)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Encoded":
+        """The same with every tensor of N rows changed."""
+        features, lengths, codes = (
+            None if tensor is None else change(tensor)
+            for tensor in (self.features, self.lengths, self.codes)
+        )
+        return replace(self, features=features, lengths=lengths, codes=codes)
+
+    def to(self, device: torch.device | str) -> "Encoded":
+        return self.map(lambda tensor: tensor.to(device))
+
+    @property
+    def valid(self) -> Tensor:
+        """bool [N, t]: the frames of speech that are not padding."""
+        return valid_frames(self.lengths, self.features.shape[2])
+
+
+def valid_frames(lengths: Tensor, width: int) -> Tensor:
+    """bool [N, width]: the frames before each length."""
+    return torch.arange(width, device=lengths.device) < lengths[:, None]

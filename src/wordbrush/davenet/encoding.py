@@ -1,0 +1,89 @@
+"""Encoding sets of any size, a batch at a time, in evaluation mode; the results are on the CPU."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.images import to_images
+from wordbrush.data.pairs import Pairs
+from wordbrush.data.speech import FeatureStore
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.kernels import slices
+from wordbrush.training.compute import device
+from wordbrush.training.memory import require_memory
+
+BATCH = 250
+
+
+def encode_pairs(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> tuple[Encoded, Encoded]:
+    """The whole captions with these numbers [N], and the picture of each."""
+    pictures = encode_images(encoders, pairs.images, pairs.manifest.images[captions])
+    return pictures, encode_speech(encoders, pairs.speech, captions)
+
+
+@torch.no_grad()
+def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Encoded:
+    """Of pictures uint8 [M, H, W, 3], those with these numbers [N]: features [N, D, h, w]."""
+    indices = np.asarray(indices)
+    parts = (
+        encoders.encode_images(to_images(images[indices[rows]]).to(device()))
+        for rows in slices(len(indices), BATCH)
+    )
+    return collected(parts, len(indices))
+
+
+@torch.no_grad()
+def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> Encoded:
+    """Whole utterances with these numbers [N]: features [N, D, t] and lengths [N]."""
+    indices = np.asarray(indices)
+    batches = (speech.batch(indices[rows]) for rows in slices(len(indices), BATCH))
+    parts = (
+        encoders.encode_audio(features.to(device()), lengths.to(device()))
+        for features, lengths in batches
+    )
+    longest = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
+    return collected(parts, len(indices), longest)
+
+
+def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -> Encoded:
+    """Batches of encoded samples as one, `count` in all; speech is padded to so many frames.
+
+    Raises WordbrushError where the memory does not hold them.
+    """
+    whole, done = None, 0
+    for part in parts:
+        part = part.to("cpu")
+        if whole is None:
+            whole = room_for(part, count, frames)
+        rows = slice(done, done + len(part))
+        copy_rows(whole.features, part.features, rows)
+        copy_rows(whole.lengths, part.lengths, rows)
+        copy_rows(whole.codes, part.codes, rows)
+        done += len(part)
+    return whole
+
+
+def room_for(part: Encoded, count: int, frames: int | None) -> Encoded:
+    """Zeros for `count` samples such as those of `part`."""
+
+    def zeros(tensor: Tensor) -> Tensor:
+        _, *shape = tensor.shape
+        if frames is not None and shape:
+            shape[-1] = frames
+        return tensor.new_zeros(count, *shape)
+
+    shape = [*part.features.shape[1:-1], frames or part.features.shape[-1]]
+    needed = 4 * count * math.prod(shape)
+    require_memory(f"the features of {count} samples", needed, "lower the numbers of samples")
+    return Encoded(part.features, part.lengths, part.codes).map(zeros)
+
+
+def copy_rows(whole: Tensor | None, part: Tensor | None, rows: slice) -> None:
+    """Write a part into its rows, from the first frame on."""
+    if whole is not None and part is not None:
+        target = whole[rows] if part.dim() == 1 else whole[rows, ..., : part.shape[-1]]
+        target.copy_(part)

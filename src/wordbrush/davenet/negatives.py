@@ -1,0 +1,120 @@
+"""Edited pictures as negatives: what an editor sees and returns, and how captions score its edits.
+
+An editor is any callable; nothing here knows how pictures are edited (P §5.2).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.loader import PairBatch
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.kernels import paired_similarities
+from wordbrush.davenet.losses import EditedScores
+from wordbrush.training.compute import mixed_precision
+from wordbrush.training.norms import running_statistics
+from wordbrush.training.parallel import gather
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an editor sees of a step: this process' part of the pairs whose pictures it edits.
+
+    index: the numbers of the pictures [B]. images: [B, 3, H, W] in [-1, 1]. seen, heard: the encoded pictures
+    and whole captions.
+    """
+
+    index: np.ndarray
+    images: Tensor
+    seen: Encoded
+    heard: Encoded
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Edited pictures [B, 3, H, W] and whether each is a valid negative [B].
+
+    donors: where units were transplanted, the row [B] of the sample that each was given them from,
+    among the rows of all processes.
+    """
+
+    pictures: Tensor
+    valid: Tensor
+    donors: Tensor | None = None
+
+
+class Editor(Protocol):
+    """A batch to its edited pictures (P §5.2: g_n)."""
+
+    rng: torch.Generator
+
+    def __call__(self, batch: Batch) -> Edited: ...
+
+
+@dataclass(frozen=True)
+class EditedNegatives:
+    """Edits every `every`-th picture of a batch and scores it with its whole caption.
+
+    A piece of a caption may not mention what was edited, and would then be asked to refuse a
+    picture that it fits.
+    """
+
+    encoders: Encoders
+    editor: Editor
+    every: int
+    similarity: str
+
+    def __call__(self, batch: PairBatch, seen: Encoded) -> EditedScores:
+        """Scores of all rows of the whole batch [N]; rows that are not edited hold 0.
+
+        seen: the features of this process' pictures.
+        """
+        rows, images = slice(None, None, self.every), batch.images
+        with mixed_precision():
+            with running_statistics(self.encoders.audio):
+                # those of whole captions differ from those of crops, and would spoil single words
+                heard = self.encoders.encode_audio(batch.whole, batch.whole_lengths)
+            with torch.no_grad():
+                edited = self.editor(Batch(batch.pictures[rows], images[rows], seen[rows], heard))
+            after = self.encoders.encode_images(edited.pictures)
+        both = Encoded(torch.cat([seen.features, after.features]))
+        gains = Gains(both, len(images), rows, self.similarity)
+        donors_gain = None
+        if edited.donors is not None:
+            donors_gain = gains.by(heard.map(gather)[edited.donors])
+        return EditedScores(gains.by(heard), gains.to_batch(edited.valid), donors_gain)
+
+
+@dataclass(frozen=True)
+class Gains:
+    """By how much captions score edited pictures above the pictures before.
+
+    pictures: features of this process' `count` pictures, then of the edited ones. rows: which of
+    the pictures these were made from.
+    """
+
+    pictures: Encoded
+    count: int
+    rows: slice
+    similarity: str
+
+    def by(self, heard: Encoded) -> Tensor:
+        """By captions, one an edited picture: for all rows of all processes [N]."""
+        numbers = torch.arange(len(self.pictures), device=heard.features.device)
+        before, after = numbers[: self.count][self.rows], numbers[self.count :]
+        chosen = (
+            torch.cat([after, before]),
+            torch.arange(len(heard), device=numbers.device).repeat(2),
+        )
+        scores = paired_similarities(self.pictures, heard, self.similarity, chosen)
+        return self.to_batch(torch.sub(*scores.chunk(2)))
+
+    def to_batch(self, values: Tensor) -> Tensor:
+        """Values of the edited rows as rows of the whole batch [N]; 0 for the others."""
+        every = values.new_zeros(self.count)
+        every[self.rows] = values
+        return gather(every)

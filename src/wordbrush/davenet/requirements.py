@@ -1,0 +1,52 @@
+"""What a training needs of its machine and its parameters, checked before it begins."""
+
+import numpy as np
+import torch
+
+from wordbrush.data.speech import FeatureStore
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.errors import WordbrushError
+from wordbrush.params import Davenet, Training
+from wordbrush.training.compute import require_device_memory, training_bytes
+from wordbrush.training.launch import VARIABLE
+from wordbrush.training.parallel import part, world
+
+AUDIO_COPIES = 4  # of a layer's frames, kept for the backward pass: in and out of the row, and norm
+
+
+def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
+    """Raises WordbrushError where the memory does not hold a step.
+
+    edited: with edited pictures and whole captions beside the batch's own.
+    """
+    longest = float(speech.lengths.max() * speech.hop)
+    seconds = min(davenet.crop_max_seconds, longest) + edited * longest
+    batch = part(davenet.batch_size)
+    frames = batch * seconds / speech.hop
+    strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
+    heard = sum(
+        frames / stride * layer.channels
+        for stride, layer in zip(strides, davenet.audio_layers, strict=True)
+    )
+    pictures = torch.Size((batch * (1 + edited), 3, davenet.image_size, davenet.image_size))
+    seen = training_bytes(
+        lambda: Encoders(EncoderConfig.of(davenet, speech.config)),
+        lambda encoders: encoders.encode_images(torch.empty(pictures)),
+    )
+    require_device_memory(
+        "a step of DAVEnet",
+        seen + round(4 * AUDIO_COPIES * heard),
+        "lower davenet.batch_size or the channels of davenet",
+    )
+
+
+def require_equal_edits(davenet: Davenet, stage: Training) -> None:
+    """Raises WordbrushError where several processes would edit other rows than one does."""
+    rows = part(davenet.batch_size)
+    if world() > 1 and rows % stage.edit_every:
+        raise WordbrushError(
+            f"an edit for every {stage.edit_every} pairs cannot be shared equally by {world()} "
+            f"processes of {rows} pairs each: choose another edit_every or davenet.batch_size in "
+            f"params.yaml, or another {VARIABLE}."
+        )

@@ -1,0 +1,81 @@
+"""Edited pictures meet whole captions, and leave the norms of cropped ones alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.data.images import to_images
+from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import encode_speech
+from wordbrush.davenet.matchmap import similarity
+from wordbrush.davenet.negatives import Batch, Edited, EditedNegatives
+
+INDEX, EDITED = np.array([7, 2, 5, 0]), np.array([7, 5])
+
+
+class Known:
+    """An editor whose pictures, validity and donors are known."""
+
+    rng = torch.Generator()
+
+    def __init__(self, edited: Edited):
+        self.edited = edited
+
+    def __call__(self, batch: Batch) -> Edited:
+        self.batch = batch
+        return self.edited
+
+
+@pytest.fixture
+def speech(tiny, tmp_path) -> FeatureStore:
+    """Captions of up to six seconds: longer than a crop."""
+    rng = np.random.default_rng(0)
+    frames = [rng.random((rng.integers(90, 300), tiny.captions.bands)) for _ in range(9)]
+    write_features(
+        tmp_path / "features",
+        [one.astype(np.float16) for one in frames],
+        FeatureConfig.taken_from(tiny.captions),
+    )
+    return FeatureStore(tmp_path / "features")
+
+
+def test_edited_pictures_meet_whole_captions(tiny, speech):
+    torch.manual_seed(0)
+    kind, encoders = (
+        tiny.davenet.similarity,
+        Encoders(EncoderConfig.of(tiny.davenet, speech.config)),
+    )
+    images = to_images(np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), np.uint8))
+    editor = Known(
+        Edited(torch.randn(2, 3, 16, 16), torch.tensor([True, False]), torch.tensor([1, 0]))
+    )
+    seen = encoders.encode_images(images)
+    before = encoders.audio.norms[0].running_mean.clone()
+    scores = EditedNegatives(encoders, speech, editor, 2, kind)(INDEX, images, seen)
+    assert np.array_equal(editor.batch.index, EDITED)
+    assert torch.equal(editor.batch.images, images[::2])
+    assert torch.equal(encoders.audio.norms[0].running_mean, before)
+
+    heard = encode_speech(encoders.eval(), speech, EDITED)
+    edited = encoders.train().encode_images(editor.edited.pictures)
+    for number, found in ((torch.arange(2), scores.excess), (torch.tensor([1, 0]), scores.gain)):
+        audio, lengths = heard.features[number], heard.lengths[number]
+        above = similarity(edited.features, audio, lengths, kind)
+        below = similarity(seen.features[::2], audio, lengths, kind)
+        assert torch.allclose(found[::2], above - below, atol=1e-4) and not found[1::2].any()
+    assert scores.valid.tolist() == [True, False, False, False]
+
+
+def test_without_donors_nothing_is_gained(tiny, speech):
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, speech.config))
+    images = torch.randn(4, 3, 16, 16)
+    editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
+    seen: Encoded = encoders.encode_images(images)
+    scores = EditedNegatives(encoders, speech, editor, 1, tiny.davenet.similarity)(
+        INDEX, images, seen
+    )
+    assert scores.gain is None and scores.valid.all() and len(scores.excess) == 4
