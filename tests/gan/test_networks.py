@@ -13,10 +13,10 @@ from wordbrush.gan.networks import (
     HalvingConv,
     double,
     halve,
-    minibatch_stddev,
     pixel_norm,
     resolutions,
 )
+from wordbrush.training.norms import minibatch_stddev
 
 CHANNELS = {4: 8, 8: 8, 16: 4, 32: 4}
 
