@@ -41,7 +41,7 @@ def sliced_wasserstein(first: Tensor, second: Tensor, seed: int) -> list[float]:
     for one, other in zip(laplacian_pyramid(first), laplacian_pyramid(second), strict=True):
         state = rng.get_state()
         a = descriptors(one, rng)
-        rng.set_state(state)  # the same places in both sets: a set is at distance 0 from itself
+        rng.set_state(state)  # the same patches in both sets: a set is at distance 0 from itself
         b = descriptors(other, rng)
         axes = F.normalize(torch.randn(a.shape[1], DIRECTIONS, generator=rng).to(a.device), dim=0)
         sorted_a, sorted_b = (a @ axes).sort(0).values, (b @ axes).sort(0).values
