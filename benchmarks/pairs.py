@@ -1,4 +1,7 @@
-"""Pairs of picture and speech of the demo's sizes, on disk as stages have them; their content is noise, which takes as long."""
+"""Pairs of picture and speech of the demo's sizes, on disk as stages have them.
+
+Their content is noise, which takes as long.
+"""
 
 from pathlib import Path
 
@@ -14,7 +17,8 @@ from wordbrush.params import Params
 from wordbrush.storage.files import open_array
 from wordbrush.training.compute import device
 
-# Seconds of the demo's captions, of one to three objects: such shares of them are shorter (data/features at commit 0dbd59c).
+# Seconds of the demo's captions, of one to three objects, and the shares of captions that are
+# shorter (data/features at commit 0dbd59c).
 SHARES, SECONDS = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (1.2, 1.5, 1.9, 2.7, 4.2, 6.3, 11.5)
 DRAWN_AT_ONCE = 64
 

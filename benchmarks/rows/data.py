@@ -15,7 +15,7 @@ from wordbrush.params import Params
 
 
 def loading(bench: Bench) -> Iterator[Line]:
-    """An epoch of shuffled batches, as `train_step` reads them."""
+    """An epoch of shuffled batches, as `Trainer.load` reads them."""
     params, folder = bench.params(), bench.folder()
     count = params.samples.train // 4 if bench.quick else params.samples.train
     write_pairs(folder, params, count)

@@ -1,4 +1,4 @@
-"""DAVEnet's training as the demo runs it: a step, what edited negatives add, and what it waits for data."""
+"""DAVEnet's training in the demo: a step, what edited negatives add, the time it waits for data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -188,7 +188,8 @@ def some_clusters(folder: Path, params: Params) -> ConceptSet:
 
 
 def waiting(bench: Bench) -> Iterator[Line]:
-    """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
+    """The share of a step in which it waits for data, by the trainer's counter
+    (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     step = in_precision(params.precision, repeated_step(pairs, params))
     timed(step)

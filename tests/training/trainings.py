@@ -1,4 +1,7 @@
-"""Small trainings of every kind, by one process or, under torchrun, by several: run as a module, they write their results."""
+"""Small trainings of every kind, by one process or, under torchrun, by several.
+
+Run as a module, they write their results.
+"""
 
 import json
 import sys
@@ -70,7 +73,7 @@ def tiny() -> Params:
 
 
 def trainings(params: Params, folder: Path) -> Iterator[tuple[str, Callable[[], Trained]]]:
-    """Names, and what trains and returns the curve and the network. What it reads lies in `folder`."""
+    """Names, and what trains and returns the curve and the network; it reads from `folder`."""
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)
     for name, changes in GANS.items():
         yield f"GAN, {name}", lambda changes=changes: gan(params, pictures, changes)
@@ -175,7 +178,7 @@ def prepare(params: Params, folder: Path) -> None:
 
 
 def run_all(folder: Path) -> dict[str, dict]:
-    """The curve of every training, and where its weights went: the sum of their magnitudes, one a tensor."""
+    """The curve of every training, and the sum of magnitudes of every tensor of its weights."""
     params, results = tiny(), {}
     for name, train in trainings(params, folder):
         set_seed(7)

@@ -146,7 +146,7 @@ class Trainer:
             heard = self.encoders.encode_audio(features, lengths)
         edits = None if self.edit is None else self.edit(index, images, seen)
         scores = SharedScores(seen, heard, self.davenet.similarity)
-        loss = self.curriculum.at(number)(scores, same_sample(index).to(device()), edits)
+        loss = self.curriculum.at(number)(scores, same_sample(index), edits)
         return sum(auxiliary_losses(seen, heard), start=loss), share_above(edits)
 
     @waiting_for_data()

@@ -11,7 +11,8 @@ SMALLEST = 16  # K: the coarsest level of the pyramid
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
-    """Band-pass levels of [N, 3, H, W], finest first, down to 16×16 (or the picture's own size where it is smaller)."""
+    """Band-pass levels of [N, 3, H, W], finest first, down to 16×16, or to the pictures' own size
+    where that is smaller."""
     levels = []
     while images.shape[-1] > SMALLEST:
         coarse = F.avg_pool2d(images, 2)
@@ -21,7 +22,8 @@ def laplacian_pyramid(images: Tensor) -> list[Tensor]:
 
 
 def descriptors(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Random patches as vectors [N·PATCHES, 3·49], each colour channel normalised to mean 0 and deviation 1 (K)."""
+    """Random patches as vectors [N·PATCHES, 3·49], each colour channel normalised to mean 0 and
+    deviation 1 (K)."""
     patches = F.unfold(images, PATCH)
     picked = torch.randint(patches.shape[2], (len(images), 1, PATCHES), generator=rng).to(
         images.device
@@ -39,7 +41,7 @@ def sliced_wasserstein(first: Tensor, second: Tensor, seed: int) -> list[float]:
     for one, other in zip(laplacian_pyramid(first), laplacian_pyramid(second), strict=True):
         state = rng.get_state()
         a = descriptors(one, rng)
-        rng.set_state(state)  # the same places in both sets: a set is at distance 0 from itself
+        rng.set_state(state)  # the same patches in both sets: a set is at distance 0 from itself
         b = descriptors(other, rng)
         axes = F.normalize(torch.randn(a.shape[1], DIRECTIONS, generator=rng).to(a.device), dim=0)
         sorted_a, sorted_b = (a @ axes).sort(0).values, (b @ axes).sort(0).values
