@@ -119,7 +119,7 @@ def require_room(gan: Gan, resolution: int) -> None:
     def build() -> torch.nn.Module:
         return torch.nn.ModuleList(
             [
-                Generator(GeneratorConfig.taken_from(gan, resolution=resolution)),
+                Generator(GeneratorConfig.of(gan, resolution)),
                 Discriminator(gan.channels, resolution, gan.stddev_group),
             ]
         )
@@ -150,7 +150,7 @@ class Trainer:
         channels_last = partial(
             torch.nn.Module.to, device=device(), memory_format=torch.channels_last
         )
-        config = GeneratorConfig.taken_from(gan, resolution=resolution)
+        config = GeneratorConfig.of(gan, resolution)
         self.generator = channels_last(Generator(config))
         self.discriminator = channels_last(
             Discriminator(gan.channels, resolution, gan.stddev_group)
