@@ -26,9 +26,7 @@ DRAWN_AT_ONCE = 64
 def make_generator(params: Params) -> Generator:
     """Untrained, of the right size."""
     torch.manual_seed(params.seed)
-    generator = Generator(
-        GeneratorConfig.taken_from(params.gan, resolution=params.scenes.resolution)
-    )
+    generator = Generator(GeneratorConfig.of(params.gan, params.scenes.resolution))
     return generator.to(device(), memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

@@ -111,7 +111,7 @@ def sampling(bench: Bench) -> Iterator[Line]:
     for preset in (None, "small"):
         gan, size = bench.params(preset).gan, bench.params(preset).scenes.resolution
         generator = (
-            Generator(GeneratorConfig.taken_from(gan, resolution=size))
+            Generator(GeneratorConfig.of(gan, size))
             .to(device(), memory_format=torch.channels_last)
             .eval()
         )

@@ -127,11 +127,7 @@ def davenet(
         update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes}
     )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
-    generator = (
-        Generator(GeneratorConfig.taken_from(params.gan, resolution=SIZE))
-        .eval()
-        .requires_grad_(False)
-    )
+    generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
     # an untrained generator draws little, and an edit of it changes little

@@ -8,7 +8,7 @@ import math
 from typing import Annotated, Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
@@ -139,6 +139,13 @@ class GeneratorConfig(Config):
     latent_dim: Width
     channels: dict[int, Width]
     resolution: Annotated[int, Field(ge=4, le=1 << 12)]
+
+    @classmethod
+    def of(cls, gan: BaseModel, resolution: int) -> Self:
+        """Of a generator with this section of params.yaml, which may go on to finer pictures."""
+        config = gan.model_dump(include={"latent_dim", "channels"})
+        channels = {size: config["channels"][size] for size in resolutions(resolution)}
+        return cls(latent_dim=config["latent_dim"], channels=channels, resolution=resolution)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

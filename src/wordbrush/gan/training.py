@@ -84,7 +84,7 @@ class Trainer:
         channels_last = partial(
             torch.nn.Module.to, device=device(), memory_format=torch.channels_last
         )
-        config = GeneratorConfig.taken_from(gan, resolution=resolution)
+        config = GeneratorConfig.of(gan, resolution)
         self.generator = channels_last(Generator(config))
         self.discriminator = channels_last(
             Discriminator(gan.channels, resolution, gan.stddev_group)
