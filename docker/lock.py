@@ -1,7 +1,8 @@
-"""The part of requirements.lock that an image needs, hashes and all: python docker/lock.py gpu|cpu|build.
+"""The part of requirements.lock that an image needs, with hashes: python docker/lock.py gpu|cpu|build.
 
-gpu: what the project's own dependencies reach, so nothing that only tests need. cpu: of that, what can be loaded without a GPU.
-build: what builds packages from source. It stands alone: at that point of the build nothing is installed.
+gpu: what all stages need (the extra `pipeline`), so nothing that only tests need. cpu: of that, what
+can be loaded without a GPU. build: what builds packages from source. This file imports nothing but
+the standard library: at that point of the build nothing else is installed.
 """
 
 import re
@@ -12,7 +13,10 @@ from pathlib import Path
 
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
-# PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these are the ones that are not.
+EXTRAS = re.compile(r"wordbrush\[(.+)\]")
+IMAGE = "pipeline"  # the extra that an image installs
+# PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these
+# are the ones that are not.
 GPU_ONLY = frozenset(
     {"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
 )
@@ -39,8 +43,23 @@ def parents(entry: str) -> set[str]:
     return {normal(NAME.match(comment)[0]) for comment in comments if comment}
 
 
+def requirements(extra: str, extras: dict[str, list[str]]) -> list[str]:
+    """What an extra adds. It may hold others: `wordbrush[render,web]`."""
+    found = []
+    for requirement in extras[extra]:
+        if match := EXTRAS.fullmatch(requirement):
+            for other in match[1].split(","):
+                found += requirements(other.strip(), extras)
+        else:
+            found.append(requirement)
+    return found
+
+
 def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset()) -> str:
-    """The entries that the roots reach, in the lock's order, but for those left out and what only they want."""
+    """The entries that the roots reach, in the lock's order.
+
+    Those in `without` are left out, with what nothing else wants.
+    """
     known = entries(lock)
     wanted_by = {name: parents(entry) for name, entry in known.items()}
     kept = {normal(NAME.match(root)[0]) for root in roots}
@@ -52,16 +71,19 @@ def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset())
 
 
 def main() -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    project = settings["project"]
     lock = Path("requirements.lock").read_text(encoding="utf-8")
-    parts = {
-        "gpu": (project["project"]["dependencies"], frozenset()),
-        "cpu": (project["project"]["dependencies"], GPU_ONLY),
-        "build": (project["build-system"]["requires"], frozenset()),
+    stages = project["dependencies"] + requirements(IMAGE, project["optional-dependencies"])
+    parts: dict[str, tuple[list[str], frozenset[str]]] = {
+        "gpu": (stages, frozenset()),
+        "cpu": (stages, GPU_ONLY),
+        "build": (settings["build-system"]["requires"], frozenset()),
     }
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(
-            f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml (VARIANT is gpu or cpu)"
+            f"usage: lock.py {'|'.join(parts)}, in the folder of pyproject.toml "
+            "(VARIANT is gpu or cpu)"
         )
     print(part(lock, *parts[sys.argv[1]]), end="")
 

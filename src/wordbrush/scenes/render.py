@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import Scenes
 from wordbrush.process import usable_cores
 from wordbrush.scenes import edits, world
@@ -26,7 +26,8 @@ TAKES = 4  # a picture is made of so many, of which each pixel leaves out its br
 @cache
 def mitsuba():
     """Mitsuba in its scalar variant, on one thread: cores are used by processes."""
-    import mitsuba as mi
+    with optional_packages():
+        import mitsuba as mi
 
     mi.set_variant("scalar_rgb")
     import drjit as dr

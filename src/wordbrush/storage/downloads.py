@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-import requests
-from requests import exceptions
 from typing_extensions import TypedDict
-from urllib3.exceptions import HTTPError
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.files import read_json, require_space, write_faults, write_json
 from wordbrush.storage.objects import (
     PATIENCE,
@@ -27,6 +24,11 @@ from wordbrush.storage.objects import (
     is_there,
 )
 from wordbrush.telemetry.progress import Progress
+
+with optional_packages():
+    import requests
+    from requests import exceptions
+    from urllib3.exceptions import HTTPError
 
 MIB = 1 << 20
 PIECE = 8 * MIB  # of an object, by one request

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.files import WRITE_FAULTS
 
 PATIENCE = 120.0  # seconds for which a bucket that answers 429 or 5xx, or breaks the connection, is asked again
@@ -207,8 +207,9 @@ class BucketStore:
 
 def bucket_client(project: str | None = None, endpoint: str | None = None, anonymous: bool = False):
     """By Workload Identity or Application Default Credentials; objects need no project. `endpoint` is for emulators."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
+    with optional_packages():
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
 
     return storage.Client(
         project,
@@ -237,9 +238,10 @@ def is_there(bucket, retry) -> bool:
 @contextmanager
 def bucket_faults(place: str, patience: float) -> Iterator[None]:
     """The server's refusals, and what is left after all retries, as one sentence."""
-    from google.api_core.exceptions import GoogleAPICallError, RetryError
-    from google.auth.exceptions import GoogleAuthError
-    from requests.exceptions import RequestException
+    with optional_packages():
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
+        from google.auth.exceptions import GoogleAuthError
+        from requests.exceptions import RequestException
 
     try:
         yield
