@@ -1,8 +1,8 @@
-"""The part of requirements.lock that an image needs, with hashes: python docker/lock.py gpu|cpu|build.
+"""The part of requirements.lock that an image needs: python docker/lock.py gpu|cpu|build.
 
 gpu: what all stages need (the extra `pipeline`), so nothing that only tests need. cpu: of that, what
-can be loaded without a GPU. build: what builds packages from source. This file imports nothing but
-the standard library: at that point of the build nothing else is installed.
+can be loaded without a GPU. build: what builds packages from source. All with their hashes. This
+file imports nothing but the standard library: at that point of a build nothing else is installed.
 """
 
 import re
@@ -16,7 +16,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]+")
 EXTRAS = re.compile(r"wordbrush\[(.+)\]")
 IMAGE = "pipeline"  # the extra that an image installs
 # PyTorch's only wheel is the one for CUDA, and its libraries are linked with most of NVIDIA's: these
-# are the ones that are not.
+# are those with which they are not.
 GPU_ONLY = frozenset(
     {"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
 )

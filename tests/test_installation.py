@@ -1,4 +1,4 @@
-"""`pip install wordbrush` alone is enough for a trained model, and every extra brings what it says."""
+"""`pip install wordbrush` alone is enough for a trained model; an extra brings what it says."""
 
 import ast
 import json

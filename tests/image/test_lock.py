@@ -40,7 +40,7 @@ def names(text: str) -> set[str]:
 
 @pytest.mark.parametrize("variant", ["gpu", "cpu"])
 def test_an_image_installs_what_its_packages_require(variant):
-    """Against the metadata of the installed packages: whatever one of them requires is there too."""
+    """By the metadata of the installed packages: whatever one of them requires is there too."""
     kept = names(part(variant).stdout)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {canonicalize_name(Requirement(text).name) for text in project["dependencies"]} <= kept
