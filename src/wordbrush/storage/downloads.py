@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from typing_extensions import TypedDict
@@ -208,7 +208,7 @@ class BucketSource:
         begin = start if mark == generation and start <= blob.size else 0
         return Stream(begin, blob.size, generation, self._pieces(blob, begin, retry), blob.crc32c)
 
-    def _pieces(self, blob, start: int, retry) -> Iterator[bytes]:
+    def _pieces(self, blob: Any, start: int, retry: Any) -> Iterator[bytes]:
         for begin in range(start, blob.size, PIECE):
             with self._faults():
                 piece = blob.download_as_bytes(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from wordbrush.errors import WordbrushError, optional_packages
@@ -137,7 +137,7 @@ class FolderStore:
 class BucketStore:
     """Uploads and downloads are checksummed; all requests are idempotent, so each may be tried again."""
 
-    def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client=None):
+    def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client: Any = None):
         self.prefix, self.place = PurePosixPath(prefix), f"gs://{bucket}/{prefix}".rstrip("/")
         self.retry = bucket_retry(patience)
         self._faults = partial(bucket_faults, self.place, patience)
@@ -185,7 +185,7 @@ class BucketStore:
         for name in self.names(folder):
             self.delete(f"{folder}/{name}")
 
-    def _blob(self, name: str):
+    def _blob(self, name: str) -> Any:
         return self.bucket.blob(str(self.prefix / inside(name)))
 
     def _found(self, name: str) -> tuple[bytes, int] | None:
@@ -205,7 +205,9 @@ class BucketStore:
         return data, blob.generation
 
 
-def bucket_client(project: str | None = None, endpoint: str | None = None, anonymous: bool = False):
+def bucket_client(
+    project: str | None = None, endpoint: str | None = None, anonymous: bool = False
+) -> Any:
     """By Workload Identity or Application Default Credentials; objects need no project. `endpoint` is for emulators."""
     with optional_packages():
         from google.auth.credentials import AnonymousCredentials
@@ -218,14 +220,14 @@ def bucket_client(project: str | None = None, endpoint: str | None = None, anony
     )
 
 
-def bucket_retry(patience: float):
+def bucket_retry(patience: float) -> Any:
     """Google's own policy: idempotent requests again after 408, 429, 5xx and broken connections."""
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     return DEFAULT_RETRY.with_delay(initial=0.5, maximum=10.0).with_timeout(patience)
 
 
-def is_there(bucket, retry) -> bool:
+def is_there(bucket: Any, retry: Any) -> bool:
     """Whether a bucket exists, as far as this account may know: to look at one needs more than the right to its objects."""
     from google.api_core.exceptions import Forbidden
 

@@ -1,9 +1,11 @@
 """Data against a type, by pydantic: what does not fit is one sentence with field, value and what is allowed."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, GetPydanticSchema, TypeAdapter, ValidationError
+from pydantic_core.core_schema import literal_schema
 
 from wordbrush.errors import WordbrushError
 
@@ -14,10 +16,16 @@ Count = Annotated[int, Field(ge=1, lt=2**31)]
 NAMED = 3  # faults of one file; the rest is counted
 
 
+def one_of(values: Iterable[str]) -> GetPydanticSchema:
+    """For `Annotated[str, one_of(values)]`: a Literal whose values a type checker cannot know."""
+    allowed = list(values)
+    return GetPydanticSchema(lambda _type, _handler: literal_schema(allowed))
+
+
 def validated(shape: type[T], data: Any, origin: str) -> T:
     """Plain data as `shape`. Raises WordbrushError that names `origin` and every fault."""
     try:
-        return _adapter(shape).validate_python(data)
+        return _adapter(shape).validate_python(data)  # type: ignore[arg-type]
     except ValidationError as error:
         raise WordbrushError(f"{origin}: {'; '.join(map(_fault, error.errors()))}") from None
 
@@ -25,7 +33,7 @@ def validated(shape: type[T], data: Any, origin: str) -> T:
 def validated_json(shape: type[T], text: bytes, origin: str) -> T:
     """JSON as `shape`. Raises WordbrushError that names `origin` and the first faults."""
     try:
-        return _adapter(shape).validate_json(text, strict=True)
+        return _adapter(shape).validate_json(text, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
@@ -39,7 +47,7 @@ def validated_json(shape: type[T], text: bytes, origin: str) -> T:
         ) from None
 
 
-@cache
+@cache  # whose types do not know that a type is hashable
 def _adapter(shape: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(shape)
 

@@ -8,7 +8,7 @@ norms over it and penalties on gradients need more. With one process every funct
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -99,7 +99,7 @@ def gather(rows: Tensor) -> Tensor:
     )
 
 
-def moments(x: Tensor, axes: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
+def moments(x: Tensor, axes: list[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
     """Mean and variance over these axes, or all, of what all ranks have; and how many values each is of."""
     mean = x.mean(axes, keepdim=True)
     variance = (
