@@ -85,8 +85,11 @@ image: ## build the image: make image VARIANT=cpu
 test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; ten minutes, 13 GB)
 	@python -m pytest -m image -s
 
-lint: setup ## style and static faults
+lint: setup ## style, layers and types
 	@ruff check --quiet .
+	@ruff format --quiet --check . || { echo "some files are not formatted: run ruff format"; exit 1; }
+	@lint-imports --no-logo
+	@mypy
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock

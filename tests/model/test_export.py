@@ -104,7 +104,7 @@ def test_the_model_card_has_the_measured_numbers(finished, exported):
     assert told["Recall@10 of 16, both directions, percent"] == results["recall"]["10"]
     assert told["Semantic test, color, percent"] == results["semantic"]["color"]
     assert told["Pointing at a word's objects, percent"] == words["pointing"]["value"]
-    assert card.data.license == "unknown" and card.data.library_name == "wordbrush"
+    assert card.data.license == "apache-2.0" and card.data.library_name == "wordbrush"
     low, high = (results["intervals"]["recall_10"][end] for end in ("low", "high"))
     assert (
         f"| recall@10 | {results['recall']['10']:.1f} | {low:.1f}–{high:.1f} | 99.9 |" in card.text

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import espeakng_loader
 import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
+
+with optional_packages():
+    import espeakng_loader
 
 RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = (
     1,

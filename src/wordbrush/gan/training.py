@@ -280,7 +280,7 @@ def require_room(gan: Gan, resolution: int) -> None:
     """Raises WordbrushError where the memory does not hold a step, at the level that needs most."""
 
     def networks() -> torch.nn.ModuleList:
-        generator = Generator(GeneratorConfig.taken_from(gan, resolution=resolution))
+        generator = Generator(GeneratorConfig.of(gan, resolution))
         discriminator = Discriminator(gan.channels, resolution, gan.stddev_group)
         return torch.nn.ModuleList([generator, discriminator])
 

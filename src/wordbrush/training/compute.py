@@ -31,8 +31,10 @@ def keep_freed_memory(blocks: int = KEEP_BYTES, in_all: int = KEEP_BYTES) -> Non
 
 
 def device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one, NVIDIA's or Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def set_seed(seed: int) -> None:
@@ -42,7 +44,7 @@ def set_seed(seed: int) -> None:
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # filling takes a third of a step's time, and nothing reads what is filled
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @contextmanager

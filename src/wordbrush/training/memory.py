@@ -16,7 +16,10 @@ def require_memory(what: str, needed: int, advice: str, free: int | None = None)
 
     advice: what to change in params.yaml.
     """
-    if needed > SMALL and needed > (free := free_memory() if free is None else free):
+    if needed <= SMALL:
+        return
+    free = free_memory() if free is None else free
+    if needed > free:
         raise WordbrushError(
             f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free: "
             f"{advice} in params.yaml."

@@ -12,7 +12,7 @@ every function here returns what it is given.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -105,7 +105,7 @@ def gather(rows: Tensor) -> Tensor:
     return all_reduce(torch.cat([zeros_before, rows, zeros_after]))
 
 
-def moments(x: Tensor, axes: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
+def moments(x: Tensor, axes: list[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
     """Mean and variance over these axes, or all, of the values of all ranks; and their number."""
     mean = x.mean(axes, keepdim=True)
     # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
