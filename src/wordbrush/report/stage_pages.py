@@ -237,6 +237,7 @@ def _drawn(layout: Layout) -> list[Section]:
     ]
 
 
+# The table of stages lies above this package; a test compares the two.
 SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "render-scenes": _scenes,
     "train-gan": _gan,
@@ -245,8 +246,8 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "synthesize-captions": _captions,
     "pretrain-davenet": _grounding,
     "random-edits": _grounding,
-    "targeted-edits": _grounding,
     "cluster-units": _clusters,
+    "targeted-edits": _grounding,
     "evaluate": _evaluation,
     "report": _report,
 }
