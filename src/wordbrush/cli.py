@@ -126,7 +126,7 @@ def doctor(
         )
     if image:
         from wordbrush import container
-        from wordbrush.versioning.runs import source_from_environment
+        from wordbrush.versioning.environment import source_from_environment
 
         good = container.examine(source_from_environment())
     else:

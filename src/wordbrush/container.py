@@ -8,7 +8,7 @@ from pathlib import Path
 import wordbrush
 from wordbrush.doctor import packages
 from wordbrush.versioning.fingerprint import digest
-from wordbrush.versioning.runs import CODE
+from wordbrush.versioning.workspace import CODE
 
 GPU = Path("/dev/nvidiactl")  # there where a container was given a GPU
 REBUILD = "build the image again"

@@ -19,7 +19,7 @@ from k8s.checks.schemas import quantity
 from tests.docs.commands import Page, options, parses_in_bash
 from tests.k8s.overlays import copied
 from wordbrush import cli
-from wordbrush.kubeflow.cluster import check_cron
+from wordbrush.kubeflow.client import check_cron
 from wordbrush.kubeflow.pools import SETTINGS, load_pools
 
 pytestmark = pytest.mark.cluster

@@ -12,7 +12,7 @@ import pytest
 
 from tests.kfp_server import Compiled, pipeline
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.cluster import check_cron, key_of
+from wordbrush.kubeflow.client import check_cron, key_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
