@@ -88,6 +88,7 @@ test-image: setup ## build base and image, run `tiny` in it (root, docker, deboo
 
 lint: setup ## style and static faults
 	@ruff check --quiet .
+	@python -m wordbrush.kubeflow.policy
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
