@@ -1,4 +1,4 @@
-"""`wordbrush STAGE` runs a stage in the current folder; other verbs look after parameters and results.
+"""`wordbrush STAGE` runs a stage in the current folder; other verbs help with what is around it.
 
 The commands of the stages come from the table (stages/table.py).
 """
@@ -186,7 +186,7 @@ def champion(
 def export(
     target: Annotated[Path, typer.Argument(help="The folder that the model becomes.")],
 ) -> None:
-    """Write the full method's model of a finished run to a folder, with model card and dataset card."""
+    """Write the model of the full method, with model card and dataset card, to a folder."""
     from wordbrush.model.export import export as export_model
 
     export_model(parameters.load(PARAMS_FILE), Layout(), target)
