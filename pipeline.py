@@ -145,7 +145,8 @@ def submit(
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
-        f"{run}: started at {server.host}. `python pipeline.py adopt {run}` brings its results home."
+        f"{run}: started at {server.host}. "
+        f"`python pipeline.py adopt {run}` brings its results home."
     )
     if wait and client.wait(server, run, every) != "SUCCEEDED":
         sys.exit(1)
@@ -176,7 +177,7 @@ def schedule(
 
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
-    from wordbrush.kubeflow import client
+    from wordbrush.kubeflow import client, schedules
 
     options = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron}
     given = [option for option, value in options.items() if value not in (None, False)]
@@ -184,18 +185,17 @@ def schedule(
         raise WordbrushError("name one of --cron, --list, --pause, --resume and --delete.")
     server = client.make_connection(host, namespace, experiment, pipeline_root, service_account)
     if show:
-        lines = client.schedules(server)
+        lines = schedules.list_schedules(server)
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
-        client.check_cron(cron)
+        schedules.check_cron(cron)
         # its inputs may change, which KFP's cache would not see: DVC decides
         with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
-            made = client.schedule(server, package, name, cron)
+            made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
     else:
-        print(
-            f"{name}: {client.change_schedule(server, name, *given)} schedule(s), {given[0]} done."
-        )
+        count = schedules.change_schedule(server, name, given[0])
+        print(f"{name}: {count} schedule(s), {given[0]} done.")
 
 
 @app.command()

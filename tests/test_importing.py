@@ -1,4 +1,4 @@
-"""`wordbrush import` as people run it: from a web server and a bucket, stopped and called again, whole or not at all."""
+"""`wordbrush import` as people run it: from a web server and a bucket, stopped and called again."""
 
 import ctypes
 import hashlib

@@ -1,4 +1,4 @@
-"""pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys read back, and real local runs against `dvc repro`."""
+"""pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys, and real local runs."""
 
 import json
 import os
@@ -145,7 +145,7 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
     )
     before, after = keys(compiled), keys(Compiled.read(copy / "pipeline.yaml"))
     changed = {name.partition("@")[0] for name in before if before[name] != after[name]}
-    # units_per_cluster is a parameter of these and all that read them; edits as a whole belongs to both edit stages
+    # cluster-units has it as a parameter, both edit stages have all of `edits`; the others follow
     assert changed == {"random-edits", "cluster-units", "targeted-edits", "evaluate", "report"}
 
 
@@ -168,7 +168,7 @@ def test_a_second_run_executes_no_stage(from_scratch):
 
 
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
-    """The scheduled pipeline's last task, executed from the compiled YAML; all before it is cached."""
+    """The scheduled pipeline's last task, run from the compiled YAML; all before it is cached."""
     folder, _ = from_scratch
     done = pipeline(
         "run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache")

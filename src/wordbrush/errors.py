@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 
 class WordbrushError(Exception):
-    """A fault in what the user gave or has: the command line prints its sentence and exits with code 2."""
+    """A fault in what the user gave or has.
+
+    The command line prints its sentence and exits with code 2.
+    """
 
 
 class Diverged(WordbrushError):
@@ -13,7 +16,11 @@ class Diverged(WordbrushError):
 
 
 def run_command(command: Callable[[], None], name: str) -> None:
-    """Run a command line; faults of the user's side are one sentence and exit code 2, a stop by a signal one and EXIT_STOPPED."""
+    """Run a command line.
+
+    A WordbrushError is printed as one sentence, with exit code 2; a stop by a signal likewise, with
+    EXIT_STOPPED.
+    """
     try:
         command()
     except Stopped as stop:

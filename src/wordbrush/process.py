@@ -14,5 +14,5 @@ def is_worker() -> bool:
 
 
 def is_main() -> bool:
-    """Whether this process is the only one, or the first of several: the one that writes and speaks."""
+    """Whether this process writes and prints: it is the only one, or the first of several."""
     return not is_worker() or os.environ["RANK"] == "0"

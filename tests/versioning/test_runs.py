@@ -1,4 +1,4 @@
-"""run_stage: code is checked, a failed stage leaves nothing, lost outputs are found and pushed again."""
+"""run_stage: code is checked, a failed stage leaves nothing, lost outputs are pushed again."""
 
 import hashlib
 import json
@@ -169,7 +169,7 @@ def test_a_damaged_input_is_not_used(project, remote, params, rendered, tmp_path
 
 
 def test_a_listing_that_leaves_its_folder_is_refused(project, remote, params, rendered, tmp_path):
-    """DVC itself would write there. The listing's hash is right, as the lock of whoever made it would have it."""
+    """DVC itself would write there. The listing's hash is right, as in a forged lock."""
     own = RemoteConfig(str(tmp_path / "remote"))
     shutil.copytree(remote.url, own.url)
     objects = Path(own.url) / "files/md5"
@@ -200,7 +200,7 @@ def test_only_numbers_are_kept():
 
 
 def test_a_bucket_is_a_remote_too(project, params, bucket_server, monkeypatch):
-    """Against a GCS emulator: a stage runs, its outputs and lock are in the bucket, and a second one fetches them."""
+    """A stage leaves outputs and lock in a bucket (an emulator); a second run fetches them."""
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     options = {"endpointurl": bucket_server, "allow_anonymous_login": "true", "projectname": "test"}
     remote = RemoteConfig("gs://wordbrush/dvc", options)
