@@ -11,10 +11,11 @@ from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.matchmap import similarities
 from wordbrush.davenet.training import Batch
+from wordbrush.editing.editors import make_random_editor
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.validation import counterfactual_test
-from wordbrush.stages import random_edits, sample_images, synthesize_captions
+from wordbrush.stages import sample_images, synthesize_captions
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
@@ -51,7 +52,7 @@ def test_they_are_not_those_of_the_real_image_test(rendered, finished):
 
 def test_the_twin_is_the_edit(rendered):
     params, layout = rendered
-    editor = random_edits.make_editor(params, layout, 1)
+    editor = make_random_editor(params, layout, 1)
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     nothing = torch.zeros(2)
     edited = editor(Batch(np.array([3, 1]), nothing, nothing, nothing, nothing))

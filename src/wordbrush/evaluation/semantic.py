@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wordbrush.captions.grammar import SYNONYMS, describable
+from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.segmenter.parsing import describable
 
 MEANING = {word: value for value, words in SYNONYMS.items() for word in words}
 AREA_WEIGHT = 2.0  # an octave of area counts as much as two differing values

@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import wordbrush
+from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import Encoders, load_encoders
@@ -19,12 +21,11 @@ from wordbrush.evaluation.material import Material, make_word_test
 from wordbrush.evaluation.material import read_material as read_tests
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.protocol import beats_counterfactual, measure
+from wordbrush.gan.drawings import describable_drawings
 from wordbrush.params import Params
 from wordbrush.segmenter.annotations import read_annotations, write_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
-from wordbrush.stages.sample_images import describable_drawings
-from wordbrush.stages.synthesize_captions import write_words
 from wordbrush.storage.files import one_at_a_time, open_array, whole_directory
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
@@ -73,7 +74,7 @@ def measure_methods(
 def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) -> Material:
     """As many drawings as the semantic test has, from the folder `keep` if they are there; words are written to `folder`."""
     images, parsed = kept_drawings(params, layout, keep)
-    write_words(folder, params, params.captions.voices[:SPEAKERS])
+    write_words(folder, params.captions, params.captions.voices[:SPEAKERS], VOCABULARY)
     words = make_word_test(params, images, parsed, folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
     return Material(
