@@ -20,8 +20,9 @@ from experiments.tables import table
 from wordbrush import params as parameters
 from wordbrush.data.images import to_uint8
 from wordbrush.davenet.losses import random_impostors
-from wordbrush.editing.units import changed, moved, random_order, replace, spot
+from wordbrush.editing.units import changed, random_order, replace, shifted, square
 from wordbrush.errors import WordbrushError, run_command
+from wordbrush.gan.drawings import describable_drawings
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
@@ -29,7 +30,6 @@ from wordbrush.report.figures import tile
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
-from wordbrush.stages.sample_images import describable_drawings
 from wordbrush.storage.files import whole_file
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
@@ -151,10 +151,10 @@ def edits(
     for size, radius in RADII.items():
         h4 = generator.encode(drawings.latents, size)
         cells = (drawings.middles * size).long().clamp(max=size - 1)
-        where, donors = spot(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
+        where, donors = square(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
         values = {
             "ablate": torch.zeros_like(h4),
-            "transplant": moved(h4[donors], cells - cells[donors]),
+            "transplant": shifted(h4[donors], cells - cells[donors]),
         }
         for operation, value in values.items():
             order = random_order(h4, rng)

@@ -15,12 +15,17 @@ from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
+from wordbrush.data.pairs import read_pairs as pairs_of_a_run
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.training import Editor, Shuffled, make_optimiser, train_step
-from wordbrush.editing.editors import random_editor, targeted_editor
+from wordbrush.editing.editors import (
+    make_random_editor,
+    make_targeted_editor,
+    random_editor,
+    targeted_editor,
+)
 from wordbrush.params import Params
-from wordbrush.stages import davenet, random_edits, targeted_edits
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.telemetry.metrics import STAGE, running
 from wordbrush.training.compute import device, require_finite
@@ -152,9 +157,9 @@ def made_up(bench: Bench) -> Editing:
     folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
     editors = {
-        "random": random_editor(generator, latents, params, params.seed),
+        "random": random_editor(generator, latents, params.edits, params.seed),
         "targeted": targeted_editor(
-            generator, latents, some_clusters(bench.folder(), params), params, params.seed
+            generator, latents, random_concepts(params), params.edits, params.seed
         ),
     }
     return Editing(
@@ -166,31 +171,28 @@ def of_a_run(root: Path) -> Editing:
     """The drawings, captions and clusters of a run of the demo, and its encoders before any edit."""
     layout, params = Layout(root), parameters.load(root / PARAMS)
     editors = {
-        "random": random_edits.make_editor(params, layout, params.seed),
-        "targeted": targeted_edits.make_editor(params, layout, MINING, params.seed),
+        "random": make_random_editor(params, layout, params.seed),
+        "targeted": make_targeted_editor(params, layout, MINING, params.seed),
     }
     return Editing(
         params,
-        davenet.read_pairs(params, layout),
+        pairs_of_a_run(params, layout),
         split_ranges(params.samples)["train"],
         lambda: load_encoders(layout.encoders("pretrain", MINING), device()),
         editors,
     )
 
 
-def some_clusters(folder: Path, params: Params) -> ConceptSet:
+def random_concepts(params: Params) -> ConceptSet:
     """Clusters of random units, in the sizes of params.yaml."""
-    rng, layout = np.random.default_rng(params.seed), Layout(folder)
-    target = layout.clusters(MINING)
-    target.mkdir(parents=True)
-    labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
-    np.save(
-        target / "places.npy",
-        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]),
+    rng, count = np.random.default_rng(params.seed), params.clusters.count
+    labels = rng.permutation(np.arange(params.davenet.embedding) % count)
+    return ConceptSet(
+        membership(labels).numpy(),
+        np.ones(params.davenet.embedding, np.float32),
+        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(count)]),
+        [],
     )
-    np.save(target / "members.npy", membership(labels).numpy())
-    np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
-    return ConceptSet(layout, MINING)
 
 
 def waiting(bench: Bench) -> Iterator[Line]:

@@ -5,9 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wordbrush.concepts.clusters import cluster_activations
+from wordbrush.concepts.discovery import audio_scale
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.recordings import read_shards
@@ -177,18 +179,18 @@ class WordTests:
     ) -> list[Concept]:
         """What the clusters of a mining mean to the encoders that were trained on with them."""
         clusters, share, scenes = (
-            ConceptSet(self.layout, mining),
+            ConceptSet.load(self.layout.clusters(mining)),
             self.params.evaluation.active_share,
             self.evidence.scenes,
         )
-        members, scale = clusters.members.cpu(), clusters.scale.cpu()
+        members, scale = torch.from_numpy(clusters.members), torch.from_numpy(clusters.scale)
         rendered = encode_images(encoders, scenes, np.arange(len(scenes)))
         places = cluster_activations(rendered.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
         moments, valid = (
             features[1].transpose(1, 2),
             valid_frames(features[2], features[1].shape[2]),
         )
-        said = cluster_activations(moments, moments[valid].std(0) + 1e-6, members)
+        said = cluster_activations(moments, audio_scale(features[1], features[2]), members)
         active = concepts.active_moments(said, valid, share)
         found = (
             concepts.seen(

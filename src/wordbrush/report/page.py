@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
@@ -20,7 +21,6 @@ from wordbrush.report.records import (
     ExampleFile,
     GanMetrics,
     GridFile,
-    read_clusters,
     read_concepts,
     read_examples,
 )
@@ -151,7 +151,7 @@ def clusters_section(
     meanings: list[Concept],
 ) -> list[dict[str, Any]]:
     """The concepts that hear a word best: pictures, playable sounds, the words in them, and what they detect."""
-    clusters, cards = read_clusters(layout.clusters(mining), len(images)), []
+    clusters, cards = ConceptSet.load(layout.clusters(mining), len(images)).records, []
     require_counts(
         layout.evaluation / "concepts.json", clusters=len(clusters), concepts=len(meanings)
     )

@@ -1,19 +1,16 @@
 """The JSON files that the pages read: their shapes, and that they name samples which exist. Loads no torch."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.errors import WordbrushError
+from wordbrush.concepts.store import Share, require_known
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.storage.files import read_json, require_counts
 from wordbrush.storage.validation import Count, Finite, Natural
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class GridFile(TypedDict):
@@ -27,36 +24,6 @@ class GanMetrics(TypedDict):
     """metrics/gan.json: sliced Wasserstein distance by resolution, and its mean."""
 
     swd: dict[str, Finite]
-
-
-class Picture(TypedDict):
-    """A drawing in which a concept is active, and where."""
-
-    sample: Natural
-    y: Share
-    x: Share
-
-
-class Stretch(TypedDict):
-    """A stretch of a caption in which a concept is active, in seconds."""
-
-    sample: Natural
-    start: Finite
-    end: Finite
-
-
-class Cluster(TypedDict):
-    units: Annotated[list[Natural], Field(min_length=1)]
-    gan_units: list[Natural]
-    agreement: Annotated[list[Finite], Field(min_length=1)]
-    pictures: Annotated[list[Picture], Field(min_length=1)]
-    sounds: list[Stretch]
-
-
-class ClusterFile(TypedDict):
-    """clusters.json"""
-
-    clusters: Annotated[list[Cluster], Field(min_length=1)]
 
 
 class Word(TypedDict):
@@ -99,22 +66,6 @@ class ExampleFile(TypedDict):
     maps: Annotated[list[WordMap], Field(min_length=1)]
 
 
-def read_clusters(folder: Path, samples: int) -> list[Cluster]:
-    """The concepts, whose pictures and sounds are among so many samples."""
-    path = folder / "clusters.json"
-    clusters = read_json(path, ClusterFile)["clusters"]
-    _require_samples(
-        path,
-        samples,
-        (
-            one["sample"]
-            for cluster in clusters
-            for one in (*cluster["pictures"], *cluster["sounds"])
-        ),
-    )
-    return clusters
-
-
 def read_examples(folder: Path, samples: int) -> ExampleFile:
     """The shown examples, which are among so many samples."""
     path = folder / "examples.json"
@@ -130,8 +81,8 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
         places=len(targeted["places"]),
         clusters=len(targeted["clusters"] or []),
     )
-    _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
-    _require_samples(
+    require_known(path, samples, (*examples["samples"], *examples["selected"]))
+    require_known(
         path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example"
     )
     return examples
@@ -140,10 +91,3 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
 def read_concepts(folder: Path) -> ConceptTables:
     """What units and clusters stand for."""
     return read_json(folder / "concepts.json", ConceptTables)
-
-
-def _require_samples(path: Path, samples: int, named: Iterable[int], kind: str = "sample") -> None:
-    if (greatest := max(named, default=0)) >= samples:
-        raise WordbrushError(
-            f"{path} names the {kind} {greatest}, but there are {samples}. Make it again: dvc repro."
-        )

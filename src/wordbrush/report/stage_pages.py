@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
 from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
 from wordbrush.report.page import DETECTORS_SHOWN, curve, render
-from wordbrush.report.records import GridFile, read_clusters, read_concepts
+from wordbrush.report.records import GridFile, read_concepts
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import open_array, read_json
 from wordbrush.storage.layout import Layout
@@ -165,7 +166,7 @@ def _grounding(layout: Layout, stage: str, mining: str) -> list[Section]:
 
 def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    clusters = read_clusters(layout.clusters(mining), len(images))
+    clusters = ConceptSet.load(layout.clusters(mining), len(images)).records
     return [
         Section(
             f"Concept {number}: {len(cluster['units'])} units; best drawing unit agrees {cluster['agreement'][0]:.2f}",

@@ -1,13 +1,12 @@
-"""What the DAVEnet stages share: reading the pairs, writing encoders and curves, and editing pictures as negatives."""
+"""What the three DAVEnet stages share: they read the pairs, train, and write encoders and a curve."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.training import CURVES, Editor, require_room, train
-from wordbrush.params import Params, Training
+from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
@@ -21,12 +20,14 @@ def train_stage(
     layout: Layout,
     name: str,
     mining: str,
-    stage: Training,
     checkpoints: Checkpoints,
     make_encoders: Callable[[Pairs], Encoders],
     editor: Editor | None = None,
 ) -> None:
-    """Train encoders and write them with their curve as stage `name`."""
+    """Train encoders as the stage `name` (`pretrain`, `random-edits`, `targeted-edits`) does.
+
+    Where several processes train them, the first one writes.
+    """
     pairs = read_pairs(params, layout)
     require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
@@ -39,7 +40,7 @@ def train_stage(
             splits["train"],
             splits["validation"],
             params.davenet,
-            stage,
+            getattr(params.schedule, name.replace("-", "_")),
             mining,
             params.grounding_seed,
             editor,
@@ -47,7 +48,6 @@ def train_stage(
         )
     if not is_main():
         return
-    folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
         config = {
             "davenet": params.davenet.model_dump(),

@@ -10,12 +10,12 @@ from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 def run(
     params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
+    """Train new encoders."""
     train_stage(
         params,
         layout,
         "pretrain",
         mining,
-        params.schedule.pretrain,
         checkpoints,
         lambda pairs: Encoders(params.davenet, pairs.speech.bands),
     )
