@@ -14,7 +14,8 @@ COUNT, SIZE, FEATURES = 6, 16, 5
 
 @pytest.fixture
 def scene(tiny):
-    """An untrained generator, latents, and a batch whose pictures are salient in the cells (0, 0), (0, 1), … of a 4×4 grid."""
+    """An untrained generator, latents, and a batch whose pictures are salient in the cells (0, 0),
+    (0, 1), … of a 4×4 grid."""
     torch.manual_seed(3)
     generator = Generator(4, {4: 8, 8: 8, 16: 8}, SIZE).eval().requires_grad_(False)
     latents = np.random.default_rng(1).standard_normal((20, 4), np.float32)

@@ -107,7 +107,7 @@ def test_shares_end_with_all_units(tiny):
 
 
 def test_so_many_units_are_replaced_as_the_share_says():
-    """The order of a concept holds ranks as shares: 0/8, 1/8, …; the best unit alone is the first."""
+    """The order of a concept holds ranks as shares: 0/8, 1/8, …; the best unit alone is first."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(1, 6))
     ranks = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])

@@ -73,7 +73,10 @@ def join(thing: dict, other: dict, rng: np.random.Generator) -> str:
 
 
 def relate(thing: dict, other: dict) -> str:
-    """Where `thing` lies as seen from `other`: left, right, front or behind (lower in the picture is in front)."""
+    """Where `thing` lies as seen from `other`: left, right, front or behind.
+
+    Lower in the picture is in front.
+    """
     across, down = thing["x"] - other["x"], thing["y"] - other["y"]
     if abs(across) >= abs(down):
         return "left" if across < 0 else "right"

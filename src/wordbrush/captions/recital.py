@@ -22,9 +22,9 @@ Recited = tuple[bytes, list[dict], np.ndarray]
 def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) -> Iterator[Recited]:
     """Speak every line from `first` on, on all cores, and yield them in order.
 
-    A fresh process speaks every `lines_per_process` lines, and `first` is a multiple of that number:
-    espeak-ng remembers what it said before, so a line's bytes depend on the lines before it in its
-    process.
+    A fresh process speaks every `lines_per_process` lines, of which `first` is a multiple:
+    espeak-ng remembers what it said before, so the bytes of a line depend on the lines before it in
+    its process.
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__, "scipy.signal"])

@@ -75,7 +75,7 @@ def top_sounds(
     count: int,
     field: tuple[float, float],
 ) -> list[list[Stretch]]:
-    """For each cluster the captions in which it is most active, and the stretch that is heard there.
+    """For each cluster the captions in which it is most active, and the stretch that it hears.
 
     field: stride and reach of one audio feature in seconds (`receptive_field`).
     """

@@ -33,7 +33,7 @@ def shifted(h4: Tensor, by: Tensor) -> Tensor:
 
 
 def square(middles: Tensor, radius: int, size: int) -> Tensor:
-    """The cells within `radius` rows and columns of middles (y, x) [N, 2]: a mask [N, size, size]."""
+    """The cells within `radius` of middles (y, x) [N, 2] along both axes: bool [N, size, size]."""
     along = torch.arange(size, device=middles.device)
     near = (along[None, None] - middles[:, :, None]).abs() <= radius  # [N, 2, size]
     return near[:, 0, :, None] & near[:, 1, None, :]

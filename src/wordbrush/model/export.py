@@ -10,7 +10,8 @@ from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.encoders import EncoderFile
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import FULL, METHODS
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import FULL
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.model.cards import read_facts, write_cards
 from wordbrush.model.model import Concepts, Meaning, load_model
@@ -43,13 +44,13 @@ def export(params: Params, layout: Layout, target: Path) -> None:
         write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
     print(
-        f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md."
+        f"{target} holds the model {method_named(FULL).title!r} ({size / 1e6:.1f} MB) with its cards, README.md and DATASET.md."
     )
 
 
 def write_model(folder: Path, params: Params, layout: Layout) -> None:
     """The parts in the folders that `load_model` reads; weights are copied as they are, in float32."""
-    stage, mining = METHODS[FULL].stage, METHODS[FULL].mining
+    stage, mining = method_named(FULL).stage, method_named(FULL).mining
     encoders = layout.encoders(stage, mining)
     if read_json(encoders / "encoders.json", EncoderFile)["davenet"] != params.davenet:
         raise WordbrushError(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
 from wordbrush.davenet.encoders import EncoderFile, Encoders, load_encoders
 from wordbrush.davenet.matchmap import matchmap, similarities
-from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Concept
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import draw, load_generator
@@ -50,7 +49,7 @@ class ModelFile(TypedDict):
     """model.json: what the model is, and how it hears: the features of speech, and the score of a picture."""
 
     version: str
-    method: Literal[tuple(METHODS)]
+    method: str
     captions: Captions
     similarity: Similarity
 

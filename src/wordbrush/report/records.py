@@ -1,13 +1,15 @@
-"""The JSON files that the pages read: their shapes, and that they name samples which exist. Loads no torch."""
+"""The JSON files that the pages read: their shapes, and that they name samples which exist.
+
+Loads no torch.
+"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.concepts.store import Share, require_known
-from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.storage.files import read_json, require_counts
 from wordbrush.storage.validation import Count, Finite, Natural
@@ -35,13 +37,15 @@ class Word(TypedDict):
 
 
 class Edits(TypedDict):
-    """Where each shown picture was edited, as shares of it, and the concept whose units were edited."""
+    """Where each shown picture was edited, as shares of it, and the concepts that were edited."""
 
     places: list[tuple[Share, Share]]
     clusters: list[Natural] | None
 
 
-class EditKinds(TypedDict):
+class EditKinds(TypedDict, total=False):
+    """The edits that the data has."""
+
     random: Edits
     targeted: Edits
 
@@ -54,23 +58,29 @@ class WordMap(TypedDict):
 
 
 class ExampleFile(TypedDict):
-    """examples.json: what evaluate shows of the test samples `samples`; `selected` are the drawings that were retrieved."""
+    """examples.json: what evaluate shows of the test samples `samples`.
 
-    best: Literal[tuple(METHODS)]
+    best: the method that matchmaps and retrievals are of. selected: the pictures that it retrieved.
+    lengths: of the captions, in feature frames.
+    """
+
+    best: str
     samples: Annotated[list[Natural], Field(min_length=1)]
     selected: list[Natural]
     lengths: list[Count]
     texts: list[str]
-    words: list[Annotated[list[Word], Field(min_length=1)]]
+    words: list[list[Word]]
     edits: EditKinds
-    maps: Annotated[list[WordMap], Field(min_length=1)]
+    maps: list[WordMap]
 
 
 def read_examples(folder: Path, samples: int) -> ExampleFile:
     """The shown examples, which are among so many samples."""
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
-    targeted = examples["edits"]["targeted"]
+    counts = {f"{kind}_edits": len(one["places"]) for kind, one in examples["edits"].items()}
+    if targeted := examples["edits"].get("targeted"):
+        counts["clusters"] = len(targeted["clusters"] or [])
     require_counts(
         path,
         samples=len(examples["samples"]),
@@ -78,8 +88,7 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
         lengths=len(examples["lengths"]),
         texts=len(examples["texts"]),
         spoken=len(examples["words"]),
-        places=len(targeted["places"]),
-        clusters=len(targeted["clusters"] or []),
+        **counts,
     )
     require_known(path, samples, (*examples["samples"], *examples["selected"]))
     require_known(
@@ -89,5 +98,5 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
 
 
 def read_concepts(folder: Path) -> ConceptTables:
-    """What units and clusters stand for."""
+    """What units and concepts stand for."""
     return read_json(folder / "concepts.json", ConceptTables)

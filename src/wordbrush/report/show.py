@@ -1,4 +1,7 @@
-"""`wordbrush show`: the results on the terminal, and the page with this machine's run times. Loads no torch."""
+"""`wordbrush show`: the results on the terminal, and the page with this machine's run times.
+
+Loads no torch.
+"""
 
 from html import escape
 
@@ -39,6 +42,6 @@ def times_section(seconds: dict[str, float]) -> str:
     )
     total = sum(seconds.values())
     return (
-        f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes in all "
-        f"(a stage's last run)</caption><tbody>{rows}</tbody></table></div>"
+        f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes "
+        f"in all (a stage's last run)</caption><tbody>{rows}</tbody></table></div>"
     )

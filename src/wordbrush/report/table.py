@@ -1,34 +1,44 @@
-"""The six methods as a table for the terminal."""
+"""The methods as a table for the terminal."""
 
 from rich.table import Table
 
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import published
+from wordbrush.evaluation.results import Result, Results
+
+NOTHING = "–"  # not measured
+SEMANTIC = {"semantic": "mean", "colour": "color", "size": "size"}  # columns, with what they show
 
 
 def results_table(results: Results) -> Table:
-    """The six methods; the paper's numbers dim."""
+    """A row for each method; the paper's numbers dim."""
     table = Table(
         title="Percent; the paper's in brackets; HN = hard negatives",
         title_justify="left",
         box=None,
     )
     table.add_column("method", no_wrap=True)
-    for name in ("semantic", "colour", "size", "R@10", "real", "edits"):
+    for name in (*SEMANTIC, "R@10", "real", "edits"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():
-        paper = METHODS[name]
-        table.add_row(
-            paper.title.replace("Hard negatives +", "HN +"),
-            beside(result["semantic"]["mean"], paper.semantic["mean"]),
-            beside(result["semantic"]["color"], paper.semantic["color"]),
-            beside(result["semantic"]["size"], paper.semantic["size"]),
-            beside(result["recall"]["10"], paper.recall["10"]),
-            f"{result['real_images']:.1f}",
-            "–" if result["edit_success"] is None else f"{result['edit_success']:.1f}",
-        )
+        table.add_row(*row(name, result))
     return table
 
 
-def beside(ours: float, paper: float) -> str:
-    return f"{ours:.1f} [dim]({paper:.0f})[/dim]"
+def row(name: str, result: Result) -> list[str]:
+    """The cells of a method."""
+    paper, semantic = published(name), result.get("semantic", {})
+    return [
+        method_named(name).title.replace("Hard negatives +", "HN +"),
+        *(beside(semantic.get(one), paper.semantic.get(one)) for one in SEMANTIC.values()),
+        beside(result["recall"]["10"], paper.recall.get("10")),
+        beside(result.get("real_images")),
+        beside(result.get("edit_success")),
+    ]
+
+
+def beside(ours: float | None, paper: float | None = None) -> str:
+    """Our number, and the paper's in brackets, as far as there are any."""
+    if ours is None:
+        return NOTHING
+    return f"{ours:.1f}" + ("" if paper is None else f" [dim]({paper:.0f})[/dim]")

@@ -1,4 +1,4 @@
-"""What the three DAVEnet stages share: they read the pairs, train, and write encoders and a curve."""
+"""What the three DAVEnet stages share: read the pairs, train, write encoders and a curve."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""pretrain-davenet: pairs of samples and features -> encoders that match speech and picture (P §5.3)."""
+"""pretrain-davenet: samples, features -> encoders that match speech and picture (P §5.3)."""
 
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.params import Params
