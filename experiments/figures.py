@@ -68,4 +68,6 @@ def values_of(column: str, name: str, trials: Sequence[Results]) -> list[float |
 def short(name: str) -> str:
     """A method's title in few letters: edits come right of the method that they are added to."""
     method = method_named(name)
-    return f"+ {method.edits}" if method.edits else method.title.replace("negatives", "neg.")
+    if method.edits:
+        return f"+ {method.edits}"
+    return method.title if method.mining == "random" else f"{method.mining} neg."

@@ -18,7 +18,7 @@ from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator
 from wordbrush.params import Params
 from wordbrush.process import is_main
-from wordbrush.segmenter import network as segmenter
+from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
 from wordbrush.training.parallel import joined
