@@ -1,4 +1,7 @@
-"""Pairs of picture and speech of the demo's sizes, on disk as stages have them; their content is noise, which takes as long."""
+"""Pairs of picture and speech of the demo's sizes, on disk as stages have them.
+
+Their content is noise, which takes as long.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,7 @@ import numpy as np
 import torch
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.data.manifest import Manifest, read_manifest
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.gan.networks import Generator, GeneratorConfig
@@ -14,7 +18,8 @@ from wordbrush.params import Params
 from wordbrush.storage.files import open_array
 from wordbrush.training.compute import device
 
-# Seconds of the demo's captions, of one to three objects: such shares of them are shorter (data/features at commit 0dbd59c).
+# Seconds of the demo's captions, of one to three objects, and the shares of captions that are
+# shorter (data/features at commit 0dbd59c).
 SHARES, SECONDS = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (1.2, 1.5, 1.9, 2.7, 4.2, 6.3, 11.5)
 DRAWN_AT_ONCE = 64
 
@@ -22,9 +27,7 @@ DRAWN_AT_ONCE = 64
 def make_generator(params: Params) -> Generator:
     """Untrained, of the right size."""
     torch.manual_seed(params.seed)
-    generator = Generator(
-        GeneratorConfig.taken_from(params.gan, resolution=params.scenes.resolution)
-    )
+    generator = Generator(GeneratorConfig.of(params.gan, params.scenes.resolution))
     return generator.to(device(), memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
@@ -45,9 +48,11 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
             for length in frames
         ],
         FeatureConfig.taken_from(params.captions),
+        Manifest.one_to_one("noise", "en", train=count),
     )
 
 
 def read_pairs(folder: Path) -> Pairs:
     images = open_array(folder / "images.npy", "uint8", (None, None, None, 3))
-    return Pairs(images, FeatureStore(folder / "features"))
+    speech = FeatureStore(folder / "features")
+    return Pairs(images, speech, read_manifest(folder / "features", len(images), len(speech)))

@@ -1,7 +1,7 @@
 """Print the part of requirements.lock that an image needs, with hashes: lock.py gpu|cpu|build.
 
-gpu: the project's dependencies and theirs, without what only tests need. cpu: the same without what
-only a GPU can use. build: what builds packages from source.
+gpu: what all stages need (the extra `pipeline`), without what only tests need. cpu: the same
+without what only a GPU can use. build: what builds packages from source.
 
 It imports only the standard library, because it runs before any package is installed.
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
+EXTRAS = re.compile(r"wordbrush\[(.+)\]")
+IMAGE = "pipeline"  # the extra that an image installs
 # PyPI's only PyTorch is for CUDA and is linked with most of NVIDIA's libraries, but not with these.
 GPU_ONLY = frozenset(
     {"cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cusolver", "nvidia-nvtx", "triton"}
@@ -41,6 +43,18 @@ def parents(entry: str) -> set[str]:
     return {normal(NAME.match(comment)[0]) for comment in comments if comment}
 
 
+def requirements(extra: str, extras: dict[str, list[str]]) -> list[str]:
+    """What an extra adds. It may hold others: `wordbrush[render,web]`."""
+    found = []
+    for requirement in extras[extra]:
+        if match := EXTRAS.fullmatch(requirement):
+            for other in match[1].split(","):
+                found += requirements(other.strip(), extras)
+        else:
+            found.append(requirement)
+    return found
+
+
 def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset()) -> str:
     """The entries of `roots` and all they require, in the lock's order.
 
@@ -57,12 +71,14 @@ def part(lock: str, roots: Iterable[str], without: frozenset[str] = frozenset())
 
 
 def main() -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    project = settings["project"]
     lock = Path("requirements.lock").read_text(encoding="utf-8")
-    parts = {
-        "gpu": (project["project"]["dependencies"], frozenset()),
-        "cpu": (project["project"]["dependencies"], GPU_ONLY),
-        "build": (project["build-system"]["requires"], frozenset()),
+    stages = project["dependencies"] + requirements(IMAGE, project["optional-dependencies"])
+    parts: dict[str, tuple[list[str], frozenset[str]]] = {
+        "gpu": (stages, frozenset()),
+        "cpu": (stages, GPU_ONLY),
+        "build": (settings["build-system"]["requires"], frozenset()),
     }
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(

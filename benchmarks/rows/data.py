@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.bench import Bench, Line
 from benchmarks.pairs import read_pairs, write_pairs
-from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
+from wordbrush.davenet.training import make_loader
 from wordbrush.params import Params
 
 
 def loading(bench: Bench) -> Iterator[Line]:
-    """An epoch of shuffled batches, as `train_step` reads them."""
+    """An epoch of shuffled batches, as trainings read them."""
     params, folder = bench.params(), bench.folder()
     count = params.samples.train // 4 if bench.quick else params.samples.train
     write_pairs(folder, params, count)
@@ -51,14 +49,10 @@ def cold(bench: Bench, folder: Path, params: Params, work: str) -> Iterator[Line
 
 
 def epoch(pairs: Pairs, params: Params) -> None:
-    rng, davenet = np.random.default_rng(params.seed), params.davenet
-    for index in np.array_split(
-        rng.permutation(len(pairs.images)), max(1, len(pairs.images) // davenet.batch_size)
-    ):
-        to_images(pairs.images[index])
-        pairs.speech.crops(
-            index, davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds, rng
-        )
+    loader = make_loader(pairs, params.davenet, 0, params.seed)
+    for _ in range(len(pairs.speech) // loader.size):
+        next(loader)
+    loader.close()
 
 
 def drop_from_page_cache(folder: Path) -> None:

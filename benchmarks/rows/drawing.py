@@ -7,11 +7,11 @@ import torch
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.peers import Peers
 from benchmarks.timing import Work
+from wordbrush.gan.drawings import BATCH
 from wordbrush.gan.networks import Generator, GeneratorConfig, resolutions
 from wordbrush.gan.sampling import draw
 from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
-from wordbrush.stages.sample_images import BATCH
 from wordbrush.training.compute import device
 
 WGAN_GP = {
@@ -26,7 +26,8 @@ DRAWN = 512
 
 
 def gan_step(bench: Bench) -> Iterator[Line]:
-    """A step of discriminator and generator by WGAN-GP, with widths and batches of the demo (32×32) and of `small` (64×64)."""
+    """A step of both networks by WGAN-GP, with widths and batches of the demo (32×32) and of
+    `small` (64×64)."""
     for preset in (None, "small"):
         params = bench.params(preset)
         size = params.scenes.resolution
@@ -50,7 +51,7 @@ def gan_step(bench: Bench) -> Iterator[Line]:
 
 
 def demo_gan_step(bench: Bench) -> Iterator[Line]:
-    """A step as the demo takes it: logistic loss, and the penalty in one step of `penalty_every`."""
+    """Steps as the demo takes them: logistic loss, the penalty in one of `penalty_every`."""
     params = bench.params()
     size, batch = params.scenes.resolution, params.gan.batch_sizes[params.scenes.resolution]
     real = (
@@ -110,7 +111,7 @@ def sampling(bench: Bench) -> Iterator[Line]:
     for preset in (None, "small"):
         gan, size = bench.params(preset).gan, bench.params(preset).scenes.resolution
         generator = (
-            Generator(GeneratorConfig.taken_from(gan, resolution=size))
+            Generator(GeneratorConfig.of(gan, size))
             .to(device(), memory_format=torch.channels_last)
             .eval()
         )

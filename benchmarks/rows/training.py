@@ -1,4 +1,4 @@
-"""DAVEnet's training as the demo runs it: a step, what edited negatives add, and what it waits for data."""
+"""DAVEnet's training in the demo: a step, what edited negatives add, the time it waits for data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from benchmarks.timing import WHOLE, Seconds, Work, timed
 from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
 from wordbrush.concepts.store import ConceptSet
+from wordbrush.data.loader import PairBatch
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.pairs import read_pairs as read_samples
-from wordbrush.data.splits import split_ranges
+from wordbrush.data.pairs import read_pairs as pairs_of_a_run
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.negatives import Editor
-from wordbrush.davenet.training import Settings, Shuffled, Trainer, TrainingPairs
+from wordbrush.davenet.training import Settings, Trainer, make_loader
 from wordbrush.editing.editors import (
     make_random_editor,
     make_targeted_editor,
@@ -29,44 +29,42 @@ from wordbrush.editing.editors import (
 )
 from wordbrush.params import Params
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.telemetry.metrics import STAGE, running
+from wordbrush.telemetry.metrics import STAGE, running, waiting_for_data
 from wordbrush.training.compute import device
 
 MINING = "hard"
 MOST = Target(1.6, at_most=True)
 WAITING = Target(0.02, at_most=True)
 
-Batches = Iterator[tuple[np.ndarray, np.random.Generator]]
-"""The samples of each step, and what their crops are drawn from."""
+Batches = Iterator[PairBatch]
 
 
-def same_batch(samples: range, params: Params) -> Batches:
-    index = next(Shuffled(samples, params.davenet.batch_size, np.random.default_rng(params.seed)))
+def same_batch(pairs: Pairs, params: Params, edit_every: int = 0) -> Batches:
+    """The first batch of a training, again and again."""
+    loader = make_loader(pairs, params.davenet, edit_every, params.seed)
+    batch = next(loader)
+    loader.close()
     while True:
-        yield index, np.random.default_rng(params.seed)
-
-
-def next_batches(samples: range, params: Params) -> Batches:
-    """As `train` has them: no two steps have as many frames."""
-    rng = np.random.default_rng(params.seed)
-    batches = Shuffled(samples, params.davenet.batch_size, rng)
-    while True:
-        yield next(batches), rng
+        yield batch
 
 
 def training_step(
-    encoders: Encoders, pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None
+    encoders: Encoders,
+    pairs: Pairs,
+    params: Params,
+    batches: Batches | None = None,
+    editor: Editor | None = None,
 ) -> Work:
-    """A step as `train` takes it."""
+    """A step as `train` takes it; `batches`: if none are given, those of the training."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
-    every = range(len(pairs.images))
     settings = Settings(params.davenet, stage, MINING, params.seed)
-    trainer = Trainer(encoders, TrainingPairs(pairs, every, every), settings, editor)
+    trainer = Trainer(encoders, pairs, settings, editor)
     after_warmup = stage.warmup_steps + 1
 
     def step() -> None:
-        index, trainer.rng = next(batches)
-        loss, _ = trainer.loss(after_warmup, index)
+        with waiting_for_data():
+            batch = next(batches or trainer.batches)
+        loss, _ = trainer.loss(after_warmup, batch)
         trainer.descend(after_warmup, loss)
         loss.item()
 
@@ -75,9 +73,7 @@ def training_step(
 
 def repeated_step(pairs: Pairs, params: Params) -> Work:
     """A step of new encoders, always of the same batch and crops."""
-    return training_step(
-        new_encoders(pairs, params), pairs, params, same_batch(range(len(pairs.images)), params)
-    )
+    return training_step(new_encoders(pairs, params), pairs, params, same_batch(pairs, params))
 
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
@@ -111,7 +107,6 @@ class Editing:
 
     params: Params
     pairs: Pairs
-    samples: range
     encoders: Callable[[], Encoders]
     editors: dict[str, Editor]
 
@@ -122,9 +117,7 @@ def edited_steps(bench: Bench) -> Iterator[Line]:
     params, data = editing.params, "the demo's drawings" if bench.demo else "an untrained generator"
 
     def step(editor: Editor | None = None) -> Work:
-        return training_step(
-            editing.encoders(), editing.pairs, params, next_batches(editing.samples, params), editor
-        )
+        return training_step(editing.encoders(), editing.pairs, params, editor=editor)
 
     for name, editor in editing.editors.items():
         with_edits = step(editor)
@@ -146,14 +139,12 @@ def made_up(bench: Bench) -> Editing:
     folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
     editors = {
-        "random": random_editor(generator, latents, params, params.seed),
+        "random": random_editor(generator, latents, params.edits, params.seed),
         "targeted": targeted_editor(
-            generator, latents, some_clusters(bench.folder(), params), params, params.seed
+            generator, latents, random_concepts(params), params.edits, params.seed
         ),
     }
-    return Editing(
-        params, pairs, range(len(pairs.images)), lambda: new_encoders(pairs, params), editors
-    )
+    return Editing(params, pairs, lambda: new_encoders(pairs, params), editors)
 
 
 def of_a_run(root: Path) -> Editing:
@@ -165,32 +156,29 @@ def of_a_run(root: Path) -> Editing:
     }
     return Editing(
         params,
-        read_samples(params, layout),
-        split_ranges(params.samples)["train"],
+        pairs_of_a_run(layout),
         lambda: load_encoders(layout.encoders("pretrain", MINING), device()),
         editors,
     )
 
 
-def some_clusters(folder: Path, params: Params) -> ConceptSet:
+def random_concepts(params: Params) -> ConceptSet:
     """Clusters of random units, in the sizes of params.yaml."""
-    rng, layout = np.random.default_rng(params.seed), Layout(folder)
-    target = layout.clusters(MINING)
-    target.mkdir(parents=True)
-    labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
-    np.save(
-        target / "places.npy",
-        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]),
+    rng, count = np.random.default_rng(params.seed), params.clusters.count
+    labels = rng.permutation(np.arange(params.davenet.embedding) % count)
+    return ConceptSet(
+        membership(labels).numpy(),
+        np.ones(params.davenet.embedding, np.float32),
+        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(count)]),
+        [],
     )
-    np.save(target / "members.npy", membership(labels).numpy())
-    np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
-    return ConceptSet(layout, MINING)
 
 
 def waiting(bench: Bench) -> Iterator[Line]:
-    """The share of a step in which it waits for data, by the trainer's own counter (docs/monitoring.md)."""
+    """The share of a step in which it waits for data, by the trainer's counter
+    (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
-    step = in_precision(params.precision, repeated_step(pairs, params))
+    step = in_precision(params.precision, training_step(new_encoders(pairs, params), pairs, params))
     timed(step)
     waits, steps = [], []
     for _ in range(4 * bench.repeats):

@@ -1,27 +1,16 @@
 """The one error that people see: what is wrong, where, and what to do."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class WordbrushError(Exception):
-    """A fault in what the user gave or has: the command line prints its sentence and exits with code 2."""
+    """A fault in what the user gave or has: the command line prints it and exits with code 2."""
 
 
 class Diverged(WordbrushError):
     """A loss or gradient is no longer a finite number."""
-
-
-def run_command(command: Callable[[], None], name: str) -> None:
-    """Run a command line; faults of the user's side are one sentence and exit code 2, a stop by a signal one and EXIT_STOPPED."""
-    try:
-        command()
-    except Stopped as stop:
-        print(f"{name}: {stop.reason}", file=sys.stderr)
-        sys.exit(stop.code)
-    except WordbrushError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 EXIT_STOPPED = 75  # sysexits.h: EX_TEMPFAIL, run again later
@@ -33,3 +22,59 @@ class Stopped(SystemExit):
     def __init__(self, reason: str):
         super().__init__(EXIT_STOPPED)
         self.reason = reason
+
+
+# The smallest extra of pyproject.toml that brings each package, by the name that imports it.
+EXTRAS = {
+    "PIL": "render",
+    "croniter": "pipeline",
+    "docker": "dev",
+    "drjit": "render",
+    "dvc": "pipeline",
+    "dvc_data": "pipeline",
+    "espeakng_loader": "speech",
+    "google": "pipeline",
+    "google_crc32c": "pipeline",
+    "kfp": "pipeline",
+    "kfp_server_api": "pipeline",
+    "matplotlib": "web",
+    "mitsuba": "render",
+    "pyarrow": "speech",
+    "requests": "pipeline",
+    "scipy": "speech",
+    "soundfile": "speech",
+    "urllib3": "pipeline",
+}
+
+
+@contextmanager
+def optional_packages() -> Iterator[None]:
+    """Around imports of packages that only an extra installs: `with optional_packages(): import x`.
+
+    Raises WordbrushError, which names the package and the extra, where one is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise WordbrushError(
+            f"{error.name} is not installed: pip install 'wordbrush[{EXTRAS[package]}]'."
+        ) from None
+
+
+def run_command(command: Callable[[], None], name: str) -> None:
+    """Run a command line: a WordbrushError is one sentence and exit code 2.
+
+    A stop by a signal is one sentence and EXIT_STOPPED.
+    """
+    try:
+        with optional_packages():
+            command()
+    except Stopped as stop:
+        print(f"{name}: {stop.reason}", file=sys.stderr)
+        sys.exit(stop.code)
+    except WordbrushError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -4,8 +4,13 @@ import os
 
 
 def usable_cores() -> int:
-    """Those on which this process may run."""
-    return len(os.sched_getaffinity(0))
+    """Those on which this process may run; all of the machine where the system cannot restrict it.
+
+    macOS and Windows have no `os.sched_getaffinity`.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_worker() -> bool:
@@ -14,5 +19,5 @@ def is_worker() -> bool:
 
 
 def is_main() -> bool:
-    """Whether this process is the only one, or the first of several: the one that writes and speaks."""
+    """Whether this process writes and prints: it is the only one, or the first of several."""
     return not is_worker() or os.environ["RANK"] == "0"

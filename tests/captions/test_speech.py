@@ -1,6 +1,7 @@
 """Words, voices and stored features against known answers."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ import torch
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import SYNONYMS, describe, relate
+from wordbrush.captions.lines import Line
+from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.data.recordings import read_shards, write_shards
-from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.data.speech import Crops, FeatureStore, write_features
 from wordbrush.errors import WordbrushError
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -64,10 +67,6 @@ def test_words_are_timed():
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
-    import os
-
-    from wordbrush.stages.synthesize_captions import Line, recite
-
     count = 2 * tiny.captions.lines_per_process + 3
     lines = [
         Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40))
@@ -110,7 +109,7 @@ def test_crops_are_pieces_with_silence_around(store):
     margin = opened.silence
     rng = np.random.default_rng(1)
     for _ in range(30):
-        batch, lengths = opened.crops(np.array([0, 1, 2]), 1.0, 0.2, 60.0, rng)
+        batch, lengths = opened.crops(np.array([0, 1, 2]), Crops(1.0, 0.2, 60.0), rng)
         for row, length in enumerate(lengths.tolist()):
             piece = batch[row, :, margin : length - margin].T.numpy().astype(np.float16)
             assert 10 <= len(piece) <= len(features[row])
@@ -121,7 +120,7 @@ def test_crops_are_pieces_with_silence_around(store):
             assert (batch[row, :, :margin] == 0).all() and (
                 batch[row, :, length - margin :] == 0
             ).all()
-    whole, lengths = opened.crops(np.array([1]), 0.0, 0.2, 60.0, rng)
+    whole, lengths = opened.crops(np.array([1]), Crops(0.0, 0.2, 60.0), rng)
     assert lengths.tolist() == [50 + 2 * margin]
     assert torch.equal(whole[0, :, margin:-margin], opened.batch(np.array([1]))[0][0])
 
@@ -142,9 +141,11 @@ def test_shards_round_trip_and_damage(tmp_path):
         {
             "audio": {"bytes": encode(sound), "path": f"{n}.flac"},
             "sample": n,
+            "image": n,
             "split": "train",
             "text": "a cube",
             "words": [{"word": "a", "start": 0.0, "end": 0.1}],
+            "language": "en",
             "voice": "en",
             "rate": 175,
             "pitch": 50,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.loader import AHEAD, BatchPlan, Loader, PairBatch
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
@@ -23,7 +24,7 @@ def pairs(tmp_path, tiny) -> Pairs:
         rng.random((int(length), tiny.captions.bands)).astype(np.float16)
         for length in rng.integers(5, 40, CAPTIONS)
     ]
-    write_features(tmp_path / "features", features, tiny.captions)
+    write_features(tmp_path / "features", features, FeatureConfig.taken_from(tiny.captions))
     images = np.repeat(np.arange(20, dtype=np.uint8), 8 * 8 * 3).reshape(20, 8, 8, 3)
     words = ["train"] * CAPTIONS
     manifest = Manifest(np.arange(CAPTIONS) % 20, *(np.array(words) for _ in range(3)))

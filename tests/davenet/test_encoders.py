@@ -1,28 +1,15 @@
 """The encoders: padding never counts, and the shapes are the paper's."""
 
 import torch
-from torch import nn
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import AudioEncoder, Encoders
 from wordbrush.params import Params
-from wordbrush.training.norms import InputNorm
 
 
 def config(params: Params) -> EncoderConfig:
     return EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions))
-
-
-def test_input_norm_is_batch_norm_of_one_channel():
-    torch.manual_seed(0)
-    ours, theirs = InputNorm(1), nn.BatchNorm1d(1)
-    for _ in range(3):
-        x = 3 * torch.randn(50, 4) + 2
-        assert torch.allclose(ours(x), theirs(x.reshape(-1, 1)).view(x.shape), atol=1e-5)
-    assert torch.allclose(ours.running_mean, theirs.running_mean, atol=1e-6)
-    theirs.running_var.copy_(ours.running_var)  # torch's is the unbiased one
-    assert torch.allclose(ours.eval()(x), theirs.eval()(x.reshape(-1, 1)).view(x.shape), atol=1e-5)
 
 
 def test_a_batch_is_what_each_utterance_is_alone(demo):

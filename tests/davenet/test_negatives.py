@@ -6,6 +6,7 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.images import to_images
+from wordbrush.data.loader import PairBatch
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
@@ -14,7 +15,7 @@ from wordbrush.davenet.encoding import encode_speech
 from wordbrush.davenet.matchmap import similarity
 from wordbrush.davenet.negatives import Batch, Edited, EditedNegatives
 
-INDEX, EDITED = np.array([7, 2, 5, 0]), np.array([7, 5])
+CAPTIONS, EDITED = np.array([7, 2, 5, 0]), np.array([7, 5])
 
 
 class Known:
@@ -43,6 +44,13 @@ def speech(tiny, tmp_path) -> FeatureStore:
     return FeatureStore(tmp_path / "features")
 
 
+def batch_of(speech: FeatureStore, images: torch.Tensor, edit_every: int) -> PairBatch:
+    """Whole captions of every n-th row; crops do not matter here."""
+    whole, lengths = speech.batch(CAPTIONS[::edit_every])
+    own = torch.eye(len(CAPTIONS), dtype=torch.bool)
+    return PairBatch(CAPTIONS, own, CAPTIONS, images, whole, lengths, whole, lengths)
+
+
 def test_edited_pictures_meet_whole_captions(tiny, speech):
     torch.manual_seed(0)
     kind, encoders = (
@@ -55,7 +63,7 @@ def test_edited_pictures_meet_whole_captions(tiny, speech):
     )
     seen = encoders.encode_images(images)
     before = encoders.audio.norms[0].running_mean.clone()
-    scores = EditedNegatives(encoders, speech, editor, 2, kind)(INDEX, images, seen)
+    scores = EditedNegatives(encoders, editor, 2, kind)(batch_of(speech, images, 2), seen)
     assert np.array_equal(editor.batch.index, EDITED)
     assert torch.equal(editor.batch.images, images[::2])
     assert torch.equal(encoders.audio.norms[0].running_mean, before)
@@ -75,7 +83,6 @@ def test_without_donors_nothing_is_gained(tiny, speech):
     images = torch.randn(4, 3, 16, 16)
     editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
     seen: Encoded = encoders.encode_images(images)
-    scores = EditedNegatives(encoders, speech, editor, 1, tiny.davenet.similarity)(
-        INDEX, images, seen
-    )
+    edits = EditedNegatives(encoders, editor, 1, tiny.davenet.similarity)
+    scores = edits(batch_of(speech, images, 1), seen)
     assert scores.gain is None and scores.valid.all() and len(scores.excess) == 4

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import Settings, Trainer, TrainingPairs, same_sample
+from wordbrush.davenet.training import Settings, Trainer
 
 
 class Costly(Encoders):
@@ -24,35 +25,27 @@ class Costly(Encoders):
 
 
 @pytest.fixture
-def data(tiny, tmp_path) -> TrainingPairs:
+def pairs(tiny, tmp_path) -> Pairs:
     rng = np.random.default_rng(0)
     frames = [rng.random((40, tiny.captions.bands)).astype(np.float16) for _ in range(20)]
     write_features(tmp_path / "features", frames, FeatureConfig.taken_from(tiny.captions))
     images = rng.integers(0, 255, (20, 16, 16, 3), np.uint8)
-    return TrainingPairs(
-        Pairs(images, FeatureStore(tmp_path / "features")), range(16), range(16, 20)
-    )
+    manifest = Manifest.one_to_one("noise", "en", train=16, validation=4)
+    return Pairs(images, FeatureStore(tmp_path / "features"), manifest)
 
 
-def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, data):
-    settings, index = Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3), np.arange(8)
+def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):
+    settings = Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3)
 
     def loss_of(kind: type[Encoders]):
         torch.manual_seed(0)
         trainer = Trainer(
-            kind(EncoderConfig.of(tiny.davenet, data.pairs.speech.config)), data, settings
+            kind(EncoderConfig.of(tiny.davenet, pairs.speech.config)), pairs, settings
         )
-        loss, _ = trainer.loss(1, index)
-        seen = trainer.encoders.encode_images(trainer.load(index)[0].to(loss.device))
+        batch = next(trainer.batches)
+        loss, _ = trainer.loss(1, batch)
+        seen = trainer.encoders.encode_images(batch.images.to(loss.device))
         return loss, seen
 
     (plain, _), (costly, seen) = loss_of(Encoders), loss_of(Costly)
     assert (costly - plain).item() == pytest.approx(seen.auxiliary_loss.item(), rel=1e-4)
-
-
-def test_captions_of_one_sample_are_positives_of_its_picture():
-    assert same_sample(np.array([4, 9, 4])).tolist() == [
-        [True, False, True],
-        [False, True, False],
-        [True, False, True],
-    ]

@@ -14,7 +14,6 @@ from wordbrush.gan.networks import (
     HalvingConv,
     double,
     halve,
-    minibatch_stddev,
     pixel_norm,
     resolutions,
 )
@@ -60,19 +59,6 @@ def test_doubling_and_halving_convolutions_are_their_two_steps():
         fused = kind(3, 5, 3)
         fused.load_state_dict(plain.state_dict())
         assert torch.allclose(fused(x), steps, atol=1e-5)
-
-
-@pytest.mark.parametrize(("count", "group", "used"), [(8, 4, 4), (6, 4, 3), (5, 4, 1), (2, 4, 2)])
-def test_minibatch_stddev_against_a_written_out_loop(count, group, used):
-    x = torch.randn(count, 2, 3, 3, dtype=torch.float64)
-    out = minibatch_stddev(x, group)
-    assert out.shape == (count, 3, 3, 3) and torch.equal(out[:, :2], x)
-    groups = count // used
-    for sample in range(count):
-        members = [x[sample % groups + groups * k] for k in range(used)]
-        mean = sum(members) / used
-        deviation = (sum((member - mean) ** 2 for member in members) / used + 1e-8).sqrt().mean()
-        assert torch.allclose(out[sample, 2], deviation.expand(3, 3))
 
 
 def test_encode_and_decode_are_the_generator(generator):

@@ -19,9 +19,8 @@ from tests.test_cli import one_sentence, wordbrush
 from tests.workspace import environment
 from wordbrush import params as parameters
 from wordbrush.audio.sound import decode
-from wordbrush.data.pairs import Pairs
+from wordbrush.data.pairs import read_pairs
 from wordbrush.data.recordings import read_shards
-from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_images, encode_pairs
 from wordbrush.davenet.kernels import paired_similarities
@@ -55,7 +54,7 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
     features = encode_images(encoders, images, np.arange(4)).features
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
-    best = np.load(layout.clusters("hard") / "places.npy") < params.edits.units_per_cluster
+    best = np.load(layout.clusters("hard") / "ranks.npy") < params.edits.units_per_cluster
     assert np.array_equal(model.concepts.units.cpu().numpy(), best)
     members, scale = (
         np.load(layout.clusters("hard") / "members.npy"),
@@ -81,9 +80,7 @@ def test_sound_is_heard_as_in_the_tests(finished, exported, params):
         round(16 * params.captions.silence_ms),
     )
     images = np.load(layout.samples / "images.npy")
-    encoded = encode_pairs(
-        model.encoders, Pairs(images, FeatureStore(layout.features)), np.arange(1)
-    )
+    encoded = encode_pairs(model.encoders, read_pairs(layout), np.arange(1))
     wanted = paired_similarities(*encoded, params.davenet.similarity)
     score = model.scores(images[:1], sound[silence:-silence]).cpu()
     assert torch.allclose(score, wanted, rtol=0.02, atol=0.02)  # FLAC rounds the sound to 16 bits
@@ -104,7 +101,7 @@ def test_the_model_card_has_the_measured_numbers(finished, exported):
     assert told["Recall@10 of 16, both directions, percent"] == results["recall"]["10"]
     assert told["Semantic test, color, percent"] == results["semantic"]["color"]
     assert told["Pointing at a word's objects, percent"] == words["pointing"]["value"]
-    assert card.data.license == "unknown" and card.data.library_name == "wordbrush"
+    assert card.data.license == "apache-2.0" and card.data.library_name == "wordbrush"
     low, high = (results["intervals"]["recall_10"][end] for end in ("low", "high"))
     assert (
         f"| recall@10 | {results['recall']['10']:.1f} | {low:.1f}–{high:.1f} | 99.9 |" in card.text

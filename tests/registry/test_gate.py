@@ -1,4 +1,7 @@
-"""The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
+"""The gate on a finished `tiny` run.
+
+The first model passes, the same one changes nothing, a better champion stays.
+"""
 
 import json
 import re
@@ -24,18 +27,18 @@ from wordbrush.registry.gate import (
 from wordbrush.registry.store import open_registry
 from wordbrush.storage.configs import read_config, write_config
 from wordbrush.storage.files import read_json
-from wordbrush.versioning.runs import Storage
+from wordbrush.versioning.environment import RemoteConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def run(finished, pushed) -> tuple[Workspace, Storage]:
+def run(finished, pushed) -> tuple[Workspace, RemoteConfig]:
     """A finished run, and the remote with its artifacts."""
     return finished, pushed
 
 
-def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
+def judge(run: tuple[Workspace, RemoteConfig], place: Path, margin: float = 1.0):
     workspace, storage = run
     params = re.sub(
         r"(?s)(promotion:.*margin: )[\d.]+",
@@ -64,6 +67,23 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
         and not second.promoted
         and "inputs did not change" in second.reason
     )
+
+
+def test_the_best_method_is_chosen_on_validation(finished, tmp_path):
+    """One method is made the best by its recall on the tests, another by its validation recall."""
+    workspace = Workspace(tmp_path / "run")
+    shutil.copytree(finished.root, workspace.root)
+    path = workspace.layout.metrics("evaluation")
+    results = json.loads(path.read_text())
+    for name, one in results.items():
+        one["recall"]["10"] = 100.0 if name == "hard_negatives" else 1.0
+        one["validation"]["recall"]["10"] = 100.0 if name == "random_edits" else 1.0
+    path.write_text(json.dumps(results, indent=1))
+    workspace.run("dvc", "commit", "--force", "evaluate")
+    workspace.run("dvc", "remote", "add", "-d", "shared", str(tmp_path / "remote"))
+    workspace.run("dvc", "push")
+    decision = judge((workspace, RemoteConfig(str(tmp_path / "remote"))), tmp_path / "registry")
+    assert decision.promoted and decision.method == "random_edits"
 
 
 def another_champion(run, place: Path) -> str:

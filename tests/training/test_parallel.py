@@ -1,4 +1,7 @@
-"""Two processes, by torchrun and by the stage itself: the curves of one, exact resume, and ends that leave nobody behind."""
+"""Two processes, by torchrun and by the stage itself.
+
+They train as one does, resume exactly, and leave no process behind.
+"""
 
 import json
 import os
@@ -161,8 +164,8 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(finished):
     done = finished.run("wordbrush", *STAGE, check=False, WORDBRUSH_PROCESSES="3")
     assert done.returncode == 2
     assert done.stderr == (
-        "wordbrush: a batch of 16 cannot be shared equally by 3 processes: choose another batch size in "
-        "params.yaml, or another WORDBRUSH_PROCESSES.\n"
+        "wordbrush: a batch of 16 cannot be shared equally by 3 processes: choose another batch "
+        "size in params.yaml, or another WORDBRUSH_PROCESSES.\n"
     )
 
 
@@ -173,8 +176,9 @@ def test_edits_that_cannot_be_shared_are_one_sentence(unfinished):
     done = unfinished.run("wordbrush", *STAGE, check=False, WORDBRUSH_PROCESSES="2")
     assert done.returncode == 2
     assert done.stderr == (
-        "wordbrush: an edit for every 3 pairs cannot be shared equally by 2 processes of 8 pairs each: choose "
-        "another edit_every or davenet.batch_size in params.yaml, or another WORDBRUSH_PROCESSES.\n"
+        "wordbrush: an edit for every 3 pairs cannot be shared equally by 2 processes of 8 pairs "
+        "each: choose another edit_every or davenet.batch_size in params.yaml, or another "
+        "WORDBRUSH_PROCESSES.\n"
     )
 
 
@@ -197,7 +201,7 @@ def test_a_fault_of_another_process_is_told(finished, tmp_path):
 
 @pytest.mark.faults
 def test_nobody_is_left_behind(unfinished):
-    """A worker is killed, a worker is asked to stop, the launcher is killed; then the stage goes on to its end."""
+    """A worker is killed, a worker is stopped, the launcher is killed; then the stage finishes."""
     process = start(unfinished)
     workers = workers_at_step(unfinished, process, 2)
     workers[1].kill()

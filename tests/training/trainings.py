@@ -1,4 +1,7 @@
-"""Small trainings of every kind, by one process or, under torchrun, by several: run as a module, they write their results."""
+"""Small trainings of every kind, by one process or, under torchrun, by several.
+
+Run as a module, they write their results.
+"""
 
 import json
 import sys
@@ -11,6 +14,7 @@ from torch import nn
 from wordbrush import params as parameters
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
+from wordbrush.data.manifest import Manifest
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet import training as grounding
 from wordbrush.davenet.config import EncoderConfig
@@ -21,7 +25,6 @@ from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
-from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
 from wordbrush.training.parallel import joined
@@ -70,7 +73,7 @@ def tiny() -> Params:
 
 
 def trainings(params: Params, folder: Path) -> Iterator[tuple[str, Callable[[], Trained]]]:
-    """Names, and what trains and returns the curve and the network. What it reads lies in `folder`."""
+    """Names, and what trains and returns the curve and the network; it reads from `folder`."""
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)
     for name, changes in GANS.items():
         yield f"GAN, {name}", lambda changes=changes: gan(params, pictures, changes)
@@ -124,13 +127,10 @@ def davenet(
         update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes}
     )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
-    generator = (
-        Generator(GeneratorConfig.taken_from(params.gan, resolution=SIZE))
-        .eval()
-        .requires_grad_(False)
-    )
+    generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
-    pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
+    manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
+    pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"), manifest)
     # an untrained generator draws little, and an edit of it changes little
     operation = "transplant" if edits == "transplanted" else "ablate"
     params = params.model_copy(
@@ -140,20 +140,19 @@ def davenet(
     )
     editor = None
     if edits in ("random", "transplanted"):
-        editor = random_editor(generator, latents, params, params.seed)
+        editor = random_editor(generator, latents, params.edits, params.seed)
     elif edits == "targeted":
         editor = targeted_editor(
-            generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
+            generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
-    data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
     how = grounding.Settings(settings, stage, mining, 3)
-    rows = grounding.train(encoders, data, how, editor)
+    rows = grounding.train(encoders, pairs, how, editor)
     return rows, encoders
 
 
 def prepare(params: Params, folder: Path) -> None:
-    """Captions of many lengths, and clusters."""
+    """Captions of many lengths."""
     rng = np.random.default_rng(4)
     write_features(
         folder / "features",
@@ -163,19 +162,22 @@ def prepare(params: Params, folder: Path) -> None:
         ],
         FeatureConfig.taken_from(params.captions),
     )
-    clusters, units, features = (
-        Layout(folder).clusters("hard"),
-        params.gan.channels[8],
-        params.davenet.embedding,
+
+
+def random_concepts(params: Params) -> ConceptSet:
+    """Four concepts of random units."""
+    rng = np.random.default_rng(5)
+    features, units = params.davenet.embedding, params.gan.channels[8]
+    return ConceptSet(
+        rng.random((4, features)).astype(np.float32),
+        np.ones(features, np.float32),
+        np.stack([rng.permutation(units) for _ in range(4)]),
+        [],
     )
-    clusters.mkdir(parents=True)
-    np.save(clusters / "places.npy", np.stack([rng.permutation(units) for _ in range(4)]))
-    np.save(clusters / "members.npy", rng.random((4, features)).astype(np.float32))
-    np.save(clusters / "scale.npy", np.ones(features, np.float32))
 
 
 def run_all(folder: Path) -> dict[str, dict]:
-    """The curve of every training, and where its weights went: the sum of their magnitudes, one a tensor."""
+    """The curve of every training, and the sum of magnitudes of every tensor of its weights."""
     params, results = tiny(), {}
     for name, train in trainings(params, folder):
         set_seed(7)

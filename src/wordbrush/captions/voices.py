@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import espeakng_loader
 import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
+
+with optional_packages():
+    import espeakng_loader
 
 RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = (
     1,
@@ -48,6 +50,11 @@ class Voice:
     rate: int
     pitch: int
 
+    @property
+    def language(self) -> str:
+        """The language of the voice, without region and speaker: en-us+f2 -> en."""
+        return self.name.partition("+")[0].partition("-")[0]
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -60,8 +67,9 @@ class Utterance:
 class Engine:
     """One espeak-ng, one per process.
 
-    It keeps the phase of its oscillators from one utterance to the next, even through a restart: the bytes of an utterance
-    depend on those before it in the process. Who needs the same bytes speaks the same lines in the same order (`recite` does).
+    It keeps the phase of its oscillators from one utterance to the next, even through a restart:
+    the bytes of an utterance depend on those before it in the process. For the same bytes, the same
+    lines must be spoken in the same order, as `recite` does.
     """
 
     def __init__(self) -> None:
@@ -156,7 +164,10 @@ def known_voices() -> str:
 
 
 def check_voice(name: str) -> None:
-    """Raises WordbrushError for a language or speaker that does not exist (espeak would quietly take another)."""
+    """Raises WordbrushError for a language or speaker that does not exist.
+
+    espeak-ng itself would quietly take another.
+    """
     language, plus, variant = name.partition("+")
     if language not in languages() or (plus and variant not in variants()):
         raise WordbrushError(f"captions: there is no voice {name!r}; {known_voices()}")

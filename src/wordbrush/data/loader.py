@@ -36,8 +36,9 @@ class PairBatch:
     whole_lengths: Tensor | None = None
 
     def to(self, device: torch.device) -> "PairBatch":
-        """The same with its tensors on a device."""
-        tensors = {name: one for name, one in vars(self).items() if torch.is_tensor(one)}
+        """The same with what encoders read on a device; positives stay on the CPU."""
+        read = ("images", "features", "lengths", "whole", "whole_lengths")
+        tensors = {name: one for name in read if (one := getattr(self, name)) is not None}
         return replace(self, **{name: one.to(device) for name, one in tensors.items()})
 
 

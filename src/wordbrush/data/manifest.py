@@ -40,10 +40,17 @@ class Manifest:
 
     @classmethod
     def of(cls, rows: Sequence[dict]) -> "Manifest":
-        """From rows of SCHEMA."""
+        """From rows with the columns of SCHEMA, among others."""
         columns = {name: [row[name] for row in rows] for name in SCHEMA.names}
         images = np.array(columns.pop("image"), np.int64)
         return cls(images, *(np.array(column, np.str_) for column in columns.values()))
+
+    @classmethod
+    def one_to_one(cls, speaker: str, language: str, **counts: int) -> "Manifest":
+        """Caption n tells of picture n; `counts`: of each split, one after another."""
+        splits = np.repeat(np.array(list(counts), np.str_), list(counts.values()))
+        spoken = (np.full(len(splits), text) for text in (speaker, language))
+        return cls(np.arange(len(splits)), splits, *spoken)
 
     def __len__(self) -> int:
         return len(self.images)

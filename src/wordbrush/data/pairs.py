@@ -19,6 +19,11 @@ class Pairs:
     speech: FeatureStore
     manifest: Manifest
 
+    @property
+    def uncaptioned(self) -> np.ndarray:
+        """The numbers of the pictures that no caption tells of: int64, ascending."""
+        return np.setdiff1d(np.arange(len(self.images)), self.manifest.images)
+
 
 def read_pairs(layout: Layout) -> Pairs:
     """Raises WordbrushError where a part is missing, damaged, or does not fit the others."""

@@ -14,6 +14,7 @@ SCHEMA = pa.schema(
     [
         ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         ("sample", pa.int64()),
+        ("image", pa.int64()),
         ("split", pa.string()),
         ("text", pa.string()),
         (
@@ -22,6 +23,7 @@ SCHEMA = pa.schema(
                 pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())])
             ),
         ),
+        ("language", pa.string()),
         ("voice", pa.string()),
         ("rate", pa.int64()),
         ("pitch", pa.int64()),
@@ -33,6 +35,7 @@ FEATURES = {
         "features": {
             "audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
             "sample": {"dtype": "int64", "_type": "Value"},
+            "image": {"dtype": "int64", "_type": "Value"},
             "split": {"dtype": "string", "_type": "Value"},
             "text": {"dtype": "string", "_type": "Value"},
             "words": {
@@ -43,6 +46,7 @@ FEATURES = {
                 },
                 "_type": "List",
             },
+            "language": {"dtype": "string", "_type": "Value"},
             "voice": {"dtype": "string", "_type": "Value"},
             "rate": {"dtype": "int64", "_type": "Value"},
             "pitch": {"dtype": "int64", "_type": "Value"},

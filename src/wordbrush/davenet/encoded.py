@@ -43,7 +43,7 @@ class Encoded:
 
     @property
     def valid(self) -> Tensor:
-        """bool [N, t]: the frames of speech that are not padding."""
+        """Of speech: bool [N, t], the frames that are not padding."""
         return valid_frames(self.lengths, self.features.shape[2])
 
 

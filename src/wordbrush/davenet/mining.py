@@ -2,7 +2,8 @@
 
 `random`: one utterance and one picture, drawn at random. `hard`: those that score highest.
 `semi-hard`: the highest of those that score below the matched pair. Positives, bool [N, N], are
-the utterances that belong to each picture; none of them is an impostor.
+the utterances that belong to each picture; none of them is an impostor. They are on the CPU, where
+random impostors are drawn without waiting for a GPU.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class RandomMining:
     rng: torch.Generator
 
     def __call__(self, scores: BatchScores, positives: Tensor) -> TripletScores:
-        own, positives = torch.arange(len(positives)), positives.cpu()
+        own = torch.arange(len(positives))
         utterances = random_impostors(len(own), self.rng, positives)
         pictures = random_impostors(len(own), self.rng, positives.T)
         left, right = torch.cat([own, own, pictures]), torch.cat([own, utterances, own])
@@ -52,6 +53,7 @@ class HardMining:
 
     def __call__(self, scores: BatchScores, positives: Tensor) -> TripletScores:
         found = scores.all()
+        positives = positives.to(found.device)
         utterances = hardest_impostors(found, positives, self.kind)
         pictures = hardest_impostors(found.T, positives.T, self.kind)
         audio = found.gather(1, utterances[:, None]).squeeze(1)

@@ -23,8 +23,8 @@ from wordbrush.params import Davenet, Mining, Training
 class Objective(Protocol):
     """The loss of a batch of N pairs.
 
-    positives: bool [N, N], which utterances (columns) belong to which pictures (rows). edits: how
-    the edited pictures score, where there are any.
+    positives: bool [N, N], which utterances (columns) belong to which pictures (rows), on the CPU.
+    edits: how the edited pictures score, where there are any.
     """
 
     def __call__(
@@ -66,7 +66,9 @@ class BatchSoftmax:
     def __call__(
         self, scores: BatchScores, positives: Tensor, edits: EditedScores | None = None
     ) -> Tensor:
-        loss = batch_softmax(scores.all(), positives, self.temperature, edits, self.edit_weight)
+        found = scores.all()
+        positives = positives.to(found.device)
+        loss = batch_softmax(found, positives, self.temperature, edits, self.edit_weight)
         return with_gain(loss, edits, Logistic(self.temperature), self.edit_weight)
 
 

@@ -1,19 +1,20 @@
-"""Generator and discriminator of Progressive GAN (K: Karras et al. 2018), growing by levels with fades.
+"""Generator and discriminator of Progressive GAN (K: Karras et al. 2018), growing by levels.
 
-A level is a resolution: 0 is 4×4, 1 is 8×8, and so on. `fade` in [0, 1] is the share of the newest level.
+A level is a resolution: 0 is 4×4, 1 is 8×8, and so on. `fade` in [0, 1] is the share of the newest
+level.
 """
 
 import math
 from typing import Annotated, Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from wordbrush.storage.configs import Config
-from wordbrush.training.parallel import gather, shard
+from wordbrush.training.norms import minibatch_stddev
 
 LEAK = 0.2
 Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer
@@ -25,7 +26,10 @@ def resolutions(final: int) -> list[int]:
 
 
 class Equalised(nn.Module):
-    """Equalised learning rate (K §4.1): weights are N(0, 1), scaled at run time by gain/√fan_in; biases are not scaled."""
+    """Equalised learning rate (K §4.1): weights are N(0, 1), scaled at run time by gain/√fan_in.
+
+    Biases are not scaled.
+    """
 
     def __init__(self, shape: tuple[int, ...], fan_in: int, gain: float):
         super().__init__()
@@ -47,30 +51,36 @@ class Conv(Equalised):
 
 
 class DoublingConv(Conv):
-    """`Conv` of a picture of twice the size, in one transposed convolution with four ninths of the products (K: fused_scale)."""
+    """`Conv` of a picture of twice the size, as one transposed convolution (K: fused_scale).
+
+    It takes four ninths of the products.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = (
-            spread(self.weight * self.scale).flip(2, 3).transpose(0, 1)
-        )  # a transposed convolution turns its filters round
+        filters = fold_resampling(self.weight * self.scale)
+        weight = filters.flip(2, 3).transpose(0, 1)  # transposed convolutions turn filters round
         return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1).float()
 
 
 class HalvingConv(Conv):
-    """A picture of half the size of what `Conv` gives, in one strided convolution (K: fused_scale)."""
+    """What `Conv` gives, at half the size, as one strided convolution (K: fused_scale)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            x, spread(self.weight * (self.scale / 4)), self.bias, stride=2, padding=1
-        ).float()
+        weight = fold_resampling(self.weight * (self.scale / 4))
+        return F.conv2d(x, weight, self.bias, stride=2, padding=1).float()
 
 
-def spread(weight: Tensor) -> Tensor:
-    """3×3 filters to the 4×4 ones whose taps each sum the four that a doubled (or halved) picture shares."""
+def fold_resampling(weight: Tensor) -> Tensor:
+    """3×3 filters, followed or preceded by a resampling by 2, as 4×4 filters: [O, I, 4, 4].
+
+    Each tap sums the four that share a pixel of the doubled (or halved) picture.
+    """
     return F.avg_pool2d(weight, 2, stride=1, padding=1, divisor_override=1)
 
 
 class Dense(Equalised):
+    """A fully connected layer."""
+
     def __init__(self, inputs: int, outputs: int, gain: float = math.sqrt(2)):
         super().__init__((outputs, inputs), inputs, gain)
 
@@ -84,13 +94,15 @@ def pixel_norm(x: Tensor) -> Tensor:
 
 
 class PixelNorm(torch.autograd.Function):
-    """Keeps its output alone, which the next layer keeps too; autograd's own backward pass reads and writes twice as much."""
+    """Keeps only its output, which the next layer keeps too.
+
+    Autograd's own backward pass reads and writes twice as much.
+    """
 
     @staticmethod
     def forward(context: FunctionCtx, x: Tensor) -> Tensor:
-        scale = (
-            torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1] + 1e-8
-        ).rsqrt()
+        mean_square = torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1]
+        scale = (mean_square + 1e-8).rsqrt()
         y = x * scale
         context.save_for_backward(y, scale)
         return y
@@ -104,34 +116,18 @@ class PixelNorm(torch.autograd.Function):
 
 
 def activate(x: Tensor) -> Tensor:
-    """LeakyReLU, in the place of `x`."""
+    """LeakyReLU; overwrites `x`."""
     return F.leaky_relu_(x, LEAK)
 
 
 def double(x: Tensor) -> Tensor:
+    """Nearest neighbours, to twice the size."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def halve(x: Tensor) -> Tensor:
+    """Means, to half the size."""
     return F.avg_pool2d(x, 2)
-
-
-def minibatch_stddev(x: Tensor, group: int) -> Tensor:
-    """Append one map with the mean standard deviation over groups of `group` samples (K §3): [N, C, H, W] -> [N, C+1, H, W].
-
-    Samples i, i+N/group, … form a group, as in K. A batch that `group` does not divide uses the largest divisor below it.
-    """
-    features = gather(x)
-    count = len(features)
-    group = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
-    grouped = features.reshape(group, count // group, *x.shape[1:])
-    variance = (
-        (grouped - grouped.mean(0)).square().mean(0)
-    )  # on CPUs, PyTorch's var takes ten times as long
-    deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
-    return torch.cat(
-        [x, shard(deviation.repeat(group)).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])], 1
-    )
 
 
 class GeneratorConfig(Config):
@@ -143,6 +139,13 @@ class GeneratorConfig(Config):
     latent_dim: Width
     channels: dict[int, Width]
     resolution: Annotated[int, Field(ge=4, le=1 << 12)]
+
+    @classmethod
+    def of(cls, gan: BaseModel, resolution: int) -> Self:
+        """Of a generator with this section of params.yaml, which may go on to finer pictures."""
+        config = gan.model_dump(include={"latent_dim", "channels"})
+        channels = {size: config["channels"][size] for size in resolutions(resolution)}
+        return cls(latent_dim=config["latent_dim"], channels=channels, resolution=resolution)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -157,9 +160,11 @@ class GeneratorConfig(Config):
 class Generator(nn.Module):
     """z [N, Z] -> pictures [N, 3, H, W] in [-1, 1].
 
-    `encode` stops at h4, the fourth layer's activation (second 8×8 convolution,
-    after its LeakyReLU and before its PixelNorm: G reads a layer before the next one's normalisation, and a zeroed unit then
-    really is absent from what the norm rescales), or at the same place of another level; `decode` is the rest of the generator.
+    `encode` stops at h4, the activation of the fourth
+    layer, or at the same layer of another level; `decode` is the rest of the generator. h4 is the
+    output of the second 8×8 convolution, after its LeakyReLU and before its PixelNorm: G reads a
+    layer before the next one's normalisation, and a zeroed unit is then really absent from what the
+    norm rescales.
     """
 
     def __init__(self, config: GeneratorConfig):
@@ -182,12 +187,12 @@ class Generator(nn.Module):
         return activate(self.convs[0][0](pixel_norm(activate(x))))
 
     def grow(self, x: Tensor, level: int) -> Tensor:
-        """From the features of `level - 1` to those of `level`, both before their last PixelNorm."""
+        """From features of `level - 1` to those of `level`, both before their last PixelNorm."""
         first, second = self.convs[level]
         return activate(second(pixel_norm(activate(first(pixel_norm(x))))))
 
     def encode(self, z: Tensor, size: int = 8) -> Tensor:
-        """h4 = g_E(z): [N, C, 8, 8] (P §4.1); or the features of another level, [N, C, size, size]."""
+        """h4 = g_E(z): [N, C, 8, 8] (P §4.1); or another level's features [N, C, size, size]."""
         x = self.trunk(z)
         for level in range(1, len(resolutions(size))):
             x = self.grow(x, level)
@@ -204,7 +209,7 @@ class Generator(nn.Module):
         return self.decode(self.encode(z))
 
     def at_level(self, z: Tensor, level: int, fade: float) -> Tensor:
-        """Pictures of a generator that has grown to `level`, of which the newest shows by `fade` (K §2)."""
+        """Pictures of a generator grown to `level`, the newest level shown by `fade` (K §2)."""
         x = self.trunk(z)
         for lower in range(1, level):
             x = self.grow(x, lower)
@@ -217,7 +222,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures [N, 3, H, W] -> scores [N]; the mirror image of the generator, with minibatch statistics at 4×4."""
+    """Pictures [N, 3, H, W] -> scores [N].
+
+    The mirror image of the generator, with minibatch statistics at 4×4.
+    """
 
     def __init__(self, channels: dict[int, int], resolution: int, stddev_group: int):
         super().__init__()
@@ -231,11 +239,12 @@ class Discriminator(nn.Module):
         self.score = Dense(widths[0], 1, gain=1.0)
 
     def shrink(self, x: Tensor, level: int) -> Tensor:
+        """From the features of `level` to those of `level - 1`."""
         first, second = self.convs[level]
         return activate(second(activate(first(x))))
 
     def forward(self, images: Tensor, level: int, fade: float, sets: int = 1) -> Tensor:
-        """sets: how many batches of their own `images` holds one after another, each with its own minibatch statistics."""
+        """sets: how many batches `images` holds one after another, each with its own statistics."""
         x = activate(self.from_rgb[level](images))
         if level > 0:
             x = self.shrink(x, level)

@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
-from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
 from wordbrush.gan.records import GanMetrics
 from wordbrush.model.model import Meaning
@@ -70,14 +71,17 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
     shared = {
         "facts": facts,
         "params": facts.params,
-        "method": METHODS[FULL],
+        "method": method_named(FULL),
+        "paper": published(FULL),
         "licence": licence(),
         "dataset": DATASET,
         "attributes": tuple(ATTRIBUTES),
         "captioned": captioned_count(facts.params.samples),
     }
     unknown = [
-        name for name, interval in result["intervals"]["semantic"].items() if interval["low"] <= 50
+        name
+        for name, interval in result["intervals"].get("semantic", {}).items()
+        if interval["low"] <= 50
     ]
     best = sorted(meanings, key=lambda one: -one["word"]["f1"])[:MEANINGS_SHOWN]
     card(
@@ -89,7 +93,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         words=words,
         unknown=unknown,
         meanings=best,
-        clusters=facts.concepts["clusters"][METHODS[FULL].mining],
+        clusters=facts.concepts["clusters"][method_named(FULL).mining],
         paper_edits=EDIT_SUCCESS,
         paper_real=REAL_IMAGES["with edits"],
         detectors=facts.tables["detectors"][:DETECTORS_SHOWN],
@@ -141,12 +145,13 @@ def model_header(facts: Facts) -> dict[str, Any]:
     ]
     tests += [
         measured("accuracy", value, f"Semantic test, {name}, percent")
-        for name, value in result["semantic"].items()
+        for name, value in result.get("semantic", {}).items()
     ]
-    tests += [
-        measured("accuracy", result["real_images"], "Real-image test, percent"),
-        measured("f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent"),
-    ]
+    if "real_images" in result:
+        tests.append(measured("accuracy", result["real_images"], "Real-image test, percent"))
+    tests.append(
+        measured("f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent")
+    )
     titles = {
         "pointing": "Pointing at a word's objects",
         "contested": "Pointing, contested",
@@ -155,7 +160,7 @@ def model_header(facts: Facts) -> dict[str, Any]:
     tests += [
         measured("accuracy", one["value"], f"{title}, percent")
         for key, title in titles.items()
-        if (one := words[key])
+        if (one := words.get(key))
     ]
     return {
         "license": licence(),

@@ -1,17 +1,20 @@
-"""One small page a stage, for the KFP UI, which shows it in a sandboxed frame: everything is embedded, 2 MB at most."""
+"""One small page a stage, for the KFP UI.
+
+The UI shows it in a sandboxed frame: everything is embedded, in 2 MB at most.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
-from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
 from wordbrush.report.page import DETECTORS_SHOWN, curve, render
-from wordbrush.report.records import GridFile, read_clusters, read_concepts
-from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.report.records import GridFile, read_concepts
+from wordbrush.report.results_section import Cell, Rows, results_section
 from wordbrush.storage.files import open_array, read_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
@@ -27,7 +30,10 @@ MASK_COLOURS = np.array(
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with pictures (data URIs), charts, sounds beside texts, and a table whose first row names the columns."""
+    """A heading with pictures, charts, sounds beside texts, and a table.
+
+    Pictures are data URIs; the first row of a table names its columns.
+    """
 
     title: str
     pictures: list[str] = field(default_factory=list)
@@ -37,13 +43,12 @@ class Section:
 
 
 def stage_page(address: str, layout: Layout) -> str:
-    """The page of a stage such as `random-edits@hard`, from its inputs and outputs below `layout`."""
+    """The page of a stage such as `random-edits@hard`, from what it read and wrote in `layout`."""
     stage, _, mining = address.partition("@")
     sections = SECTIONS[stage](layout, stage, mining)
     page = section_page(address, sections)
-    while (
-        len(page.encode()) > LIMIT and len(sections) > 1
-    ):  # large pictures: the last sections go first
+    # large pictures: the last sections go first
+    while len(page.encode()) > LIMIT and len(sections) > 1:
         sections = sections[:-1]
         page = section_page(address, sections)
     return page
@@ -119,7 +124,7 @@ def _captions(layout: Layout, *_: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     rows = [
         row
-        for row in read_shards(layout.speech, ["sample", "text", "audio"])
+        for row in read_shards(layout.speech, ["sample", "image", "text", "audio"])
         if row["sample"] < CAPTIONS_SHOWN
     ]
     numbers = read_json(layout.metrics("captions"), dict[str, Finite])
@@ -129,7 +134,7 @@ def _captions(layout: Layout, *_: str) -> list[Section]:
         if bytes_left > 0:
             spoken.append(
                 (
-                    figures.png(images[row["sample"]]),
+                    figures.png(images[row["image"]]),
                     row["text"],
                     figures.flac(row["audio"]["bytes"]),
                 )
@@ -165,41 +170,28 @@ def _grounding(layout: Layout, stage: str, mining: str) -> list[Section]:
 
 def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    clusters = read_clusters(layout.clusters(mining), len(images))
+    records = ConceptSet.load(layout.clusters(mining), len(images)).records
     return [
         Section(
-            f"Concept {number}: {len(cluster['units'])} units; best drawing unit agrees {cluster['agreement'][0]:.2f}",
+            f"Concept {number}: {len(record['units'])} units; the best unit of the generator has "
+            f"an IoU of {record['agreement'][0]:.2f}",
             [
                 _tile(
                     np.stack(
                         [
-                            figures.mark(images[p["sample"]], p["y"], p["x"])
-                            for p in cluster["pictures"]
+                            figures.mark(images[one["sample"]], one["y"], one["x"])
+                            for one in record["pictures"]
                         ]
                     )
                 )
             ],
         )
-        for number, cluster in enumerate(clusters)
+        for number, record in enumerate(records)
     ]
 
 
 def _evaluation(layout: Layout, *_: str) -> list[Section]:
-    results = read_json(layout.metrics("evaluation"), Results)
-    head = ["method (the paper's in brackets)", *ATTRIBUTES, "mean", "R@10", "real", "edits"]
-    rows = [
-        [
-            METHODS[name].title,
-            *(
-                f"{result['semantic'][one]:.1f} ({METHODS[name].semantic[one]:.0f})"
-                for one in (*ATTRIBUTES, "mean")
-            ),
-            f"{result['recall']['10']:.1f} ({METHODS[name].recall['10']:.0f})",
-            f"{result['real_images']:.1f}",
-            "–" if result["edit_success"] is None else f"{result['edit_success']:.1f}",
-        ]
-        for name, result in results.items()
-    ]
+    results = results_section(read_json(layout.metrics("evaluation"), Results), best="")
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
         ["unit", "word", "F1", "precision", "recall", "said"],
@@ -215,12 +207,28 @@ def _evaluation(layout: Layout, *_: str) -> list[Section]:
         ),
     ]
     return [
-        Section("Results, percent", table=[head, *rows]),
-        Section("Units that detect words, percent", table=detectors),
+        *(
+            Section(f"{title}, percent (the paper's in brackets)", table=_table(results[name]))
+            for name, title in (("semantic", "Semantic test"), ("recall", "Recall and other tests"))
+            if results[name].columns
+        ),
+        *([Section("Units that detect words, percent", table=detectors)] if detectors[1:] else []),
         Section(
             "Matched against mismatched pairs",
             charts=[figures.chart(roc, "false positives", "true positives")],
         ),
+    ]
+
+
+def _table(table: Rows) -> list[list[str]]:
+    """Columns and rows as text."""
+
+    def text(cell: Cell) -> str:
+        return f"{cell.value} ({cell.below})" if cell.below else cell.value
+
+    return [
+        ["method", *table.columns],
+        *([title, *map(text, cells)] for title, cells, _ in table.rows),
     ]
 
 
@@ -237,6 +245,7 @@ def _drawn(layout: Layout) -> list[Section]:
     ]
 
 
+# The table of stages lies above this package; a test compares the two.
 SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "render-scenes": _scenes,
     "train-gan": _gan,
@@ -245,8 +254,8 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "synthesize-captions": _captions,
     "pretrain-davenet": _grounding,
     "random-edits": _grounding,
-    "targeted-edits": _grounding,
     "cluster-units": _clusters,
+    "targeted-edits": _grounding,
     "evaluate": _evaluation,
     "report": _report,
 }

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.scenes.records import ClevrScene, ClevrSceneFile
 from wordbrush.storage.files import read_json
+
+with optional_packages():
+    from PIL import Image, UnidentifiedImageError
 
 
 def check(folder: Path) -> list[ClevrScene]:

@@ -1,19 +1,22 @@
 """Schemas of rendered scenes: CLEVR's JSON (C), and the jitter that is needed to render again."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.storage.validation import Finite, Natural
+from wordbrush.storage.validation import Finite, Natural, one_of
 
 Point = Annotated[list[Finite], Field(min_length=3, max_length=3)]
-Attribute = Literal[tuple(ATTRIBUTES)]
-Thing = TypedDict(
+Attribute = Annotated[str, one_of(ATTRIBUTES)]
+Thing = TypedDict(  # not a class, since 3d_coords is no name in Python
     "Thing",
     {
-        **{name: Literal[values] for name, values in ATTRIBUTES.items()},
+        "shape": Annotated[str, one_of(ATTRIBUTES["shape"])],
+        "material": Annotated[str, one_of(ATTRIBUTES["material"])],
+        "color": Annotated[str, one_of(ATTRIBUTES["color"])],
+        "size": Annotated[str, one_of(ATTRIBUTES["size"])],
         "3d_coords": Point,
         "rotation": Finite,
         "pixel_coords": Point,

@@ -5,13 +5,14 @@ the number of workers.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from multiprocessing import get_context
+from typing import Any, TypeVar
 
 import numpy as np
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import Scenes
 from wordbrush.process import usable_cores
 from wordbrush.scenes import edits, world
@@ -21,14 +22,16 @@ from wordbrush.training.signals import leave_signals
 LOADS = 200  # attempts to get the lights in order
 MASK_GRID = 3  # rays a pixel and axis for the mask: the mask is the majority of nine
 PATH_DEPTH = 3  # two bounces: enough for a metal that mirrors the floor
+T = TypeVar("T")
 # Renderings that make a picture. Each pixel drops its brightest: rare light paths make white dots.
 TAKES = 4
 
 
 @cache
-def mitsuba():
+def mitsuba() -> Any:
     """Mitsuba in its scalar variant, on one thread: cores are used by processes."""
-    import mitsuba as mi
+    with optional_packages():
+        import mitsuba as mi
 
     mi.set_variant("scalar_rgb")
     import drjit as dr
@@ -37,7 +40,7 @@ def mitsuba():
     return mi
 
 
-def load(parts: dict):
+def load(parts: dict) -> Any:
     """The scene with its lights in alphabetical order.
 
     Mitsuba orders lights by their addresses in memory (one load in ten differs), and the noise of
@@ -246,7 +249,9 @@ def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray
     raise cannot_fit(scenes)
 
 
-def render_all(function, scenes: Scenes, seed: int, count: int, first: int = 0) -> Iterator:
+def render_all(
+    function: Callable[[Scenes, int, int], T], scenes: Scenes, seed: int, count: int, first: int = 0
+) -> Iterator[T]:
     """`function(scenes, seed, index)` for every index from `first` on, in order, on all cores."""
     if first < count:
         with get_context("spawn").Pool(usable_cores(), leave_signals) as pool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import fsencode
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import require_space
@@ -60,7 +60,7 @@ class Member:
 
     name: str
     size: int
-    content: BinaryIO | None  # None: a folder
+    content: IO[bytes] | None  # None: a folder
     end: int  # how much of the archive is read after it, in bytes
 
 
@@ -135,10 +135,12 @@ def zip_members(raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
                     yield Member(info.filename, info.file_size, content, end)
 
 
-def tar_members(stream: BinaryIO, raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
-    """`raw` is the file below `stream`, which may unpack it."""
-    total, stream = 0, Sober(stream, most)
-    with tarfile.TarFile(fileobj=stream) as archive:
+def tar_members(
+    packed: BinaryIO | gzip.GzipFile, raw: BinaryIO, folder: Path, most: int
+) -> Iterator[Member]:
+    """`raw` is the file below `packed`, which may unpack it."""
+    total, stream = 0, Sober(packed, most)
+    with tarfile.TarFile(fileobj=stream) as archive:  # type: ignore[arg-type]  # it only reads
         for info in archive:
             require_plain(info.name, info.isreg() or info.isdir())
             total += info.size
@@ -160,7 +162,7 @@ def tar_members(stream: BinaryIO, raw: BinaryIO, folder: Path, most: int) -> Ite
 class Sober:
     """A stream that gives neither much at once (a header may claim any length) nor too much in all, and knows its last piece."""
 
-    def __init__(self, stream: BinaryIO, most: int):
+    def __init__(self, stream: BinaryIO | gzip.GzipFile, most: int):
         self.stream, self.most, self.last = stream, most, b""
         self.seek, self.tell = stream.seek, stream.tell
 

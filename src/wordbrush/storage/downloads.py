@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-import requests
-from requests import exceptions
 from typing_extensions import TypedDict
-from urllib3.exceptions import HTTPError
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.files import read_json, require_space, write_faults, write_json
 from wordbrush.storage.objects import (
     PATIENCE,
@@ -27,6 +24,11 @@ from wordbrush.storage.objects import (
     is_there,
 )
 from wordbrush.telemetry.progress import Progress
+
+with optional_packages():
+    import requests
+    from requests import exceptions
+    from urllib3.exceptions import HTTPError
 
 MIB = 1 << 20
 PIECE = 8 * MIB  # of an object, by one request
@@ -206,7 +208,7 @@ class BucketSource:
         begin = start if mark == generation and start <= blob.size else 0
         return Stream(begin, blob.size, generation, self._pieces(blob, begin, retry), blob.crc32c)
 
-    def _pieces(self, blob, start: int, retry) -> Iterator[bytes]:
+    def _pieces(self, blob: Any, start: int, retry: Any) -> Iterator[bytes]:
         for begin in range(start, blob.size, PIECE):
             with self._faults():
                 piece = blob.download_as_bytes(

@@ -62,7 +62,7 @@ class Layout:
         return self.root / f"data/encoders/{stage}/{mining}"
 
     def clusters(self, mining: str) -> Path:
-        """clusters.json, places.npy, members.npy, scale.npy"""
+        """members.npy, scale.npy, ranks.npy, clusters.json: a ConceptSet"""
         return self.root / f"data/clusters/{mining}"
 
     @property

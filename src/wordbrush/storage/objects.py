@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.files import WRITE_FAULTS
 
 PATIENCE = 120.0  # seconds for which a bucket that answers 429 or 5xx, or breaks the connection, is asked again
@@ -137,7 +137,7 @@ class FolderStore:
 class BucketStore:
     """Uploads and downloads are checksummed; all requests are idempotent, so each may be tried again."""
 
-    def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client=None):
+    def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client: Any = None):
         self.prefix, self.place = PurePosixPath(prefix), f"gs://{bucket}/{prefix}".rstrip("/")
         self.retry = bucket_retry(patience)
         self._faults = partial(bucket_faults, self.place, patience)
@@ -185,7 +185,7 @@ class BucketStore:
         for name in self.names(folder):
             self.delete(f"{folder}/{name}")
 
-    def _blob(self, name: str):
+    def _blob(self, name: str) -> Any:
         return self.bucket.blob(str(self.prefix / inside(name)))
 
     def _found(self, name: str) -> tuple[bytes, int] | None:
@@ -205,10 +205,13 @@ class BucketStore:
         return data, blob.generation
 
 
-def bucket_client(project: str | None = None, endpoint: str | None = None, anonymous: bool = False):
+def bucket_client(
+    project: str | None = None, endpoint: str | None = None, anonymous: bool = False
+) -> Any:
     """By Workload Identity or Application Default Credentials; objects need no project. `endpoint` is for emulators."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
+    with optional_packages():
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
 
     return storage.Client(
         project,
@@ -217,14 +220,14 @@ def bucket_client(project: str | None = None, endpoint: str | None = None, anony
     )
 
 
-def bucket_retry(patience: float):
+def bucket_retry(patience: float) -> Any:
     """Google's own policy: idempotent requests again after 408, 429, 5xx and broken connections."""
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     return DEFAULT_RETRY.with_delay(initial=0.5, maximum=10.0).with_timeout(patience)
 
 
-def is_there(bucket, retry) -> bool:
+def is_there(bucket: Any, retry: Any) -> bool:
     """Whether a bucket exists, as far as this account may know: to look at one needs more than the right to its objects."""
     from google.api_core.exceptions import Forbidden
 
@@ -237,9 +240,10 @@ def is_there(bucket, retry) -> bool:
 @contextmanager
 def bucket_faults(place: str, patience: float) -> Iterator[None]:
     """The server's refusals, and what is left after all retries, as one sentence."""
-    from google.api_core.exceptions import GoogleAPICallError, RetryError
-    from google.auth.exceptions import GoogleAuthError
-    from requests.exceptions import RequestException
+    with optional_packages():
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
+        from google.auth.exceptions import GoogleAuthError
+        from requests.exceptions import RequestException
 
     try:
         yield

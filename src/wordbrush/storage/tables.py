@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.files import require_file
+
+with optional_packages():
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def write_table(path: Path, rows: Sequence[dict], schema: pa.Schema) -> None:

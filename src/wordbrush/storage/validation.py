@@ -3,10 +3,12 @@
 What does not fit is named in one sentence, with field, value and what is allowed.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, GetPydanticSchema, TypeAdapter, ValidationError
+from pydantic_core.core_schema import literal_schema
 
 from wordbrush.errors import WordbrushError
 
@@ -18,10 +20,16 @@ NAMED = 3  # faults of one file; the others are counted
 REMEDY = "Make it again: dvc repro."
 
 
+def one_of(values: Iterable[str]) -> GetPydanticSchema:
+    """For `Annotated[str, one_of(values)]`: a Literal whose values a type checker cannot know."""
+    allowed = list(values)
+    return GetPydanticSchema(lambda _type, _handler: literal_schema(allowed))
+
+
 def validated(shape: type[T], data: Any, origin: str) -> T:
     """Plain data as `shape`. Raises WordbrushError, which names `origin` and every fault."""
     try:
-        return _adapter(shape).validate_python(data)
+        return _adapter(shape).validate_python(data)  # type: ignore[arg-type]
     except ValidationError as error:
         raise WordbrushError(f"{origin}: {'; '.join(map(_fault, error.errors()))}") from None
 
@@ -32,7 +40,7 @@ def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMED
     Raises WordbrushError, which names `origin`, the first faults, and what to do (`remedy`).
     """
     try:
-        return _adapter(shape).validate_json(text, strict=True)
+        return _adapter(shape).validate_json(text, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
@@ -44,7 +52,7 @@ def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMED
         ) from None
 
 
-@cache
+@cache  # whose types do not know that a type is hashable
 def _adapter(shape: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(shape)
 

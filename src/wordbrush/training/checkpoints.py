@@ -149,6 +149,7 @@ class Checkpoints:
 
     def _save(self, kind: str, step: int, state: Any) -> bool:
         """Whether it was saved. A store that cannot be written costs the checkpoint alone."""
+        assert self.store is not None  # or nothing would be due
         data = pack(state)
         name = f"{self.key}/{kind}-{step:010d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         try:
@@ -169,6 +170,7 @@ class Checkpoints:
 
     def _drop_old(self, kind: str) -> None:
         """All but the last KEPT."""
+        assert self.store is not None
         try:
             for _, name in self._names(kind)[:-KEPT]:
                 self.store.delete(f"{self.key}/{name}")
@@ -177,8 +179,9 @@ class Checkpoints:
 
     def _load(self, name: str) -> Any:
         """The state; None, and a line on stderr, where its bytes do not match its name."""
-        data = self.store.read(f"{self.key}/{name}") or b""
-        if hashlib.sha256(data).hexdigest() != NAME.fullmatch(name)["sha256"]:
+        assert self.store is not None  # which found the name
+        data, match = self.store.read(f"{self.key}/{name}") or b"", NAME.fullmatch(name)
+        if match is None or hashlib.sha256(data).hexdigest() != match["sha256"]:
             print(
                 f"{self.store.place}/{self.key}/{name} is damaged, and left aside",
                 file=sys.stderr,
@@ -285,10 +288,8 @@ def unpack(data: bytes) -> Any:
                 else tuple(walk(value) for value in content)
             )
         tensor = tensors[content]
-        return {
-            "tensor": lambda: tensor,
-            "array": tensor.numpy,
-            "bytes": lambda: tensor.numpy().tobytes(),
-        }[kind]()
+        if kind == "array":
+            return tensor.numpy()
+        return tensor.numpy().tobytes() if kind == "bytes" else tensor
 
     return walk(structure)

@@ -19,7 +19,10 @@ KEEP_BYTES = 1 << 30
 
 
 def keep_freed_memory(blocks: int = KEEP_BYTES, in_all: int = KEEP_BYTES) -> None:
-    """Let glibc keep freed blocks up to these sizes for reuse: large tensors are else mapped and faulted in anew at each step."""
+    """Let glibc keep freed blocks, up to these sizes, for reuse.
+
+    Otherwise large tensors are mapped and faulted in anew at each step.
+    """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
@@ -28,8 +31,10 @@ def keep_freed_memory(blocks: int = KEEP_BYTES, in_all: int = KEEP_BYTES) -> Non
 
 
 def device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one, NVIDIA's or Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def set_seed(seed: int) -> None:
@@ -38,16 +43,16 @@ def set_seed(seed: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a third of a step's time, and nothing reads it
-    )
+    # filling takes a third of a step's time, and nothing reads what is filled
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Within, what convolutions and matrix products of a training are computed in: `float32`, `bfloat16`, or `auto`.
+    """Within, trainings compute matrix products in `float32`, `bfloat16` or `auto`.
 
-    `auto` is bfloat16 where the processor multiplies it (GPUs, AVX-512 BF16, AMX), which is there about twice as fast.
+    `auto` is bfloat16 where the processor multiplies it (GPUs, AVX-512 BF16, AMX), which is about
+    twice as fast there.
     """
     before, _Precision.low = (
         _Precision.low,
@@ -64,22 +69,27 @@ class _Precision:
 
 
 def multiplies_bfloat16() -> bool:
+    """Whether the device has instructions for it."""
     if device().type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def mixed_precision() -> torch.autocast:
-    """Within, convolutions and matrix products run in what `precision` chose; weights, optimisers and sums stay float32."""
+    """Within, convolutions and matrix products run in what `precision` chose.
+
+    Weights, optimisers and sums stay float32.
+    """
     return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
 
 
 def require_finite(
     what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module
 ) -> None:
-    """Stop on a loss or a gradient of `networks` that is NaN or infinite, naming loss, step and last good checkpoint.
+    """Raises Diverged where a loss or a gradient of `networks` is NaN or infinite.
 
-    Raises Diverged, so that no half-trained weights are written.
+    Then no half-trained weights are written. The message names loss, step and `kept`, the last good
+    checkpoint.
     """
     gradients = [
         weight.grad
@@ -92,17 +102,18 @@ def require_finite(
         values = ", ".join(f"{value:g}" for value in loss.flatten().tolist())
         last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
         raise Diverged(
-            f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. {last} "
-            "Lower the learning rate of this stage in params.yaml."
+            f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. "
+            f"{last} Lower the learning rate of this stage in params.yaml."
         )
 
 
 def training_bytes(
     build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]
 ) -> int:
-    """What training a network takes: weights, gradients, two moments, and what a forward pass keeps for the backward one.
+    """Bytes that training a network takes.
 
-    Counted on PyTorch's meta device, where nothing is allocated or computed.
+    They are of weights, gradients, an optimiser's two moments, and what a forward pass keeps for
+    the backward pass. Counted on PyTorch's meta device, where nothing is allocated or computed.
     """
     kept: dict[int, torch.UntypedStorage] = {}  # what several operations keep counts once
 
@@ -129,9 +140,8 @@ def require_device_memory(
 ) -> None:
     """As `require_memory`, of a device; if none is named, the one on which networks run."""
     if needed > SMALL and (where or device()).type == "cuda":
-        unused = (
-            torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        )  # held by PyTorch, and free to be used
+        # held by PyTorch, and free to be used
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         require_memory(what, needed, advice, torch.cuda.mem_get_info()[0] + unused)
     else:
         require_memory(what, needed, advice)

@@ -17,7 +17,10 @@ def require_memory(what: str, needed: int, advice: str, free: int | None = None)
     free: if not given, what the machine or the container has left. advice: what to change in
     params.yaml.
     """
-    if needed > SMALL and needed > (free := free_memory() if free is None else free):
+    if needed <= SMALL:
+        return
+    free = free_memory() if free is None else free
+    if needed > free:
         raise WordbrushError(
             f"{what} would take {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are "
             f"free: {advice} in params.yaml."

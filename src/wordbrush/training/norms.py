@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wordbrush.training.parallel import gather, moments, shard, world
 
 
-class _WholeBatch:
+class _WholeBatch(nn.modules.batchnorm._BatchNorm):
     """What both norms add to PyTorch's."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -21,6 +21,8 @@ class _WholeBatch:
             return super().forward(x)
         values = x.float()  # as PyTorch's own computes what comes in bfloat16
         mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)

@@ -1,14 +1,18 @@
-"""One training by several processes (ranks), each with its part of every batch: the same as by one process, to rounding.
+"""One training by several processes (ranks), each with its part of every batch.
 
-Every rank draws the random numbers of the whole batch, from the same seeds, and takes its rows (`shard`). What meets other rows,
-such as scores, moments or minibatch statistics, is gathered with its gradient, so that every rank knows the loss of the whole
-batch; `backward` leaves that loss' gradient on all of them, and so weights, moments and averages stay the same everywhere.
-PyTorch's DistributedDataParallel averages losses of parts, of one forward pass a step; impostors from the whole batch, batch
-norms over it and penalties on gradients need more. With one process every function here hands back what it is given.
+The result is that of one process, to rounding. Every rank draws the random numbers of the whole
+batch, from the same seeds, and takes its rows (`shard`). What depends on other rows, such as
+scores, batch statistics or minibatch deviations, is gathered with its gradient (`gather`), so every
+rank computes the loss of the whole batch. `backward` then leaves the gradient of that loss on all
+of them, and weights, statistics and averages stay the same everywhere.
+
+PyTorch's DistributedDataParallel averages the losses of parts, one forward pass a step. Impostors
+from the whole batch, batch norms over it and penalties on gradients need more. With one process,
+every function here returns what it is given.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -33,16 +37,15 @@ class _State:
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Within, the processes of one launch are one group, each with a GPU of its own if there are as many."""
+    """Within, a launch's processes are one group, each with its own GPU if there are enough."""
     if not is_worker():
         yield
         return
     gpus, here = torch.cuda.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
     if gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % gpus)
-    dist.init_process_group(
-        "nccl" if gpus >= here else "gloo", timeout=PATIENCE
-    )  # NCCL refuses to share a GPU
+    backend = "nccl" if gpus >= here else "gloo"  # NCCL refuses to share a GPU
+    dist.init_process_group(backend, timeout=PATIENCE)
     yield
     dist.destroy_process_group()  # not after a fault: it would wait for the others
 
@@ -63,11 +66,14 @@ def world() -> int:
 
 
 def part(count: int) -> int:
-    """Each rank's rows of a batch of `count`. Raises WordbrushError where they would not be equally many."""
+    """How many rows of a batch of `count` each rank has.
+
+    Raises WordbrushError where they would not be equally many.
+    """
     if count % world():
         raise WordbrushError(
-            f"a batch of {count} cannot be shared equally by {world()} processes: choose another batch size in "
-            f"params.yaml, or another {VARIABLE}."
+            f"a batch of {count} cannot be shared equally by {world()} processes: choose another "
+            f"batch size in params.yaml, or another {VARIABLE}."
         )
     return count // world()
 
@@ -92,25 +98,24 @@ def shard(rows: Rows) -> Rows:
 
 
 def gather(rows: Tensor) -> Tensor:
-    """The reverse of `shard`: the rows of all ranks [N, …]. Its gradient is the sum of what all of them make of it."""
+    """The reverse of `shard`: the rows of all ranks [N, …].
+
+    Each row's gradient is the sum of its gradients on all ranks.
+    """
     if world() == 1:
         return rows
     if rows.dtype == torch.bool:
         return gather(rows.byte()).bool()
     before, after = dist.get_rank() * len(rows), (world() - dist.get_rank() - 1) * len(rows)
-    return all_reduce(
-        torch.cat(
-            [rows.new_zeros(before, *rows.shape[1:]), rows, rows.new_zeros(after, *rows.shape[1:])]
-        )
-    )
+    zeros_before, zeros_after = (rows.new_zeros(n, *rows.shape[1:]) for n in (before, after))
+    return all_reduce(torch.cat([zeros_before, rows, zeros_after]))
 
 
-def moments(x: Tensor, axes: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
-    """Mean and variance over these axes, or all, of what all ranks have; and how many values each is of."""
+def moments(x: Tensor, axes: list[int] | None = None) -> tuple[Tensor, Tensor, Tensor | int]:
+    """Mean and variance over these axes, or all, of the values of all ranks; and their number."""
     mean = x.mean(axes, keepdim=True)
-    variance = (
-        (x - mean).square().mean(axes)
-    )  # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
+    # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
+    variance = (x - mean).square().mean(axes)
     mean = mean.view(variance.shape)
     count = x.numel() // mean.numel()
     if world() == 1:
@@ -156,8 +161,8 @@ def require_same(value: int, what: str) -> None:
     values = gather(torch.tensor([value], device=_device())).tolist() if world() > 1 else [value]
     if len(set(values)) > 1:
         raise WordbrushError(
-            f"the processes found different {what} ({', '.join(map(str, values))}): they must see the same "
-            "folder or bucket."
+            f"the processes found different {what} ({', '.join(map(str, values))}): they must see "
+            "the same folder or bucket."
         )
 
 
@@ -173,5 +178,5 @@ def _sum(value: float) -> float:
 
 
 def _device() -> torch.device:
-    """Where what the ranks say to each other lies."""
+    """The device of messages between ranks."""
     return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")

@@ -97,7 +97,7 @@ def callers() -> list[psutil.Process]:
         try:
             if os.getpgid(process.pid) != group:
                 break
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # it ended; on macOS, it is another user's
             break
         chain.append(process)
     while chain and _is_shell(chain[-1]):

@@ -1,0 +1,52 @@
+"""Retrieval (P Table 2): the caption of each picture among all captions, and the reverse."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.manifest import Manifest
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities
+from wordbrush.davenet.retrieval import both_ways, recall
+from wordbrush.evaluation.interface import Numbers, Subject, Test
+from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.results import Recall, Validation
+
+
+def run(material: Material, subject: Subject) -> Numbers:
+    """Recall in percent and the median rank, both directions together."""
+    params = material.params
+    ranks = ranks_of(subject.scores, material.pairs.manifest, material.samples)
+    found = (ranks <= 10).float().numpy()
+    interval = bootstrap(found, percent, params.evaluation.bootstrap, params.seed)
+    values = {"recall": recalls(ranks), "median_rank": float(ranks.float().quantile(0.5))}
+    return values, {"recall_10": interval}
+
+
+def recalls(ranks: Tensor) -> Recall:
+    """Percent of ranks [N] within the first 1, 5 and 10."""
+    return {str(k): round(recall(ranks, k), 2) for k in (1, 5, 10)}
+
+
+def ranks_of(scores: Tensor, manifest: Manifest, captions: np.ndarray) -> Tensor:
+    """Ranks, both ways, by the scores [N, N] of captions and of the picture of each.
+
+    A picture with several captions counts once, and all its captions are right.
+    """
+    pictures, first = np.unique(manifest.images[captions], return_index=True)
+    positives = torch.from_numpy(manifest.positives(captions, pictures))
+    return both_ways(scores[first], positives)
+
+
+def validate(material: Material, encoders: Encoders) -> Validation:
+    """Recall on the validation pairs, by which methods are chosen."""
+    manifest = material.pairs.manifest
+    captions = manifest.captions("validation")
+    features = encode_pairs(encoders, material.pairs, captions)
+    scores = all_similarities(*features, encoders.config.similarity)
+    return {"recall": recalls(ranks_of(scores, manifest, captions))}
+
+
+TEST = Test(lambda material: True, run)
