@@ -6,7 +6,8 @@ import pytest
 
 from tests.faults.proxy import Proxy
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.objects import Changed, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.objects import Changed
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_refusal_is_one_sentence_and_is_not_asked_again(proxy, tmp_path, fault
     with pytest.raises(WordbrushError, match=words) as caught:
         store.write("x", b"1")
     assert len([one for one in proxy.requests if one.startswith("POST")]) == 1
-    assert str(caught.value).startswith(store.place) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(store.address) and "\n" not in str(caught.value)
 
 
 def test_a_bucket_that_stays_away_is_named(proxy, tmp_path):

@@ -11,7 +11,7 @@ import torch
 
 from wordbrush import params as parameters
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.objects import FolderStore
+from wordbrush.storage.folders import FolderStore
 from wordbrush.training.checkpoints import Checkpoints, pack, unpack
 from wordbrush.training.compute import set_seed
 

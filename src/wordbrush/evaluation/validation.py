@@ -25,7 +25,8 @@ from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
 from wordbrush.stages.sample_images import describable_drawings
 from wordbrush.stages.synthesize_captions import write_words
-from wordbrush.storage.files import one_at_a_time, open_array, whole_directory
+from wordbrush.storage.files import open_array, whole_directory
+from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 from wordbrush.versioning.fingerprint import combined, digest

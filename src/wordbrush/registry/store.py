@@ -16,7 +16,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.objects import Changed, Store, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.objects import Changed, Store
 from wordbrush.storage.validation import Natural, validated_json
 
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
@@ -46,10 +47,10 @@ class Registry:
         listing = self.store.read(path)
         if listing is None:
             raise WordbrushError(
-                f"{self.store.place}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
+                f"{self.store.address}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
                 "and the next run is promoted."
             )
-        return validated_json(dict[Name, Sha256], listing, f"{self.store.place}/{path}")
+        return validated_json(dict[Name, Sha256], listing, f"{self.store.address}/{path}")
 
     def read(self, version: str, name: str) -> bytes:
         """One of a version's files, as it was promoted."""
@@ -65,7 +66,7 @@ class Registry:
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
             raise WordbrushError(
-                f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
+                f"{self.store.address}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
                 f"{CHAMPION}, and the next run is promoted."
             )
         return data
@@ -110,7 +111,7 @@ class Registry:
             return json.loads(pointer)["version"]
         except (ValueError, KeyError, TypeError):
             raise WordbrushError(
-                f"{self.store.place}/{CHAMPION} is damaged: it must hold JSON with a `version`."
+                f"{self.store.address}/{CHAMPION} is damaged: it must hold JSON with a `version`."
             ) from None
 
 

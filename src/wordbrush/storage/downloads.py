@@ -14,15 +14,15 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError, optional_packages
-from wordbrush.storage.files import read_json, require_space, write_faults, write_json
-from wordbrush.storage.objects import (
-    PATIENCE,
+from wordbrush.storage.buckets import (
     bucket_and_name,
     bucket_client,
     bucket_faults,
     bucket_retry,
     is_there,
 )
+from wordbrush.storage.files import read_json, require_space, write_faults, write_json
+from wordbrush.storage.objects import PATIENCE, PAUSES
 from wordbrush.telemetry.progress import Progress
 
 with optional_packages():
@@ -32,7 +32,6 @@ with optional_packages():
 
 MIB = 1 << 20
 PIECE = 8 * MIB  # of an object, by one request
-PAUSES = (0.5, 10.0)  # seconds before the second try, and at most; each is twice the one before
 TIMEOUT = (10.0, 60.0)  # seconds for a server to accept, and between two pieces of its answer
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
@@ -60,7 +59,7 @@ class Stream:
 
 
 class Source(Protocol):
-    place: str  # as people may see it
+    address: str  # as people may see it
 
     def open(self, start: int, mark: str | None) -> Stream:
         """Raises WordbrushError where it is refused, Interrupted where another try may help."""
@@ -69,21 +68,21 @@ class Source(Protocol):
 class Note(TypedDict):
     """What is known of a file that is not all there."""
 
-    place: str
+    address: str
     mark: str | None
     size: int | None
 
 
-def open_source(place: str, patience: float = PATIENCE) -> Source:
+def open_source(address: str, patience: float = PATIENCE) -> Source:
     """gs://bucket/name, or https://…; http:// on this machine alone."""
-    if place.startswith("gs://"):
-        return BucketSource(place, patience)
-    if "://" not in place:
+    if address.startswith("gs://"):
+        return BucketSource(address, patience)
+    if "://" not in address:
         raise WordbrushError(
-            f"{place!r} is no address: gs://bucket/name and https://… can be read."
+            f"{address!r} is no address: gs://bucket/name and https://… can be read."
         )
-    require_secure(place)
-    return WebSource(place)
+    require_secure(address)
+    return WebSource(address)
 
 
 def download(
@@ -108,25 +107,25 @@ def download(
                 deadline, pause = time.monotonic() + patience, PAUSES[0]
             elif time.monotonic() + pause > deadline:
                 raise WordbrushError(
-                    f"{source.place} did not answer well for {patience:.0f} seconds ({trouble}); run again when "
+                    f"{source.address} did not answer well for {patience:.0f} seconds ({trouble}); run again when "
                     "it does: it goes on where it was."
                 ) from trouble
             time.sleep(pause)
             pause = min(2 * pause, PAUSES[1])
-    require_hash(source.place, file, crc32c, sha256)
+    require_hash(source.address, file, crc32c, sha256)
     return file
 
 
 def _go_on(source: Source, file: Path, note: Path, sha256: str | None) -> str | None:
     """Read what is missing; the source's own checksum, if it has one."""
     known, start, mark = _known(note), 0, None
-    if known and known["place"] == source.place and file.is_file() and (known["mark"] or sha256):
+    if known and known["address"] == source.address and file.is_file() and (known["mark"] or sha256):
         start, mark = file.stat().st_size, known["mark"]
     stream = source.open(start, mark)
     require_space(
-        file.parent, max(0, (stream.size or 0) - stream.start), f"the download of {source.place}"
+        file.parent, max(0, (stream.size or 0) - stream.start), f"the download of {source.address}"
     )
-    write_json(note, {"place": source.place, "mark": stream.mark, "size": stream.size})
+    write_json(note, {"address": source.address, "mark": stream.mark, "size": stream.size})
     total = round((stream.size or 0) / MIB, 1)
     with (
         write_faults(file),
@@ -149,7 +148,7 @@ def _known(note: Path) -> Note | None:
     return None
 
 
-def require_hash(place: str, file: Path, crc32c: str | None, sha256: str | None) -> None:
+def require_hash(address: str, file: Path, crc32c: str | None, sha256: str | None) -> None:
     """Raises WordbrushError, and deletes the file, where it is not what source or caller say."""
     if crc32c and crc32c != (found := _crc32c(file)):
         what = f"its crc32c is {found}, but the bucket says {crc32c}"
@@ -158,7 +157,7 @@ def require_hash(place: str, file: Path, crc32c: str | None, sha256: str | None)
     else:
         return
     file.unlink()
-    raise WordbrushError(f"{place} is not what it should be: {what}. What came was deleted.")
+    raise WordbrushError(f"{address} is not what it should be: {what}. What came was deleted.")
 
 
 def digest(file: Path) -> str:
@@ -181,12 +180,12 @@ def _crc32c(file: Path) -> str:
 class BucketSource:
     """An object, by google-cloud-storage; each piece is tried again by Google's own policy."""
 
-    def __init__(self, place: str, patience: float):
-        self.place, self.patience = place, patience
-        bucket, self.name = bucket_and_name(place)
+    def __init__(self, address: str, patience: float):
+        self.address, self.patience = address, patience
+        bucket, self.name = bucket_and_name(address)
         if not self.name:
             raise WordbrushError(
-                f"{place!r} names a bucket and no object; an example: gs://bucket/CLEVR_v1.0.zip."
+                f"{address!r} names a bucket and no object; an example: gs://bucket/CLEVR_v1.0.zip."
             )
         with self._faults():
             self.bucket = bucket_client().bucket(bucket)
@@ -202,7 +201,7 @@ class BucketSource:
                 if not is_there(self.bucket, retry):
                     raise
                 raise WordbrushError(
-                    f"{self.place}: there is no such object; check its name."
+                    f"{self.address}: there is no such object; check its name."
                 ) from None
         generation = str(blob.generation)
         begin = start if mark == generation and start <= blob.size else 0
@@ -222,7 +221,7 @@ class BucketSource:
             yield piece
 
     def _faults(self) -> AbstractContextManager[None]:
-        return bucket_faults(self.place, self.patience)
+        return bucket_faults(self.address, self.patience)
 
 
 class WebSource:
@@ -231,7 +230,7 @@ class WebSource:
     def __init__(self, url: str):
         self.url, self.session = url, SecureSession()
         parts = split(url)
-        self.place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self.answered = False
 
     def open(self, start: int, mark: str | None) -> Stream:
@@ -249,12 +248,12 @@ class WebSource:
             raise Interrupted(f"it answered {status}")
         if status not in (200, 206):
             raise WordbrushError(
-                f"{self.place} answered {status}: {REFUSALS.get(status, response.reason or 'no reason given')}."
+                f"{self.address} answered {status}: {REFUSALS.get(status, response.reason or 'no reason given')}."
             )
         begin, size = _range(response)
         if begin not in (0, start):
             raise WordbrushError(
-                f"{self.place} sent other bytes than it was asked for: its server cannot be used."
+                f"{self.address} sent other bytes than it was asked for: its server cannot be used."
             )
         return Stream(begin, size, _mark(response), _pieces(response))
 
@@ -270,17 +269,17 @@ class WebSource:
             response = self.session.get(self.url, headers=headers, stream=True, timeout=TIMEOUT)
         except exceptions.SSLError as error:
             raise WordbrushError(
-                f"{self.place}: the server's certificate is not trusted ({_root(error)})."
+                f"{self.address}: the server's certificate is not trusted ({_root(error)})."
             ) from error
         except (exceptions.ConnectionError, exceptions.Timeout) as error:
             if self.answered:
                 raise Interrupted(_root(error)) from error
             raise WordbrushError(
-                f"{self.place} cannot be reached ({_root(error)}); check address and network."
+                f"{self.address} cannot be reached ({_root(error)}); check address and network."
             ) from error
         except exceptions.RequestException as error:  # some of its sentences hold the whole URL
             raise WordbrushError(
-                f"{self.place} cannot be read ({type(error).__name__})."
+                f"{self.address} cannot be read ({type(error).__name__})."
             ) from error
         self.answered = True
         return response

@@ -1,7 +1,7 @@
 """Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
 
+import csv
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -24,8 +24,8 @@ WRITE_FAULTS = {
     errno.EFBIG: "raise the limit on file sizes",
     errno.EACCES: "check its owner and mode",
     errno.EPERM: "check its owner and mode",
-    errno.EROFS: "name a place that can be written",
-    errno.ENOTDIR: "name a place in a folder",
+    errno.EROFS: "name a folder that can be written",
+    errno.ENOTDIR: "a part of the path is a file: name another folder",
 }
 
 
@@ -67,15 +67,6 @@ def whole_directory(path: Path) -> Iterator[Path]:
             scratch.rename(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
-    """Within, no other process is within, for the same `path`; its lock is a file beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
@@ -146,14 +137,22 @@ def require_counts(path: Path, **counts: int) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write a small table that `dvc plots` reads: one header line, floats with six significant digits."""
+    """Write a small table that `dvc plots` reads, complete or not at all.
+
+    One line of header, floats with six significant digits; cells are quoted as RFC 4180 has it,
+    where they hold a comma, a quote or the end of a line.
+    """
 
     def cell(value: Any) -> str:
         return f"{value:.6g}" if isinstance(value, float) else str(value)
 
-    lines = [",".join(header), *(",".join(cell(v) for v in row) for row in rows)]
-    with whole_file(path) as scratch:
-        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (
+        whole_file(path) as scratch,
+        scratch.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def open_array(

@@ -21,7 +21,8 @@ from safetensors.torch import load, save
 
 from wordbrush.errors import EXIT_STOPPED, Stopped, WordbrushError
 from wordbrush.process import is_main
-from wordbrush.storage.objects import Changed, Store, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.objects import Changed, Store
 from wordbrush.telemetry import metrics
 from wordbrush.training import signals
 from wordbrush.training.parallel import anyone, barrier, require_same
@@ -131,7 +132,7 @@ class Checkpoints:
         )
 
     def _words(self, kind: str, step: int) -> str:
-        return f"{kind} {step} in {self.store.place}/{self.key}" if self.store else ""
+        return f"{kind} {step} in {self.store.address}/{self.key}" if self.store else ""
 
     def _names(self, kind: str) -> list[tuple[int, str]]:
         """Steps and names of one kind, in order."""
@@ -177,7 +178,7 @@ class Checkpoints:
         data, match = self.store.read(f"{self.key}/{name}") or b"", NAME.fullmatch(name)
         if match is None or hashlib.sha256(data).hexdigest() != match["sha256"]:
             print(
-                f"{self.store.place}/{self.key}/{name} is damaged, and left aside",
+                f"{self.store.address}/{self.key}/{name} is damaged, and left aside",
                 file=sys.stderr,
                 flush=True,
             )
@@ -189,7 +190,7 @@ NO_CHECKPOINTS = Checkpoints()
 
 
 def for_stage(key: str, minutes: float) -> Checkpoints:
-    """Checkpoints where WORDBRUSH_CHECKPOINTS says (a folder or gs://bucket/prefix), else in .wordbrush/checkpoints."""
+    """Checkpoints where WORDBRUSH_CHECKPOINTS says (see storage.addresses), else in .wordbrush/checkpoints."""
     return Checkpoints(open_store(os.environ.get(PLACE_VARIABLE) or PLACE), key, 60 * minutes)
 
 
