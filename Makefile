@@ -28,10 +28,10 @@ demo: setup ## run the whole method on params.yaml and show the results
 	@$(MAKE) --no-print-directory stages
 	@wordbrush show
 
-# `dvc repro` alone does the same, one stage after the other. The two minings do not need each other: each takes half of the cores,
-# and two processes of one thread do a third more than one of two (docs/log.md).
+# `dvc repro` alone does the same, one stage after the other. The two minings do not need each other:
+# they train side by side, each on half of the cores. Two processes of one thread do a third more
+# than one process of two (docs/log.md).
 MININGS := mining-random mining-hard
-GROUNDING := pretrain-davenet random-edits cluster-units targeted-edits
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
 .PHONY: stages $(MININGS)
 stages:
@@ -39,12 +39,13 @@ stages:
 	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
 	@dvc repro
 
-# The port itself is the other one's.
+# The first serves its metrics at the port itself, the second at the next one.
 ifdef WORDBRUSH_METRICS_PORT
 mining-hard: export WORDBRUSH_METRICS_PORT := $(shell echo $$(($(WORDBRUSH_METRICS_PORT) + 1)))
 endif
 $(MININGS): mining-%:
-	@OMP_NUM_THREADS=$(HALF) dvc --wait-for-lock repro --single-item $(addsuffix @$*,$(GROUNDING))
+	@stages=$$(wordbrush stages --mining $*) && \
+		OMP_NUM_THREADS=$(HALF) dvc --wait-for-lock repro --single-item $$stages
 
 show: setup ## print the results table and write report.html
 	@wordbrush show
@@ -90,6 +91,7 @@ lint: setup ## style, layers and types
 	@ruff format --quiet --check . || { echo "some files are not formatted: run ruff format"; exit 1; }
 	@lint-imports --no-logo
 	@mypy
+	@python -m wordbrush.kubeflow.policy
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock

@@ -18,7 +18,6 @@ def cluster_units(
     clusters: dsl.Output[dsl.Artifact],
     page: dsl.Output[dsl.HTML],
 ):
-    """Discover concepts as clusters of co-active units, and the GAN units that draw them."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -28,7 +28,6 @@ def evaluate(
     roc: dsl.Output[dsl.ClassificationMetrics],
     page: dsl.Output[dsl.HTML],
 ):
-    """Measure the six methods as the paper does."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

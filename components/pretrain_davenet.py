@@ -16,7 +16,6 @@ def pretrain_davenet(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    """Learn to match speech and picture from the pairs alone."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

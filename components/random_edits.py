@@ -18,7 +18,6 @@ def random_edits(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    """Train on against pictures whose salient spot was edited at random."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

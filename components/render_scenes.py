@@ -14,7 +14,6 @@ def render_scenes(
     real_pairs: dsl.Output[dsl.Dataset],
     page: dsl.Output[dsl.HTML],
 ):
-    """Render CLEVR scenes with masks, and the pairs that differ in one attribute."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -16,7 +16,6 @@ def sample_images(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    """Draw the pictures of the data set from random latents."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -18,7 +18,6 @@ def synthesize_captions(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    """Describe every drawing, speak the words with many voices, and turn speech into features."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -19,7 +19,6 @@ def targeted_edits(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    """Train on against pictures in which one discovered concept was edited."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

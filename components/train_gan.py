@@ -15,7 +15,6 @@ def train_gan(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    """Train a progressive GAN until it draws such scenes from noise."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -16,7 +16,6 @@ def train_segmenter(
     confusion: dsl.Output[dsl.ClassificationMetrics],
     page: dsl.Output[dsl.HTML],
 ):
-    """Train the reader of scenes, which writes captions and judges edits."""
     from wordbrush.kubeflow.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 

@@ -24,7 +24,7 @@ from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.fingerprint import combined, digest
 from wordbrush.versioning.git import git
-from wordbrush.versioning.runs import read_lock, write_lock
+from wordbrush.versioning.locks import read_lock, write_lock
 
 ROOT = Path(__file__).resolve().parents[1]
 MATRIX = "matrix: {mining: [random, hard]}"  # of dvc.yaml

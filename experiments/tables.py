@@ -9,13 +9,13 @@ from scipy.stats import t
 from experiments.runs import CONCEPT_TABLES, Variant
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import (
-    MININGS,
     ConceptMetrics,
     ConceptTables,
     Hypothesis,
     Result,
     Results,
 )
+from wordbrush.params import MININGS
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json, whole_file
 

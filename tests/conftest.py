@@ -16,7 +16,7 @@ from tests.kfp_server import pipeline
 from tests.workspace import Workspace
 from wordbrush import params as parameters
 from wordbrush.storage.yaml import merge, read_yaml
-from wordbrush.versioning.runs import Storage
+from wordbrush.versioning.environment import RemoteConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -82,14 +82,14 @@ def finished(long_runs: dict[str, Future]) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def pushed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Storage:
+def pushed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> RemoteConfig:
     """A remote with the artifacts of the finished run."""
     folder = tmp_path_factory.mktemp("pushed")
     workspace = Workspace(folder / "workspace")
     shutil.copytree(finished.root, workspace.root)
     workspace.run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"))
     workspace.run("dvc", "push")
-    return Storage(str(folder / "remote"))
+    return RemoteConfig(str(folder / "remote"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line: help is quick, faults are one sentence with exit code 2, nothing half-written stays."""
+"""The command line: help is quick, faults are one sentence, and nothing half-written stays."""
 
 import re
 import shlex

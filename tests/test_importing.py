@@ -1,4 +1,4 @@
-"""`wordbrush import` as people run it: from a web server and a bucket, stopped and called again, whole or not at all."""
+"""`wordbrush import` as people run it: from a web server and a bucket, stopped and called again."""
 
 import ctypes
 import hashlib
@@ -89,9 +89,7 @@ def test_stopped_by_a_signal_it_goes_on_when_called_again(web, tmp_path):
     while len(web.asked) < 3:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert (
-        process.wait(20) == 75 and "called again, it goes on where it was" in process.stderr.read()
-    )
+    assert process.wait(20) == 75 and "called again, it resumes" in process.stderr.read()
     assert not (tmp_path / "clevr").exists()
     web.statuses, web.asked = [], []
     done = wordbrush(

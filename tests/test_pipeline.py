@@ -1,4 +1,4 @@
-"""pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys read back, and real local runs against `dvc repro`."""
+"""pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys, and real local runs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.kfp_server import Compiled, pipeline
 from tests.workspace import Workspace
-from wordbrush.versioning.runs import edges
+from wordbrush.versioning.keys import edges
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNING = re.compile(r"^\s*Running stage '(.+)':", re.MULTILINE)
@@ -128,20 +128,24 @@ def test_another_image_changes_every_key(compiled, tmp_path):
 
 
 def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
-    unneeded = shutil.ignore_patterns(".git", ".venv", "data", ".dvc", ".wordbrush", "tests")
-    shutil.copytree(ROOT, tmp_path / "copy", ignore=unneeded)
-    params = tmp_path / "copy/params.yaml"
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("components", "k8s", "src"):
+        shutil.copytree(ROOT / name, copy / name)
+    for name in ("pipeline.py", "dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, copy / name)
+    params = copy / "params.yaml"
     params.write_text(params.read_text().replace("units_per_cluster: 12", "units_per_cluster: 11"))
     subprocess.run(
         [sys.executable, "pipeline.py", "compile"],
-        cwd=tmp_path / "copy",
+        cwd=copy,
         check=True,
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "copy")},
+        env={**os.environ, "PYTHONPATH": str(copy / "src")},
     )
-    before, after = keys(compiled), keys(Compiled.read(tmp_path / "copy/pipeline.yaml"))
+    before, after = keys(compiled), keys(Compiled.read(copy / "pipeline.yaml"))
     changed = {name.partition("@")[0] for name in before if before[name] != after[name]}
-    # units_per_cluster is a parameter of these and all that read them; edits as a whole belongs to both edit stages
+    # cluster-units has it as a parameter, both edit stages have all of `edits`; the others follow
     assert changed == {"random-edits", "cluster-units", "targeted-edits", "evaluate", "report"}
 
 
@@ -164,7 +168,7 @@ def test_a_second_run_executes_no_stage(from_scratch):
 
 
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
-    """The scheduled pipeline's last task, executed from the compiled YAML; all before it is cached."""
+    """The scheduled pipeline's last task, run from the compiled YAML; all before it is cached."""
     folder, _ = from_scratch
     done = pipeline(
         "run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache")

@@ -1,25 +1,28 @@
-"""`wordbrush STAGE` runs one stage in the current folder; the helper verbs look after parameters and results."""
+"""`wordbrush STAGE` runs a stage in the current folder; other verbs help with what is around it.
+
+The commands of the stages come from the table (stages/table.py).
+"""
 
 import os
 
-# How long OpenMP threads spin at a barrier before they sleep. Its default (100,000s of turns) costs 2–5 times on a busy machine,
-# none (OMP_WAIT_POLICY=PASSIVE) costs a third to a half on a quiet one; some microseconds cost neither (docs/log.md).
+# How long OpenMP threads spin at a barrier before they sleep. The default, hundreds of thousands of
+# turns, makes a stage two to five times as slow on a busy machine; none at all (the setting
+# OMP_WAIT_POLICY=PASSIVE) costs a third to a half on a quiet one; a few microseconds cost neither
+# (docs/log.md). It must be set before PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
-import importlib
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.process import is_main, is_worker
-from wordbrush.report import timings
+from wordbrush.stages import running
+from wordbrush.stages.table import STAGES, Stage
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.training import launch, signals
+from wordbrush.training import signals
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,14 +30,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learns what spoken words mean by drawing pictures.",
 )
-PARAMS_FILE, DVC_FILE = Path(PARAMS), Path("dvc.yaml")
+PARAMS_FILE = Path(PARAMS)
 
 
-def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str], str]:
-    """A check of an option's value that names what is allowed."""
+def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str | None], str | None]:
+    """A check of an option's value whose error names what is allowed."""
 
-    def check(option: typer.CallbackParam, value: str) -> str:
-        if value not in allowed:
+    def check(option: typer.CallbackParam, value: str | None) -> str | None:
+        if value is not None and value not in allowed:
             raise WordbrushError(
                 f"--{option.name} {value!r} is unknown; allowed are {', '.join(allowed)}."
             )
@@ -43,113 +46,54 @@ def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str], str]:
     return check
 
 
+KINDS = get_args(parameters.Mining)
 MiningOption = Annotated[
     str,
     typer.Option(
-        help="Negative mining: random, semi-hard or hard.",
-        callback=one_of("random", "semi-hard", "hard"),
+        help=f"Negative mining: {', '.join(KINDS[:-1])} or {KINDS[-1]}.", callback=one_of(*KINDS)
     ),
 ]
 
 
-def run_stage(name: str, resumes: bool, trains: bool, **options: str) -> None:
-    """Run a stage, in several processes where it trains and the environment asks for them, and report how it goes and ends."""
-    if trains and (count := launch.wanted()) > 1:
-        signals.install()
-        launch.launch(count)
-        return
-    from wordbrush.telemetry.outcome import reported
-
-    with reported(name, **options) if is_main() else launch.following():
-        run_module(name, resumes, **options)
-
-
-def run_module(name: str, resumes: bool, **options: str) -> None:
-    """Run the stage module `stages.NAME` on params.yaml of the current folder."""
-    params = parameters.load(PARAMS_FILE)
-    started = time.monotonic()
-    signals.install(is_worker())
-    module = importlib.import_module(
-        f"wordbrush.stages.{name.replace('-', '_')}"
-    )  # torch loads only now
-    from wordbrush.telemetry import gpu
-    from wordbrush.training import checkpoints
-    from wordbrush.training.compute import keep_freed_memory, set_seed
-    from wordbrush.training.parallel import joined
-    from wordbrush.versioning.fingerprint import fingerprint
-
-    keep_freed_memory()
-    set_seed(params.seed)
-    gpu.watch()
-    with joined():
-        if (
-            resumes and DVC_FILE.is_file()
-        ):  # which says what a result depends on: without it, no checkpoint could be trusted
-            kept = checkpoints.for_stage(
-                fingerprint(name, options.get("mining")), params.checkpoints.minutes
-            )
-            module.run(params, Layout(), checkpoints=kept, **options)
-            kept.clear()
-        else:
-            module.run(params, Layout(), **options)
-    if is_main():
-        timings.record(Layout(), " ".join([name, *options.values()]), time.monotonic() - started)
-
-
-def _stage(
-    name: str, summary: str, mining: bool = False, resumes: bool = False, trains: bool = False
-) -> None:
-    if mining:
+def add_stage(stage: Stage) -> None:
+    """Make a command of a stage."""
+    if stage.per_mining:
 
         def command(mining: MiningOption) -> None:
-            run_stage(name, resumes, trains, mining=mining)
+            running.run(stage, mining=mining)
     else:
 
         def command() -> None:
-            run_stage(name, resumes, trains)
+            running.run(stage)
 
-    app.command(name, help=summary, rich_help_panel="Stages")(command)
+    app.command(stage.name, help=f"{stage.summary}.", rich_help_panel="Stages")(command)
 
 
-_stage(
-    "render-scenes",
-    "Render CLEVR scenes with masks, and pairs that differ in one attribute.",
-    resumes=True,
-)
-_stage("train-gan", "Train a progressive GAN to draw the scenes.", resumes=True, trains=True)
-_stage(
-    "train-segmenter",
-    "Train the reader of scenes: objects and their attributes.",
-    resumes=True,
-    trains=True,
-)
-_stage("sample-images", "Draw pictures from random latents.", resumes=True)
-_stage("synthesize-captions", "Describe every picture in words and speak them.", resumes=True)
-_stage(
-    "pretrain-davenet", "Learn to match speech and picture.", mining=True, resumes=True, trains=True
-)
-_stage(
-    "random-edits",
-    "Train on against random edits at the salient spot.",
-    mining=True,
-    resumes=True,
-    trains=True,
-)
-_stage("cluster-units", "Discover concepts, and the GAN units that draw them.", mining=True)
-_stage(
-    "targeted-edits",
-    "Train on against edits of one discovered concept.",
-    mining=True,
-    resumes=True,
-    trains=True,
-)
-_stage("evaluate", "Measure the six methods as the paper does.")
-_stage("report", "Write the self-contained page of results.")
+for one in STAGES:
+    add_stage(one)
+
+
+@app.command(rich_help_panel="Helpers")
+def stages(
+    mining: Annotated[
+        str | None,
+        typer.Option(
+            help="Print what `dvc repro` calls the stages that run once per mining, for this one.",
+            callback=one_of(*parameters.MININGS),
+        ),
+    ] = None,
+) -> None:
+    """List the stages in their order."""
+    for stage in STAGES:
+        if mining is None:
+            print(f"{stage.name:20} {stage.summary}.")
+        elif stage.per_mining:
+            print(f"{stage.name}@{mining}")
 
 
 @app.command(rich_help_panel="Helpers")
 def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as small.")]) -> None:
-    """Apply presets/NAME.yaml to params.yaml; comments stay. Only what the preset names changes."""
+    """Apply presets/NAME.yaml to params.yaml: only what the preset names changes; comments stay."""
     from wordbrush.presets import apply
 
     apply(name, PARAMS_FILE, Path("presets"))
@@ -167,19 +111,22 @@ def check() -> None:
 
 @app.command(rich_help_panel="Helpers")
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Put right what can be put right.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired.")] = False,
     image: Annotated[
-        bool, typer.Option("--image", help="Look at the container image that this runs in instead.")
+        bool, typer.Option("--image", help="Check the container image that this runs in instead.")
     ] = False,
 ) -> None:
-    """Look at environment, parameters, and every byte of the artifacts in folder, cache, remote; exit code 1: one is wrong."""
+    """Check environment, parameters, and every byte of the artifacts in folder, cache and remote.
+
+    Exit code 1: something is wrong.
+    """
     if fix and image:
         raise WordbrushError(
-            "--fix and --image exclude each other: an image is not put right but built again."
+            "--fix and --image exclude each other: an image is not repaired but built again."
         )
     if image:
         from wordbrush import container
-        from wordbrush.versioning.runs import source_from_environment
+        from wordbrush.versioning.environment import source_from_environment
 
         good = container.examine(source_from_environment())
     else:
@@ -201,7 +148,7 @@ def remote(
         ),
     ] = None,
 ) -> None:
-    """Keep artifacts at PLACE from now on: try it, then make it DVC's default remote."""
+    """Keep artifacts at PLACE from now on: try it out, then make it DVC's default remote."""
     from wordbrush.versioning.remote import set_remote
 
     set_remote(Path("."), place, option or ())
@@ -215,7 +162,7 @@ def import_(
     target: Annotated[Path, typer.Argument(help="The folder that it becomes.")],
     sha256: Annotated[str | None, typer.Option(help="What the archive's hash must be.")] = None,
 ) -> None:
-    """Download an archive, such as CLEVR_v1.0.zip, and unpack it; called again, it goes on where it was."""
+    """Download an archive, such as CLEVR_v1.0.zip, and unpack it. Called again, it resumes."""
     from wordbrush.importing import import_archive
 
     signals.install()
@@ -239,7 +186,7 @@ def champion(
 def export(
     target: Annotated[Path, typer.Argument(help="The folder that the model becomes.")],
 ) -> None:
-    """Write the full method's model of a finished run to a folder, with model card and dataset card."""
+    """Write the model of the full method, with model card and dataset card, to a folder."""
     from wordbrush.model.export import export as export_model
     from wordbrush.versioning.origin import origin
 

@@ -8,14 +8,17 @@ from pathlib import Path
 import wordbrush
 from wordbrush.doctor import packages
 from wordbrush.versioning.fingerprint import digest
-from wordbrush.versioning.runs import CODE
+from wordbrush.versioning.workspace import CODE
 
-GPU = Path("/dev/nvidiactl")  # there where a container was given a GPU
+GPU = Path("/dev/nvidiactl")  # exists where a container was given a GPU
 REBUILD = "build the image again"
 
 
 def examine(source: Path) -> bool:
-    """Print what is good and what is wrong, a line each; whether all is good. `source`: the folder with dvc.yaml and src."""
+    """Print what is good and what is wrong, a line each. Returns whether all is good.
+
+    source: the folder with dvc.yaml and src.
+    """
     wrong = [
         *packages(source / "requirements.lock", REBUILD),
         *code(source),
@@ -30,7 +33,10 @@ def examine(source: Path) -> bool:
 
 
 def code(source: Path) -> Iterator[str]:
-    """The source, whose hashes make the keys of stages, and the installed package, which runs, are the same."""
+    """Whether the source is the installed package.
+
+    The hashes of the source make the keys of stages, but the installed package runs.
+    """
     missing = [name for name in CODE if not (source / name).exists()]
     if missing:
         yield f"{source} holds no {', '.join(missing)}: {REBUILD}, or set WORDBRUSH_SOURCE."
@@ -41,7 +47,7 @@ def code(source: Path) -> Iterator[str]:
 
 
 def user() -> Iterator[str]:
-    """Not root."""
+    """Whether the user is another than root."""
     if os.geteuid() == 0:
         yield "the user is root: run as the image's own user (10001), or any other."
     else:
@@ -49,20 +55,23 @@ def user() -> Iterator[str]:
 
 
 def folders() -> Iterator[str]:
-    """All else may be read-only; these must not be."""
+    """Whether the folders for scratch files can be written; all else may be read-only."""
     writable = []
     for folder in sorted({"/tmp", os.environ.get("WORDBRUSH_WORK") or "/tmp"}):
         try:
             tempfile.TemporaryFile(dir=folder).close()
             writable.append(folder)
         except OSError as error:
-            yield f"{folder} cannot be written ({error.strerror}): mount a folder there that this user may write."
+            yield (
+                f"{folder} cannot be written ({error.strerror}): "
+                "mount a folder there that this user may write."
+            )
     if writable:
         print(f"good    folders: {', '.join(writable)} can be written")
 
 
 def libraries() -> Iterator[str]:
-    """Those that bring binaries of their own."""
+    """Whether the libraries load that bring binaries of their own."""
     loaded = []
     for name, load in (("espeak-ng", _espeak), ("Mitsuba", _mitsuba), ("PyTorch", _torch)):
         if fault := _fault(load):
@@ -74,25 +83,28 @@ def libraries() -> Iterator[str]:
 
 
 def device() -> Iterator[str]:
-    """PyTorch computes, and a GPU that is there is used."""
+    """Whether PyTorch computes, and uses the GPU if there is one."""
     if fault := _fault(_compute):
         yield f"PyTorch does not compute ({fault}): look at the node's driver, or {REBUILD}."
         return
     from wordbrush.training.compute import device as chosen
 
     if GPU.exists() and chosen().type == "cpu":
-        yield "there is a GPU that PyTorch does not use: its driver is too old, or this is the image for CPUs."
+        yield (
+            "there is a GPU that PyTorch does not use: "
+            "its driver is too old, or this is the image for CPUs."
+        )
     else:
         print(f"good    device: {chosen()} computes")
 
 
 def _fault(attempt: Callable[[], object]) -> str | None:
-    """What goes wrong first, whatever it is, in one line."""
+    """What goes wrong first, whatever it is, in one line; None where nothing does."""
     try:
         attempt()
     except Exception as error:
         first: BaseException = error
-        while first.__context__:  # a package may stumble over its own fault
+        while first.__context__:  # a package may fail while it handles its first error
             first = first.__context__
         return " ".join(str(first).split())
     return None
@@ -121,4 +133,4 @@ def _compute() -> None:
 
     ones = torch.ones(8, 8, device=chosen())
     if (ones @ ones).sum().item() != 8**3:
-        raise RuntimeError("a product of matrices came out wrong")
+        raise RuntimeError("a product of matrices is wrong")

@@ -1,4 +1,4 @@
-"""`wordbrush doctor`: looks at environment, parameters and every artifact, byte for byte, and puts right what it can."""
+"""`wordbrush doctor`: checks environment, parameters and all bytes of the artifacts; can repair."""
 
 import re
 import shutil
@@ -9,14 +9,17 @@ from pathlib import Path
 
 from wordbrush.errors import WordbrushError
 from wordbrush.presets import check_all
-from wordbrush.versioning.integrity import Fault, faults, repair, repository
+from wordbrush.versioning.integrity import Fault, Repo, faults, repair, repository
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
-FREE_GIB = 5.0  # what a demo leaves on disk, and its cache
+FREE_GIB = 5.0  # what a demo and its cache take on the disk
 
 
 def examine(root: Path, fix: bool) -> bool:
-    """Print what is good and what is wrong; whether all is good at the end."""
+    """Print what is good and what is wrong. Returns whether all is good at the end.
+
+    fix: whether damaged artifacts are repaired.
+    """
     wrong = [*environment(root), *parameters(root)]
     for sentence in wrong:
         print(f"wrong   {sentence}")
@@ -69,24 +72,25 @@ def parameters(root: Path) -> Iterator[str]:
 
 
 def artifacts(root: Path, fix: bool) -> list[Fault]:
-    """Print the faults of all artifacts, repair them if wished, and return those that are left."""
+    """Print the faults of all artifacts, repair them if `fix`, and return those that are left."""
     with repository(root) as repo:
-        found = list(tell(repo))
+        found = print_faults(repo)
         if found and fix:
             repair(repo, found)
             print("after the repair:")
-            found = list(tell(repo))
+            found = print_faults(repo)
             for path in sorted({fault.artifact.path for fault in found}):
                 print(f"        {path} is whole nowhere: the next `dvc repro` makes it again.")
         return found
 
 
-def tell(repo) -> Iterator[Fault]:
-    """Every fault, printed as it is found."""
-    seen: set[str] = set()
-    bad: set[str] = set()
-    for fault in faults(repo, seen.add):
-        bad.add(fault.artifact.path)
+def print_faults(repo: Repo) -> list[Fault]:
+    """Print every fault as it is found, and how many artifacts are whole."""
+    examined: set[str] = set()
+    found: list[Fault] = []
+    for fault in faults(repo, examined.add):
         print(f"wrong   {fault.artifact.path}, in the {fault.place}: {fault.what}")
-        yield fault
-    print(f"good    artifacts: {len(seen - bad)} of {len(seen)} whole")
+        found.append(fault)
+    damaged = {fault.artifact.path for fault in found}
+    print(f"good    artifacts: {len(examined - damaged)} of {len(examined)} whole")
+    return found

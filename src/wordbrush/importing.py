@@ -1,4 +1,4 @@
-"""`wordbrush import`: an archive from gs:// or https:// becomes a folder, whole or not at all."""
+"""`wordbrush import`: an archive at gs:// or https:// becomes a folder, whole or not at all."""
 
 import json
 import re
@@ -16,9 +16,11 @@ BESIDE = ("__MACOSX", ".DS_Store")  # what a Mac leaves in archives
 
 
 def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
-    """Download, check, unpack, and say what came. What was downloaded stays beside the target until that is there.
+    """Download, check and unpack an archive, and say what it holds.
 
-    Raises WordbrushError: the target exists, the source cannot be read, its hash is another, the archive is bad, no space.
+    What was downloaded stays beside the target until the target is complete.
+    Raises WordbrushError: the target exists, the source cannot be read, its hash differs, the
+    archive is bad, or there is no space.
     """
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise WordbrushError(f"--sha256 {sha256!r} is no sha256: 64 hexadecimal digits are needed.")
@@ -29,7 +31,8 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
         archive = download(source, kept, sha256.lower() if sha256 else None)
         if not sha256 and not place.startswith("gs://"):
             print(
-                f"The archive's sha256 is {digest(archive)}; nothing was there to compare it with (--sha256)."
+                f"The archive's sha256 is {digest(archive)}; "
+                "nothing was there to compare it with (--sha256)."
             )
         with whole_directory(target) as folder:
             unpack(archive, folder / (scratch := uuid4().hex), source.address)
@@ -38,15 +41,16 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
         shutil.rmtree(kept)
         raise
     except Stopped as stop:
-        raise Stopped(
-            f"{stop.reason.partition(';')[0]}; called again, it goes on where it was"
-        ) from None
+        raise Stopped(f"{stop.reason.partition(';')[0]}; called again, it resumes") from None
     shutil.rmtree(kept)
     describe(target)
 
 
 def lift(folder: Path) -> None:
-    """Put what was unpacked one level up, or two where all lies in one folder, as in CLEVR_v1.0.zip."""
+    """Move what was unpacked one level up.
+
+    Two levels where all lies in one folder, as in CLEVR_v1.0.zip.
+    """
     for name in BESIDE:
         shutil.rmtree(folder / name, ignore_errors=True)
     found = list(folder.iterdir())
@@ -57,7 +61,10 @@ def lift(folder: Path) -> None:
 
 
 def describe(target: Path) -> None:
-    """Say what was imported; a CLEVR folder is checked first. Raises WordbrushError where that is not whole."""
+    """Say what was imported; a CLEVR folder is checked first.
+
+    Raises WordbrushError: pictures are missing that its scenes name.
+    """
     if not (target / "images").is_dir() or not (target / "scenes").is_dir():
         print(f"{target} holds {sum(path.is_file() for path in target.rglob('*'))} files.")
         return
@@ -71,9 +78,11 @@ def describe(target: Path) -> None:
     )
     if missing:
         raise WordbrushError(
-            f"{target} is there, but lacks {missing} of the {len(scenes)} pictures that its scenes name."
+            f"{target} is there, but lacks {missing} of the {len(scenes)} pictures that its scenes "
+            "name."
         )
     print(
-        f"{target} is a CLEVR folder with {len(scenes)} training pictures. To draw like it, set in params.yaml, under scenes:\n"
+        f"{target} is a CLEVR folder with {len(scenes)} training pictures. "
+        "To draw like it, set in params.yaml, under scenes:\n"
         f"  source: clevr\n  clevr_path: {json.dumps(str(target))}"
     )

@@ -9,6 +9,7 @@ from wordbrush.storage.validation import Count, Natural, validated
 from wordbrush.storage.yaml import read_yaml
 
 Mining = Literal["random", "semi-hard", "hard"]
+MININGS: tuple[Mining, ...] = ("random", "hard")  # those of the six methods; dvc.yaml's matrix
 Similarity = Literal["SISA", "MISA", "SIMA"]
 Resolution = Literal[16, 32, 64, 128, 256]
 Bands = Annotated[int, Field(ge=8, le=128)]

@@ -1,4 +1,4 @@
-"""Presets: files that hold only what differs from the demo, applied to params.yaml with its comments kept."""
+"""Presets hold what differs from the demo; applied to params.yaml, they keep its comments."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -19,5 +19,5 @@ def is_worker() -> bool:
 
 
 def is_main() -> bool:
-    """Whether this process is the only one, or the first of several: the one that writes."""
+    """Whether this process writes and prints: it is the only one, or the first of several."""
     return not is_worker() or os.environ["RANK"] == "0"

@@ -19,8 +19,8 @@ from k8s.checks.schemas import quantity
 from tests.docs.commands import Page, options, parses_in_bash
 from tests.k8s.overlays import copied
 from wordbrush import cli
-from wordbrush.kubeflow.cluster import check_cron
 from wordbrush.kubeflow.pools import SETTINGS, load_pools
+from wordbrush.kubeflow.schedules import check_cron
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json
-from wordbrush.versioning.runs import read_lock
+from wordbrush.versioning.locks import read_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,20 +2,19 @@
 
 from pathlib import Path
 
+from tests.conftest import ROOT
+from wordbrush.stages.table import STAGES
+from wordbrush.storage.yaml import read_yaml
+
+MINING = "hard"  # of the runs that tests damage
 OUTPUTS = {
-    "render_scenes": ["data/scenes", "data/real_pairs"],
-    "train_gan": ["data/generator"],
-    "train_segmenter": ["data/segmenter"],
-    "sample_images": ["data/samples"],
-    "synthesize_captions": ["data/features", "data/speech", "data/annotations", "data/test_speech"],
-    "pretrain_davenet": ["data/encoders/pretrain/hard"],
-    "random_edits": ["data/encoders/random-edits/hard"],
-    "cluster_units": ["data/clusters/hard"],
-    "targeted_edits": ["data/encoders/targeted-edits/hard"],
-    "evaluate": ["data/evaluation"],
-    "report": ["data/report"],
+    stage.identifier: [
+        path.replace("${item.mining}", MINING)
+        for path in read_yaml(ROOT / "dvc.yaml")["stages"][stage.name]["outs"]
+    ]
+    for stage in STAGES
 }
-WITH_MINING = {"pretrain_davenet", "random_edits", "cluster_units", "targeted_edits"}
+WITH_MINING = {stage.identifier for stage in STAGES if stage.per_mining}
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,11 @@ import pytest
 
 from tests.faults.proxy import Proxy
 from wordbrush.errors import WordbrushError
-from wordbrush.versioning.runs import Storage, lost, run_stage, scratch_workspace, stage_keys
+from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.keys import stage_keys
+from wordbrush.versioning.records import lost
+from wordbrush.versioning.runs import run_stage
+from wordbrush.versioning.workspace import scratch_workspace
 
 pytestmark = pytest.mark.faults
 
@@ -20,19 +24,19 @@ def proxy(bucket_server, monkeypatch) -> Proxy:
     proxy.server_close()
 
 
-def storage(proxy: Proxy, name: str) -> Storage:
+def storage(proxy: Proxy, name: str) -> RemoteConfig:
     options = {"endpointurl": proxy.address, "allow_anonymous_login": "true", "projectname": "test"}
-    return Storage(f"gs://wordbrush/{name}", options)
+    return RemoteConfig(f"gs://wordbrush/{name}", options)
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [(503, 20), ("drop", 5)])
 def test_a_stage_outlasts_a_bucket_in_trouble(proxy, finished, tmp_path, fault, seconds):
     params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
-    with run_stage("render-scenes", params, [], storage=place, source=finished.root) as run:
+    with run_stage("render-scenes", params, [], remote=place, source=finished.root) as run:
         before = run.lock
     proxy.fault = fault
     threading.Timer(seconds, setattr, (proxy, "fault", None)).start()
-    with run_stage("render-scenes", params, [], storage=place, source=finished.root) as again:
+    with run_stage("render-scenes", params, [], remote=place, source=finished.root) as again:
         assert again.lock == before
     with scratch_workspace(finished.root, params, place) as repo:
         assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
@@ -44,7 +48,7 @@ def test_a_refused_stage_says_so_in_one_sentence(proxy, finished, tmp_path, faul
     proxy.fault = fault
     with (
         pytest.raises(WordbrushError, match="gs://wordbrush") as caught,
-        run_stage("render-scenes", params, [], storage=place, source=finished.root),
+        run_stage("render-scenes", params, [], remote=place, source=finished.root),
     ):
         pass
     assert "\n" not in str(caught.value)

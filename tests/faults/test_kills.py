@@ -91,7 +91,10 @@ def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
 
 def test_killed_while_pushing(finished, tmp_path):
     """What `dvc push` left is completed by the next run of the stage, which runs nothing."""
-    from wordbrush.versioning.runs import Storage, lost, scratch_workspace, stage_keys
+    from wordbrush.versioning.environment import RemoteConfig
+    from wordbrush.versioning.keys import stage_keys
+    from wordbrush.versioning.records import lost
+    from wordbrush.versioning.workspace import scratch_workspace
 
     params, remote = (finished.root / "params.yaml").read_text(), tmp_path / "remote"
     script = (
@@ -130,7 +133,7 @@ def test_killed_while_pushing(finished, tmp_path):
             check=True,
             capture_output=True,
         )
-        with scratch_workspace(finished.root, params, Storage(str(remote))) as repo:
+        with scratch_workspace(finished.root, params, RemoteConfig(str(remote))) as repo:
             assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
     print(f"\nkilled {killed} times while pushing")
     assert killed >= 2

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.kfp_server import pipeline
-from wordbrush.versioning.runs import read_lock
+from wordbrush.versioning.locks import read_lock
 
 pytestmark = pytest.mark.faults
 

@@ -24,18 +24,18 @@ from wordbrush.registry.gate import (
 from wordbrush.registry.store import open_registry
 from wordbrush.storage.configs import read_config, write_config
 from wordbrush.storage.files import read_json
-from wordbrush.versioning.runs import Storage
+from wordbrush.versioning.environment import RemoteConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def run(finished, pushed) -> tuple[Workspace, Storage]:
+def run(finished, pushed) -> tuple[Workspace, RemoteConfig]:
     """A finished run, and the remote with its artifacts."""
     return finished, pushed
 
 
-def judge(run: tuple[Workspace, Storage], place: Path, margin: float = 1.0):
+def judge(run: tuple[Workspace, RemoteConfig], place: Path, margin: float = 1.0):
     workspace, storage = run
     params = re.sub(
         r"(?s)(promotion:.*margin: )[\d.]+",

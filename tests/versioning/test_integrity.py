@@ -1,4 +1,4 @@
-"""Damage is found in folder, cache and remote, by the bytes, and put right from where they are whole."""
+"""Damage is found in folder, cache and remote, and repaired from where the bytes are whole."""
 
 import json
 import shutil
@@ -10,7 +10,8 @@ from tests.workspace import Workspace
 from wordbrush.doctor import examine
 
 FILE = "metrics/gan.json"
-KINDS = {  # an artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing
+# An artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing.
+KINDS = {
     "arrays": ("data/samples", "images.npy"),
     "listing": ("data/samples", ""),
     "metrics": (FILE, ""),

@@ -179,7 +179,7 @@ def emulator() -> Iterator[str]:
 
 @pytest.mark.faults
 def test_what_one_clone_pushes_another_pulls(finished, emulator, tmp_path, monkeypatch):
-    """The tiny counterfactual of `make demo`: two git clones, one bucket; the same bytes, and nothing left to run."""
+    """Two git clones share one bucket: they have the same bytes, and nothing is left to run."""
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "test")

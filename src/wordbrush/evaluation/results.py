@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.evaluation.paper import METHODS
+from wordbrush.params import MININGS
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.validation import Finite, Natural
 
@@ -75,9 +76,6 @@ class ClusterScores(TypedDict):
     heard_f1: Finite
     agreement: Finite
     agreement_chance: Finite
-
-
-MININGS = ("random", "hard")
 
 
 class ConceptMetrics(TypedDict):

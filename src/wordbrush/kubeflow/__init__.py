@@ -1,1 +1,4 @@
-"""The same stages on Kubeflow Pipelines: the only package that imports kfp."""
+"""Kubeflow Pipelines: the DAG of the stages, where its tasks run, and the server's client.
+
+Of the package, only this room imports kfp.
+"""

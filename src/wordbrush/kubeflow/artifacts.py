@@ -1,4 +1,7 @@
-"""What the KFP UI shows of a finished stage. KFP's artifacts have `path` and `metadata`; kfp is not imported."""
+"""What the KFP UI shows of a finished stage.
+
+This runs inside tasks. KFP's artifacts have `path` and `metadata`; kfp is not imported.
+"""
 
 import json
 from collections import Counter
@@ -25,8 +28,9 @@ def publish(
 ) -> None:
     """Fill the artifacts of a task.
 
-    outputs: DVC path -> artifact; a pointer, since the bytes are in the DVC remote once. lock: what the next stages read.
-    page: HTML. scalars, confusion, roc: Metrics and ClassificationMetrics.
+    outputs: artifacts by DVC path; each becomes a pointer, since the DVC remote has the bytes.
+    lock: what the next stages read. page: HTML.
+    scalars: Metrics. confusion, roc: ClassificationMetrics.
     """
     layout = Layout(run.workspace)
     write(lock, run.lock, {"stage": run.stage})
@@ -35,11 +39,7 @@ def publish(
         write(artifact, json.dumps(pointers[path], indent=1), pointers[path])
     write(page, stage_page(run.stage, layout))
     if scalars is not None:
-        write(
-            scalars, json.dumps(run.metrics, indent=1)
-        )  # a file, or KFP never finds the task in its cache
-        for name, value in run.metrics.items():
-            scalars.log_metric(name, value)
+        log_scalars(scalars, run.metrics)
     if confusion is not None:
         names, matrix = confusion_matrix(layout)
         write(confusion, "")
@@ -53,10 +53,7 @@ def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
     """What the gate decided, and why."""
     numbers = {f"new.{name}": value for name, value in decision.new.items()}
     numbers |= {f"champion.{name}": value for name, value in (decision.champion or {}).items()}
-    numbers |= {"promoted": float(decision.promoted)}
-    write(scalars, json.dumps(numbers, indent=1))
-    for name, value in numbers.items():
-        scalars.log_metric(name, value)
+    log_scalars(scalars, numbers | {"promoted": float(decision.promoted)})
     title = "Promoted" if decision.promoted else "The champion stays"
     old = decision.champion or {}
     table = [
@@ -70,7 +67,15 @@ def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
     write(page, text, {"version": decision.version, "method": decision.method})
 
 
+def log_scalars(artifact: Any, numbers: dict[str, float]) -> None:
+    """Fill a Metrics artifact. Without a file, KFP never finds the task in its cache."""
+    write(artifact, json.dumps(numbers, indent=1))
+    for name, value in numbers.items():
+        artifact.log_metric(name, value)
+
+
 def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> None:
+    """Write an artifact's file, and add to its metadata."""
     path = Path(artifact.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -78,7 +83,10 @@ def write(artifact: Any, text: str, metadata: dict[str, Any] | None = None) -> N
 
 
 def confusion_matrix(layout: Layout) -> tuple[list[str], list[list[int]]]:
-    """The values of all attributes, and how often each (row) was read as each (column) on held-out scenes."""
+    """How the segmenter read attributes of held-out scenes.
+
+    Returns the values of all attributes, and how often each (row) was read as each (column).
+    """
     counts = Counter(
         (row["actual"], row["predicted"]) for row in read_csv(layout.plots("segmenter_confusion"))
     )
@@ -87,6 +95,9 @@ def confusion_matrix(layout: Layout) -> tuple[list[str], list[list[int]]]:
 
 
 def roc_curve(layout: Layout) -> tuple[list[float], list[float], list[float]]:
-    """False and true positive rates of the best method, and the share of mismatched pairs above the level, as KFP's threshold."""
+    """False and true positive rates of the best method, and KFP's thresholds.
+
+    A threshold is the share of mismatched pairs below the level.
+    """
     false, true = curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")
     return false, true, [1 - rate for rate in false]

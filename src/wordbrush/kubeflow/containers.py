@@ -1,4 +1,4 @@
-"""The tasks of a local run in containers, locked up as pods are: read-only, without root, rights or network."""
+"""Containers of a local run, confined as pods are: read-only, without root, rights or network."""
 
 import os
 from contextlib import closing
@@ -14,8 +14,9 @@ SHARED_MEMORY = "1g"  # for the workers of render-scenes and synthesize-captions
 
 
 def docker_runner(image: str, folder: Path, settings: dict[str, str]) -> local.DockerRunner:
-    """kfp's runner for an image that is here. `folder` is all of this machine that a container sees.
+    """kfp's runner for an image that this machine has.
 
+    folder: all that a container sees of this machine. settings: its environment variables.
     Raises WordbrushError: no Docker engine answers, or it has no such image.
     """
     try:
@@ -52,11 +53,10 @@ def docker_runner(image: str, folder: Path, settings: dict[str, str]) -> local.D
 
 
 def _user_of(folder: Path) -> str:
-    """Whoever runs this; where that is root, the image's own user, to whom the folder is given."""
+    """The user who runs this; for root, the image's own user, to whom the folder is given."""
     if os.geteuid():
         return f"{os.geteuid()}:{os.getegid()}"
     for path in (folder, *folder.rglob("*")):
-        os.chown(
-            path, USER, USER, follow_symlinks=False
-        )  # a container may have left links that lead out
+        # a container may have left links that lead out of the folder
+        os.chown(path, USER, USER, follow_symlinks=False)
     return f"{USER}:{USER}"

@@ -1,4 +1,7 @@
-"""Node pools: what k8s/pools.yaml says of a stage, put on its task. The only place that knows Kubernetes' fields."""
+"""Node pools: what k8s/pools.yaml says of a stage, put on its task.
+
+Of the package, only this module knows the fields of Kubernetes.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +10,7 @@ from kfp import dsl, kubernetes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError
+from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
 
@@ -19,10 +23,11 @@ SETTINGS_KEYS = {
     "registry": "WORDBRUSH_REGISTRY",
     "checkpoints": "WORDBRUSH_CHECKPOINTS",
 }
+# A pod starts without these.
 OPTIONAL_KEYS = {
     "metrics-port": "WORDBRUSH_METRICS_PORT",
     "pushgateway": "WORDBRUSH_PUSHGATEWAY",
-}  # a pod starts without them
+}
 
 
 class Strict(BaseModel):
@@ -74,16 +79,21 @@ class Pools(Strict):
     stages: dict[str, str]
 
     def of(self, stage: str) -> Pool:
+        """The pool of a stage. Raises WordbrushError where the file has none of its name."""
         name = self.stages.get(stage)
         if name not in self.pools:
             raise WordbrushError(
-                f"pools: the stage {stage} is in the pool {name!r}; there are {', '.join(self.pools)}."
+                f"pools: the stage {stage} is in the pool {name!r}; "
+                f"there are {', '.join(self.pools)}."
             )
         return self.pools[name]
 
 
 def load_pools(path: Path) -> Pools:
-    """Raises WordbrushError that names file and field."""
+    """The node pools of a file, with a pool for every stage of the table and for the gate.
+
+    Raises WordbrushError that names file and field.
+    """
     try:
         pools = Pools.model_validate(read_yaml(path))
     except ValidationError as error:
@@ -91,26 +101,24 @@ def load_pools(path: Path) -> Pools:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
         )
         raise WordbrushError(f"{path}: {faults}") from None
+    known = {*BY_NAME, GATE}
+    if missing := sorted(known - set(pools.stages)):
+        raise WordbrushError(f"{path}: stages: {', '.join(missing)} has no pool.")
+    if unknown := sorted(set(pools.stages) - known):
+        raise WordbrushError(f"{path}: stages: there is no stage {', '.join(unknown)}.")
     for stage in pools.stages:
         pools.of(stage)
     return pools
 
 
-def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
-    """Resources, nodes, labels, time and retries of a task. KFP backends before 2.5 ignore retries."""
+def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
+    """Give a task the resources, nodes, labels, time limit and retries of its stage's pool.
+
+    KFP backends before 2.5 ignore retries.
+    """
     pool = pools.of(stage)
-    task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
-    if pool.accelerator:
-        task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(
-            pool.accelerator.count
-        )
-        if pool.accelerator.count > 1:  # a stage that trains starts a process for each
-            task.set_env_variable(PROCESSES, str(pool.accelerator.count))
-    retries = pool.retries
-    task.set_retry(
-        retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s"
-    )
-    kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))
+    _set_resources(task, pool)
+    _set_limits(task, pool)
     for placement in (pool, pools.spot) if pool.spot else (pool,):
         for key, value in placement.node_selector.items():
             kubernetes.add_node_selector(task, key, value)
@@ -118,9 +126,27 @@ def place(task: dsl.PipelineTask, pools: Pools, stage: str) -> dsl.PipelineTask:
             kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
     for key, value in pools.labels.items():
         kubernetes.add_pod_label(task, key, value)
-    kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", pool.shared_memory)
-    kubernetes.empty_dir_mount(task, "scratch", "/tmp")  # the root file system is read-only
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
     kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
-    return task
+
+
+def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:
+    """Cores, memory, GPUs, and the folders that a pod may write: its root is read-only."""
+    task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
+    if pool.accelerator:
+        count = pool.accelerator.count
+        task.set_accelerator_type(pool.accelerator.type).set_accelerator_limit(count)
+        if count > 1:  # a stage that trains starts a process for each
+            task.set_env_variable(PROCESSES, str(count))
+    kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", pool.shared_memory)
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp")
+
+
+def _set_limits(task: dsl.PipelineTask, pool: Pool) -> None:
+    """How long a pod may run, and how often it is tried again."""
+    retries = pool.retries
+    task.set_retry(
+        retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s"
+    )
+    kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))

@@ -15,7 +15,9 @@ from wordbrush.registry.store import Registry, open_registry
 from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.telemetry.outcome import Outcome, reported
-from wordbrush.versioning.runs import Storage, fetched, read_lock, source_from_environment
+from wordbrush.versioning.environment import RemoteConfig, source_from_environment
+from wordbrush.versioning.locks import read_lock
+from wordbrush.versioning.workspace import fetched
 
 TESTS = (
     "data/samples",
@@ -49,7 +51,7 @@ def decide(
     lock: str | Path,
     place: str | None = None,
     source: Path | None = None,
-    storage: Storage | None = None,
+    storage: RemoteConfig | None = None,
 ) -> Decision:
     """Compare the best method of the run with this lock with the champion at `place` (WORDBRUSH_REGISTRY), and keep the better.
 
@@ -62,7 +64,7 @@ def decide(
             params,
             Path(lock),
             source or source_from_environment(),
-            storage or Storage.from_environment(),
+            storage or RemoteConfig.from_environment(),
         )
         tell(outcome, decision, rejections(registry, decision))
     return decision
@@ -104,7 +106,7 @@ def tell(outcome: Outcome, decision: Decision, in_a_row: int) -> None:
 
 
 def compare(
-    registry: Registry, params: str, lock: Path, source: Path, storage: Storage
+    registry: Registry, params: str, lock: Path, source: Path, storage: RemoteConfig
 ) -> Decision:
     """The run's best model against the champion, which it replaces where it is better by the margin."""
     entries = read_lock(lock)["stages"]

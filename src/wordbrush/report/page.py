@@ -15,7 +15,7 @@ from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
 from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
 from wordbrush.evaluation.semantic import MEANING
 from wordbrush.gan.records import GanMetrics
-from wordbrush.params import Params
+from wordbrush.params import MININGS, Params
 from wordbrush.report import figures
 from wordbrush.report.records import (
     ExampleFile,
@@ -257,7 +257,7 @@ def learning_section(layout: Layout) -> str:
         "targeted-edits": "targeted edits",
     }
     series = {}
-    for mining in ("random", "hard"):
+    for mining in MININGS:
         steps, found, shift = [], [], 0.0
         for stage in names:
             xs, ys = curve(layout.plots(f"{stage}_{mining}"), "step", "recall_10")

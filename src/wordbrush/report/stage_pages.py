@@ -1,4 +1,7 @@
-"""One small page a stage, for the KFP UI, which shows it in a sandboxed frame: everything is embedded, 2 MB at most."""
+"""One small page a stage, for the KFP UI.
+
+The UI shows it in a sandboxed frame: everything is embedded, in 2 MB at most.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +30,10 @@ MASK_COLOURS = np.array(
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with pictures (data URIs), charts, sounds beside texts, and a table whose first row names the columns."""
+    """A heading with pictures, charts, sounds beside texts, and a table.
+
+    Pictures are data URIs; the first row of a table names its columns.
+    """
 
     title: str
     pictures: list[str] = field(default_factory=list)
@@ -37,7 +43,7 @@ class Section:
 
 
 def stage_page(address: str, layout: Layout) -> str:
-    """The page of a stage such as `random-edits@hard`, from its inputs and outputs below `layout`."""
+    """The page of a stage such as `random-edits@hard`, from what it read and wrote in `layout`."""
     stage, _, mining = address.partition("@")
     sections = SECTIONS[stage](layout, stage, mining)
     page = section_page(address, sections)
@@ -168,7 +174,8 @@ def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
     clusters = read_clusters(layout.clusters(mining), len(images))
     return [
         Section(
-            f"Concept {number}: {len(cluster['units'])} units; best drawing unit agrees {cluster['agreement'][0]:.2f}",
+            f"Concept {number}: {len(cluster['units'])} units; "
+            f"best drawing unit agrees {cluster['agreement'][0]:.2f}",
             [
                 _tile(
                     np.stack(
@@ -237,6 +244,7 @@ def _drawn(layout: Layout) -> list[Section]:
     ]
 
 
+# The table of stages lies above this package; a test compares the two.
 SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "render-scenes": _scenes,
     "train-gan": _gan,
@@ -245,8 +253,8 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "synthesize-captions": _captions,
     "pretrain-davenet": _grounding,
     "random-edits": _grounding,
-    "targeted-edits": _grounding,
     "cluster-units": _clusters,
+    "targeted-edits": _grounding,
     "evaluate": _evaluation,
     "report": _report,
 }

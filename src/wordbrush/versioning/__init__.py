@@ -1,1 +1,1 @@
-"""The bridge to DVC: stages in fresh workspaces, their keys, the remote, and the integrity of what lies there."""
+"""The bridge to DVC: stages in workspaces of their own, their keys, the remote, and integrity."""

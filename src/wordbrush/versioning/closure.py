@@ -1,7 +1,8 @@
-"""Which code decides a stage's outputs: the modules that it imports, directly or not (docs/architecture.md).
+"""Which code decides a stage's outputs: the modules that it imports, directly or not.
 
-dvc.yaml names them as dependencies, and the keys of checkpoints and KFP tasks are made of what
-dvc.yaml names. `python -m wordbrush.versioning.closure` writes them there; a test compares.
+docs/architecture.md explains it. dvc.yaml names them as dependencies, and the keys of checkpoints
+and KFP tasks are made of what dvc.yaml names. `python -m wordbrush.versioning.closure` writes them
+there; a test compares.
 """
 
 import ast

@@ -1,4 +1,7 @@
-"""What a stage's result depends on, as one hash: its parameters, code and data as dvc.yaml names them, and PyTorch's version."""
+"""What a stage's result depends on, as one hash.
+
+It covers parameters, code and data as dvc.yaml names them, and the version of PyTorch.
+"""
 
 import hashlib
 import json
@@ -14,7 +17,10 @@ from wordbrush.storage.yaml import read_yaml
 
 
 def fingerprint(stage: str, mining: str | None, root: Path = Path(".")) -> str:
-    """The hash under which a stage's checkpoints are kept. `root` holds dvc.yaml and params.yaml."""
+    """The hash under which a stage's checkpoints are kept. `root` holds dvc.yaml and params.yaml.
+
+    Raises WordbrushError: dvc.yaml has no such stage, or a dependency is missing.
+    """
     from torch import __version__ as torch_version
 
     stages = read_yaml(root / "dvc.yaml").get("stages", {})
@@ -46,19 +52,14 @@ def digest(path: Path) -> str:
     """The hash of a file, or of a folder's names and contents."""
     if not path.exists():
         raise WordbrushError(
-            f"{path} is missing, but dvc.yaml names it. Run the stages before it (dvc repro), or fetch it "
-            "(dvc pull)."
+            f"{path} is missing, but dvc.yaml names it. "
+            "Run the stages before it (dvc repro), or fetch it (dvc pull)."
         )
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    )
+    below = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [one for one in below if one.is_file() and "__pycache__" not in one.parts]
     total = hashlib.sha256()
     for one in files:
         with one.open("rb") as content:
-            total.update(
-                f"{one.relative_to(path)}\0".encode()
-                + hashlib.file_digest(content, "sha256").digest()
-            )
+            own = hashlib.file_digest(content, "sha256").digest()
+        total.update(f"{one.relative_to(path)}\0".encode() + own)
     return total.hexdigest()

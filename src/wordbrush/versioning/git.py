@@ -8,7 +8,10 @@ from wordbrush.errors import WordbrushError
 
 
 def git(folder: Path, *words: str) -> str:
-    """What `git WORDS` prints in `folder`. Raises WordbrushError where it fails, or where there is no git."""
+    """What `git WORDS` prints in `folder`.
+
+    Raises WordbrushError where it fails, or where there is no git.
+    """
     try:
         done = subprocess.run(
             ["git", *words], cwd=folder, text=True, capture_output=True, check=False
@@ -23,19 +26,14 @@ def git(folder: Path, *words: str) -> str:
 def head(
     folder: Path, untracked: bool = False, aside: Sequence[str] = ()
 ) -> tuple[str, bool] | None:
-    """The commit that is checked out, and whether files but those `aside` differ from it (`untracked`: also by being new); None
-    where there is no repository."""
-    new = "normal" if untracked else "no"
+    """The commit that is checked out, and whether files differ from it; None without a repository.
+
+    untracked: whether new files count as a difference. aside: names that never count.
+    """
+    new = f"--untracked-files={'normal' if untracked else 'no'}"
+    ignored = [f":!{name}" for name in aside]
     try:
-        changes = git(
-            folder,
-            "status",
-            "--porcelain",
-            f"--untracked-files={new}",
-            "--",
-            ".",
-            *(f":!{name}" for name in aside),
-        )
+        changes = git(folder, "status", "--porcelain", new, "--", ".", *ignored)
         return git(folder, "rev-parse", "HEAD"), bool(changes)
     except WordbrushError:
         return None

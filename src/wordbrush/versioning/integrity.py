@@ -1,13 +1,13 @@
-"""Whether artifacts are, byte for byte, what dvc.lock says, in the folder, the cache and the remote; and putting them right.
+"""Whether artifacts are, byte for byte, what dvc.lock says: in folder, cache and remote.
 
-DVC trusts time stamps and, of a remote, names; here every byte is read. Like runtime/versioning, this knows DVC.
+DVC trusts time stamps and, of a remote, names. Here every byte is read, and damage is repaired.
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from dvc.repo import Repo
 
 from wordbrush.errors import WordbrushError
 from wordbrush.versioning.listings import guard, require_inside
-from wordbrush.versioning.runs import LOCK, read_lock
+from wordbrush.versioning.locks import LOCK, read_lock
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,15 @@ class Fault:
 
     artifact: Artifact
     place: str  # "folder", "cache" or "remote"
-    what: str  # such as: images.npy has another content
+    what: str  # such as: images.npy has other content
 
 
 @contextmanager
 def repository(root: Path) -> Iterator[Repo]:
-    """The DVC repository in `root`. Raises WordbrushError where there is none, or where cache or remote cannot be read."""
+    """The DVC repository in `root`.
+
+    Raises WordbrushError: there is none, or cache or remote cannot be read.
+    """
     guard()
     try:
         with Repo(str(root)) as repo:
@@ -57,7 +60,7 @@ def repository(root: Path) -> Iterator[Repo]:
 
 
 def artifacts(root: Path) -> list[Artifact]:
-    """All outputs of the lock in `root`; none where nothing ever ran."""
+    """All outputs that the lock in `root` names; none where nothing ever ran."""
     if not (root / LOCK).is_file():
         return []
     return [
@@ -98,15 +101,10 @@ class ObjectStore:
 
     def damage(self, md5: str) -> str | None:
         """The first fault of an artifact's objects, in words."""
-        wrong = ((name, one, self.fault(one)) for name, one in self.members(md5).items())
-        return next(
-            (
-                f"the object {one}{f' ({name})' if name else ''} {fault}"
-                for name, one, fault in wrong
-                if fault
-            ),
-            None,
-        )
+        for name, one in self.members(md5).items():
+            if fault := self.fault(one):
+                return f"the object {one}{f' ({name})' if name else ''} {fault}"
+        return None
 
     def drop_damaged(self, md5: str) -> None:
         """Delete those of an artifact's objects that are not what their names say."""
@@ -131,7 +129,7 @@ def object_stores(repo: Repo) -> tuple[ObjectStore, ObjectStore | None]:
 
 
 def faults(repo: Repo, report: Callable[[str], None] = lambda _: None) -> Iterator[Fault]:
-    """All that is wrong with the artifacts of this repository; `report` hears what is looked at."""
+    """All that is wrong with the artifacts of this repository; `report` is told each path first."""
     root = Path(repo.root_dir)
     cache, remote = object_stores(repo)
     for artifact in artifacts(root):
@@ -144,15 +142,16 @@ def faults(repo: Repo, report: Callable[[str], None] = lambda _: None) -> Iterat
             yield Fault(artifact, "remote", wrong)
 
 
-def _damage_in_folder(root: Path, artifact: Artifact, *places: ObjectStore | None) -> str | None:
+def _damage_in_folder(root: Path, artifact: Artifact, *stores: ObjectStore | None) -> str | None:
+    """What is wrong with an artifact in the folder; the stores know what it should hold."""
     path = root / artifact.path
     if not path.exists():
         return "it is missing"
     if not artifact.md5.endswith(".dir"):
         with path.open("rb") as content:
-            return None if _md5(content) == artifact.md5 else "it has another content"
+            return None if _md5(content) == artifact.md5 else "it has other content"
     listing = next(
-        (found for store in places if store and (found := store.listing(artifact.md5))), None
+        (found for store in stores if store and (found := store.listing(artifact.md5))), None
     )
     if listing is None:
         return "what it held cannot be known: its listing is lost in cache and remote"
@@ -164,49 +163,57 @@ def _damage_in_folder(root: Path, artifact: Artifact, *places: ObjectStore | Non
             return f"{name} is missing"
         with found[name].open("rb") as content:
             if _md5(content) != md5:
-                return f"{name} has another content"
+                return f"{name} has other content"
     extra = sorted(set(found) - set(listing))
     return f"{extra[0]} does not belong there" if extra else None
 
 
 def repair(repo: Repo, found: list[Fault]) -> None:
-    """Drop what is damaged, and bring it back from where it is whole; the next `dvc repro` makes what is whole nowhere."""
-    root = Path(repo.root_dir)
+    """Delete what is damaged, and bring it back from where it is whole.
+
+    What is whole nowhere stays away: the next `dvc repro` makes it again.
+    Raises WordbrushError: the remote takes no objects.
+    """
     cache, remote = object_stores(repo)
+    for fault in found:
+        if store := {"cache": cache, "remote": remote}.get(fault.place):
+            store.drop_damaged(fault.artifact.md5)
+    _refill_cache(repo, found, remote is not None)
     paths = sorted({fault.artifact.path for fault in found})
     for fault in found:
-        store = {"cache": cache, "remote": remote}.get(fault.place)
-        if store:
-            store.drop_damaged(fault.artifact.md5)
-    whole_here = {fault.artifact.path for fault in found} - {
-        fault.artifact.path for fault in found if fault.place == "folder"
-    }
-    try:
-        for path in sorted(whole_here):
-            repo.commit(path, force=True)  # the folder's copy is good: back into the cache
-        if remote:
-            repo.fetch(targets=[path for path in paths if path not in whole_here])
-    except dvc.exceptions.DvcException:
-        pass  # some are whole nowhere: the next look says which
-    for fault in found:
         if fault.place == "folder":
-            _remove(root / fault.artifact.path)
+            _remove(Path(repo.root_dir) / fault.artifact.path)
     repo.checkout(targets=paths, force=True, allow_missing=True)
     if remote:
-        whole = {
-            fault.artifact.path: fault.artifact.md5
-            for fault in found
-            if not cache.damage(fault.artifact.md5)
-        }
-        for md5 in whole.values():
-            if remote.damage(md5):
-                remote.drop(
-                    md5
-                )  # DVC takes a folder's objects for present where its listing is: without it, it pushes all
-        try:
-            repo.push(targets=list(whole))
-        except dvc.exceptions.DvcException as error:
-            raise WordbrushError(f"the remote takes no objects: {error}.") from error
+        _refill_remote(repo, found, cache, remote)
+
+
+def _refill_cache(repo: Repo, found: list[Fault], has_remote: bool) -> None:
+    """Bring artifacts back into the cache: from the folder where it is good, or from the remote."""
+    paths = {fault.artifact.path for fault in found}
+    good_here = paths - {fault.artifact.path for fault in found if fault.place == "folder"}
+    # DvcException: some artifacts are whole nowhere; the next examination says which
+    with suppress(dvc.exceptions.DvcException):
+        for path in sorted(good_here):
+            repo.commit(path, force=True)
+        if has_remote:
+            repo.fetch(targets=sorted(paths - good_here))
+
+
+def _refill_remote(repo: Repo, found: list[Fault], cache: ObjectStore, remote: ObjectStore) -> None:
+    """Push those artifacts that are whole in the cache."""
+    whole = {
+        fault.artifact.path: fault.artifact.md5
+        for fault in found
+        if not cache.damage(fault.artifact.md5)
+    }
+    for md5 in whole.values():
+        if remote.damage(md5):
+            remote.drop(md5)  # DVC believes that a folder is whole where its listing is
+    try:
+        repo.push(targets=list(whole))
+    except dvc.exceptions.DvcException as error:
+        raise WordbrushError(f"the remote takes no objects: {error}.") from error
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""DVC keeps a folder as a listing of names and hashes. It writes wherever they lead; here, what leaves the folder is refused."""
+"""DVC keeps a folder as a listing of names and hashes, and writes wherever the names lead.
+
+Here, names that lead out of the folder are refused.
+"""
 
 from functools import wraps
 from pathlib import PurePosixPath
@@ -13,12 +16,13 @@ def require_inside(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
         raise WordbrushError(
-            f"{name!r}, which a lock or a folder's listing names, lies outside of the folder: it is refused."
+            f"{name!r}, which a lock or a folder's listing names, lies outside of the folder: "
+            "it is refused."
         )
 
 
 def guard() -> None:
-    """From now on DVC, in this process, loads no listing that leaves its folder."""
+    """Make DVC refuse, in this process, every listing that leaves its folder."""
     original = Tree.from_list.__func__
     if getattr(original, "guarded", False):
         return

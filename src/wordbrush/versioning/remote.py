@@ -1,4 +1,4 @@
-"""`wordbrush remote`: a place for DVC's objects, tried before it is written down. Like runtime/versioning, this knows DVC."""
+"""`wordbrush remote`: a place for DVC's objects, tried out before it becomes the default."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,19 @@ from dvc.config import ConfigError
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.objects import BucketStore, Store, bucket_and_name, bucket_client, open_store
 from wordbrush.versioning.integrity import repository
-from wordbrush.versioning.runs import REMOTE
+from wordbrush.versioning.workspace import REMOTE
 
-OPTIONS = (
-    "projectname",
-    "endpointurl",
-    "allow_anonymous_login",
-)  # of DVC's gs:// remotes; none of them is a secret
+# Of DVC's gs:// remotes; none of them is a secret.
+OPTIONS = ("projectname", "endpointurl", "allow_anonymous_login")
 
 
 def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
-    """Make `place` the default remote of the DVC repository in `root`, and say so; options are `NAME=VALUE`.
+    """Make `place` the default remote of the DVC repository in `root`, and say so.
 
-    Raises WordbrushError, and changes nothing, where it cannot be read and written.
+    options: settings of the remote, each as `NAME=VALUE`.
+    Raises WordbrushError, and changes nothing, where the place cannot be read and written.
     """
-    settings = parse(options)
+    settings = read_options(options)
     if "://" not in place:
         place = str(Path(place).expanduser())
     with repository(root) as repo:
@@ -39,23 +37,26 @@ def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
                 f"DVC does not take the remote {place}: {' '.join(str(error).split())}."
             ) from None
         print(
-            f"{place} can be read and written. It is the default DVC remote now (`{REMOTE}` in .dvc/config, verify true"
-            f"{f'; it was {was}' if was and was != place else ''}).\nNext: dvc push --run-cache, and commit .dvc/config"
+            f"{place} can be read and written. It is the default DVC remote now "
+            f"(`{REMOTE}` in .dvc/config, verify true"
+            f"{f'; it was {was}' if was and was != place else ''}).\n"
+            "Next: dvc push --run-cache, and commit .dvc/config"
         )
-        if repo.config["core"]["remote"] != REMOTE:
+        if (other := repo.config["core"]["remote"]) != REMOTE:
             raise WordbrushError(
-                f"a file beside .dvc/config makes {repo.config['core']['remote']} the default all the same: see "
+                f"a file beside .dvc/config makes {other} the default all the same: see "
                 "`dvc config --show-origin core.remote`."
             )
 
 
-def parse(options: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE, of those names that are allowed."""
+def read_options(options: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE as a dictionary. Raises WordbrushError for another name or form."""
     pairs = [option.partition("=")[::2] for option in options]
     for name, value in pairs:
         if name not in OPTIONS or not value:
             raise WordbrushError(
-                f"--option {name}={value} is unknown; there are {', '.join(OPTIONS)}, each as NAME=VALUE."
+                f"--option {name}={value} is unknown; there are {', '.join(OPTIONS)}, "
+                "each as NAME=VALUE."
             )
     return dict(pairs)
 

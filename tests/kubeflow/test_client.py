@@ -1,4 +1,7 @@
-"""submit, schedule and adopt, through kfp's own client, against a server that answers as the KFP API does and records."""
+"""submit, schedule and adopt, through kfp's own client.
+
+The server answers as the KFP API does, and records what it was asked.
+"""
 
 import json
 import re
@@ -12,7 +15,8 @@ import pytest
 
 from tests.kfp_server import Compiled, pipeline
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.cluster import check_cron, key_of
+from wordbrush.kubeflow.client import key_of
+from wordbrush.kubeflow.schedules import check_cron
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -153,7 +157,10 @@ def test_a_failed_run_is_exit_code_one(server, tmp_path):
 
 
 def test_outputs_that_the_remote_lost_get_another_cache_key(server, tmp_path):
-    """`tiny` was never run here, so every submission gives every stage a fresh key: KFP cannot serve what is not there."""
+    """`tiny` was never run here, so every submission gives every stage a fresh key.
+
+    KFP's cache cannot serve what is not there.
+    """
 
     def keys() -> set[str]:
         assert submit(server, tmp_path).returncode == 0

@@ -1,6 +1,8 @@
-"""Talking to a Kubeflow Pipelines server through kfp's own client. Faults of the server become one clear sentence."""
+"""A Kubeflow Pipelines server and its runs, through kfp's own client.
 
-import json
+Faults of the server become one clear sentence.
+"""
+
 import os
 import time
 import urllib.error
@@ -13,8 +15,7 @@ from typing import Any
 
 import kfp
 import kfp_server_api
-from croniter import croniter
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 from urllib3.exceptions import HTTPError
 
 from wordbrush.errors import WordbrushError
@@ -29,7 +30,10 @@ DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
 
 
 class Connection(BaseModel):
-    """Where the server is, and as whom to speak to it. The token comes from the environment alone and is never shown."""
+    """Where the server is, and as whom to speak to it.
+
+    The token comes from the environment alone and is never shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,6 +50,29 @@ class Connection(BaseModel):
         if not host.startswith(("http://", "https://")):
             raise ValueError(f"--host {host!r} is not a URL; an example: http://localhost:8080")
         return host.rstrip("/")
+
+
+def make_connection(
+    host: str,
+    namespace: str,
+    experiment: str,
+    pipeline_root: str | None = None,
+    service_account: str | None = None,
+) -> Connection:
+    """A connection with the token of the environment. Raises WordbrushError: the host is no URL."""
+    try:
+        return Connection(
+            host=host,
+            namespace=namespace,
+            experiment=experiment,
+            pipeline_root=pipeline_root,
+            service_account=service_account,
+            token=token_from_environment(),
+        )
+    except ValidationError as error:
+        raise WordbrushError(
+            "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        ) from None
 
 
 def token_from_environment() -> SecretStr | None:
@@ -87,9 +114,8 @@ def connect(connection: Connection) -> kfp.Client:
         headers={"Authorization": f"Bearer {token}"} if token else {},
     )
     with faults(connection.host):
-        urllib.request.urlopen(
-            request, timeout=PATIENCE
-        ).close()  # the client itself would try for half a minute
+        # the client itself would try for half a minute
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             return kfp.Client(
@@ -98,7 +124,7 @@ def connect(connection: Connection) -> kfp.Client:
 
 
 def submit(connection: Connection, package: Path, name: str) -> str:
-    """Start a run of a compiled pipeline; its id."""
+    """Start a run of a compiled pipeline. Returns its id."""
     client = connect(connection)
     with faults(connection.host):
         run = client.create_run_from_pipeline_package(
@@ -114,7 +140,7 @@ def submit(connection: Connection, package: Path, name: str) -> str:
 
 
 def wait(connection: Connection, run: str, every: float) -> str:
-    """Follow a run to its end; its state."""
+    """Follow a run to its end, looking every so many seconds. Returns its last state."""
     client, before = connect(connection), ""
     while True:
         with faults(connection.host):
@@ -127,86 +153,18 @@ def wait(connection: Connection, run: str, every: float) -> str:
         time.sleep(every)
 
 
-def check_cron(expression: str) -> str:
-    """Kubeflow's cron has six fields, seconds first, and its client checks nothing."""
-    fields = expression.split()
-    if len(fields) != 6 or not croniter.is_valid(
-        expression.replace("?", "*"), second_at_beginning=True
-    ):
-        raise WordbrushError(
-            f"--cron {expression!r} is not valid: six fields are needed (second minute hour day month weekday); "
-            "an example, Mondays at three: '0 0 3 * * 1'."
-        )
-    return expression
-
-
-def schedule(connection: Connection, package: Path, name: str, cron: str) -> str:
-    """Create the recurring run, then delete those that had its name: one run at a time, no catching up; its id."""
-    client = connect(connection)
-    with faults(connection.host):
-        experiment = client.create_experiment(connection.experiment, namespace=connection.namespace)
-        before = recurring(client, connection, name)
-        made = client.create_recurring_run(
-            experiment.experiment_id,
-            name,
-            cron_expression=check_cron(cron),
-            max_concurrency=1,
-            no_catchup=True,
-            pipeline_package_path=str(package),
-            pipeline_root=connection.pipeline_root,
-            service_account=connection.service_account,
-        )
-        for old in before:
-            client.delete_recurring_run(old.recurring_run_id)
-    return made.recurring_run_id
-
-
-def recurring(client: kfp.Client, connection: Connection, name: str | None = None) -> list[Any]:
-    """The recurring runs of the namespace, or those of one name."""
-    predicate = {
-        "predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]
-    }
-    found, page = [], ""
-    while True:
-        answer = client.list_recurring_runs(
-            page_token=page,
-            page_size=100,
-            namespace=connection.namespace,
-            filter=json.dumps(predicate) if name else None,
-        )
-        found += [run for run in answer.recurring_runs or [] if name in (None, run.display_name)]
-        page = answer.next_page_token
-        if not page:
-            return found
-
-
-def change_schedule(connection: Connection, name: str, change: str) -> int:
-    """`pause`, `resume` or `delete` every recurring run of this name; how many there were."""
-    client = connect(connection)
-    act = {
-        "pause": client.disable_recurring_run,
-        "resume": client.enable_recurring_run,
-        "delete": client.delete_recurring_run,
-    }[change]
-    with faults(connection.host):
-        runs = recurring(client, connection, name)
-        for run in runs:
-            act(run.recurring_run_id)
-    if not runs:
-        raise WordbrushError(
-            f"{connection.host}: there is no schedule {name!r} in the namespace {connection.namespace}."
-        )
-    return len(runs)
-
-
 def report_key(connection: Connection, run: str) -> str:
-    """The key of the last stage of a finished run, from the pipeline that the run was made of."""
+    """The key of a finished run's last stage, read from the pipeline that the run was made of.
+
+    Raises WordbrushError: the run is not finished, or is of another pipeline.
+    """
     client = connect(connection)
     with faults(connection.host):
         answer = client.get_run(run)
     if answer.state != "SUCCEEDED":
         raise WordbrushError(
-            f"the run {run} is {(answer.state or 'pending').lower()}: only a finished one can be adopted."
+            f"the run {run} is {(answer.state or 'pending').lower()}: "
+            "only a finished one can be adopted."
         )
     spec = answer.pipeline_spec or {}
     try:
@@ -219,6 +177,5 @@ def report_key(connection: Connection, run: str) -> str:
 
 def key_of(spec: dict[str, Any], task: str) -> str:
     """The key that was compiled into a task."""
-    return spec["root"]["dag"]["tasks"][task]["inputs"]["parameters"]["key"]["runtimeValue"][
-        "constant"
-    ]
+    inputs = spec["root"]["dag"]["tasks"][task]["inputs"]
+    return inputs["parameters"]["key"]["runtimeValue"]["constant"]

@@ -1,0 +1,107 @@
+"""The KFP pipeline: a task for each stage of dvc.yaml, and an edge for each that it reads from.
+
+No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from kfp import compiler, dsl
+from kfp.dsl.base_component import BaseComponent
+
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.plan import Plan
+from wordbrush.kubeflow.pools import place_on_pool
+from wordbrush.stages.table import BY_NAME, GATE
+from wordbrush.storage.files import whole_file
+
+OWN_INPUTS = {"params", "key", "mining"}  # of a component, beside the locks of other stages
+LAST = "report"  # the stage whose lock is the run's
+
+Components = Mapping[str, BaseComponent]  # by the stage's name
+
+
+def write_pipeline(plan: Plan, components: Components, target: Path) -> None:
+    """Compile to a YAML file, which appears whole or not at all."""
+    with whole_file(target) as scratch:
+        package = scratch.with_name(f"{scratch.name}.yaml")  # kfp insists on the suffix
+        try:
+            compiler.Compiler().compile(build(plan, components), str(package))
+            package.rename(scratch)
+        finally:
+            package.unlink(missing_ok=True)
+
+
+def build(plan: Plan, components: Components):
+    """The pipeline, for kfp's compiler.
+
+    Raises WordbrushError: a stage has no component, or one whose inputs are not dvc.yaml's edges.
+    """
+    order = list(TopologicalSorter(plan.edges).static_order())
+    inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
+
+    @dsl.pipeline(
+        name="wordbrush",
+        description="Learns what spoken words mean by drawing pictures (CVPR 2019).",
+    )
+    def wordbrush() -> dsl.Artifact:
+        tasks: dict[str, dsl.PipelineTask] = {}
+        for address in order:
+            stage, _, mining = address.partition("@")
+            locks = {
+                name: tasks[before].outputs["lock"] for name, before in inputs[address].items()
+            }
+            own = {"mining": mining} if mining else {}
+            component = components[stage]
+            task = component(params=plan.params, key=plan.keys[address], **own, **locks)
+            tasks[address] = settle(task, address, plan)
+        lock = tasks[LAST].outputs["lock"]
+        if plan.gate:
+            settle(components[GATE](params=plan.params, report=lock), GATE, plan)
+        return lock
+
+    return wordbrush
+
+
+def lock_inputs(address: str, upstream: list[str], components: Components) -> dict[str, str]:
+    """The inputs of a stage's component that take locks, and the address that each comes from.
+
+    Raises WordbrushError: they are not those that dvc.yaml says.
+    """
+    stage = address.partition("@")[0]
+    if stage not in components:
+        raise WordbrushError(f"dvc.yaml has the stage {stage}, but there is no component of it.")
+    wanted = {input_name(before, address): before for before in upstream}
+    taken = set(components[stage].component_spec.inputs or {}) - OWN_INPUTS
+    if taken != set(wanted):
+        raise WordbrushError(
+            f"components/{BY_NAME[stage].identifier}.py and dvc.yaml disagree about what {address} "
+            f"reads: the component takes {', '.join(sorted(taken)) or 'nothing'}, "
+            f"dvc.yaml names {', '.join(sorted(wanted)) or 'nothing'}."
+        )
+    return wanted
+
+
+def input_name(before: str, reader: str) -> str:
+    """What a component calls the lock of the stage `before`: random_edits, or random_edits_hard.
+
+    A stage that runs per mining reads those of its own mining, which go without saying.
+    """
+    stage, _, mining = before.partition("@")
+    own = reader.partition("@")[2]
+    identifier = BY_NAME[stage].identifier
+    return identifier if mining in ("", own) else f"{identifier}_{mining}"
+
+
+def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
+    """Give a task its image, node pool, retries and cache key."""
+    task.set_container_image(plan.image).set_display_name(address)
+    place_on_pool(task, plan.pools, address.partition("@")[0])
+    if not plan.retries:
+        task.set_retry(0)
+    key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
+    return task.set_caching_options(
+        plan.cached and address in plan.keys, cache_key=hashlib.sha256(key.encode()).hexdigest()
+    )

@@ -1,0 +1,100 @@
+"""Running a pipeline on this machine, by kfp's own local runner: in processes, or in containers."""
+
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+from kfp import components as kfp_components
+from kfp import local
+
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.containers import docker_runner
+from wordbrush.kubeflow.dag import Components, write_pipeline
+from wordbrush.kubeflow.plan import Plan
+from wordbrush.storage.files import whole_file
+
+# Variables whose names begin so may change a sum's last bits, and with them the hashes.
+ARITHMETIC = ("ATEN_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_")
+
+
+def prepare(source: Path, folder: Path, remote: str, registry: str) -> None:
+    """Set in this process what a pod gets from its image and ConfigMap, and make the folder.
+
+    source: the folder with dvc.yaml and src. folder: what local runs keep.
+    """
+    os.environ |= {
+        "WORDBRUSH_SOURCE": str(source),
+        "WORDBRUSH_REMOTE": _absolute(remote),
+        "WORDBRUSH_REGISTRY": _absolute(registry),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    os.environ.setdefault("WORDBRUSH_CACHE", str(source / ".dvc/cache"))
+    os.environ.setdefault("WORDBRUSH_CHECKPOINTS", str((folder / "checkpoints").resolve()))
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _absolute(location: str) -> str:
+    return location if "://" in location else str(Path(location).resolve())
+
+
+def process_runner() -> local.SubprocessRunner:
+    """Tasks as processes of this machine, in this Python environment."""
+    return local.SubprocessRunner(use_venv=False)
+
+
+def container_runner(folder: Path, image: str) -> local.DockerRunner:
+    """Tasks in containers of `image`.
+
+    Raises WordbrushError: remote or registry lie where containers cannot reach them, no Docker
+    engine answers, or it has no such image.
+    """
+    return docker_runner(image, folder.resolve(), container_settings(folder.resolve()))
+
+
+def container_settings(own: Path) -> dict[str, str]:
+    """The variables of containers, which see the folder `own` and nothing else."""
+    locations = {name: os.environ[name] for name in ("WORDBRUSH_REMOTE", "WORDBRUSH_REGISTRY")}
+    outside = [one for one in locations.values() if not Path(one).is_relative_to(own)]
+    if outside:
+        raise WordbrushError(
+            f"containers see {own} alone, not {', '.join(outside)}: "
+            "leave --remote and --registry out."
+        )
+    arithmetic = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
+    return {
+        **locations,
+        **arithmetic,
+        "WORDBRUSH_CHECKPOINTS": str(own / "checkpoints"),
+        "WORDBRUSH_WORK": str(own / "work"),
+    }
+
+
+def run(
+    plan: Plan,
+    components: Components,
+    runner: local.SubprocessRunner | local.DockerRunner,
+    folder: Path,
+    lock: Path,
+) -> None:
+    """Compile and run a plan, and write the merged lock of its stages to `lock`.
+
+    Raises WordbrushError: a stage failed.
+    """
+    package = folder / "pipeline.yaml"
+    write_pipeline(plan, components, package)
+    warnings.filterwarnings(
+        "ignore",
+        # kfp's own spelling
+        message="You may be attemping to run a task that uses custom or non-Python base image",
+    )
+    local.init(runner, pipeline_root=str(folder / "outputs"), enable_caching=True)
+    try:
+        finished = kfp_components.load_component_from_file(str(package))()
+    except RuntimeError as error:
+        raise WordbrushError(
+            f"the run did not finish: {error} What the stage said stands above."
+        ) from None
+    with whole_file(lock) as scratch:
+        shutil.copyfile(finished.outputs["Output"].path, scratch)

@@ -1,0 +1,62 @@
+"""Running a stage of the table in the current folder, as `wordbrush STAGE` does.
+
+PyTorch is loaded only once a stage runs: the command line must answer quickly.
+"""
+
+import importlib
+import time
+from pathlib import Path
+
+from wordbrush import params as parameters
+from wordbrush.process import is_main, is_worker
+from wordbrush.report import timings
+from wordbrush.stages.table import Stage
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.training import launch, signals
+
+DVC_FILE = Path("dvc.yaml")
+
+
+def run(stage: Stage, **options: str) -> None:
+    """Run a stage on params.yaml, and report its progress and outcome.
+
+    options: `mining`, where the stage runs per mining. A stage that can train in parallel starts
+    as many processes as WORDBRUSH_PROCESSES asks for; each of them comes through here again.
+    """
+    if stage.parallel and (count := launch.wanted()) > 1:
+        signals.install()
+        launch.launch(count)
+        return
+    from wordbrush.telemetry.outcome import reported
+
+    with reported(stage.name, **options) if is_main() else launch.following():
+        _run_here(stage, **options)
+
+
+def _run_here(stage: Stage, **options: str) -> None:
+    """Run the stage's module in this process."""
+    params = parameters.load(Path(PARAMS))
+    started = time.monotonic()
+    signals.install(is_worker())
+    module = importlib.import_module(stage.module)
+    from wordbrush.telemetry import gpu
+    from wordbrush.training import checkpoints
+    from wordbrush.training.compute import keep_freed_memory, set_seed
+    from wordbrush.training.parallel import joined
+    from wordbrush.versioning.fingerprint import fingerprint
+
+    keep_freed_memory()
+    set_seed(params.seed)
+    gpu.watch()
+    with joined():
+        # dvc.yaml says what a result depends on: without it, no checkpoint could be trusted
+        if stage.resumes and DVC_FILE.is_file():
+            key = fingerprint(stage.name, options.get("mining"))
+            kept = checkpoints.for_stage(key, params.checkpoints.minutes)
+            module.run(params, Layout(), checkpoints=kept, **options)
+            kept.clear()
+        else:
+            module.run(params, Layout(), **options)
+    if is_main():
+        name = " ".join([stage.name, *options.values()])
+        timings.record(Layout(), name, time.monotonic() - started)

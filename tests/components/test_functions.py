@@ -1,0 +1,114 @@
+"""Components as the plain functions that they are, on the files of a real run.
+
+The stages have run before, so each function fetches what its stage made, and publishes it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import dsl
+from ruamel.yaml import YAML
+
+from components import all_components
+from tests.conftest import ROOT
+from tests.workspace import Workspace
+from wordbrush.kubeflow.dag import lock_inputs
+from wordbrush.kubeflow.plan import Plan, make_plan
+from wordbrush.stages.table import STAGES
+
+COMPONENTS = all_components()
+ADDRESSES = [address for stage in STAGES for address in stage.addresses]
+KINDS = {
+    kind.schema_title: kind
+    for kind in (
+        dsl.Artifact,
+        dsl.Dataset,
+        dsl.Model,
+        dsl.Metrics,
+        dsl.ClassificationMetrics,
+        dsl.HTML,
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(ROOT, "tiny", "unused:1", ROOT / "k8s/pools.yaml")
+
+
+@pytest.fixture(scope="module")
+def remote(finished, tmp_path_factory) -> Path:
+    """A remote with all that a finished run made, and DVC's memory of it."""
+    folder = tmp_path_factory.mktemp("remote")
+    workspace = Workspace(folder / "workspace")
+    shutil.copytree(finished.root, workspace.root)
+    workspace.run("dvc", "remote", "add", "-d", "shared", str(folder / "remote"))
+    workspace.run("dvc", "push", "--run-cache")
+    return folder / "remote"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def environment(remote, cache, finished, monkeypatch):
+    monkeypatch.setenv("WORDBRUSH_SOURCE", str(finished.root))
+    monkeypatch.setenv("WORDBRUSH_REMOTE", str(remote))
+    monkeypatch.setenv("WORDBRUSH_CACHE", str(cache))
+
+
+def artifacts(stage: str, folder: Path) -> dict[str, Any]:
+    """An empty artifact for every output of a component, as kfp's executor makes them."""
+    outputs = COMPONENTS[stage].component_spec.outputs
+    return {
+        name: KINDS[spec.type.partition("@")[0]](name=name, uri=str(folder / name))
+        for name, spec in outputs.items()
+    }
+
+
+def entries(lock: Path) -> dict[str, Any]:
+    return YAML(typ="safe").load(lock.read_text())["stages"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_it_publishes_what_its_stage_left(address, plan, finished, environment, tmp_path):
+    stage, _, mining = address.partition("@")
+    made = artifacts(stage, tmp_path)
+    # the lock of the whole run serves for every stage before it
+    lock = dsl.Artifact(name="lock", uri=str(finished.root / "dvc.lock"))
+    locks = dict.fromkeys(lock_inputs(address, plan.edges[address], COMPONENTS), lock)
+    COMPONENTS[stage].python_func(
+        params=(finished.root / "params.yaml").read_text(),
+        key=plan.keys[address],
+        **({"mining": mining} if mining else {}),
+        **locks,
+        **made,
+    )
+    wanted = entries(finished.root / "dvc.lock")[address]
+    assert entries(Path(made["lock"].path))[address] == wanted
+    page = Path(made["page"].path).read_text()
+    assert page.startswith("<!doctype html>") and address in page
+    hashes = {out["path"]: out["md5"] for out in wanted["outs"]}
+    pointers = [one for one in made.values() if "md5" in one.metadata]
+    assert pointers
+    for one in pointers:
+        pointer = json.loads(Path(one.path).read_text())
+        assert pointer == one.metadata and hashes[pointer["path"]] == pointer["md5"]
+        assert Path(pointer["uri"]).is_file()
+    if "scalars" in made:
+        numbers = json.loads(Path(made["scalars"].path).read_text())
+        assert numbers and numbers.items() <= made["scalars"].metadata.items()
+
+
+def test_other_code_is_refused(plan, environment, finished, tmp_path):
+    made = artifacts("render-scenes", tmp_path)
+    with pytest.raises(Exception, match="not those that the pipeline was compiled from"):
+        COMPONENTS["render-scenes"].python_func(
+            params=(finished.root / "params.yaml").read_text(), key="0" * 64, **made
+        )
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,58 @@
+"""The DAG is made of dvc.yaml's edges; components and pools that do not fit them are named."""
+
+import pytest
+from kfp import dsl
+
+from components import all_components
+from tests.conftest import ROOT
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.dag import build, input_name, lock_inputs
+from wordbrush.kubeflow.plan import make_plan
+from wordbrush.kubeflow.pools import load_pools
+
+POOLS = ROOT / "k8s/pools.yaml"
+
+
+@dsl.component(base_image="image:1", install_kfp_package=False)
+def train_gan(params: str, key: str, sample_images: dsl.Input[dsl.Artifact]):
+    pass
+
+
+def test_inputs_are_named_after_the_stages_before():
+    assert input_name("train-gan", "sample-images") == "train_gan"
+    assert input_name("random-edits@hard", "cluster-units@hard") == "random_edits"
+    assert input_name("random-edits@hard", "evaluate") == "random_edits_hard"
+
+
+def test_a_component_that_disagrees_with_dvc_yaml_is_named():
+    components = all_components() | {"train-gan": train_gan}
+    with pytest.raises(WordbrushError) as caught:
+        build(make_plan(ROOT, "tiny", "image:1", POOLS), components)
+    for word in (
+        "components/train_gan.py",
+        "dvc.yaml",
+        "takes sample_images",
+        "names render_scenes",
+    ):
+        assert word in str(caught.value)
+
+
+def test_a_stage_without_a_component_is_named():
+    with pytest.raises(WordbrushError, match="there is no component of it"):
+        lock_inputs("train-gan", ["render-scenes"], {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("  evaluate: gpu\n", "", "evaluate has no pool"),
+        ("  promote: cpu", "", "promote has no pool"),
+        ("  evaluate: gpu\n", "  evaluate: gpu\n  evalaute: gpu\n", "there is no stage evalaute"),
+    ],
+)
+def test_pools_are_those_of_the_stages(tmp_path, before, after, complaint):
+    text = POOLS.read_text()
+    assert before in text
+    (tmp_path / "pools.yaml").write_text(text.replace(before, after))
+    with pytest.raises(WordbrushError, match=rf"pools\.yaml: stages: .*{complaint}"):
+        load_pools(tmp_path / "pools.yaml")
