@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.storage.objects import PATIENCE, PAUSES, Changed, inside
 
 if TYPE_CHECKING:
-    from obstore import UpdateVersion
+    from obstore import PutMode, UpdateVersion
+    from obstore.store import RetryConfig
 
 SCHEMES = ("s3://", "az://")
 REQUEST = "10m"  # for one request, an upload of gigabytes included
@@ -27,14 +28,6 @@ LOGIN = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AZURE_STORAGE_ACCOUNT_NAME and "
     "AZURE_STORAGE_ACCOUNT_KEY; see docs/storage.md"
 )
-
-
-class Retries(TypedDict):
-    """obstore's RetryConfig."""
-
-    max_retries: int
-    retry_timeout: timedelta
-    backoff: dict[str, Any]
 
 
 class ObstoreStore:
@@ -67,12 +60,13 @@ class ObstoreStore:
         """As Store.exchange, save that equal bytes count as success: see BucketStore.exchange."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        found, version = self._found(name) or (None, "create")
-        if found != before:
+        found = self._found(name)
+        if (found and found[0]) != before:
             raise Changed(name)
+        mode: PutMode = found[1] if found else "create"
         with self._faults():
             try:
-                self.api.put(self.store, path(name), data, mode=version, use_multipart=False)
+                self.api.put(self.store, path(name), data, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 if self.read(name) != data:
                     raise Changed(name) from None
@@ -99,7 +93,11 @@ class ObstoreStore:
                 if any(code in str(error) for code in NO_BUCKET):
                     raise
                 return None
-            version = {key: found.meta[key] for key in ("e_tag", "version") if found.meta[key]}
+            version: UpdateVersion = {}
+            if tag := found.meta["e_tag"]:
+                version["e_tag"] = tag
+            if number := found.meta["version"]:
+                version["version"] = number
             return bytes(found.bytes()), version
 
     @contextmanager
@@ -140,7 +138,7 @@ def path(name: str) -> str:
     return str(inside(name))
 
 
-def retries(patience: float) -> Retries:
+def retries(patience: float) -> "RetryConfig":
     """Idempotent requests again after 408, 429, 5xx and broken connections, until time is up."""
     first, most = (timedelta(seconds=pause) for pause in PAUSES)
     return {
