@@ -125,7 +125,7 @@ class ObstoreStore:
         if IDENTITY in text:
             return f"needs credentials: {LOGIN}"
         reason = summary(text)
-        if "retry_timeout" in text:
+        if "retry_timeout" in text.splitlines()[0]:  # it was asked again, until time was up
             return (
                 f"did not answer well for {self.patience:.0f} seconds ({reason}); run again when "
                 "it does"
