@@ -67,7 +67,7 @@ def count_up(store, counter: str, times: int) -> None:
 
 @pytest.mark.parametrize("store", ["folder", "s3"], indirect=True)
 def test_of_exchanges_at_once_by_threads_one_succeeds(store, request):
-    """Not gs: the emulator compares and writes in two steps, where Google Cloud Storage takes one."""
+    """Not gs: its emulator ignores the condition of an upload."""
     times = 50 if "folder" in request.node.name else 10
     threads = [
         threading.Thread(target=count_up, args=(store, f"thread {number}", times))
