@@ -1,7 +1,7 @@
-"""`python -m experiments PRESET`: the six methods over several trials, and ablations, into results/PRESET with tables and
-a figure.
+"""`python -m experiments PRESET`: all methods over several trials, and ablations.
 
-Stop it when you like: called again, it goes on where it was. One GAN and one set of captions serve all trials; the GAN and the
+Results go to results/PRESET, with tables and a figure. Stop it when you like: called again, it
+continues where it stopped. One GAN and one set of captions serve all trials; the GAN and the
 segmenter are kept in results/PRESET/drawing, and --drawing takes them from there.
 """
 
@@ -64,7 +64,8 @@ def main(
     ]
     folder = ROOT / "results" / preset
     print(
-        f"{preset}, what all share: {whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes",
+        f"{preset}, what all share: "
+        f"{whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes",
         flush=True,
     )
     whole[0].keep_drawing(folder / "drawing")
@@ -95,13 +96,17 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
     unknown = sorted(set(only or ()) - set(variants))
     if unknown:
         raise WordbrushError(
-            f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has {', '.join(variants)}."
+            f"--only {unknown[0]!r} is unknown; {VARIANTS.relative_to(ROOT)} has "
+            f"{', '.join(variants)}."
         )
     return {name: variant for name, variant in variants.items() if not only or name in only}
 
 
 def unlike_first(parts: Sequence[Run]) -> list[Run]:
-    """Those that share a pretraining with another come after all that do not, so that two jobs do not both train it."""
+    """The runs in an order in which two jobs do not both train the same.
+
+    Runs that share a pretraining with another come after all that do not.
+    """
     first = unlike(
         parts,
         lambda part: (

@@ -1,5 +1,7 @@
-"""`python -m experiments.edits PRESET`: what edits make of drawings of one object, and how often a batch of drawings holds as
-near a miss by itself; into results/PRESET/edits.md and edits.png.
+"""`python -m experiments.edits PRESET`: what edits make of drawings of one object.
+
+Also, how often a batch of drawings holds such a near miss by itself. Results go to
+results/PRESET/edits.md and edits.png.
 
 It draws with results/PRESET/drawing, and the segmenter there reads every drawing before and after.
 """
@@ -20,8 +22,9 @@ from experiments.tables import table
 from wordbrush import params as parameters
 from wordbrush.data.images import to_uint8
 from wordbrush.davenet.mining import random_impostors
-from wordbrush.editing.units import changed, moved, random_order, replace, spot
+from wordbrush.editing.units import changed, random_order, replace, shifted, square
 from wordbrush.errors import WordbrushError, run_command
+from wordbrush.gan.drawings import describable_drawings
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
@@ -29,7 +32,6 @@ from wordbrush.report.figures import tile
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
-from wordbrush.stages.sample_images import describable_drawings
 from wordbrush.storage.files import whole_file
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
@@ -51,7 +53,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @dataclass(frozen=True)
 class Drawings:
-    """Latents [N, Z] of drawings of one object, its middle (y, x) as shares of the picture [N, 2], and what it is."""
+    """Drawings of one object: their latents [N, Z], the object's middle (y, x) as shares of the
+    picture [N, 2], and what it is."""
 
     latents: Tensor
     middles: Tensor
@@ -108,7 +111,7 @@ def outcomes(before: Sequence[dict], after: Sequence[list[dict]], params: Params
 def written(
     params: Params, edited: int, rows: Sequence[Sequence[str]], read: Sequence[list[dict]]
 ) -> str:
-    """edits.md: what became of `edited` drawings, by edit, and near-misses among all that were read."""
+    """edits.md: what became of `edited` drawings, by edit; near misses among all that were read."""
     others = params.davenet.batch_size - 1
     misses = [
         [
@@ -121,9 +124,11 @@ def written(
     return (
         "\n\n".join(
             (
-                f"What becomes of the object of {edited} drawings, edited at its middle, in percent, as the segmenter reads it.",
+                f"What becomes of the object of {edited} drawings, edited at its middle, in "
+                "percent, as the segmenter reads it.",
                 table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
-                f"Of the {others} others in a batch of drawings, so many differ from one in one attribute of one object alone, by "
+                f"Of the {others} others in a batch of drawings, so many differ from one in one "
+                "attribute of one object alone, by "
                 f"the number of its objects (of {len(read)} drawings).",
                 table(("objects", "percent of drawings", *ATTRIBUTES), misses),
             )
@@ -133,11 +138,15 @@ def written(
 
 
 def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) -> Drawings:
-    """Those in which the segmenter saw one object, of pictures of `side` pixels. Raises WordbrushError where there are none."""
+    """The drawings in which the segmenter saw one object, of pictures of `side` pixels.
+
+    Raises WordbrushError where there are fewer than two.
+    """
     chosen = [number for number, objects in enumerate(read) if len(objects) == 1]
     if len(chosen) < 2:
         raise WordbrushError(
-            f"{len(chosen)} of {len(read)} drawings show one object alone, and 2 are needed: raise --count."
+            f"{len(chosen)} of {len(read)} drawings show one object alone, and 2 are needed: raise "
+            "--count."
         )
     objects = [read[number][0] for number in chosen]
     middles = torch.tensor([[one["y"], one["x"]] for one in objects]) / side
@@ -151,10 +160,10 @@ def edits(
     for size, radius in RADII.items():
         h4 = generator.encode(drawings.latents, size)
         cells = (drawings.middles * size).long().clamp(max=size - 1)
-        where, donors = spot(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
+        where, donors = square(cells, radius, size), random_impostors(len(h4), rng).to(h4.device)
         values = {
             "ablate": torch.zeros_like(h4),
-            "transplant": moved(h4[donors], cells - cells[donors]),
+            "transplant": shifted(h4[donors], cells - cells[donors]),
         }
         for operation, value in values.items():
             order = random_order(len(h4), h4.shape[1], rng).to(h4.device)
@@ -166,8 +175,11 @@ def edits(
 
 
 def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float]:
-    """For each attribute, the share of other drawings that differ from one of so many objects in it, in one of them, and in
-    nothing else."""
+    """For each attribute, how many of the other drawings are a near miss, as a share.
+
+    A near miss of a drawing with so many objects differs from it in that attribute of one object,
+    and in nothing else.
+    """
     contents = [
         sorted(tuple(one[name] for name in ATTRIBUTES) for one in drawing) for drawing in drawings
     ]

@@ -1,4 +1,4 @@
-"""Figure of several trials: every method's numbers with 95 % intervals beside the paper's, as SVG."""
+"""Every method's numbers over several trials, with 95 % intervals, beside the paper's, as SVG."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,32 +7,27 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.tables import COLUMNS, half_interval, paper
-from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.results import Results
 from wordbrush.report.figures import INK  # and its style: no dates, no random ids
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import whole_file
 
 PANELS = ("semantic", *ATTRIBUTES, "R@1")
-SHORT = {
-    "davenet": "DaveNet",
-    "random_edits": "+ random",
-    "targeted_edits": "+ targeted",
-    "hard_negatives": "hard neg.",
-    "hn_random_edits": "+ random",
-    "hn_targeted_edits": "+ targeted",
-}
 
 
 def draw_methods(path: Path, trials: Sequence[Results]) -> None:
-    """A panel for each of PANELS: six methods, ours as dots with intervals, the paper's as circles, chance as a line."""
-    figure = Figure(figsize=(2.2 * len(PANELS), 3.4), layout="constrained")
-    panels = figure.subplots(1, len(PANELS), sharey=True)
-    places = np.arange(len(METHODS))
-    for panel, column in zip(panels, PANELS, strict=True):
-        values = [[COLUMNS[column](trial[name]) for trial in trials] for name in METHODS]
+    """A panel for each of PANELS that was measured: all methods, ours as dots with intervals, the
+    paper's as circles, chance as a line."""
+    methods = list(trials[0])
+    shown = [one for one in PANELS if None not in values_of(one, methods[0], trials)]
+    figure = Figure(figsize=(2.2 * len(shown), 3.4), layout="constrained")
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    positions = np.arange(len(methods))
+    for panel, column in zip(panels, shown, strict=True):
+        values = [values_of(column, name, trials) for name in methods]
         panel.errorbar(
-            places,
+            positions,
             np.mean(values, 1),
             [half_interval(one) for one in values],
             fmt="o",
@@ -40,8 +35,8 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
             label="ours",
         )
         panel.plot(
-            places,
-            [paper(name, column) for name in METHODS],
+            positions,
+            [paper(name, column) for name in methods],
             "o",
             fillstyle="none",
             color=INK,
@@ -51,8 +46,8 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
             panel.axhline(50, color="lightgray", zorder=0)
         panel.set_title(column)
         panel.set_xticks(
-            places,
-            [SHORT[name] for name in METHODS],
+            positions,
+            [short(name) for name in methods],
             rotation=60,
             ha="right",
             rotation_mode="anchor",
@@ -61,6 +56,18 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
     panels[0].set_ylabel("percent")
     panels[0].legend(frameon=False, loc="lower right")
     with whole_file(path) as out:
-        figure.savefig(
-            out, format="svg", metadata={"Date": None}
-        )  # the same bytes for the same numbers
+        # no date: the same bytes for the same numbers
+        figure.savefig(out, format="svg", metadata={"Date": None})
+
+
+def values_of(column: str, name: str, trials: Sequence[Results]) -> list[float | None]:
+    """A number of a method in every trial."""
+    return [COLUMNS[column](trial[name]) for trial in trials]
+
+
+def short(name: str) -> str:
+    """A method's title in few letters: edits come right of the method that they are added to."""
+    method = method_named(name)
+    if method.edits:
+        return f"+ {method.edits}"
+    return method.title if method.mining == "random" else f"{method.mining} neg."

@@ -1,6 +1,7 @@
-"""One experiment: the committed project in a workspace of its own, with a preset, changes and a trial; and what it measured.
+"""One experiment: the committed project in a workspace of its own, and what it measured there.
 
-All workspaces share one DVC cache, so a stage that any of them ran with the same code, parameters and inputs is fetched, not run.
+It has a preset, changes and a trial. All workspaces share one DVC cache, so a stage that any of
+them ran with the same code, parameters and inputs is fetched, not run.
 """
 
 import json
@@ -45,7 +46,8 @@ SHORTER = {
 
 
 class Variant(BaseModel):
-    """An ablation: what it changes, the mining and the last stage of its training, and what it is measured on."""
+    """An ablation: what it changes, the mining and last stage of its training, and what it is
+    measured on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -76,7 +78,10 @@ class Run:
         return ROOT / "results" / str(self)
 
     def perform(self, commit: str, threads: int, keep: bool = False) -> float:
-        """Run what has not been run yet and write the results; seconds that it took. keep: not where they are there already."""
+        """Run what has not been run yet and write the results; returns the seconds that it took.
+
+        keep: leave results that are there, of the same code and parameters.
+        """
         started = time.monotonic()
         self.prepare(commit)
         about = {"key": self.key(), "commit": commit}
@@ -122,7 +127,10 @@ class Run:
         return time.monotonic() - started
 
     def share(self, commit: str, threads: int, drawing: Path | None = None) -> float:
-        """Run the stages that all trials share; seconds that it took. drawing: a folder that `keep_drawing` wrote."""
+        """Run the stages that all trials share; returns the seconds that it took.
+
+        drawing: a folder that `keep_drawing` wrote, to take GAN and segmenter from.
+        """
         started = time.monotonic()
         self.prepare(commit)
         if drawing:
@@ -150,7 +158,10 @@ class Run:
         return combined([read_yaml(self.workspace / PARAMS), content])
 
     def prepare(self, commit: str) -> None:
-        """The workspace at this commit, its parameters changed; of what earlier runs left there, DVC decides what holds."""
+        """Check this commit out into the workspace, and change its parameters.
+
+        Of what earlier runs left there, DVC decides what is still valid.
+        """
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         if not (self.workspace / ".git").exists():
             git(
@@ -206,7 +217,8 @@ class Run:
         return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in named]
 
     def keep_drawing(self, folder: Path) -> None:
-        """The GAN and the segmenter, with their metrics, curves and lock, so that others need not train them."""
+        """Copy the GAN and the segmenter, with their metrics, curves and lock, to `folder`, so that
+        others need not train them."""
         with whole_directory(folder) as kept:
             for path in self.drawn():
                 copy(self.workspace / path, kept / path)
@@ -219,8 +231,8 @@ class Run:
         """Raises WordbrushError where the folder lacks a file."""
         if missing := [path for path in self.drawn() if not (folder / path).exists()]:
             raise WordbrushError(
-                f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps one in "
-                "results/PRESET/drawing."
+                f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps "
+                "one in results/PRESET/drawing."
             )
         self.call("dvc", "repro", "render-scenes", threads=threads)
         for path in self.drawn():
@@ -228,7 +240,10 @@ class Run:
         self.call("dvc", "commit", "--force", "--quiet", *DRAWN)
 
     def call(self, *command: str, threads: int = 1) -> str:
-        """What a command of this Python's environment prints, run on the workspace's code; all else goes to its log."""
+        """What a command of this Python's environment prints, run on the workspace's code.
+
+        All else goes to the workspace's log.
+        """
         variables = {
             **os.environ,
             "OMP_NUM_THREADS": str(threads),
@@ -249,7 +264,8 @@ class Run:
         if done.returncode:
             last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
             raise WordbrushError(
-                f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of {log}:\n{last}"
+                f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of "
+                f"{log}:\n{last}"
             )
         return done.stdout
 

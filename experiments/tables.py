@@ -7,7 +7,8 @@ import numpy as np
 from scipy.stats import t
 
 from experiments.runs import CONCEPT_TABLES, Variant
-from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import (
     ConceptMetrics,
     ConceptTables,
@@ -15,19 +16,18 @@ from wordbrush.evaluation.results import (
     Result,
     Results,
 )
-from wordbrush.params import MININGS
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json, whole_file
 
 Row = list[str]
 NOTHING = "–"
 COLUMNS: dict[str, Callable[[Result], float | None]] = {
-    "semantic": lambda one: one["semantic"]["mean"],
-    **{name: (lambda one, name=name: one["semantic"][name]) for name in ATTRIBUTES},
+    "semantic": lambda one: one.get("semantic", {}).get("mean"),
+    **{name: (lambda one, name=name: one.get("semantic", {}).get(name)) for name in ATTRIBUTES},
     **{f"R@{k}": (lambda one, k=k: one["recall"][k]) for k in ("1", "5", "10")},
     "median rank": lambda one: one["median_rank"],
     "real pictures": lambda one: one.get("real_images"),
-    "edits that count": lambda one: one["edit_success"],
+    "edit success": lambda one: one.get("edit_success"),
 }
 GAINS = (
     ("hn_targeted_edits", "hard_negatives"),
@@ -37,7 +37,7 @@ GAINS = (
     ("hard_negatives", "davenet"),
 )
 GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
-WORDS = {
+MAPS = {
     "pointing": "pointing",
     "contested": "where objects compete",
     "overlap": "overlap",
@@ -46,7 +46,7 @@ WORDS = {
 MEASURED = {  # of ablations, where there is anything
     **{
         name: COLUMNS[name]
-        for name in ("semantic", "shape", "R@1", "real pictures", "edits that count")
+        for name in ("semantic", "shape", "R@1", "real pictures", "edit success")
     },
     **{
         f"counterfactuals {name}": (lambda one, name=name: one.get("counterfactuals", {}).get(name))
@@ -54,10 +54,11 @@ MEASURED = {  # of ablations, where there is anything
     },
 }
 TITLES = {
-    "validation": "Ablations, pretrained for a quarter of the steps and edited for half, on validation "
-    "(pairs, drawings, voices of no test).",
-    "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for as long, on the tests. "
-    "Counterfactuals: a caption scores its scene above the renderer's edit of it, of scenes that trained and of others.",
+    "validation": "Ablations, pretrained for a quarter of the steps and edited for half, on "
+    "validation (pairs, drawings, voices of no test).",
+    "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for "
+    "as long, on the tests. Counterfactuals: a caption scores its scene above the renderer's edit "
+    "of it, of scenes that trained and of others.",
 }
 CLUSTERS = {
     "agreement": "mean the same to eye and ear",
@@ -73,18 +74,19 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
     """tables.md of a folder of results, from what is there."""
     trials = read_trials(folder)
     concepts = [
-        read_json(path, ConceptMetrics) for path in measured(folder / "methods", "concepts.json")
+        read_json(path, ConceptMetrics)
+        for path in files_of_trials(folder / "methods", "concepts.json")
     ]
-    first = read_json(measured(folder / "methods", CONCEPT_TABLES)[0], ConceptTables)
+    first = read_json(files_of_trials(folder / "methods", CONCEPT_TABLES)[0], ConceptTables)
     parts = [
-        f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In brackets: the paper's.",
+        f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In "
+        "brackets: the paper's.",
         table(("method", *COLUMNS), methods(trials)),
-        f"The paper has one number each for real pictures, {REAL_IMAGES['without edits']:g} (trained on rendered scenes, "
-        f"without edits) and {REAL_IMAGES['with edits']:g} (on drawings, with edits), and for edits that count, "
+        "The paper has one number each for real pictures, "
+        f"{REAL_IMAGES['without edits']:g} (trained on rendered scenes, without edits) and "
+        f"{REAL_IMAGES['with edits']:g} (on drawings, with edits), and for edit success, "
         f"{EDIT_SUCCESS:g}.",
-        "A listener who knows every attribute, but no places: "
-        + ", ".join(f"R@{k} {found:.1f}" for k, found in concepts[0]["distinct"].items())
-        + ".",
+        *distinct_part(concepts[0]),
         "Gains, paired by trial:",
         table(("gain", *GAINED), gains(trials)),
         *concept_parts(concepts, first),
@@ -94,19 +96,41 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
         out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
+def distinct_part(concepts: ConceptMetrics) -> list[str]:
+    """How far pictures can be told apart by what is said of them, where that was measured."""
+    if "distinct" not in concepts:
+        return []
+    found = ", ".join(f"R@{k} {value:.1f}" for k, value in concepts["distinct"].items())
+    return [f"A listener who knows every attribute, but not where objects lie: {found}."]
+
+
 def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> list[str]:
-    """Titles and tables of words, places and concepts."""
+    """Titles and tables of words, maps and concepts; those that have rows."""
     heard_and_seen = (f"{side} {name}" for side in ("heard", "seen") for name in HYPOTHESIS[:2])
-    return [
-        "Words and places (chance in brackets):",
-        table(("method", *WORDS.values(), "mean word F1", "words detected"), words(trials)),
-        "Concepts after random edits (chance in brackets):",
-        table(("impostors", *CLUSTERS.values()), clusters(trials)),
-        f"Units of {METHODS[FULL].title} as word detectors, first trial, the {DETECTORS} best:",
-        table(("unit", *HYPOTHESIS), detectors(first)),
-        "Its concepts, by how well they hear:",
-        table(("units", *heard_and_seen), meanings(first)),
+    shown = method_named(FULL).title
+    parts = [
+        (
+            "Words and maps (chance in brackets):",
+            ("method", *MAPS.values(), "mean word F1", "words detected"),
+            words(trials),
+        ),
+        (
+            "Concepts after random edits (chance in brackets):",
+            ("impostors", *CLUSTERS.values()),
+            clusters(trials),
+        ),
+        (
+            f"Units of {shown} as word detectors, first trial, the {DETECTORS} best:",
+            ("unit", *HYPOTHESIS),
+            detectors(first),
+        ),
+        (
+            "Its concepts, by how well they hear:",
+            ("units", *heard_and_seen),
+            meanings(first),
+        ),
     ]
+    return [text for title, header, rows in parts if rows for text in (title, table(header, rows))]
 
 
 def ablation_parts(folder: Path, variants: dict[str, Variant]) -> list[str]:
@@ -121,10 +145,12 @@ def ablation_parts(folder: Path, variants: dict[str, Variant]) -> list[str]:
 
 
 def read_trials(folder: Path) -> list[Results]:
-    return [read_json(path, Results) for path in measured(folder / "methods", "evaluation.json")]
+    return [
+        read_json(path, Results) for path in files_of_trials(folder / "methods", "evaluation.json")
+    ]
 
 
-def measured(folder: Path, name: str) -> list[Path]:
+def files_of_trials(folder: Path, name: str) -> list[Path]:
     """This file of every trial, in order."""
     return sorted(folder.glob(f"*/{name}"), key=lambda path: int(path.parent.name))
 
@@ -132,23 +158,23 @@ def measured(folder: Path, name: str) -> list[Path]:
 def methods(trials: Sequence[Results]) -> list[Row]:
     return [
         [
-            method.title,
+            method_named(name).title,
             *(
                 cell([value(trial[name]) for trial in trials], paper(name, column))
                 for column, value in COLUMNS.items()
             ),
         ]
-        for name, method in METHODS.items()
+        for name in trials[0]
     ]
 
 
 def paper(name: str, column: str) -> float | None:
     """What the paper reports of this method, where it does."""
-    method = METHODS[name]
+    semantic, recall = published(name).semantic, published(name).recall
     known = {
-        "semantic": method.semantic["mean"],
-        **method.semantic,
-        **{f"R@{k}": found for k, found in method.recall.items()},
+        "semantic": semantic.get("mean"),
+        **semantic,
+        **{f"R@{k}": found for k, found in recall.items()},
     }
     return known.get(column)
 
@@ -156,14 +182,16 @@ def paper(name: str, column: str) -> float | None:
 def gains(trials: Sequence[Results]) -> list[Row]:
     rows = []
     for name, base in GAINS:
+        if not {name, base} <= set(trials[0]):
+            continue
         changes = [
-            [COLUMNS[column](trial[name]) - COLUMNS[column](trial[base]) for trial in trials]
+            [difference(COLUMNS[column], trial[name], trial[base]) for trial in trials]
             for column in GAINED
         ]
         published = [(paper(name, column), paper(base, column)) for column in GAINED]
         rows.append(
             [
-                f"{METHODS[name].title} over {METHODS[base].title}",
+                f"{method_named(name).title} over {method_named(base).title}",
                 *(
                     cell(change, None if None in (a, b) else a - b, "+")
                     for change, (a, b) in zip(changes, published, strict=True)
@@ -173,21 +201,27 @@ def gains(trials: Sequence[Results]) -> list[Row]:
     return rows
 
 
+def difference(value: Callable[[Result], float | None], one: Result, base: Result) -> float | None:
+    """By how much a number of a method is above that of another, where both were measured."""
+    ours, theirs = value(one), value(base)
+    return None if ours is None or theirs is None else ours - theirs
+
+
 def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
     rows = []
-    for name, method in METHODS.items():
+    for name in trials[0]["words"]:
         scores = [trial["words"][name] for trial in trials]
-        places = [[score[column] for score in scores if score[column]] for column in WORDS]
+        maps = [[one for score in scores if (one := score.get(column))] for column in MAPS]
         rows.append(
             [
-                method.title,
+                method_named(name).title,
                 *(
                     cell(
                         [one["value"] for one in column], np.mean([one["chance"] for one in column])
                     )
                     if column
                     else NOTHING
-                    for column in places
+                    for column in maps
                 ),
                 *(cell([score[column] for score in scores]) for column in ("word_f1", "detected")),
             ]
@@ -196,7 +230,9 @@ def words(trials: Sequence[ConceptMetrics]) -> list[Row]:
 
 
 def clusters(trials: Sequence[ConceptMetrics]) -> list[Row]:
-    scores = {mining: [trial["clusters"][mining] for trial in trials] for mining in MININGS}
+    scores = {
+        mining: [trial["clusters"][mining] for trial in trials] for mining in trials[0]["clusters"]
+    }
     return [
         [
             mining,
@@ -223,9 +259,8 @@ def detectors(tables: ConceptTables) -> list[Row]:
 
 def meanings(tables: ConceptTables) -> list[Row]:
     """A row for each cluster of the full method: what it hears and what it sees."""
-    best_first = sorted(
-        tables["clusters"][METHODS[FULL].mining], key=lambda one: -one["heard"]["f1"]
-    )
+    concepts = tables["clusters"].get(method_named(FULL).mining, [])
+    best_first = sorted(concepts, key=lambda one: -one["heard"]["f1"])
     return [
         [str(one["units"]), *hypothesis(one["heard"])[:2], *hypothesis(one["seen"])[:2]]
         for one in best_first
@@ -248,7 +283,7 @@ def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row
     for name, variant in variants.items():
         trials = [
             list(read_json(path, dict[str, dict]).values())
-            for path in measured(folder / name, "measured.json")
+            for path in files_of_trials(folder / name, "measured.json")
         ]
         if trials:
             stages = [

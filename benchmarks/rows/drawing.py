@@ -7,11 +7,11 @@ import torch
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.peers import Peers
 from benchmarks.timing import Work
+from wordbrush.gan.drawings import BATCH
 from wordbrush.gan.networks import Generator, GeneratorConfig, resolutions
 from wordbrush.gan.sampling import draw
 from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
-from wordbrush.stages.sample_images import BATCH
 from wordbrush.training.compute import device
 
 WGAN_GP = {

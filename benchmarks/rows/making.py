@@ -12,12 +12,13 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.grammar import describe
+from wordbrush.captions.lines import Line as Spoken
+from wordbrush.captions.lines import random_voice
+from wordbrush.captions.recital import recite_one
 from wordbrush.captions.voices import Voice, speak
 from wordbrush.params import Captions
 from wordbrush.scenes.render import render_one
 from wordbrush.scenes.sampling import sample_scene
-from wordbrush.stages.synthesize_captions import Line as Spoken
-from wordbrush.stages.synthesize_captions import random_voice, recite_one
 
 
 def rendering(bench: Bench) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from wordbrush import params as parameters
 from wordbrush.concepts.clusters import membership
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.pairs import read_pairs as read_samples
+from wordbrush.data.pairs import read_pairs as pairs_of_a_run
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
@@ -146,9 +146,9 @@ def made_up(bench: Bench) -> Editing:
     folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
     editors = {
-        "random": random_editor(generator, latents, params, params.seed),
+        "random": random_editor(generator, latents, params.edits, params.seed),
         "targeted": targeted_editor(
-            generator, latents, some_clusters(bench.folder(), params), params, params.seed
+            generator, latents, random_concepts(params), params.edits, params.seed
         ),
     }
     return Editing(
@@ -165,26 +165,23 @@ def of_a_run(root: Path) -> Editing:
     }
     return Editing(
         params,
-        read_samples(params, layout),
+        pairs_of_a_run(params, layout),
         split_ranges(params.samples)["train"],
         lambda: load_encoders(layout.encoders("pretrain", MINING), device()),
         editors,
     )
 
 
-def some_clusters(folder: Path, params: Params) -> ConceptSet:
+def random_concepts(params: Params) -> ConceptSet:
     """Clusters of random units, in the sizes of params.yaml."""
-    rng, layout = np.random.default_rng(params.seed), Layout(folder)
-    target = layout.clusters(MINING)
-    target.mkdir(parents=True)
-    labels = rng.permutation(np.arange(params.davenet.embedding) % params.clusters.count)
-    np.save(
-        target / "places.npy",
-        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(params.clusters.count)]),
+    rng, count = np.random.default_rng(params.seed), params.clusters.count
+    labels = rng.permutation(np.arange(params.davenet.embedding) % count)
+    return ConceptSet(
+        membership(labels).numpy(),
+        np.ones(params.davenet.embedding, np.float32),
+        np.stack([rng.permutation(params.gan.channels[8]) for _ in range(count)]),
+        [],
     )
-    np.save(target / "members.npy", membership(labels).numpy())
-    np.save(target / "scale.npy", np.ones(params.davenet.embedding, np.float32))
-    return ConceptSet(layout, MINING)
 
 
 def waiting(bench: Bench) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """Words, voices and stored features against known answers."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import SYNONYMS, describe, relate
+from wordbrush.captions.lines import Line
+from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.data.recordings import read_shards, write_shards
 from wordbrush.data.speech import FeatureStore, write_features
@@ -64,10 +67,6 @@ def test_words_are_timed():
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
-    import os
-
-    from wordbrush.stages.synthesize_captions import Line, recite
-
     count = 2 * tiny.captions.lines_per_process + 3
     lines = [
         Line(f"a red cube {number}", Voice(("en", "en-us+f2")[number % 2], 170, 40))

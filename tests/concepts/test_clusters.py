@@ -8,6 +8,7 @@ from wordbrush.concepts.clusters import (
     cluster_activations,
     cluster_units,
     cooccurrence,
+    draw_clusters,
     membership,
 )
 
@@ -41,3 +42,12 @@ def test_cluster_activation_is_the_mean_of_its_units():
         torch.tensor([[2.0, 5.0, -1.0]]), torch.tensor([2.0, 1.0, 1.0]), members
     )
     assert active.tolist() == [[0.5, 5.0]]
+
+
+def test_active_clusters_are_drawn_more_often():
+    features = torch.tensor([[3.0, 0.0]]).repeat(400, 1)
+    members, rng = membership(np.array([0, 1])), torch.Generator().manual_seed(0)
+    assert (draw_clusters(features, torch.ones(2), members, rng) == 0).all()
+    features[:, 1] = 1.0
+    drawn = draw_clusters(features, torch.ones(2), members, rng)
+    assert 0.15 < drawn.float().mean() < 0.35

@@ -15,7 +15,8 @@ COUNT, SIZE, FEATURES = 6, 16, 5
 
 @pytest.fixture
 def scene(tiny):
-    """An untrained generator, latents, and a batch whose pictures are salient at the places (0, 0), (0, 1), … of a 4×4 grid."""
+    """An untrained generator, latents, and a batch whose pictures are salient in the cells (0, 0),
+    (0, 1), … of a 4×4 grid."""
     torch.manual_seed(3)
     generator = (
         Generator(GeneratorConfig(latent_dim=4, channels={4: 8, 8: 8, 16: 8}, resolution=SIZE))
@@ -35,7 +36,7 @@ def scene(tiny):
         edits = tiny.edits.model_copy(
             update={"probability": 1.0, "min_change": 0.0, "resolution": 8, **changes}
         )
-        return random_editor(generator, latents, tiny.model_copy(update={"edits": edits}), 5)(batch)
+        return random_editor(generator, latents, edits, 5)(batch)
 
     return generator, torch.from_numpy(latents[index]), edit
 
@@ -49,7 +50,7 @@ def test_a_transplant_gives_what_the_donor_has_at_its_own_spot(scene):
     for row, donor in enumerate(edited.donors.tolist()):
         here, there = (
             (2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor)
-        )  # the middle of a place, on 8×8
+        )  # the middle of a cell, on 8×8
         given[row, :, here[0], here[1]] = h4[donor, :, there[0], there[1]]
     assert torch.allclose(edited.pictures, generator.decode(given), atol=1e-5)
 

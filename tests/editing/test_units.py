@@ -4,14 +4,15 @@ import torch
 
 from wordbrush.editing.dissection import agreement, unit_thresholds
 from wordbrush.editing.units import (
+    Drawings,
     changed,
     doublings,
     least_edit,
-    moved,
     probabilities,
     random_order,
     replace,
-    spot,
+    shifted,
+    square,
 )
 from wordbrush.gan.networks import Generator, GeneratorConfig
 
@@ -34,34 +35,33 @@ def test_the_chosen_units_change_at_the_chosen_cells_only():
     assert torch.equal(out, h4)
 
 
-def test_moved_shifts_whole_cells_and_repeats_the_border():
+def test_shifts_are_by_whole_cells_and_repeats_the_border():
     h4 = torch.arange(2 * 3 * 4 * 4.0).reshape(2, 3, 4, 4)
-    out = moved(h4, torch.tensor([[1, -2], [0, 0]]))
+    out = shifted(h4, torch.tensor([[1, -2], [0, 0]]))
     assert torch.equal(out[1], h4[1])
     assert torch.equal(out[0, :, 1:, :2], h4[0, :, :3, 2:])
     assert torch.equal(out[0, :, 0], out[0, :, 1]) and torch.equal(out[0, :, :, 3], out[0, :, :, 1])
 
 
-def test_spot_is_a_square_cut_at_the_border():
-    mask = spot(torch.tensor([[0, 0], [2, 3]]), 1, 5)
+def test_a_square_is_cut_at_the_border():
+    mask = square(torch.tensor([[0, 0], [2, 3]]), 1, 5)
     assert mask[0].nonzero().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert mask[1].sum() == 9 and mask[1, 1:4, 2:5].all()
-    assert spot(torch.tensor([[4, 1]]), 0, 5)[0].nonzero().tolist() == [[4, 1]]
+    assert square(torch.tensor([[4, 1]]), 0, 5)[0].nonzero().tolist() == [[4, 1]]
 
 
 def test_edits_grow_until_the_picture_differs():
     generator = small_generator()
     h4 = generator.encode(torch.randn(16, 6))
     original = generator.decode(h4)
-    given = (
-        torch.zeros_like(h4),
-        original,
-        spot(torch.full((16, 2), 4), 1, 8),
+    drawings = Drawings(original, h4, torch.zeros_like(h4), square(torch.full((16, 2), 4), 1, 8))
+    order, shares = (
         random_order(*h4.shape[:2], torch.Generator().manual_seed(0)),
+        torch.tensor([0.01, 0.51, 1.0]),
     )
-    edited, differs = least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 1e-4)
+    edited, differs = least_edit(generator, drawings, order, shares, 1e-4)
     assert differs.all() and changed(original, edited, 1e-4).all()
-    assert not least_edit(generator, h4, *given, torch.tensor([0.01, 0.51, 1.0]), 10.0)[1].any()
+    assert not least_edit(generator, drawings, order, shares, 10.0)[1].any()
 
 
 def test_an_edit_is_the_smallest_that_is_enough():
@@ -70,14 +70,16 @@ def test_an_edit_is_the_smallest_that_is_enough():
     h4 = generator.encode(torch.randn(32, 6))
     original, where, nothing = (
         generator.decode(h4),
-        spot(torch.full((32, 2), 4), 1, 8),
+        square(torch.full((32, 2), 4), 1, 8),
         torch.zeros_like(h4),
     )
     order, shares = (
         random_order(*h4.shape[:2], torch.Generator().manual_seed(0)),
         torch.tensor([0.1, 0.4, 0.7, 1.0]),
     )
-    edited, differs = least_edit(generator, h4, nothing, original, where, order, shares, 0.02)
+    edited, differs = least_edit(
+        generator, Drawings(original, h4, nothing, where), order, shares, 0.02
+    )
     tried = [generator.decode(replace(h4, order < share, where, nothing)) for share in shares]
     enough = torch.stack([changed(original, one, 0.02) for one in tried])
     assert (
@@ -91,9 +93,10 @@ def test_an_edit_is_the_smallest_that_is_enough():
 def test_no_units_no_change():
     generator = small_generator()
     h4 = generator.encode(torch.randn(3, 6))
-    original, where = generator.decode(h4), spot(torch.zeros(3, 2).long(), 1, 8)
+    original, where = generator.decode(h4), square(torch.zeros(3, 2).long(), 1, 8)
+    drawings = Drawings(original, h4, -h4, where)
     same, differs = least_edit(
-        generator, h4, -h4, original, where, torch.ones(3, 8), torch.tensor([0.5, 1.0]), 1e-6
+        generator, drawings, torch.ones(3, 8), torch.tensor([0.5, 1.0]), 1e-6
     )
     assert torch.equal(same, original) and not differs.any()
 
@@ -106,19 +109,19 @@ def test_shares_end_with_all_units(tiny):
 
 
 def test_so_many_units_are_replaced_as_the_share_says():
-    """The order of a concept holds places as shares: 0/8, 1/8, …; the best unit alone is the first share."""
+    """The order of a concept holds ranks as shares: 0/8, 1/8, …; the best unit alone is first."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(1, 6))
-    places = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])
+    ranks = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])
     original, where, nothing = (
         generator.decode(h4),
         torch.ones(1, 8, 8, dtype=torch.bool),
         torch.zeros_like(h4),
     )
     edited, _ = least_edit(
-        generator, h4, nothing, original, where, places / 8, doublings(1, 8)[:2], 10.0
+        generator, Drawings(original, h4, nothing, where), ranks / 8, doublings(1, 8)[:2], 10.0
     )
-    assert torch.equal(edited, generator.decode(replace(h4, places < 2, where, nothing)))
+    assert torch.equal(edited, generator.decode(replace(h4, ranks < 2, where, nothing)))
 
 
 def test_changed_looks_at_the_most_changed_cell():

@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from wordbrush.evaluation.concepts import VALUES
+from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.evaluation.localisation import (
     Drawings,
     localise_objects,
     localise_words,
-    measured,
+    mean_over_words,
     naming,
     overlap,
     pointing,
 )
-from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import align
 from wordbrush.scenes.masks import attribute_masks
 
@@ -24,11 +23,13 @@ TEXT = "small red shiny block behind big blue metal cube"
 
 
 def said(text: str, lengths: int = 12):
-    """Each word takes one moment, from 1 on."""
+    """Each word takes one frame, from 1 on."""
     words = [
         {"word": word, "start": 1.0 + at, "end": 2.0 + at} for at, word in enumerate(text.split())
     ]
-    return align([words], torch.tensor([lengths]), 1.0).as_values(MEANING, VALUES)
+    return align([words], torch.tensor([lengths]), 1.0).as_values(
+        VOCABULARY.meaning, VOCABULARY.values
+    )
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def drawings() -> Drawings:
 
 @pytest.fixture
 def features() -> tuple[torch.Tensor, torch.Tensor]:
-    """Two units: the first sees red and hears the first phrase, 'red' most; the second sees blue and hears 'blue metal'."""
+    """Two units: the first sees red and hears the first phrase, 'red' most; the second sees blue
+    and hears 'blue metal'."""
     images, audio = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 12)
     images[0, 0, 0, 0] = images[0, 1, 1, 1] = 1
     audio[0, 0, 1:5] = 1
@@ -50,7 +52,7 @@ def features() -> tuple[torch.Tensor, torch.Tensor]:
     return images, audio
 
 
-def test_the_greatest_place_and_the_overlap_by_hand():
+def test_the_strongest_pixel_and_the_overlap_by_hand():
     maps = torch.tensor([[[0.0, 1.0], [0.9, 0.2]], [[-2.0, -1.0], [-3.0, -3.0]]])
     masks = torch.tensor([[[True, True], [False, False]], [[True, False], [False, False]]])
     assert pointing(maps, masks).tolist() == [True, False]
@@ -58,7 +60,7 @@ def test_the_greatest_place_and_the_overlap_by_hand():
 
 
 def test_words_point_to_the_objects_that_they_fit(features, drawings):
-    words = localise_words(*features, said(TEXT), drawings)
+    words = localise_words(*features, said(TEXT), drawings, VOCABULARY)
     #                small   red  metal  cube  large  blue  metal  cube
     assert words.hit.tolist() == [True] * 4 + [
         False,
@@ -78,29 +80,32 @@ def test_words_point_to_the_objects_that_they_fit(features, drawings):
 
 
 def test_words_that_fit_no_object_are_left_out(features, drawings):
-    assert len(localise_words(*features, said("small green shiny block"), drawings).hit) == 3
+    assert (
+        len(localise_words(*features, said("small green shiny block"), drawings, VOCABULARY).hit)
+        == 3
+    )
 
 
 def test_captions_of_empty_floors_give_nothing_to_measure(features):
     empty = Drawings([[]], np.zeros((1, 8, 8), np.uint8), np.zeros((1, 4, 8, 8), np.uint8))
-    words = localise_words(*features, said("there is nothing on the floor"), empty)
+    words = localise_words(*features, said("there is nothing on the floor"), empty, VOCABULARY)
     assert (
         len(words.hit) == len(words.overlap) == 0
-        and measured(words.caption, words.hit, words.area, 10, 0) is None
+        and mean_over_words(words.caption, words.hit, words.area, 10, 0) is None
     )
 
 
 def test_objects_fire_while_they_are_named(features, drawings):
     images, audio = features
-    found = localise_objects(images, audio, torch.tensor([12]), said(TEXT), drawings)
+    found = localise_objects(images, audio, torch.tensor([12]), said(TEXT), drawings, VOCABULARY)
     assert found.caption.tolist() == [0, 0] and found.hit.tolist() == [True, True]
     assert found.share.tolist() == pytest.approx([4 / 12, 4 / 12])
     audio[0, 0, 11] = 3  # silence excites red most
     assert localise_objects(
-        images, audio, torch.tensor([12]), said(TEXT), drawings
+        images, audio, torch.tensor([12]), said(TEXT), drawings, VOCABULARY
     ).hit.tolist() == [False, True]
     assert localise_objects(
-        images, audio, torch.tensor([11]), said(TEXT, 11), drawings
+        images, audio, torch.tensor([11]), said(TEXT, 11), drawings, VOCABULARY
     ).hit.tolist() == [True, True]
 
 
@@ -110,19 +115,25 @@ def test_only_named_objects_in_company_count(features):
         np.ones((1, 8, 8), np.uint8),
         attribute_masks(np.ones((8, 8), np.uint8), [RED])[None],
     )
-    found = localise_objects(*features, torch.tensor([12]), said(TEXT), alone)
-    assert len(found.hit) == 0 and measured(found.caption, found.hit, found.share, 10, 0) is None
-    twins = naming(
-        said("small red metal cube and tiny red shiny block and big blue"), [[RED, RED, BLUE]], 14
+    found = localise_objects(*features, torch.tensor([12]), said(TEXT), alone, VOCABULARY)
+    assert (
+        len(found.hit) == 0
+        and mean_over_words(found.caption, found.hit, found.share, 10, 0) is None
     )
-    assert [(caption, number) for caption, number, _ in twins] == [
+    alike = naming(
+        said("small red metal cube and tiny red shiny block and big blue"),
+        [[RED, RED, BLUE]],
+        14,
+        VOCABULARY,
+    )
+    assert [(caption, number) for caption, number, _ in alike] == [
         (0, 0),
         (0, 1),
     ]  # the cut phrase names nobody
-    assert [np.flatnonzero(when).tolist() for _, _, when in twins] == [[1, 2, 3, 4, 6, 7, 8, 9]] * 2
+    assert [np.flatnonzero(when).tolist() for _, _, when in alike] == [[1, 2, 3, 4, 6, 7, 8, 9]] * 2
 
 
 def test_the_mean_is_over_words_and_the_interval_over_captions():
     caption, hit = torch.tensor([0, 0, 0, 4]), torch.tensor([True, True, True, False])
-    found = measured(caption, hit, torch.tensor([0.2, 0.2, 0.2, 0.6]), 2000, 0)
+    found = mean_over_words(caption, hit, torch.tensor([0.2, 0.2, 0.2, 0.6]), 2000, 0)
     assert found == {"value": 75.0, "chance": 30.0, "low": 0.0, "high": 100.0}

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.evaluation.edit_success import content_changes, distinct
 from wordbrush.evaluation.intervals import bootstrap, percent
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.evaluation.semantic import make_pool, matched_pairs, outcomes
+from wordbrush.evaluation.matching import make_pool, matched_pairs
+from wordbrush.evaluation.paper import PAPER
+from wordbrush.evaluation.semantic import outcomes
 from wordbrush.scenes.world import ATTRIBUTES
 
 
@@ -30,7 +32,7 @@ def world():
 
 
 def test_pairs_differ_in_the_word_and_agree_in_number(world):
-    pool = make_pool(world, 0.5, 0.0)
+    pool = make_pool(VOCABULARY, world, 0.5, 0.0)
     pairs = matched_pairs(pool, "color", "red", 50, np.random.default_rng(1))
     assert len(pairs) == 50
     agree = []
@@ -54,12 +56,12 @@ def test_doubtful_and_empty_pictures_are_left_out():
         [thing(rng), thing(rng, confidence=0.4)],
         [thing(rng, certainty=0.6)],
     ]
-    assert make_pool(parsed, 0.5, 0.7).samples.tolist() == [0]
+    assert make_pool(VOCABULARY, parsed, 0.5, 0.7).samples.tolist() == [0]
 
 
 def test_a_value_nobody_has_gives_no_pairs():
     rng = np.random.default_rng(0)
-    pool = make_pool([[thing(rng, color="red")], [thing(rng, color="blue")]], 0.5, 0.0)
+    pool = make_pool(VOCABULARY, [[thing(rng, color="red")], [thing(rng, color="blue")]], 0.5, 0.0)
     assert matched_pairs(pool, "color", "cyan", 10, rng).shape == (0, 2)
 
 
@@ -76,18 +78,20 @@ def test_outcomes_and_intervals():
     )
 
 
-def test_content_is_a_multiset_without_order_or_place():
+def test_content_is_a_multiset_without_order_or_position():
     rng = np.random.default_rng(0)
     one, other = thing(rng, color="red"), thing(rng, color="blue")
     moved = {**one, "x": 9.0, "area": 1}
-    assert content_changes([[one, other]], [[other, moved]], 0.5) == [False]
-    assert content_changes([[one]], [[one, one]], 0.5) == [True]
-    assert content_changes([[one]], [[{**one, "color": "cyan"}]], 0.5) == [True]
-    assert content_changes([[one]], [[one, {**other, "confidence": 0.1}]], 0.5) == [False]
+    assert content_changes([[one, other]], [[other, moved]], 0.5, ATTRIBUTES) == [False]
+    assert content_changes([[one]], [[one, one]], 0.5, ATTRIBUTES) == [True]
+    assert content_changes([[one]], [[{**one, "color": "cyan"}]], 0.5, ATTRIBUTES) == [True]
+    assert content_changes([[one]], [[one, {**other, "confidence": 0.1}]], 0.5, ATTRIBUTES) == [
+        False
+    ]
 
 
 def test_the_paper_s_means_are_the_means_of_its_attributes():
-    for method in METHODS.values():
+    for method in PAPER.values():
         attributes = [value for name, value in method.semantic.items() if name != "mean"]
         assert method.semantic["mean"] == pytest.approx(np.mean(attributes), abs=0.11)
 
@@ -101,8 +105,8 @@ def test_pictures_of_the_same_content_share_their_recall():
         [red, blue, {**green, "confidence": 0.1}],
         [green],
     ]
-    assert distinct(parsed, 0.5, 1) == pytest.approx(100 * (3 / 3 + 1) / 4)
+    assert distinct(parsed, 0.5, ATTRIBUTES, 1) == pytest.approx(100 * (3 / 3 + 1) / 4)
     assert (
-        distinct(parsed, 0.5, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4)
-        and distinct(parsed, 0.5, 5) == 100
+        distinct(parsed, 0.5, ATTRIBUTES, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4)
+        and distinct(parsed, 0.5, ATTRIBUTES, 5) == 100
     )

@@ -1,4 +1,4 @@
-"""What evaluate takes from the segmenter, and what it wrote of words and concepts in the finished run."""
+"""What evaluate takes from the segmenter, and what it wrote of words and concepts."""
 
 import json
 from collections import Counter
@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 
 from wordbrush.data.recordings import read_shards
+from wordbrush.evaluation.localisation import renumber
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables
-from wordbrush.evaluation.words import renumber
 from wordbrush.storage.files import read_json
 
 
@@ -40,7 +40,8 @@ def test_metrics_and_tables_of_the_run(finished, tiny):
 
 
 def test_words_are_counted_as_they_were_said(finished, tiny):
-    """The occurrences of the detectors' words are those of the test captions, up to where the features of long ones were cut."""
+    """The occurrences of the detectors' words are those of the test captions, up to where the
+    features of long ones were cut."""
     cut = tiny.captions.max_frames * tiny.captions.hop_ms / 1000
     words = [
         word

@@ -1,4 +1,4 @@
-"""`python -m experiments` on `tiny`, in a repository of its own; what the tables say of numbers that are known."""
+"""`python -m experiments` on `tiny`, in a repository of its own; its tables of known numbers."""
 
 import json
 import shutil
@@ -10,10 +10,10 @@ import pytest
 from experiments.__main__ import read_variants, unlike_first
 from experiments.edits import near_misses
 from experiments.runs import Run
-from experiments.tables import cell, gains, measured
+from experiments.tables import cell, files_of_trials, gains
 
 from tests.workspace import environment
-from wordbrush.evaluation.paper import METHODS
+from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.results import Results
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json
@@ -77,7 +77,7 @@ def done(repository) -> Path:
 
 def test_trials_differ_in_their_grounding_alone(done, finished):
     first, second = (
-        read_json(path, Results) for path in measured(done / "methods", "evaluation.json")
+        read_json(path, Results) for path in files_of_trials(done / "methods", "evaluation.json")
     )
     assert first == read_json(
         finished.layout.metrics("evaluation"), Results
@@ -91,12 +91,12 @@ def test_trials_differ_in_their_grounding_alone(done, finished):
 
 def test_an_ablation_is_validated_for_every_trial(done):
     numbers = [
-        json.loads(path.read_text()) for path in measured(done / "edits-none", "measured.json")
+        json.loads(path.read_text())
+        for path in files_of_trials(done / "edits-none", "measured.json")
     ]
     assert len(numbers) == 2
     assert all(
-        list(one) == [name for name, method in METHODS.items() if method.mining == "hard"]
-        for one in numbers
+        list(one) == ["hard_negatives", "hn_random_edits", "hn_targeted_edits"] for one in numbers
     )
 
 
@@ -122,7 +122,9 @@ def test_an_ablation_of_an_early_stage_is_measured_by_its_own_encoders_alone(rep
 
 def test_tables_hold_every_method_and_the_ablation(done):
     text = (done / "tables.md").read_text()
-    assert all(text.count(f"| {method.title} |") == 2 for method in METHODS.values())
+    trial = read_json(done / "methods/0/evaluation.json", Results)
+    assert len(trial) == 6
+    assert all(text.count(f"| {method_named(name).title} |") == 2 for name in trial)
     assert "| no edits |" in text and "means of 2 trials" in text
     assert "as word detectors" in text and "| heard word |" in text
     assert "<svg" in (done / "methods.svg").read_text()
@@ -262,7 +264,7 @@ def test_a_cell_is_a_mean_with_student_s_interval():
 
 
 def test_gains_are_paired_by_trial(finished):
-    """Trials that differ by the same amount in all methods leave the gains as they are, without spread."""
+    """Trials that differ by the same amount in all methods leave the gains as they are."""
     trial = read_json(finished.layout.metrics("evaluation"), Results)
     other = {
         name: {**one, "semantic": {key: value + 7 for key, value in one["semantic"].items()}}

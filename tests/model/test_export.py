@@ -55,7 +55,7 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
     features = encode_images(encoders, images, np.arange(4)).features
     assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
     assert model.read(images[:16]) == read_annotations(layout.annotations)[:16]
-    best = np.load(layout.clusters("hard") / "places.npy") < params.edits.units_per_cluster
+    best = np.load(layout.clusters("hard") / "ranks.npy") < params.edits.units_per_cluster
     assert np.array_equal(model.concepts.units.cpu().numpy(), best)
     members, scale = (
         np.load(layout.clusters("hard") / "members.npy"),

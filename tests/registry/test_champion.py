@@ -1,4 +1,4 @@
-"""`wordbrush champion`: card, numbers and files of the model that serves, from a folder and a bucket."""
+"""`wordbrush champion`: the model that serves, from a folder and a bucket."""
 
 import json
 from pathlib import Path

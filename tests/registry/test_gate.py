@@ -1,4 +1,7 @@
-"""The gate on a finished `tiny` run: the first model passes, the same one changes nothing, a better champion stays."""
+"""The gate on a finished `tiny` run.
+
+The first model passes, the same one changes nothing, a better champion stays.
+"""
 
 import json
 import re
@@ -64,6 +67,23 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
         and not second.promoted
         and "inputs did not change" in second.reason
     )
+
+
+def test_the_best_method_is_chosen_on_validation(finished, tmp_path):
+    """One method is made the best by its recall on the tests, another by its validation recall."""
+    workspace = Workspace(tmp_path / "run")
+    shutil.copytree(finished.root, workspace.root)
+    path = workspace.layout.metrics("evaluation")
+    results = json.loads(path.read_text())
+    for name, one in results.items():
+        one["recall"]["10"] = 100.0 if name == "hard_negatives" else 1.0
+        one["validation"]["recall"]["10"] = 100.0 if name == "random_edits" else 1.0
+    path.write_text(json.dumps(results, indent=1))
+    workspace.run("dvc", "commit", "--force", "evaluate")
+    workspace.run("dvc", "remote", "add", "-d", "shared", str(tmp_path / "remote"))
+    workspace.run("dvc", "push")
+    decision = judge((workspace, RemoteConfig(str(tmp_path / "remote"))), tmp_path / "registry")
+    assert decision.promoted and decision.method == "random_edits"
 
 
 def another_champion(run, place: Path) -> str:

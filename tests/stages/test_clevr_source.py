@@ -1,4 +1,7 @@
-"""`scenes.source: clevr`: the GAN learns from the pictures of a CLEVR v1.0 folder; all else still comes from rendered scenes."""
+"""`scenes.source: clevr`: the GAN learns from the pictures of a CLEVR v1.0 folder.
+
+All else still comes from rendered scenes.
+"""
 
 import json
 

@@ -1,10 +1,11 @@
-"""`samples.source: renderer`: scenes and counterfactuals in the place of drawings and ablations (P §6.5)."""
+"""`samples.source: renderer`: scenes and counterfactuals, not drawings and ablations (P §6.5)."""
 
 import numpy as np
 import pytest
 import torch
 
 from wordbrush import params as parameters
+from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import read_latents, read_pairs
 from wordbrush.data.splits import split_ranges
@@ -15,7 +16,7 @@ from wordbrush.davenet.negatives import Batch
 from wordbrush.editing.editors import make_random_editor
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.material import Material
-from wordbrush.evaluation.validation import counterfactual_test
+from wordbrush.evaluation.real_images import counterfactual_test
 from wordbrush.stages import sample_images, synthesize_captions
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
@@ -34,7 +35,7 @@ def rendered(tiny, tmp_path_factory) -> tuple[parameters.Params, Layout]:
     return params, layout
 
 
-def test_every_scene_has_a_twin_with_one_changed_object(rendered):
+def test_every_scene_has_a_counterfactual_with_one_changed_object(rendered):
     params, layout = rendered
     images, counterfactuals = (
         np.load(layout.samples / f"{name}.npy") for name in ("images", "counterfactuals")
@@ -65,7 +66,7 @@ def test_the_counterfactual_is_the_edit(rendered):
     )
 
 
-def test_captions_choose_between_scene_and_twin(rendered, finished):
+def test_captions_choose_between_scene_and_counterfactual(rendered, finished):
     params, layout = rendered
     for name in ("segmenter", "real_pairs"):
         (layout.root / "data" / name).symlink_to(finished.root / "data" / name)
@@ -75,9 +76,7 @@ def test_captions_choose_between_scene_and_twin(rendered, finished):
         load_encoders(finished.layout.encoders("pretrain", "hard"), device()),
     )
     test = np.asarray(split_ranges(params.samples)["test"])
-    found = counterfactual_test(
-        Material(params, layout, pairs, [], test, words=None, real=None), encoders
-    )
+    found = counterfactual_test(Material(params, layout, pairs, test, VOCABULARY), encoders)
     counterfactuals = np.load(layout.samples / "counterfactuals.npy")
     for name, samples in (("seen", range(4)), ("unseen", test)):
         right = []

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from wordbrush.captions.grammar import describable
 from wordbrush.errors import WordbrushError
+from wordbrush.gan.drawings import BATCH, describable_drawings
 from wordbrush.params import Params
 from wordbrush.segmenter.network import load_segmenter
-from wordbrush.segmenter.parsing import parse
-from wordbrush.stages.sample_images import BATCH, describable_drawings
+from wordbrush.segmenter.parsing import describable, parse
 from wordbrush.training.compute import device
 
 
@@ -18,7 +17,7 @@ def asking(params: Params, min_certainty: float) -> Params:
     )
 
 
-def test_only_legible_drawings_are_kept_in_their_order(finished, tiny):
+def test_only_describable_drawings_are_kept_in_their_order(finished, tiny):
     latents, images, share = describable_drawings(tiny, finished.layout, 4 * BATCH, 7)
     assert share == 1 and len(images) == len(latents) == 4 * BATCH
     parsed = parse(load_segmenter(finished.layout.segmenter, device()), images)
@@ -38,7 +37,7 @@ def test_only_legible_drawings_are_kept_in_their_order(finished, tiny):
     )  # the last batch is drawn whole
 
 
-def test_a_generator_that_draws_nothing_legible_is_no_endless_loop(finished, tiny):
+def test_a_generator_that_draws_nothing_describable_is_no_endless_loop(finished, tiny):
     with pytest.raises(
         WordbrushError, match=r"of \d+ drawings only 0 are describable.*samples\.min_certainty"
     ):

@@ -1,4 +1,4 @@
-"""s3:// and az://: troubles are retried, refusals are one sentence. test_objects.py has the rest."""
+"""s3:// and az://: troubles are retried, refusals are one sentence; see also test_objects.py."""
 
 import sys
 import threading
@@ -47,7 +47,7 @@ def test_a_bucket_that_stays_away_is_named(s3_proxy, tmp_path):
 def test_a_missing_bucket_is_not_a_missing_object(s3_proxy):
     store = open_store("s3://nowhere/x")
     for act in (store.read, store.names, lambda name: store.write(name, b"1")):
-        with pytest.raises(WordbrushError, match=r"nowhere/x answered 404: there is no such bucket"):
+        with pytest.raises(WordbrushError, match="nowhere/x answered 404: there is no such bucket"):
             act("a")
 
 
@@ -61,7 +61,7 @@ def test_an_exchange_whose_answer_was_lost_has_succeeded(s3_proxy, tmp_path):
 
 def test_azure_is_reached_by_its_own_settings(monkeypatch):
     """No server of Azure runs here: that its address is understood, and who cannot be reached."""
-    with pytest.raises(WordbrushError, match="az://container/x cannot be used: .*[aA]ccount"):
+    with pytest.raises(WordbrushError, match=r"az://container/x cannot be used: .*[aA]ccount"):
         open_store("az://container/x")
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")

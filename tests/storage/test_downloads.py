@@ -1,4 +1,7 @@
-"""Downloads go on where they stopped, are checked by hash, and give up in one sentence; from a web server and a bucket."""
+"""Downloads from a web server and a bucket.
+
+They resume where they stopped, are checked by their hash, and give up in one sentence.
+"""
 
 import hashlib
 import os
@@ -10,7 +13,7 @@ from google.cloud import storage
 from tests.faults.proxy import Proxy
 from tests.web import Web
 from wordbrush.errors import WordbrushError
-from wordbrush.storage import downloads
+from wordbrush.storage import downloads, sources
 from wordbrush.storage.downloads import MIB, download, open_source
 
 CONTENT = os.urandom(5 * MIB + 17)
@@ -52,7 +55,7 @@ def interrupt(web: Web, folder) -> None:
     """A call that leaves the first 2 MiB."""
     web.drop_after, web.after_drop = [2 * MIB], [503] * 99
     with pytest.raises(
-        WordbrushError, match=r"did not answer well .*\(it answered 503\).*goes on where it was"
+        WordbrushError, match=r"did not answer well .*\(it answered 503\).*resumes where it stopped"
     ):
         fetch(web, folder, patience=0.2)
     web.statuses, web.after_drop, web.asked = [], [], []
@@ -200,7 +203,7 @@ def bucket(bucket_server, monkeypatch):
     """A bucket behind a proxy that can be told to fail."""
     proxy = Proxy(bucket_server)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
-    monkeypatch.setattr(downloads, "PIECE", MIB)
+    monkeypatch.setattr(sources, "PIECE", MIB)
     yield storage.Client(project=None).bucket("wordbrush"), proxy
     proxy.shutdown()
     proxy.server_close()

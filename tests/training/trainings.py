@@ -24,7 +24,6 @@ from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
-from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import set_seed
 from wordbrush.training.parallel import joined
@@ -139,10 +138,10 @@ def davenet(
     )
     editor = None
     if edits in ("random", "transplanted"):
-        editor = random_editor(generator, latents, params, params.seed)
+        editor = random_editor(generator, latents, params.edits, params.seed)
     elif edits == "targeted":
         editor = targeted_editor(
-            generator, latents, ConceptSet(Layout(folder), mining), params, params.seed
+            generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
     data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
@@ -152,7 +151,7 @@ def davenet(
 
 
 def prepare(params: Params, folder: Path) -> None:
-    """Captions of many lengths, and clusters."""
+    """Captions of many lengths."""
     rng = np.random.default_rng(4)
     write_features(
         folder / "features",
@@ -162,15 +161,18 @@ def prepare(params: Params, folder: Path) -> None:
         ],
         FeatureConfig.taken_from(params.captions),
     )
-    clusters, units, features = (
-        Layout(folder).clusters("hard"),
-        params.gan.channels[8],
-        params.davenet.embedding,
+
+
+def random_concepts(params: Params) -> ConceptSet:
+    """Four concepts of random units."""
+    rng = np.random.default_rng(5)
+    features, units = params.davenet.embedding, params.gan.channels[8]
+    return ConceptSet(
+        rng.random((4, features)).astype(np.float32),
+        np.ones(features, np.float32),
+        np.stack([rng.permutation(units) for _ in range(4)]),
+        [],
     )
-    clusters.mkdir(parents=True)
-    np.save(clusters / "places.npy", np.stack([rng.permutation(units) for _ in range(4)]))
-    np.save(clusters / "members.npy", rng.random((4, features)).astype(np.float32))
-    np.save(clusters / "scale.npy", np.ones(features, np.float32))
 
 
 def run_all(folder: Path) -> dict[str, dict]:

@@ -1,1 +1,1 @@
-"""Spoken descriptions: words for a scene, voices that speak them, features that the network hears."""
+"""Spoken descriptions: what is said of a picture, and the voices that say it."""

@@ -1,6 +1,13 @@
-"""Descriptions of pictures in words (P §6.1): every object with all its attributes, and how the objects lie to each other."""
+"""Descriptions of pictures in words (P §6.1).
+
+A description names every object with all its attributes, and says how the objects lie to each
+other.
+"""
 
 import numpy as np
+
+from wordbrush.captions.vocabulary import Vocabulary
+from wordbrush.scenes.world import ATTRIBUTES
 
 SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
     "cube": ("cube", "block"),
@@ -19,6 +26,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
     "cyan": ("cyan",),
     "yellow": ("yellow",),
 }
+VOCABULARY = Vocabulary(ATTRIBUTES, SYNONYMS)
 OPENINGS = ("there is", "i see", "this picture shows", "here is", "in this picture there is")
 RELATIONS = {
     "left": ("to the left of", "left of"),
@@ -33,18 +41,10 @@ NOTHING = (
 )
 
 
-def describable(objects: list[dict], min_confidence: float, min_certainty: float) -> bool:
-    """Whether a picture shows something, and a person could describe all of it without guessing."""
-    return bool(objects) and all(
-        thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
-        for thing in objects
-    )
-
-
 def describe(objects: list[dict], rng: np.random.Generator) -> str:
     """One description, varied in wording and order.
 
-    objects: dictionaries with shape, material, color, size and the pixel place x, y.
+    objects: dictionaries with shape, material, color and size, and the middle x, y in pixels.
     """
     if not objects:
         return str(rng.choice(NOTHING))
@@ -64,7 +64,8 @@ def phrase(thing: dict, rng: np.random.Generator) -> str:
 
 
 def join(thing: dict, other: dict, rng: np.random.Generator) -> str:
-    """The next object, placed against the one before along the direction in which they lie further apart."""
+    """The next object and how it lies to the one before, along the axis on which they are further
+    apart."""
     relation = str(rng.choice(RELATIONS[relate(thing, other)]))
     if rng.random() < 0.5:
         return f"and {phrase(thing, rng)} {relation} it"
@@ -72,7 +73,10 @@ def join(thing: dict, other: dict, rng: np.random.Generator) -> str:
 
 
 def relate(thing: dict, other: dict) -> str:
-    """Where `thing` lies as seen from `other`: left, right, front or behind (lower in the picture is in front)."""
+    """Where `thing` lies as seen from `other`: left, right, front or behind.
+
+    Lower in the picture is in front.
+    """
     across, down = thing["x"] - other["x"], thing["y"] - other["y"]
     if abs(across) >= abs(down):
         return "left" if across < 0 else "right"

@@ -62,8 +62,9 @@ class Utterance:
 class Engine:
     """One espeak-ng, one per process.
 
-    It keeps the phase of its oscillators from one utterance to the next, even through a restart: the bytes of an utterance
-    depend on those before it in the process. Who needs the same bytes speaks the same lines in the same order (`recite` does).
+    It keeps the phase of its oscillators from one utterance to the next, even through a restart:
+    the bytes of an utterance depend on those before it in the process. For the same bytes, the same
+    lines must be spoken in the same order, as `recite` does.
     """
 
     def __init__(self) -> None:
@@ -158,7 +159,10 @@ def known_voices() -> str:
 
 
 def check_voice(name: str) -> None:
-    """Raises WordbrushError for a language or speaker that does not exist (espeak would quietly take another)."""
+    """Raises WordbrushError for a language or speaker that does not exist.
+
+    espeak-ng itself would quietly take another.
+    """
     language, plus, variant = name.partition("+")
     if language not in languages() or (plus and variant not in variants()):
         raise WordbrushError(f"captions: there is no voice {name!r}; {known_voices()}")

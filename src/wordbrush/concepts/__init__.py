@@ -1,1 +1,1 @@
-"""Concepts that the model discovers by itself: clusters of units that are active together (P §5.5)."""
+"""Concepts that the model discovers: clusters of units that are active together (P §5.5)."""

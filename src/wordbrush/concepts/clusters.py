@@ -1,12 +1,17 @@
-"""Unit clusters (P §5.5): binarise, count co-occurrences, cut the dendrogram; and what a cluster sees in a picture."""
+"""Clusters of units (P §5.5): units that are active together in the same pairs."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wordbrush.training.parallel import gather, shard
+
 
 def binarise(activations: Tensor, top_share: float) -> Tensor:
-    """Each unit's top share of activations [M, D], over all M observations: bool [M, D]. Exact, by topk."""
+    """Each unit's top share of activations [M, D], over all M observations: bool [M, D].
+
+    Exact, by topk.
+    """
     count = max(1, round(top_share * len(activations)))
     return activations >= activations.topk(count, 0).values[-1]
 
@@ -23,6 +28,10 @@ def cluster_units(counts: Tensor, number: int, method: str) -> np.ndarray:
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
+    """Cut the dendrogram of 1 - counts/union into clusters: the cluster of each unit [D], from 0.
+
+    number: how many clusters at most. method: the linkage, as scipy names it.
+    """
     together = counts.double().numpy()
     alone = np.diag(together)
     union = alone[:, None] + alone[None] - together
@@ -39,5 +48,18 @@ def membership(labels: np.ndarray) -> Tensor:
 
 
 def cluster_activations(features: Tensor, scale: Tensor, members: Tensor) -> Tensor:
-    """How active each cluster is: features [M, D], each unit in deviations (`scale` [D]) and at least 0, meaned: [M, K]."""
+    """How active each cluster is in features [M, D]: [M, K].
+
+    The mean over its units, each divided by its deviation (`scale` [D]), negative values as 0.
+    """
     return (features / scale).clamp(min=0) @ members.T
+
+
+def draw_clusters(features: Tensor, scale: Tensor, members: Tensor, rng: torch.Generator) -> Tensor:
+    """A cluster for each salient image feature [N, D], in proportion to how active it is: [N].
+
+    (P §5.6.) The features are those of this process; the draw is one for all processes.
+    """
+    active = cluster_activations(features, scale, members) + 1e-6
+    drawn = torch.multinomial(gather(active).cpu(), 1, generator=rng).squeeze(1)
+    return shard(drawn).to(features.device)

@@ -1,103 +1,133 @@
-"""From encoders to concepts."""
+"""From the features of pairs to concepts: their units, and the examples that excite them most.
+
+Features: pictures [N, D, h, w]; speech [N, D, t], of which the first `lengths` [N] frames count.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from wordbrush.concepts.clusters import binarise, cluster_activations
-from wordbrush.data.pairs import Pairs, read_latents
+from wordbrush.concepts.clusters import binarise, cluster_activations, cluster_units, cooccurrence
+from wordbrush.concepts.store import ConceptRecord, Picture, Stretch
 from wordbrush.davenet.encoded import valid_frames
-from wordbrush.editing.dissection import agreement, unit_thresholds
-from wordbrush.gan.sampling import load_generator
-from wordbrush.params import Params
-from wordbrush.storage.layout import Layout
-from wordbrush.training.compute import device
+from wordbrush.params import AudioLayer, Clusters
+
+TINY = 1e-6  # keeps a unit that never changes from being divided by 0
+
+
+def find_clusters(images: Tensor, audio: Tensor, lengths: Tensor, clusters: Clusters) -> np.ndarray:
+    """The cluster of each unit [D], from 0.
+
+    A pair activates a unit where its picture or its speech does: by the strongest cell, or by the
+    strongest frame.
+    """
+    seen = binarise(images.flatten(2).amax(2), clusters.top_share)
+    heard = binarise(masked(audio, lengths, -torch.inf).amax(2), clusters.top_share)
+    return cluster_units(cooccurrence(seen | heard), clusters.count, clusters.linkage)
 
 
 def masked(audio: Tensor, lengths: Tensor, value: float) -> Tensor:
-    """Speech features [N, D, t] with `value` in place of padding."""
+    """Speech features with `value` in place of padding."""
     return audio.masked_fill(~valid_frames(lengths, audio.shape[2])[:, None], value)
 
 
-def gan_agreement(
-    params: Params, layout: Layout, pairs: Pairs, encode, encoders, scale: Tensor, members: Tensor
-) -> Tensor:
-    """IoU of the cluster-inferred segmentation s(I|w_k) with every unit of h4, thresholded: [K, C]."""
-    generator = load_generator(layout.generator, device())
-    count = min(params.clusters.agreement_samples, params.samples.train)
-    h4 = torch.cat(
-        [
-            generator.encode(part.to(device()), params.edits.resolution).cpu()
-            for part in torch.from_numpy(np.array(read_latents(layout)[:count])).split(256)
-        ]
-    )
-    features = encode(encoders, pairs.images, np.arange(count)).features
-    active = cluster_activations(features.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
-    concepts = binarise(active, params.clusters.unit_top_share).T
-    # both on the grid of h4 (P upsamples the unit; at the demo's sizes the two grids are one)
-    on = h4 >= unit_thresholds(h4, params.clusters.unit_top_share)[None, :, None, None]
-    if features.shape[-1] != h4.shape[-1]:
-        on = F.interpolate(on.float(), size=features.shape[-2:], mode="nearest") > 0
-    return agreement(on.transpose(0, 1).flatten(1), concepts)
+def picture_scale(images: Tensor) -> Tensor:
+    """The deviation of each unit over all cells of all pictures: [D]."""
+    return images.transpose(0, 1).flatten(1).std(1) + TINY
 
 
-def top_pictures(images: Tensor, scale: Tensor, members: Tensor, count: int) -> list[list[dict]]:
-    """For each cluster the samples it is most active in, with the cell (y, x) as shares of the picture."""
+def audio_scale(audio: Tensor, lengths: Tensor) -> Tensor:
+    """The deviation of each unit over the frames of all captions, without padding: [D]."""
+    return audio.transpose(1, 2)[valid_frames(lengths, audio.shape[2])].std(0) + TINY
+
+
+def cluster_cells(images: Tensor, scale: Tensor, members: Tensor) -> Tensor:
+    """How active each cluster is in every cell of pictures: [N, h, w, K]."""
+    cells = images.permute(0, 2, 3, 1)
+    active = cluster_activations(cells.flatten(0, 2), scale, members)
+    return active.view(*cells.shape[:3], -1)
+
+
+def top_pictures(images: Tensor, scale: Tensor, members: Tensor, count: int) -> list[list[Picture]]:
+    """For each cluster the samples in which it is most active, and the middle of the cell there."""
     number, _, height, width = images.shape
-    active = cluster_activations(images.permute(0, 2, 3, 1).flatten(0, 2), scale, members).view(
-        number, height * width, -1
-    )
-    strongest, places = active.max(1)
+    strongest, cells = cluster_cells(images, scale, members).flatten(1, 2).max(1)
     samples = strongest.topk(min(count, number), 0).indices
     return [
         [
             {
-                "sample": int(s),
-                "y": (int(places[s, k]) // width + 0.5) / height,
-                "x": (int(places[s, k]) % width + 0.5) / width,
+                "sample": int(sample),
+                "y": (int(cells[sample, k]) // width + 0.5) / height,
+                "x": (int(cells[sample, k]) % width + 0.5) / width,
             }
-            for s in samples[:, k]
+            for sample in samples[:, k]
         ]
         for k in range(len(members))
     ]
 
 
 def top_sounds(
-    audio: Tensor, lengths: Tensor, members: Tensor, hop: float, params: Params
-) -> list[list[dict]]:
-    """For each cluster the captions it is most active in, with start and end of the heard stretch in seconds."""
-    heard = masked(audio, lengths, 0.0)
-    scale = heard.transpose(0, 1).flatten(1).std(1) + 1e-6
+    audio: Tensor,
+    lengths: Tensor,
+    members: Tensor,
+    count: int,
+    field: tuple[float, float],
+) -> list[list[Stretch]]:
+    """For each cluster the captions in which it is most active, and the stretch that it hears.
+
+    field: stride and reach of one audio feature in seconds (`receptive_field`).
+    """
+    heard, scale = masked(audio, lengths, 0.0), audio_scale(audio, lengths)
     number, _, time = heard.shape
-    active = cluster_activations(heard.transpose(1, 2).flatten(0, 1), scale, members).view(
-        number, time, -1
-    )
-    strongest, moments = active.max(1)
-    samples = strongest.topk(min(params.clusters.examples, number), 0).indices
-    stride, reach = receptive_field(params)
-    spans = []
-    for k in range(len(members)):
-        middles = [(int(s), float(moments[s, k]) * stride * hop) for s in samples[:, k]]
-        spans.append(
-            [
-                {
-                    "sample": s,
-                    "start": round(max(0.0, at - reach * hop / 2), 3),
-                    "end": round(at + reach * hop / 2, 3),
-                }
-                for s, at in middles
-            ]
-        )
-    return spans
+    active = cluster_activations(heard.transpose(1, 2).flatten(0, 1), scale, members)
+    strongest, frames = active.view(number, time, -1).max(1)
+    samples = strongest.topk(min(count, number), 0).indices
+    stride, reach = field
+    return [
+        [
+            {
+                "sample": int(sample),
+                "start": round(max(0.0, float(frames[sample, k]) * stride - reach / 2), 3),
+                "end": round(float(frames[sample, k]) * stride + reach / 2, 3),
+            }
+            for sample in samples[:, k]
+        ]
+        for k in range(len(members))
+    ]
 
 
-def receptive_field(params: Params) -> tuple[int, int]:
-    """Stride and reach of one audio feature, in frames."""
+def receptive_field(layers: Sequence[AudioLayer]) -> tuple[int, int]:
+    """Stride and reach of one audio feature, in frames of log-mel features."""
     stride, reach = 1, 1
-    for layer in params.davenet.audio_layers:
+    for layer in layers:
         reach += (layer.width - 1) * stride
         if layer.pool:
             reach += 2 * stride
             stride *= 2
     return stride, reach
+
+
+def make_records(
+    labels: np.ndarray,
+    units: Tensor,
+    agreement: Tensor,
+    pictures: list[list[Picture]],
+    sounds: list[list[Stretch]],
+) -> list[ConceptRecord]:
+    """What is known of each concept.
+
+    labels [D]: the cluster of each unit. units, agreement [K, U]: the generator's units that agree
+    best with each concept, and how well.
+    """
+    return [
+        {
+            "units": np.flatnonzero(labels == number).tolist(),
+            "gan_units": units[number].tolist(),
+            "agreement": [round(value, 4) for value in agreement[number].tolist()],
+            "pictures": pictures[number],
+            "sounds": sounds[number],
+        }
+        for number in range(len(units))
+    ]

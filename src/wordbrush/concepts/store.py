@@ -1,37 +1,105 @@
-"""Discovered concepts at rest."""
+"""Discovered concepts at rest: written by cluster-units, read by all that edits, measures or shows.
+
+Loads no torch, so that pages can be made without it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-import torch
-from torch import Tensor
+from pydantic import Field
+from typing_extensions import TypedDict
 
-from wordbrush.concepts.clusters import cluster_activations
-from wordbrush.storage.files import open_array
-from wordbrush.storage.layout import Layout
-from wordbrush.training.compute import device
-from wordbrush.training.parallel import gather, shard
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.files import open_array, read_json, require_counts, write_json
+from wordbrush.storage.validation import Finite, Natural
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class ConceptSet:
-    """The discovered concepts, as targeted edits need them.
+class Picture(TypedDict):
+    """A picture in which a concept is active, and the middle of the cell, as shares of its size."""
 
-    order [K, C]: the place of each unit of the generator among those that agree with a concept, the best 0, as a share of all.
+    sample: Natural
+    y: Share
+    x: Share
+
+
+class Stretch(TypedDict):
+    """A stretch of a caption in which a concept is active, in seconds."""
+
+    sample: Natural
+    start: Finite
+    end: Finite
+
+
+class ConceptRecord(TypedDict):
+    """What is known of a concept.
+
+    units: of the embedding. gan_units: the generator's units that agree with it best, with the IoU
+    of each in `agreement`, best first. pictures, sounds: examples, the most active first.
     """
 
-    def __init__(self, layout: Layout, mining: str):
-        folder = layout.clusters(mining)
-        places = torch.from_numpy(
-            np.array(open_array(folder / "places.npy", "int64", (None, None)))
-        ).to(device())
-        self.order, count = places / places.shape[1], len(places)
-        self.members = torch.from_numpy(
-            np.array(open_array(folder / "members.npy", "float32", (count, None)))
-        ).to(device())
-        self.scale = torch.from_numpy(
-            np.array(open_array(folder / "scale.npy", "float32", (None,)))
-        ).to(device())
+    units: Annotated[list[Natural], Field(min_length=1)]
+    gan_units: list[Natural]
+    agreement: Annotated[list[Finite], Field(min_length=1)]
+    pictures: Annotated[list[Picture], Field(min_length=1)]
+    sounds: list[Stretch]
 
-    def draw(self, salient_features: Tensor, rng: torch.Generator) -> Tensor:
-        """A cluster for each salient image feature [N, D], in proportion to its similarity (P §5.6): [N]."""
-        similar = cluster_activations(salient_features, self.scale, self.members) + 1e-6
-        drawn = torch.multinomial(gather(similar).cpu(), 1, generator=rng).squeeze(1)
-        return shard(drawn).to(salient_features.device)
+
+class ConceptFile(TypedDict):
+    """clusters.json"""
+
+    clusters: Annotated[list[ConceptRecord], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class ConceptSet:
+    """The K concepts of an embedding with D units and a generator with C units in the edited layer.
+
+    members: float32 [K, D], the weights that average over the units of each concept. scale: float32
+    [D], the deviation of each unit in pictures. ranks: int64 [K, C], the rank of each generator
+    unit by its agreement with the concept, the best 0. records: what is known of each concept.
+    """
+
+    members: np.ndarray
+    scale: np.ndarray
+    ranks: np.ndarray
+    records: list[ConceptRecord]
+
+    def save(self, folder: Path) -> None:
+        """Write members.npy, scale.npy, ranks.npy and clusters.json to `folder`."""
+        np.save(folder / "members.npy", self.members)
+        np.save(folder / "scale.npy", self.scale)
+        np.save(folder / "ranks.npy", self.ranks)
+        write_json(folder / "clusters.json", {"clusters": self.records})
+
+    @classmethod
+    def load(cls, folder: Path, samples: int | None = None) -> "ConceptSet":
+        """Read what `save` wrote; `samples`: how many there are to take examples from.
+
+        Raises WordbrushError where a file is missing or damaged, where files do not fit each other,
+        or where an example is none of the samples.
+        """
+        ranks = np.array(open_array(folder / "ranks.npy", "int64", (None, None)))
+        members = np.array(open_array(folder / "members.npy", "float32", (len(ranks), None)))
+        scale = np.array(open_array(folder / "scale.npy", "float32", (members.shape[1],)))
+        path = folder / "clusters.json"
+        records = read_json(path, ConceptFile)["clusters"]
+        require_counts(folder, records=len(records), concepts=len(members))
+        if samples is not None:
+            examples = (
+                one for record in records for one in (*record["pictures"], *record["sounds"])
+            )
+            require_known(path, samples, (one["sample"] for one in examples))
+        return cls(members, scale, ranks, records)
+
+
+def require_known(path: Path, count: int, named: Iterable[int], kind: str = "sample") -> None:
+    """Raises WordbrushError where a number in the file at `path` is none of so many things."""
+    if (greatest := max(named, default=0)) >= count:
+        raise WordbrushError(
+            f"{path} names the {kind} {greatest}, but there are {count}. Make it again: dvc repro."
+        )

@@ -1,1 +1,1 @@
-"""Edits of drawings: units of the generator, their dissection, and editors that turn a batch into edited pictures."""
+"""Edits of drawings: units that draw a concept, and editors that turn a batch into negatives."""

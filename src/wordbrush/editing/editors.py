@@ -7,13 +7,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wordbrush.concepts.clusters import draw_clusters
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import read_latents
 from wordbrush.davenet.matchmap import salient_location
 from wordbrush.davenet.mining import random_impostors
 from wordbrush.davenet.negatives import Batch, Edited, Editor
-from wordbrush.editing.units import doublings, least_edit, moved, probabilities, random_order, spot
+from wordbrush.editing.units import (
+    Drawings,
+    doublings,
+    least_edit,
+    probabilities,
+    random_order,
+    shifted,
+    square,
+)
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Edits, Params
@@ -23,39 +32,48 @@ from wordbrush.telemetry.metrics import edited
 from wordbrush.training.compute import device
 from wordbrush.training.parallel import gather, shard, whole
 
-Edit = Callable[[Batch, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(batch, h4, its new values, salient places on the picture grid, cells to edit) -> edited pictures and whether each differs."""
+ChooseUnits = Callable[[Tensor, Tensor], Tensor]
+"""h4 [N, C, h, w] and the features of the salient cells [N, D] -> in which order units are edited,
+as numbers in [0, 1) [N, C]."""
 
 
 @dataclass(frozen=True)
 class SalientEditor:
-    """An editor of batches: draws h4 of each sample anew, finds the salient cell, and lets `edit` change units there (P §5.4).
+    """Edits units of the generator around the salient cell of each picture (P §5.4).
 
-    Ablation makes them 0. A transplant gives them the values that they have around the salient cell of a donor, another sample of
-    the batch.
+    It draws h4 of each sample anew, and edits the units that `choose` puts first, as many as it
+    takes until the picture differs: `shares` [S] of all units, ascending. Ablation makes them 0. A
+    transplant gives them the values that they have around the salient cell of a donor, another
+    sample of the batch.
     """
 
     generator: Generator
     latents: np.ndarray
     edits: Edits
-    edit: Edit
+    choose: ChooseUnits
+    shares: Tensor
     rng: torch.Generator
 
     def __call__(self, batch: Batch) -> Edited:
-        device = next(self.generator.parameters()).device
-        h4 = self.generator.encode(
-            torch.from_numpy(self.latents[batch.index]).to(device), self.edits.resolution
-        )
+        where = next(self.generator.parameters()).device
+        latents = torch.from_numpy(self.latents[batch.index]).to(where)
+        h4 = self.generator.encode(latents, self.edits.resolution)
         seen, heard = batch.seen.features, batch.heard
-        places, _ = salient_location(seen, heard.features, heard.lengths)
-        # where the middle of a picture's cell lies on the grid of h4
-        cells = (2 * places + 1) * h4.shape[-1] // (2 * seen.shape[-1])
+        salient_cells, _ = salient_location(seen, heard.features, heard.lengths)
+        # the cell of h4 in which the middle of the salient cell lies
+        cells = (2 * salient_cells + 1) * h4.shape[-1] // (2 * seen.shape[-1])
         donors, values = None, torch.zeros_like(h4)
         if self.edits.operation == "transplant":
-            donors = shard(random_impostors(whole(len(h4)), self.rng)).to(device)
-            values = moved(gather(h4)[donors], cells - gather(cells)[donors])
-        pictures, differs = self.edit(
-            batch, h4, values, places, spot(cells, self.edits.radius, h4.shape[-1])
+            donors = shard(random_impostors(whole(len(h4)), self.rng)).to(where)
+            values = shifted(gather(h4)[donors], cells - gather(cells)[donors])
+        rows = torch.arange(len(cells), device=where)
+        features = seen[rows, :, salient_cells[:, 0], salient_cells[:, 1]]
+        drawings = Drawings(
+            batch.images, h4, values, square(cells, self.edits.radius, h4.shape[-1])
+        )
+        order = self.choose(h4, features)
+        pictures, differs = least_edit(
+            self.generator, drawings, order, self.shares, self.edits.min_change
         )
         every = gather(differs)
         edited(len(every), int(every.sum()))
@@ -70,45 +88,31 @@ class CounterfactualEditor:
     rng: torch.Generator
 
     def __call__(self, batch: Batch) -> Edited:
-        counterfactuals = to_images(self.counterfactuals[batch.index]).to(batch.images.device)
-        return Edited(
-            counterfactuals,
-            torch.ones(len(counterfactuals), dtype=torch.bool, device=counterfactuals.device),
-        )
+        pictures = to_images(self.counterfactuals[batch.index]).to(batch.images.device)
+        differs = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
+        return Edited(pictures, differs)
 
 
 def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
-    """Random edits, or the renderer's of rendered samples."""
+    """Random edits; of rendered samples, the renderer's own edits."""
     if params.samples.source == "renderer":
         size = params.scenes.resolution
         return CounterfactualEditor(
             open_array(layout.samples / "counterfactuals.npy", "uint8", (None, size, size, 3)),
             torch.Generator(),
         )
-    return random_editor(
-        load_generator(layout.generator, device()), read_latents(layout), params, seed
-    )
+    generator = load_generator(layout.generator, device())
+    return random_editor(generator, read_latents(layout), params.edits, seed)
 
 
-def random_editor(generator: Generator, latents: np.ndarray, params: Params, seed: int) -> Editor:
-    """Edits of random units as negatives."""
-    rng, shares = torch.Generator().manual_seed(seed), probabilities(params.edits)
+def random_editor(generator: Generator, latents: np.ndarray, edits: Edits, seed: int) -> Editor:
+    """Edits of random units as negatives (P §5.4)."""
+    rng = torch.Generator().manual_seed(seed)
 
-    def edit(
-        batch: Batch, h4: Tensor, values: Tensor, _: Tensor, where: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return least_edit(
-            generator,
-            h4,
-            values,
-            batch.images,
-            where,
-            shard(random_order(whole(len(h4)), h4.shape[1], rng)).to(h4.device),
-            shares,
-            params.edits.min_change,
-        )
+    def choose(h4: Tensor, _: Tensor) -> Tensor:
+        return shard(random_order(whole(len(h4)), h4.shape[1], rng)).to(h4.device)
 
-    return SalientEditor(generator, latents, params.edits, edit, rng)
+    return SalientEditor(generator, latents, edits, choose, probabilities(edits), rng)
 
 
 def make_targeted_editor(
@@ -116,41 +120,36 @@ def make_targeted_editor(
 ) -> Editor:
     """Edits of the concepts that were discovered with this mining."""
     generator = load_generator(layout.generator, device())
-    return targeted_editor(
-        generator, read_latents(layout), ConceptSet(layout, mining), params, seed, drawn
-    )
+    concepts = ConceptSet.load(layout.clusters(mining))
+    return targeted_editor(generator, read_latents(layout), concepts, params.edits, seed, drawn)
 
 
 def targeted_editor(
     generator: Generator,
     latents: np.ndarray,
-    clusters: ConceptSet,
-    params: Params,
+    concepts: ConceptSet,
+    edits: Edits,
     seed: int,
     drawn: list[Tensor] | None = None,
 ) -> Editor:
-    """Edits of one drawn concept as negatives; `drawn`, where given, receives the cluster of each edit."""
-    rng, shares = (
-        torch.Generator().manual_seed(seed),
-        doublings(params.edits.units_per_cluster, clusters.order.shape[1]),
+    """Edits of one drawn concept as negatives (P §5.6).
+
+    Units are edited in the order in which they agree with the concept. `drawn`, where given,
+    receives the concept of each edit.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    where = next(generator.parameters()).device
+    members, scale, ranks = (
+        torch.from_numpy(array).to(where)
+        for array in (concepts.members, concepts.scale, concepts.ranks)
     )
+    units = ranks.shape[1]
 
-    def edit(
-        batch: Batch, h4: Tensor, values: Tensor, places: Tensor, where: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        rows = torch.arange(len(places), device=places.device)
-        cluster = clusters.draw(batch.seen.features[rows, :, places[:, 0], places[:, 1]], rng)
+    def choose(_: Tensor, features: Tensor) -> Tensor:
+        chosen = draw_clusters(features, scale, members, rng)
         if drawn is not None:
-            drawn.append(cluster)
-        return least_edit(
-            generator,
-            h4,
-            values,
-            batch.images,
-            where,
-            clusters.order[cluster],
-            shares,
-            params.edits.min_change,
-        )
+            drawn.append(chosen)
+        return (ranks / units)[chosen]
 
-    return SalientEditor(generator, latents, params.edits, edit, rng)
+    shares = doublings(edits.units_per_cluster, units)
+    return SalientEditor(generator, latents, edits, choose, shares, rng)

@@ -1,4 +1,9 @@
-"""Editing a drawing by giving units of the fourth layer other values (P §4): all in batches, on the device of the generator."""
+"""Editing a drawing by giving units of the fourth layer, h4, other values (P §4).
+
+All in batches, on the device of the generator. A cell is a position of h4's grid.
+"""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,18 +14,16 @@ from wordbrush.params import Edits
 
 
 def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
-    """Give the chosen units [N, C] at the chosen cells [N, h, w] of h4 [N, C, h, w] these values of its shape; all else stays.
+    """Give the chosen units [N, C] at the chosen cells [N, h, w] of h4 [N, C, h, w] other values.
 
-    Zeros ablate (P §4.1; G); another drawing's values transplant.
+    values [N, C, h, w]: zeros ablate (P §4.1; G); those of another drawing transplant.
     """
-    like_h4 = torch.empty_like(
-        h4
-    )  # channels last if it is: else the rest of the generator would run without
+    like_h4 = torch.empty_like(h4)  # channels last if h4 is: the generator goes on in that format
     return torch.where(units[:, :, None, None] & where[:, None], values, h4, out=like_h4)
 
 
-def moved(h4: Tensor, by: Tensor) -> Tensor:
-    """h4 [N, C, h, w] moved by so many cells (y, x) [N, 2]; what comes in repeats the border."""
+def shifted(h4: Tensor, by: Tensor) -> Tensor:
+    """h4 [N, C, h, w] shifted by so many cells (y, x) [N, 2]; the border is repeated."""
     size = h4.shape[-1]
     along = torch.arange(size, device=h4.device)
     rows, columns = ((along - by[:, axis, None]).clamp(0, size - 1) for axis in (0, 1))  # [N, size]
@@ -28,20 +31,22 @@ def moved(h4: Tensor, by: Tensor) -> Tensor:
     return down.gather(3, columns[:, None, None, :].expand_as(h4))
 
 
-def spot(places: Tensor, radius: int, size: int) -> Tensor:
-    """The cells within `radius` of the places (y, x) [N, 2], as a mask [N, size, size]."""
-    along = torch.arange(size, device=places.device)
-    near = (along[None, None] - places[:, :, None]).abs() <= radius  # [N, 2, size]
+def square(middles: Tensor, radius: int, size: int) -> Tensor:
+    """The cells within `radius` of middles (y, x) [N, 2] along both axes: bool [N, size, size]."""
+    along = torch.arange(size, device=middles.device)
+    near = (along[None, None] - middles[:, :, None]).abs() <= radius  # [N, 2, size]
     return near[:, 0, :, None] & near[:, 1, None, :]
 
 
 def changed(before: Tensor, after: Tensor, min_change: float) -> Tensor:
-    """Whether pictures [N, 3, H, W] differ: the mean absolute change, of 1, in the most changed cell of an 8×8 grid [N]."""
+    """Whether pictures [N, 3, H, W] differ: bool [N].
+
+    They do where the mean absolute change in the most changed cell of an 8×8 grid, as a share of
+    the range of values, is at least `min_change`.
+    """
     difference = (before - after).abs().mean(1, keepdim=True) / 2
-    return (
-        F.adaptive_avg_pool2d(difference, min(8, difference.shape[-1])).flatten(1).amax(1)
-        >= min_change
-    )
+    cells = F.adaptive_avg_pool2d(difference, min(8, difference.shape[-1]))
+    return cells.flatten(1).amax(1) >= min_change
 
 
 def probabilities(edits: Edits) -> Tensor:
@@ -52,7 +57,7 @@ def probabilities(edits: Edits) -> Tensor:
 
 
 def doublings(first: int, units: int) -> Tensor:
-    """The shares of a targeted edit: so many of all units, twice as many, and so on up to all (ours)."""
+    """The shares of a targeted edit: `first` of all units, twice as many, … up to all (ours)."""
     counts = [first]
     while counts[-1] < units:
         counts.append(min(2 * counts[-1], units))
@@ -64,42 +69,47 @@ def random_order(count: int, units: int, rng: torch.Generator) -> Tensor:
     return torch.rand(count, units, generator=rng)
 
 
-def least_edit(
-    generator: Generator,
-    h4: Tensor,
-    values: Tensor,
-    original: Tensor,
-    where: Tensor,
-    order: Tensor,
-    shares: Tensor,
-    min_change: float,
-) -> tuple[Tensor, Tensor]:
-    """Replace the units whose `order` is below a share, the least of the shares at which the picture differs (P §5.4).
+@dataclass(frozen=True)
+class Drawings:
+    """Drawings that are to be edited.
 
-    h4 and values [N, C, h, w], original [N, 3, H, W], where [N, h, w], order [N, C], shares [S], ascending. Returns the edited
-    pictures and whether each differs [N]. Edits only grow with their share, so the least is found by halving, in fewer drawings
-    than by raising it.
+    pictures [N, 3, H, W], their h4 [N, C, h, w], the values [N, C, h, w] that edited units get, and
+    the cells [N, h, w] where they get them.
     """
-    shares = shares.to(h4.device)
-    edited, differs = (
-        torch.empty_like(original),
-        torch.zeros(len(h4), dtype=torch.bool, device=h4.device),
-    )
-    low, high = (
-        torch.zeros_like(differs, dtype=torch.long),
-        torch.full_like(differs, len(shares), dtype=torch.long),
-    )
+
+    pictures: Tensor
+    h4: Tensor
+    values: Tensor
+    cells: Tensor
+
+    def edit(self, generator: Generator, rows: Tensor, units: Tensor) -> Tensor:
+        """Some of the drawings [n], with the chosen units [n, C] edited: pictures [n, 3, H, W]."""
+        edited = replace(self.h4[rows], units, self.cells[rows], self.values[rows])
+        return generator.decode(edited)
+
+
+def least_edit(
+    generator: Generator, drawings: Drawings, order: Tensor, shares: Tensor, min_change: float
+) -> tuple[Tensor, Tensor]:
+    """Edit the units whose `order` [N, C] is below a share, the least at which a picture differs.
+
+    (P §5.4.) shares [S], ascending. Returns the edited pictures, and whether each differs [N].
+    Edits only grow with their share, so the least is found by halving, in fewer drawings than by
+    trying one after another.
+    """
+    count, where = len(drawings.h4), drawings.h4.device
+    shares = shares.to(where)
+    edited = torch.empty_like(drawings.pictures)
+    differs = torch.zeros(count, dtype=torch.bool, device=where)
+    low = torch.zeros(count, dtype=torch.long, device=where)
+    high = torch.full_like(low, len(shares))
     while len(rows := (low < high).nonzero().squeeze(1)):
         middle = (low[rows] + high[rows]) // 2
-        drawn = generator.decode(
-            replace(h4[rows], order[rows] < shares[middle, None], where[rows], values[rows])
-        )
-        enough = changed(original[rows], drawn, min_change)
+        drawn = drawings.edit(generator, rows, order[rows] < shares[middle, None])
+        enough = changed(drawings.pictures[rows], drawn, min_change)
         shown = enough | ~differs[rows]  # the least that is enough; else the most
         edited[rows[shown]] = drawn[shown]
         differs[rows] |= enough
-        low[rows], high[rows] = (
-            torch.where(enough, low[rows], middle + 1),
-            torch.where(enough, middle, high[rows]),
-        )
+        low[rows] = torch.where(enough, low[rows], middle + 1)
+        high[rows] = torch.where(enough, middle, high[rows])
     return edited, differs

@@ -1,1 +1,1 @@
-"""The paper's tests, where and when matchmaps fire, and what units and clusters stand for."""
+"""The paper's tests, where and when matchmaps fire, and what units and concepts stand for."""

@@ -1,31 +1,97 @@
-"""What a caption would say, as the segmenter reads a picture: whether an edit changes it (P §6.4), how many pictures share it."""
+"""Edit success (P §6.4): whether a caption would say something else of an edited picture.
+
+What a caption would say is read off the picture by the segmenter.
+"""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from wordbrush.scenes.world import ATTRIBUTES
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.images import to_images, to_uint8
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.negatives import Batch, Editor
+from wordbrush.editing.editors import make_random_editor, make_targeted_editor
+from wordbrush.evaluation.interface import Numbers, Subject, Test, percent_true
+from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.methods import Method
+from wordbrush.segmenter.parsing import parse
+from wordbrush.training.compute import device
+
+BATCH = 64
 
 
-def content(objects: list[dict], min_confidence: float) -> Counter:
-    """What a caption would say: the multiset of the sure objects' four attributes."""
+def run(material: Material, subject: Subject) -> Numbers:
+    """Percent of the method's edits that change what is said; None for methods without edits."""
+    if not subject.method or not subject.method.edits:
+        return {"edit_success": None}, {}
+    params, changes = material.params, []
+    editor, attributes = editor_of(material, subject.method), list(material.vocabulary.attributes)
+    for batch in edit_batches(material, subject.encoders):
+        before = [material.parsed[sample] for sample in batch.index]
+        after = parse(material.segmenter, to_uint8(editor(batch).pictures))
+        changes += content_changes(before, after, params.segmenter.min_confidence, attributes)
+    return percent_true("edit_success", np.array(changes), params)
+
+
+def edit_batches(material: Material, encoders: Encoders) -> Iterator[Batch]:
+    """Batches of the samples, as editors see them in training."""
+    chosen = material.samples[: material.params.evaluation.edit_samples]
+    for index in torch.from_numpy(chosen).split(BATCH):
+        yield batch_of(material, encoders, index.numpy())
+
+
+def batch_of(material: Material, encoders: Encoders, index: np.ndarray) -> Batch:
+    """The samples with these numbers."""
+    features = encode_pairs(encoders, material.pairs, index)
+    images = to_images(material.pairs.images[index]).to(device())
+    return Batch(index, images, *(one.to(device()) for one in features))
+
+
+def editor_of(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:
+    """The editor that trained a method; `drawn`, where given, receives the concept of each targeted
+    edit."""
+    params, layout = material.params, material.layout
+    if method.edits == "random":
+        return make_random_editor(params, layout, params.seed)
+    return make_targeted_editor(params, layout, method.mining, params.seed, drawn)
+
+
+def content(objects: list[dict], min_confidence: float, attributes: Sequence[str]) -> Counter:
+    """What a caption would say: the multiset of the attributes of the objects that are sure."""
     return Counter(
-        tuple(thing[name] for name in ATTRIBUTES)
+        tuple(thing[name] for name in attributes)
         for thing in objects
         if thing["confidence"] >= min_confidence
     )
 
 
-def distinct(parsed: list[list[dict]], min_confidence: float, k: int) -> float:
-    """Recall@k, in percent, of a listener who knows every attribute and draws among pictures of the same content."""
-    said = [frozenset(content(objects, min_confidence).items()) for objects in parsed]
+def content_changes(
+    before: list[list[dict]],
+    after: list[list[dict]],
+    min_confidence: float,
+    attributes: Sequence[str],
+) -> list[bool]:
+    """For every edited picture, whether its content differs."""
+    return [
+        content(a, min_confidence, attributes) != content(b, min_confidence, attributes)
+        for a, b in zip(before, after, strict=True)
+    ]
+
+
+def distinct(
+    parsed: list[list[dict]], min_confidence: float, attributes: Sequence[str], k: int
+) -> float:
+    """Recall@k, in percent, of a listener who knows every attribute, but not where objects lie.
+
+    The listener draws among the pictures of the same content.
+    """
+    said = [frozenset(content(one, min_confidence, attributes).items()) for one in parsed]
     alike = Counter(said)
     return 100 * sum(min(1.0, k / alike[one]) for one in said) / len(said)
 
 
-def content_changes(
-    before: list[list[dict]], after: list[list[dict]], min_confidence: float
-) -> list[bool]:
-    """For every edited picture, whether its content differs."""
-    return [
-        content(a, min_confidence) != content(b, min_confidence)
-        for a, b in zip(before, after, strict=True)
-    ]
+TEST = Test(lambda material: material.parsed is not None and material.segmenter is not None, run)

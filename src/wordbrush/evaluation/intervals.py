@@ -1,4 +1,4 @@
-"""95 % intervals by the percentile bootstrap (Efron & Tibshirani 1993, ch. 13), which is scipy's."""
+"""95 % intervals by scipy's percentile bootstrap (Efron & Tibshirani 1993, ch. 13)."""
 
 from collections.abc import Callable
 

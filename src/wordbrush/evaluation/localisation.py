@@ -1,4 +1,8 @@
-"""Where and when the matchmap fires: at a word's time on objects that the word fits, at an object's place while it is named."""
+"""Where and when the matchmap fires.
+
+At a word's time it should fire on objects that the word fits; in the cells of an object it should
+fire while the object is named.
+"""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,33 +13,63 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.davenet.encoded import valid_frames
-from wordbrush.evaluation.concepts import VALUES, value_masks
+from wordbrush.evaluation.detection import value_masks
 from wordbrush.evaluation.intervals import bootstrap, percent_of
 from wordbrush.evaluation.results import Measured
 from wordbrush.evaluation.spoken import Spoken
-from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.scenes.masks import attribute_masks
+from wordbrush.segmenter.network import Segmenter
+from wordbrush.segmenter.parsing import parse_masks
 
 CHUNK = 256  # words or objects at once
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """The objects of each caption's picture, their masks uint8 [N, H, W] (0 or 1 + the object's number), and the masks of their
-    attributes, uint8 [N, 4, H, W] as scenes.masks.attribute_masks."""
+    """What is seen in the picture of each caption.
+
+    objects: of each picture. instances: uint8 [N, H, W], 0 or 1 + the object's number. planes: the
+    masks of their attributes, uint8 [N, A, H, W], as scenes.masks.attribute_masks.
+    """
 
     objects: list[list[dict]]
     instances: np.ndarray
     planes: np.ndarray
 
 
+def read_drawings(segmenter: Segmenter, images: np.ndarray, min_confidence: float) -> Drawings:
+    """The objects that the segmenter is sure of, which are those that captions tell of; all else is
+    floor."""
+    parsed, masks = parse_masks(segmenter, images)
+    sure = [
+        [thing for thing in objects if thing["confidence"] >= min_confidence] for objects in parsed
+    ]
+    instances = np.stack(
+        [
+            renumber(objects, min_confidence)[mask]
+            for objects, mask in zip(parsed, masks, strict=True)
+        ]
+    )
+    planes = [attribute_masks(mask, objects) for mask, objects in zip(instances, sure, strict=True)]
+    return Drawings(sure, instances, np.stack(planes))
+
+
+def renumber(objects: list[dict], min_confidence: float) -> np.ndarray:
+    """The new number of each mask value, 0 and 1 + the object: counted over the sure objects, and 0
+    for the others."""
+    kept = np.array([False, *(thing["confidence"] >= min_confidence for thing in objects)])
+    return (kept.cumsum() * kept).astype(np.uint8)
+
+
 @dataclass(frozen=True)
-class Words:
+class LocalisedWords:
     """How the matchmap fares at each attribute word, all [W].
 
-    caption, attribute: their numbers. hit: whether the greatest place lies on an object that the word fits. area, share: what
-    these objects cover of the picture, and of all objects. overlap: IoU of map and these. contested: there is an object that the
-    word does not fit.
+    caption, attribute: their numbers. hit: whether the strongest pixel lies on an object that the
+    word fits. area, share: what these objects cover of the picture, and of all objects. overlap:
+    IoU of the map and these. contested: whether there is an object that the word does not fit.
     """
 
     caption: Tensor
@@ -47,26 +81,29 @@ class Words:
     contested: Tensor
 
 
-def localise_words(images: Tensor, audio: Tensor, spoken: Spoken, drawings: Drawings) -> Words:
-    """Features [N, D, h, w] and [N, D, t], and the words that mean a value (`Spoken.as_values`)."""
-    moments = spoken.sums(audio.transpose(1, 2)) / (spoken.stop - spoken.first)[:, None]  # [W, D]
-    attributes = torch.tensor(
-        [number for number, values in enumerate(ATTRIBUTES.values()) for _ in values]
-    )
+def localise_words(
+    images: Tensor, audio: Tensor, spoken: Spoken, drawings: Drawings, vocabulary: Vocabulary
+) -> LocalisedWords:
+    """Features [N, D, h, w] and [N, D, t], and the words that mean a value (`Spoken.as_values`).
+
+    Words that fit no object are left out: the caption was cut, or the picture is read otherwise
+    than it was described.
+    """
+    heard = spoken.sums(audio.transpose(1, 2)) / (spoken.stop - spoken.first)[:, None]  # [W, D]
+    values = vocabulary.attributes.values()
+    attributes = torch.tensor([number for number, named in enumerate(values) for _ in named])
     rows: list[tuple[Tensor, ...]] = []
     for part in torch.arange(len(spoken)).split(CHUNK):
         caption, label = spoken.caption[part], spoken.label[part]
         planes = drawings.planes[caption.numpy()]
-        fitting = value_masks(planes)[torch.arange(len(part)), label]  # [P, H, W]
+        masks = value_masks(planes, vocabulary.attributes)
+        fitting = masks[torch.arange(len(part)), label]  # [P, H, W], of P words
         objects = torch.from_numpy(planes[:, 0] > 0)
-        maps = spread(
-            torch.einsum("pdhw,pd->phw", images[caption], moments[part]), fitting.shape[-2:]
-        )
+        maps = torch.einsum("pdhw,pd->phw", images[caption], heard[part])
+        maps = enlarge(maps, fitting.shape[-2:])
         area, taken = fitting.float().mean((1, 2)), objects.float().mean((1, 2))
-        found = (
-            area > 0
-        )  # not so where a caption was cut, or a picture is read otherwise than it was described
-        measured = (
+        found = area > 0
+        columns = (
             caption,
             attributes[label],
             pointing(maps, fitting),
@@ -75,29 +112,34 @@ def localise_words(images: Tensor, audio: Tensor, spoken: Spoken, drawings: Draw
             overlap(maps, fitting),
             taken > area,
         )
-        rows.append(tuple(one[found] for one in measured))
-    return Words(*(torch.cat(column) for column in zip(*rows, strict=True)))
+        rows.append(tuple(one[found] for one in columns))
+    return LocalisedWords(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
-def spread(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def enlarge(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps [P, h, w] at the size of the picture: [P, H, W]."""
     return F.interpolate(maps[:, None], size, mode="bilinear")[:, 0]
 
 
 def pointing(maps: Tensor, masks: Tensor) -> Tensor:
-    """Whether the greatest place of each map [P, H, W] lies in its mask: bool [P]."""
+    """Whether the strongest pixel of each map [P, H, W] lies in its mask: bool [P]."""
     return masks.flatten(1).gather(1, maps.flatten(1).argmax(1, keepdim=True))[:, 0]
 
 
 def overlap(maps: Tensor, masks: Tensor) -> Tensor:
-    """Intersection over union of mask and map where that is above half of its maximum: [P]; 0 where no place is above 0."""
+    """IoU [P] of each mask and its map where that is above half of its maximum; 0 where no pixel is
+    above 0."""
     on = (maps > maps.flatten(1).amax(1)[:, None, None] / 2) & (maps > 0)
     return (on & masks).sum((1, 2)) / (on | masks).sum((1, 2)).clamp(min=1)
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Of each object, all [O]: its caption, whether its place fires most while it is named, and what naming takes of the time."""
+class LocalisedObjects:
+    """How the matchmap fares at each object, all [O].
+
+    caption: its number. hit: whether the object's cells fire most while it is named. share: what
+    naming it takes of the time.
+    """
 
     caption: Tensor
     hit: Tensor
@@ -105,10 +147,16 @@ class Moments:
 
 
 def localise_objects(
-    images: Tensor, audio: Tensor, lengths: Tensor, spoken: Spoken, drawings: Drawings
-) -> Moments:
-    """Of pictures with two or more objects, those that the caption names. As `localise_words`; lengths [N]."""
-    named = naming(spoken, drawings.objects, audio.shape[2])
+    images: Tensor,
+    audio: Tensor,
+    lengths: Tensor,
+    spoken: Spoken,
+    drawings: Drawings,
+    vocabulary: Vocabulary,
+) -> LocalisedObjects:
+    """The objects that captions name, of pictures with two or more; as `localise_words`, with
+    lengths [N]."""
+    named = naming(spoken, drawings.objects, audio.shape[2], vocabulary)
     rows: list[tuple[Tensor, ...]] = [
         (torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.bool), torch.empty(0))
     ]
@@ -119,54 +167,48 @@ def localise_objects(
         )
         masks = torch.from_numpy(drawings.instances[caption.numpy()]) == 1 + number[:, None, None]
         weights = F.adaptive_avg_pool2d(masks[:, None].float(), images.shape[-2:])[:, 0]
-        place = (
-            torch.einsum("odhw,ohw->od", images[caption], weights) / weights.sum((1, 2))[:, None]
-        )
+        seen = torch.einsum("odhw,ohw->od", images[caption], weights)
+        seen = seen / weights.sum((1, 2))[:, None]
         valid = valid_frames(lengths[caption], audio.shape[2])
-        curve = torch.einsum("od,odt->ot", place, audio[caption]).masked_fill(~valid, -torch.inf)
-        rows.append(
-            (
-                caption,
-                when.gather(1, curve.argmax(1, keepdim=True))[:, 0],
-                (when & valid).sum(1) / lengths[caption],
-            )
-        )
-    return Moments(*(torch.cat(column) for column in zip(*rows, strict=True)))
+        curve = torch.einsum("od,odt->ot", seen, audio[caption]).masked_fill(~valid, -torch.inf)
+        hit = when.gather(1, curve.argmax(1, keepdim=True))[:, 0]
+        rows.append((caption, hit, (when & valid).sum(1) / lengths[caption]))
+    return LocalisedObjects(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
 def naming(
-    spoken: Spoken, objects: list[list[dict]], frames: int
+    spoken: Spoken, objects: list[list[dict]], frames: int, vocabulary: Vocabulary
 ) -> list[tuple[int, int, np.ndarray]]:
-    """Caption, number and bool [frames] of every object that shares its picture and is named: when phrases that fit it are said.
+    """When phrases that fit an object are said: its caption, its number, and bool [frames].
 
-    A phrase has one word for every attribute (speech.grammar.phrase), one after another.
+    Objects that are alone, or not named, are left out. A phrase has one word for every attribute
+    (captions.grammar.phrase), one after another; what a cut caption leaves of a phrase is dropped.
     """
+    attributes, values = list(vocabulary.attributes), vocabulary.values
     when: dict[tuple[int, frozenset[str]], np.ndarray] = {}
     words = zip(
         *(getattr(spoken, name).tolist() for name in ("caption", "label", "first", "stop")),
         strict=True,
     )
     for caption, said in groupby(words, key=itemgetter(0)):
-        for phrase in zip(
-            *[said] * len(ATTRIBUTES), strict=False
-        ):  # what a caption that was cut leaves of a phrase is dropped
-            fits = caption, frozenset(VALUES[label] for _, label, _, _ in phrase)
+        for phrase in zip(*[said] * len(attributes), strict=False):
+            fits = caption, frozenset(values[label] for _, label, _, _ in phrase)
             when.setdefault(fits, np.zeros(frames, bool))[phrase[0][2] : phrase[-1][3]] = True
     return [
         (caption, number, when[fits])
         for caption, things in enumerate(objects)
         if len(things) > 1
         for number, thing in enumerate(things)
-        if (fits := (caption, frozenset(thing[name] for name in ATTRIBUTES))) in when
+        if (fits := (caption, frozenset(thing[name] for name in attributes))) in when
     ]
 
 
-def measured(
+def mean_over_words(
     caption: Tensor, values: Tensor, chance: Tensor, resamples: int, seed: int
 ) -> Measured | None:
-    """The mean of values [P] in percent, and what chance would give; None where there is nothing to measure.
+    """The mean of values [P] in percent, and what chance would give; None where there are none.
 
-    The interval is over captions, whose words are not independent.
+    The interval is over captions, whose words are not independent: caption [P].
     """
     if not len(values):
         return None

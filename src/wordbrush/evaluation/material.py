@@ -1,81 +1,74 @@
-"""What every method is tested on."""
+"""What every method is tested on: whatever of it the data has."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
+from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.data.pairs import Pairs, read_pairs
-from wordbrush.data.recordings import SpokenWord
 from wordbrush.data.speech import FeatureStore
 from wordbrush.data.splits import split_ranges
-from wordbrush.evaluation.semantic import make_pool, matched_pairs
+from wordbrush.evaluation.matching import WordTest, make_word_test
 from wordbrush.params import Params
-from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.annotations import read_annotations
 from wordbrush.segmenter.network import Segmenter, load_segmenter
-from wordbrush.storage.files import open_array, read_json, require_counts
+from wordbrush.storage.files import open_array, require_counts
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
 
 @dataclass(frozen=True)
-class WordTest:
-    """Pictures uint8 [P, H, W, 3], for each value pairs [M, 2] of them, with it and without, and spoken words."""
-
-    images: np.ndarray
-    pairs: dict[str, np.ndarray]
-    words: list[SpokenWord]
-    speech: FeatureStore
-
-
-@dataclass(frozen=True)
 class Material:
-    """What every method is tested on: the pairs with these sample numbers, words, and, but for validation, rendered pairs
-    uint8 [M, 2, H, W, 3] with a caption of each."""
+    """Pairs, and what else there is to measure on; None where the data has no such thing.
+
+    samples: the numbers of the pairs that are tested. vocabulary: what captions can say of objects.
+    parsed: the objects of each picture. words: pictures and words of the semantic test. real:
+    rendered pairs uint8 [M, 2, H, W, 3], original and edited, and a caption of each original.
+    """
 
     params: Params
     layout: Layout
     pairs: Pairs
-    parsed: list[list[dict]]
     samples: np.ndarray
-    words: WordTest
-    real: tuple[np.ndarray, FeatureStore] | None
+    vocabulary: Vocabulary
+    parsed: list[list[dict]] | None = None
+    words: WordTest | None = None
+    real: tuple[np.ndarray, FeatureStore] | None = None
 
     @cached_property
-    def segmenter(self) -> Segmenter:
-        return load_segmenter(self.layout.segmenter, device())
-
-
-def make_word_test(
-    params: Params, images: np.ndarray, parsed: list[list[dict]], spoken: Path
-) -> WordTest:
-    """Pair pictures with their parses for every value; `spoken`: the folder of words."""
-    words, speech = read_json(spoken / "words.json", list[SpokenWord]), FeatureStore(spoken)
-    require_counts(spoken, words=len(words), sounds=len(speech))
-    pool = make_pool(parsed, params.segmenter.min_confidence, params.evaluation.min_certainty)
-    rng = np.random.default_rng(params.seed)
-    pairs = {
-        value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
-        for attribute, values in ATTRIBUTES.items()
-        for value in values
-    }
-    return WordTest(images, pairs, words, speech)
+    def segmenter(self) -> Segmenter | None:
+        """The reader of pictures, which judges edits."""
+        folder = self.layout.segmenter
+        return load_segmenter(folder, device()) if folder.is_dir() else None
 
 
 def read_material(params: Params, layout: Layout) -> Material:
-    """Raises WordbrushError where a part is missing, damaged, or does not fit the others."""
-    pairs, parsed = read_pairs(params, layout), read_annotations(layout.annotations)
-    require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
-    real_images = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))
-    real_speech = FeatureStore(layout.test_speech / "real_pairs")
-    require_counts(layout.real_pairs, pairs=len(real_images), captions=len(real_speech))
-    splits = split_ranges(params.samples)
-    chosen = slice(splits["semantic"].start, splits["semantic"].stop)
-    words = make_word_test(
-        params, pairs.images[chosen], parsed[chosen], layout.test_speech / "words"
-    )
-    return Material(
-        params, layout, pairs, parsed, np.asarray(splits["test"]), words, (real_images, real_speech)
-    )
+    """What the test split has. A folder that is absent is a thing that the data does not have.
+
+    Raises WordbrushError where a part is damaged, or does not fit the others.
+    """
+    pairs, splits = read_pairs(params, layout), split_ranges(params.samples)
+    parsed, words = None, None
+    if layout.annotations.is_dir():
+        parsed = read_annotations(layout.annotations)
+        require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
+    if parsed is not None and (layout.test_speech / "words").is_dir():
+        chosen = slice(splits["semantic"].start, splits["semantic"].stop)
+        words = make_word_test(
+            params, VOCABULARY, pairs.images[chosen], parsed[chosen], layout.test_speech / "words"
+        )
+    test = np.asarray(splits["test"])
+    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, read_real_pairs(layout))
+
+
+def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:
+    """The pictures of the real-image test, and the captions of the originals."""
+    captions = layout.test_speech / "real_pairs"
+    if not (layout.real_pairs.is_dir() and captions.is_dir()):
+        return None
+    images = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))
+    speech = FeatureStore(captions)
+    require_counts(layout.real_pairs, pairs=len(images), captions=len(speech))
+    return images, speech

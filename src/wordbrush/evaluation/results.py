@@ -1,13 +1,14 @@
-"""The shapes of metrics/evaluation.json (one entry a method), metrics/concepts.json and data/evaluation/concepts.json."""
+"""The shapes of metrics/evaluation.json, metrics/concepts.json and data/evaluation/concepts.json.
+
+They hold what was measured: a test whose needs the data does not meet leaves no number.
+"""
 
 from typing import Annotated, NotRequired
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.params import MININGS
-from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.errors import WordbrushError
 from wordbrush.storage.validation import Finite, Natural
 
 
@@ -16,32 +17,67 @@ class Interval(TypedDict):
     high: Finite
 
 
-Semantic = TypedDict("Semantic", {name: Finite for name in (*ATTRIBUTES, "mean")})
 Recall = TypedDict("Recall", {"1": Finite, "5": Finite, "10": Finite})
-SemanticIntervals = TypedDict("SemanticIntervals", {name: Interval for name in ATTRIBUTES})
+"""Percent of queries whose partner is among the first k."""
+
+
+def _with_mean(semantic: dict[str, float]) -> dict[str, float]:
+    if "mean" not in semantic:
+        raise ValueError("the mean is missing")
+    return semantic
+
+
+Semantic = Annotated[dict[str, Finite], AfterValidator(_with_mean)]
+"""The accuracy of each attribute, and their mean."""
 
 
 class Intervals(TypedDict):
     """95 % intervals."""
 
-    semantic: SemanticIntervals
     recall_10: Interval
-    real_images: Interval
+    semantic: NotRequired[dict[str, Interval]]
+    real_images: NotRequired[Interval]
     edit_success: NotRequired[Interval]
 
 
-class Result(TypedDict):
-    """A method's numbers, in percent but for the median rank; `edit_success` of those with edits."""
+class Validation(TypedDict):
+    """What choices between methods are made by; the tests stay for the method that was chosen."""
 
-    semantic: Semantic
+    recall: Recall
+
+
+class Result(TypedDict):
+    """The numbers of a method, in percent but for the median rank.
+
+    edit_success: None where no edits trained the method. validation: missing in results of versions
+    that chose by the tests.
+    """
+
     recall: Recall
     median_rank: Finite
-    real_images: Finite
-    edit_success: Finite | None
     intervals: Intervals
+    semantic: NotRequired[Semantic]
+    real_images: NotRequired[Finite]
+    edit_success: NotRequired[Finite | None]
+    validation: NotRequired[Validation]
 
 
-Results = TypedDict("Results", {name: Result for name in METHODS})
+Results = Annotated[dict[str, Result], Field(min_length=1)]
+"""metrics/evaluation.json: the numbers of each method, by its name."""
+
+
+def best_method(results: Results) -> str:
+    """The name of the method with the best recall@10 on validation; of equals, the first.
+
+    Raises WordbrushError where a method has no validation scores.
+    """
+    for name, result in results.items():
+        if "validation" not in result:
+            raise WordbrushError(
+                f"the results of {name} have no validation scores to choose by. Measure again: "
+                "dvc repro evaluate."
+            )
+    return max(results, key=lambda name: results[name]["validation"]["recall"]["10"])
 
 
 class Measured(Interval):
@@ -52,25 +88,31 @@ class Measured(Interval):
 
 
 class WordScores(TypedDict):
-    """What a method's matchmaps and units know of single words (None: the test samples have nothing to measure it on).
+    """What a method's matchmaps and units know of single words.
 
-    pointing: at an attribute word's time, the greatest place lies on an object that it fits (chance: of all places). contested:
-    the same where there is an object that it does not fit (chance: of all places on objects). overlap: IoU of map and these
-    objects (chance: a map that fires everywhere). naming: an object's place fires most while it is named, in pictures with two or
-    more (chance: of all moments). word_f1: the mean over attribute words of the best unit's F1. detected: words with 50 or more.
+    None where the test samples have nothing to measure a number on.
+    pointing: at the time of an attribute word, the strongest pixel of the map lies on an object
+    that the word fits (chance: of all pixels). contested: the same where there is an object that it
+    does not fit (chance: of all pixels on objects). overlap: IoU of the map and these objects
+    (chance: a map that fires everywhere). naming: the map of an object fires most while it is
+    named, in pictures with two or more (chance: of all frames). word_f1: the mean over attribute
+    words of the best unit's F1. detected: attribute words with an F1 of 50 or more.
     """
 
-    pointing: Measured | None
-    contested: Measured | None
-    overlap: Measured | None
-    naming: Measured | None
     word_f1: Finite
     detected: Natural
+    pointing: NotRequired[Measured | None]
+    contested: NotRequired[Measured | None]
+    overlap: NotRequired[Measured | None]
+    naming: NotRequired[Measured | None]
 
 
 class ClusterScores(TypedDict):
-    """Mean best F1 of a model's clusters for values that are seen and that are said, and percent of clusters that mean one value
-    to eye and ear, with what chance gives."""
+    """What the concepts of one mining mean.
+
+    seen_f1, heard_f1: the mean best F1 for values that are seen and that are said. agreement:
+    percent of concepts that mean the same value to eye and ear, with what chance gives.
+    """
 
     seen_f1: Finite
     heard_f1: Finite
@@ -79,15 +121,20 @@ class ClusterScores(TypedDict):
 
 
 class ConceptMetrics(TypedDict):
-    """`distinct`: the recall of a listener who knows every attribute, but no places: some pictures are described alike."""
+    """metrics/concepts.json: scores by method, and by mining.
 
-    distinct: Recall
-    words: TypedDict("words", {name: WordScores for name in METHODS})
-    clusters: TypedDict("clusters", {mining: ClusterScores for mining in MININGS})
+    distinct: the recall of a listener who knows every attribute, but not where objects lie: some
+    pictures are described alike.
+    """
+
+    words: dict[str, WordScores]
+    clusters: dict[str, ClusterScores]
+    distinct: NotRequired[Recall]
 
 
 class Hypothesis(TypedDict):
-    """What a unit may stand for, in percent; and how often that is said, or in how many pictures it is seen."""
+    """What a unit may stand for, in percent; and how often that is said, or in how many pictures it
+    is seen."""
 
     label: str
     f1: Finite
@@ -104,7 +151,7 @@ class Detector(TypedDict):
 
 
 class Concept(TypedDict):
-    """A cluster: how many units it has, which value it sees, which value and which word it hears."""
+    """A concept: its number of units, the value it sees, the value and the word it hears."""
 
     units: Natural
     seen: Hypothesis
@@ -113,12 +160,12 @@ class Concept(TypedDict):
 
 
 class ConceptTables(TypedDict):
-    """data/evaluation/concepts.json: word detectors of the full method, ranked; what each cluster means, in their order; and
-    contested pointing by attribute."""
+    """data/evaluation/concepts.json.
 
-    detectors: Annotated[list[Detector], Field(min_length=1)]
-    clusters: TypedDict(
-        "ClusterTables",
-        {mining: Annotated[list[Concept], Field(min_length=1)] for mining in MININGS},
-    )
-    contested: TypedDict("contested", {name: Measured | None for name in ATTRIBUTES})
+    detectors: units of the last method as word detectors, ranked. clusters: what each concept of a
+    mining means, in their order. contested: contested pointing of the last method, by attribute.
+    """
+
+    detectors: list[Detector]
+    clusters: dict[str, Annotated[list[Concept], Field(min_length=1)]]
+    contested: dict[str, Measured | None]

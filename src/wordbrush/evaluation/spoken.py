@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class Spoken:
     """All words of some captions, in order of caption and time.
 
-    caption, label, first, stop: int64 [W]: the caption's row, the number in `labels`, the first feature frame, the one after the
-    last.
+    caption, label, first, stop: int64 [W]: the row of the caption, the number in `labels`, the
+    first feature frame, and the one after the last.
     """
 
     labels: list[str]
@@ -31,7 +31,7 @@ class Spoken:
         return torch.bincount(self.label, minlength=len(self.labels))
 
     def sums(self, values: Tensor) -> Tensor:
-        """Of values at every moment [N, t, C], the sums over the moments of each word: [W, C]."""
+        """Of values in every frame [N, t, C], the sums over the frames of each word: [W, C]."""
         before = F.pad(values.cumsum(1), (0, 0, 1, 0))
         return before[self.caption, self.stop] - before[self.caption, self.first]
 
@@ -52,10 +52,11 @@ class Spoken:
 
 
 def align(captions: list[list[dict]], lengths: Tensor, seconds: float) -> Spoken:
-    """Words {word, start, end} in seconds of each caption, on features of `seconds` each, of which the first `lengths` [N] count.
+    """Place the words of each caption on its feature frames.
 
-    A feature belongs to the word that is spoken at its middle; a word too short for one has the nearest. Words behind the last
-    feature (of captions that were cut) are left out.
+    captions: {word, start, end} in seconds. lengths [N]: how many frames of each caption count;
+    each lasts `seconds`. A frame belongs to the word that is spoken at its middle; a word too short
+    for one has the nearest. Words after the last frame (of captions that were cut) are left out.
     """
     words = [(row, word) for row, caption in enumerate(captions) for word in caption]
     labels = sorted({word["word"] for _, word in words})

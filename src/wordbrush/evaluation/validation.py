@@ -1,33 +1,33 @@
-"""The numbers of methods one by one. Choices are made on validation: its pairs, pictures drawn for it, and words by voices of the
-training; so the tests stay untouched until they are reported."""
+"""The numbers of methods one by one, as `wordbrush measure` prints them.
 
-from dataclasses import replace
+Choices are made on validation: its pairs, pictures drawn for it, and words by voices of the
+training. So the tests stay untouched until they are reported.
+"""
+
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 import wordbrush
+from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.splits import split_ranges
-from wordbrush.davenet.encoders import Encoders, load_encoders
-from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.kernels import all_similarities
-from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.intervals import percent
-from wordbrush.evaluation.material import Material, make_word_test
-from wordbrush.evaluation.material import read_material as read_tests
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.evaluation.protocol import beats_counterfactual, measure
+from wordbrush.evaluation.matching import make_word_test
+from wordbrush.evaluation.material import Material, read_material
+from wordbrush.evaluation.methods import find_methods
+from wordbrush.evaluation.protocol import read_subject, run_tests
+from wordbrush.evaluation.real_images import counterfactual_test
+from wordbrush.gan.drawings import describable_drawings
 from wordbrush.params import Params
 from wordbrush.segmenter.annotations import read_annotations, write_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
-from wordbrush.stages.sample_images import describable_drawings
-from wordbrush.stages.synthesize_captions import write_words
 from wordbrush.storage.files import open_array, whole_directory
-from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.locks import one_at_a_time
 from wordbrush.training.compute import device
 from wordbrush.versioning.fingerprint import combined, digest
 
@@ -37,88 +37,51 @@ STREAM = 3  # of latents, added to the seed: other drawings than the samples
 
 def measure_methods(
     params: Params, layout: Layout, mining: str, on: str, keep: Path
-) -> dict[str, dict]:
-    """The numbers of the methods with or without hard negatives, by `mining`, whose encoders are there.
+) -> dict[str, dict[str, Any]]:
+    """The numbers of the methods of one mining whose encoders are there, by name.
 
-    on: `validation` or `tests`. keep: the folder that keeps validation's drawings for the next time.
+    on: `validation` or `tests`. keep: the folder that keeps validation's drawings for the next
+    time. Raises WordbrushError where no encoders are there.
     """
+    methods = find_methods(layout, [mining])
     with TemporaryDirectory() as folder:
         material = (
-            read_tests(params, layout)
+            read_material(params, layout)
             if on == "tests"
             else read_validation(params, layout, keep, Path(folder))
         )
     results = {}
-    for name, method in METHODS.items():
-        if (method.mining == "random") == (mining == "random") and layout.encoders(
-            method.stage, mining
-        ).is_dir():
-            encoders = load_encoders(layout.encoders(method.stage, mining), device())
-            scores = all_similarities(
-                *encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity
-            )
-            results[name] = measure(material, replace(method, mining=mining), encoders, scores)
-            results[name] |= (
-                {"counterfactuals": counterfactual_test(material, encoders)}
-                if params.samples.source == "renderer"
-                else {}
-            )
-    if not results:
-        raise WordbrushError(
-            f"{layout.encoders('pretrain', mining)} is missing. Train it first: "
-            f"dvc repro pretrain-davenet@{mining}."
-        )
+    for name, method in methods.items():
+        subject = read_subject(material, layout.encoders(method.stage, mining), method)
+        results[name] = run_tests(material, subject)
+        if params.samples.source == "renderer":
+            results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results
 
 
 def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) -> Material:
-    """As many drawings as the semantic test has, from the folder `keep` if they are there; words are written to `folder`."""
-    images, parsed = kept_drawings(params, layout, keep)
-    write_words(folder, params, params.captions.voices[:SPEAKERS])
-    words = make_word_test(params, images, parsed, folder)
+    """The validation pairs, and as many drawings as the semantic test has.
+
+    Drawings come from the folder `keep` if they are there; words are written to `folder`. Neither
+    is made where the data has no generator or no segmenter.
+    """
+    parsed, words = None, None
+    if layout.annotations.is_dir():
+        parsed = read_annotations(layout.annotations)
+    if layout.generator.is_dir() and layout.segmenter.is_dir():
+        images, objects = kept_drawings(params, layout, keep)
+        write_words(folder, params.captions, params.captions.voices[:SPEAKERS], VOCABULARY)
+        words = make_word_test(params, VOCABULARY, images, objects, folder)
     samples = np.asarray(split_ranges(params.samples)["validation"])
-    return Material(
-        params,
-        layout,
-        read_pairs(params, layout),
-        read_annotations(layout.annotations),
-        samples,
-        words,
-        real=None,
-    )
-
-
-def counterfactual_test(material: Material, encoders: Encoders) -> dict[str, float]:
-    """Percent of rendered scenes that their captions score above the counterfactuals that differ in one attribute: of those that trained
-    the encoders, and of those that did not."""
-    params, counterfactuals = (
-        material.params,
-        open_array(material.layout.samples / "counterfactuals.npy", "uint8", (None, None, None, 3)),
-    )
-    sets = {"seen": np.asarray(split_ranges(params.samples)["train"]), "unseen": material.samples}
-    return {
-        name: round(
-            float(
-                percent(
-                    beats_counterfactual(
-                        encoders,
-                        material.pairs,
-                        counterfactuals,
-                        samples,
-                        params.davenet.similarity,
-                    )
-                )
-            ),
-            2,
-        )
-        for name, samples in sets.items()
-    }
+    pairs = read_pairs(params, layout)
+    return Material(params, layout, pairs, samples, VOCABULARY, parsed, words)
 
 
 def kept_drawings(
     params: Params, layout: Layout, keep: Path
 ) -> tuple[np.ndarray, list[list[dict]]]:
-    """Drawings of their own, uint8 [N, H, W, 3], and what the segmenter reads in them; kept under the hash of what makes them."""
+    """Drawings of validation's own, uint8 [N, H, W, 3], and what the segmenter reads in them; kept
+    under the hash of what makes them."""
     seed, count = params.seed + STREAM, params.samples.semantic
     code = Path(wordbrush.__file__).parent
     folder = keep / combined(
@@ -137,6 +100,5 @@ def kept_drawings(
             with whole_directory(folder) as whole:
                 np.save(whole / "images.npy", images)
                 write_annotations(whole / "annotations", parsed)
-    return open_array(folder / "images.npy", "uint8", (count, None, None, 3)), read_annotations(
-        folder / "annotations"
-    )
+    images = open_array(folder / "images.npy", "uint8", (count, None, None, 3))
+    return images, read_annotations(folder / "annotations")

@@ -1,24 +1,42 @@
-"""What evaluate measures of single words: where and when matchmaps fire, what units detect, and what the clusters mean."""
+"""What evaluate measures of single words, as far as the data has what it needs.
+
+Units as word detectors need captions with word timings. Where and when matchmaps fire needs a
+segmenter, too, which reads the pictures. What the concepts of targeted edits mean needs rendered
+scenes with masks.
+"""
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wordbrush.concepts.clusters import cluster_activations
+from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.pairs import Pairs
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.splits import captioned_count, split_ranges
-from wordbrush.davenet.encoded import Encoded
-from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images
-from wordbrush.evaluation import concepts
+from wordbrush.evaluation.detection import (
+    Detection,
+    active_frames,
+    detect_values,
+    detect_words,
+    label_agreement,
+    most_active,
+    ranked,
+)
 from wordbrush.evaluation.edit_success import distinct
-from wordbrush.evaluation.localisation import Drawings, localise_objects, localise_words, measured
-from wordbrush.evaluation.paper import FULL, METHODS
+from wordbrush.evaluation.interface import Features, Subject
+from wordbrush.evaluation.localisation import (
+    Drawings,
+    localise_objects,
+    localise_words,
+    mean_over_words,
+    read_drawings,
+)
+from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.results import (
     ClusterScores,
     Concept,
@@ -26,175 +44,149 @@ from wordbrush.evaluation.results import (
     ConceptTables,
     Measured,
 )
-from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
-from wordbrush.params import Params
-from wordbrush.scenes.masks import attribute_masks
-from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.segmenter.network import SIZES, Segmenter
-from wordbrush.segmenter.parsing import parse_masks
-from wordbrush.storage.files import open_array, require_counts, write_json
-from wordbrush.storage.layout import Layout
+from wordbrush.storage.files import open_array, require_counts
 
 DETECTED = 50.0  # F1 from which a unit counts as a detector of its word
-Features = tuple[Encoded, Encoded]  # pictures and speech of the test samples
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What is said and seen: word timings of the test samples, and the objects that the segmenter reads in these drawings; and
-    rendered scenes with true masks, which no encoder ever saw: pictures uint8 [M, H, W, 3] and attributes uint8 [M, 4, H, W]."""
+class Masked:
+    """Rendered scenes that no encoder ever saw, uint8 [M, H, W, 3], and the masks of attributes,
+    uint8 [M, A, H, W]."""
 
-    captions: list[list[dict]]
-    drawings: Drawings
     scenes: np.ndarray
     planes: np.ndarray
 
 
-def read_evidence(params: Params, layout: Layout, pairs: Pairs, segmenter: Segmenter) -> Evidence:
-    """As many scenes as test samples. Raises WordbrushError where a part is missing, damaged, or does not fit the others."""
-    test, size = split_ranges(params.samples)["test"], params.scenes.resolution
-    words = {row["sample"]: row["words"] for row in read_shards(layout.speech, ["sample", "words"])}
-    require_counts(layout.speech, captions=len(words), asked_for=captioned_count(params.samples))
+def read_timings(material: Material) -> list[list[dict]] | None:
+    """The words of each test caption, with start and end; None where no word is timed.
+
+    Raises WordbrushError where captions are missing or damaged.
+    """
+    speech, samples = material.layout.speech, material.params.samples
+    words = {row["sample"]: row["words"] for row in read_shards(speech, ["sample", "words"])}
+    require_counts(speech, captions=len(words), asked_for=captioned_count(samples))
+    captions = [words[sample] or [] for sample in split_ranges(samples)["test"]]
+    return captions if any(captions) else None
+
+
+def read_masked(material: Material) -> Masked | None:
+    """As many scenes, the last, as there are test samples; None where there are none with masks."""
+    layout, params = material.layout, material.params
+    file, size = layout.scenes / "attributes.npy", params.scenes.resolution
+    if not layout.scenes.is_dir():
+        return None
     scenes = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
-    planes = open_array(
-        layout.scenes / "attributes.npy",
-        "uint8",
-        (len(scenes), len(ATTRIBUTES), size, size),
-        most=SIZES,
-    )
-    drawings = read_drawings(
-        segmenter, pairs.images[test.start : test.stop], params.segmenter.min_confidence
-    )
-    return Evidence(
-        [words[sample] for sample in test], drawings, scenes[-len(test) :], planes[-len(test) :]
-    )
-
-
-def read_drawings(segmenter: Segmenter, images: np.ndarray, min_confidence: float) -> Drawings:
-    """The objects that captions tell of, which are the sure ones, and their masks; all else is floor."""
-    parsed, masks = parse_masks(segmenter, images)
-    sure = [
-        [thing for thing in objects if thing["confidence"] >= min_confidence] for objects in parsed
-    ]
-    instances = np.stack(
-        [
-            renumber(objects, min_confidence)[mask]
-            for objects, mask in zip(parsed, masks, strict=True)
-        ]
-    )
-    planes = [attribute_masks(mask, objects) for mask, objects in zip(instances, sure, strict=True)]
-    return Drawings(sure, instances, np.stack(planes))
-
-
-def renumber(objects: list[dict], min_confidence: float) -> np.ndarray:
-    """The new number of each mask value, 0 and 1 + the object: counted over the sure objects, 0 for the others."""
-    kept = np.array([False, *(thing["confidence"] >= min_confidence for thing in objects)])
-    return (kept.cumsum() * kept).astype(np.uint8)
+    most = [len(values) for values in material.vocabulary.attributes.values()]
+    planes = open_array(file, "uint8", (len(scenes), len(most), size, size), most=most)
+    return Masked(scenes[-params.samples.test :], planes[-params.samples.test :])
 
 
 class WordTests:
     """The tests of words and concepts: one method after another, all on the same evidence.
 
-    metrics goes to metrics/concepts.json, tables to data/evaluation/concepts.json.
+    metrics become metrics/concepts.json, tables data/evaluation/concepts.json. shown: the name of
+    the method whose units the tables show.
     """
 
-    def __init__(self, params: Params, layout: Layout, pairs: Pairs, segmenter: Segmenter):
-        self.params, self.layout, self.pairs = params, layout, pairs
-        self.evidence = read_evidence(params, layout, pairs, segmenter)
-        seen, least = self.evidence.drawings.objects, params.segmenter.min_confidence
-        self.metrics: ConceptMetrics = {
-            "distinct": {str(k): round(distinct(seen, least, k), 2) for k in (1, 5, 10)},
-            "words": {},
-            "clusters": {},
-        }
+    def __init__(self, material: Material, shown: str):
+        self.material, self.shown = material, shown
+        self.captions = read_timings(material)
+        self.masked = read_masked(material)
+        self.drawings: Drawings | None = None
+        self.metrics: ConceptMetrics = {"words": {}, "clusters": {}}
         self.tables: ConceptTables = {"detectors": [], "clusters": {}, "contested": {}}
+        if material.segmenter is not None:
+            self._see(split_ranges(material.params.samples)["test"])
 
-    def measure(self, name: str, encoders: Encoders, features: Features) -> None:
-        """A method; after targeted edits, its clusters too."""
-        words = align(
-            self.evidence.captions,
-            features[1].lengths,
-            encoders.audio.stride * self.pairs.speech.hop,
+    def _see(self, test: range) -> None:
+        """Read the test pictures, and how well they can be told apart by what is said of them."""
+        material = self.material
+        least, attributes = (
+            material.params.segmenter.min_confidence,
+            list(material.vocabulary.attributes),
         )
-        values = words.as_values(MEANING, concepts.VALUES)
-        found = self._detectors(words, features)
-        f1 = 100 * found.f1.amax(1)[[word in MEANING for word in words.labels]]
-        fired, contested = self._fired(values, features)
-        self.metrics["words"][name] = {
+        images = material.pairs.images[test.start : test.stop]
+        self.drawings = read_drawings(material.segmenter, images, least)
+        found = {
+            str(k): round(distinct(self.drawings.objects, least, attributes, k), 2)
+            for k in (1, 5, 10)
+        }
+        self.metrics = {"distinct": found, **self.metrics}
+
+    def measure(self, subject: Subject) -> None:
+        """A method; after targeted edits, its concepts too."""
+        if self.captions is None:
+            return
+        material, method = self.material, subject.method
+        seconds = subject.encoders.audio.stride * material.pairs.speech.hop
+        words = align(self.captions, subject.features[1].lengths, seconds)
+        meaning = material.vocabulary.meaning
+        values = words.as_values(meaning, material.vocabulary.values)
+        found = self._detectors(words, subject.features)
+        fired, contested = self._fired(values, subject.features) if self.drawings else ({}, {})
+        f1 = 100 * found.f1.amax(1)[[word in meaning for word in words.labels]]
+        self.metrics["words"][method.name] = {
             **fired,
             "word_f1": round(float(f1.mean()), 2) if len(f1) else 0.0,
             "detected": int((f1 >= DETECTED).sum()),
         }
-        if name == FULL:
-            self.tables |= {"detectors": concepts.ranked(found), "contested": contested}
-        if METHODS[name].edits == "targeted":
-            mining = METHODS[name].mining
-            table = self._clusters(mining, encoders, features, words, values)
-            self.tables["clusters"][mining], self.metrics["clusters"][mining] = (
-                table,
-                cluster_scores(table),
-            )
+        if method.name == self.shown:
+            self.tables |= {"detectors": ranked(found), "contested": contested}
+        if method.edits == "targeted" and self.masked:
+            table = self._concepts(subject, words, values)
+            self.tables["clusters"][method.mining] = table
+            self.metrics["clusters"][method.mining] = concept_scores(table)
 
-    def _detectors(self, words: Spoken, features: Features) -> concepts.Detection:
+    def _detectors(self, words: Spoken, features: Features) -> Detection:
         _, heard = features
-        return concepts.heard(
-            concepts.active_moments(
-                heard.features.transpose(1, 2), heard.valid, self.params.evaluation.active_share
-            ),
-            words,
-        )
+        share, frames = self.material.params.evaluation.active_share, heard.features.transpose(1, 2)
+        return detect_words(active_frames(frames, heard.valid, share), words)
 
     def _fired(
         self, values: Spoken, features: Features
     ) -> tuple[dict[str, Measured | None], dict[str, Measured | None]]:
-        """Where and when matchmaps fire, as WordScores has it; and contested places by attribute."""
+        """Where and when matchmaps fire, as WordScores has it; contested pointing by attribute."""
         images, audio = (one.features for one in features)
-        measure = partial(
-            measured, resamples=self.params.evaluation.bootstrap, seed=self.params.seed
-        )
-        at = localise_words(images, audio, values, self.evidence.drawings)
-        naming = localise_objects(
-            images, audio, features[1].lengths, values, self.evidence.drawings
-        )
+        lengths = features[1].lengths
+        params, vocabulary = self.material.params, self.material.vocabulary
+        mean = partial(mean_over_words, resamples=params.evaluation.bootstrap, seed=params.seed)
+        at = localise_words(images, audio, values, self.drawings, vocabulary)
+        named = localise_objects(images, audio, lengths, values, self.drawings, vocabulary)
 
         def contested(chosen: Tensor) -> Measured | None:
-            return measure(at.caption[chosen], at.hit[chosen], at.share[chosen])
+            return mean(at.caption[chosen], at.hit[chosen], at.share[chosen])
 
         fired = {
-            "pointing": measure(at.caption, at.hit, at.area),
+            "pointing": mean(at.caption, at.hit, at.area),
             "contested": contested(at.contested),
-            "overlap": measure(
-                at.caption, at.overlap, at.area
-            ),  # chance: a map that fires everywhere
-            "naming": measure(naming.caption, naming.hit, naming.share),
+            "overlap": mean(at.caption, at.overlap, at.area),  # chance: a map that fires everywhere
+            "naming": mean(named.caption, named.hit, named.share),
         }
         return fired, {
             name: contested(at.contested & (at.attribute == number))
-            for number, name in enumerate(ATTRIBUTES)
+            for number, name in enumerate(vocabulary.attributes)
         }
 
-    def _clusters(
-        self, mining: str, encoders: Encoders, features: Features, words: Spoken, values: Spoken
-    ) -> list[Concept]:
-        """What the clusters of a mining mean to the encoders that were trained on with them."""
-        clusters, share, scenes = (
-            ConceptSet(self.layout, mining),
-            self.params.evaluation.active_share,
-            self.evidence.scenes,
+    def _concepts(self, subject: Subject, words: Spoken, values: Spoken) -> list[Concept]:
+        """What the concepts mean to the encoders that were trained on with them."""
+        concepts = ConceptSet.load(self.material.layout.clusters(subject.method.mining))
+        members, scale = torch.from_numpy(concepts.members), torch.from_numpy(concepts.scale)
+        share, (_, heard) = self.material.params.evaluation.active_share, subject.features
+        audio = heard.features
+        scenes, planes = self.masked.scenes, self.masked.planes
+        images = encode_images(subject.encoders, scenes, np.arange(len(scenes))).features
+        shown = most_active(cluster_cells(images, scale, members).flatten(0, 2), share)
+        said = cluster_activations(
+            audio.transpose(1, 2), audio_scale(audio, heard.lengths), members
         )
-        members, scale = clusters.members.cpu(), clusters.scale.cpu()
-        rendered = encode_images(encoders, scenes, np.arange(len(scenes))).features
-        places = cluster_activations(rendered.permute(0, 2, 3, 1).flatten(0, 2), scale, members)
-        moments, valid = features[1].features.transpose(1, 2), features[1].valid
-        said = cluster_activations(moments, moments[valid].std(0) + 1e-6, members)
-        active = concepts.active_moments(said, valid, share)
+        active = active_frames(said, heard.valid, share)
+        attributes = self.material.vocabulary.attributes
         found = (
-            concepts.seen(
-                concepts.most_active(places, share), self.evidence.planes, rendered.shape[-2:]
-            ),
-            concepts.heard(active, values),
-            concepts.heard(active, words),
+            detect_values(shown, planes, images.shape[-2:], attributes),
+            detect_words(active, values),
+            detect_words(active, words),
         )
         best = [[hypotheses[0] for hypotheses in one.hypotheses(1)] for one in found]
         return [
@@ -202,15 +194,10 @@ class WordTests:
             for row, seen, heard, word in zip(members, *best, strict=True)
         ]
 
-    def write(self, folder: Path) -> None:
-        """The tables to `folder`, which will be data/evaluation, and the metrics."""
-        write_json(folder / "concepts.json", self.tables)
-        write_json(self.layout.metrics("concepts"), self.metrics)
 
-
-def cluster_scores(table: list[Concept]) -> ClusterScores:
-    """The scalars of a model's clusters."""
-    same, chance = concepts.agreement(
+def concept_scores(table: list[Concept]) -> ClusterScores:
+    """The scalars of the concepts of one mining."""
+    same, chance = label_agreement(
         *([one[side]["label"] for one in table] for side in ("seen", "heard"))
     )
     seen_f1, heard_f1 = (

@@ -1,13 +1,19 @@
 """Sliced Wasserstein distance between two sets of pictures (K §5): no pretrained network is needed."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from wordbrush.data.images import to_images
+from wordbrush.gan.networks import Generator
+from wordbrush.gan.sampling import draw
 
 PATCH = 7  # K: 7×7 neighbourhoods
 PATCHES = 32  # ours: a picture and level (K: 128), enough at these sizes
 DIRECTIONS = 128  # ours: random projections (K: 4 × 128)
 SMALLEST = 16  # K: the coarsest level of the pyramid
+BATCH = 64  # drawings at once
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
@@ -47,3 +53,15 @@ def sliced_wasserstein(first: Tensor, second: Tensor, seed: int) -> list[float]:
         sorted_a, sorted_b = (a @ axes).sort(0).values, (b @ axes).sort(0).values
         distances.append(float((sorted_a - sorted_b).abs().mean()) * 1000)
     return distances
+
+
+def distance_of_drawings(
+    generator: Generator, images: np.ndarray, count: int, seed: int
+) -> list[float]:
+    """The distance between the first `count` of pictures uint8 [N, H, W, 3] and as many drawings,
+    at each pyramid level, finest first; of all pictures where there are fewer."""
+    count = min(count, len(images))
+    rng = torch.Generator().manual_seed(seed + 1)
+    latents = torch.randn(count, generator.latent_dim, generator=rng)
+    drawn = to_images(draw(generator, latents, BATCH))
+    return sliced_wasserstein(to_images(images[:count]), drawn, seed)

@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
-from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
 from wordbrush.gan.records import GanMetrics
 from wordbrush.model.headers import DATASET, dataset_header, licence, model_header
@@ -63,14 +64,17 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
     shared = {
         "facts": facts,
         "params": params,
-        "method": METHODS[FULL],
+        "method": method_named(FULL),
+        "paper": published(FULL),
         "licence": licence(),
         "dataset": DATASET,
         "attributes": tuple(ATTRIBUTES),
         "captioned": captioned,
     }
     unknown = [
-        name for name, interval in result["intervals"]["semantic"].items() if interval["low"] <= 50
+        name
+        for name, interval in result["intervals"].get("semantic", {}).items()
+        if interval["low"] <= 50
     ]
     best = sorted(meanings, key=lambda one: -one["word"]["f1"])[:MEANINGS_SHOWN]
     card(
@@ -82,7 +86,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         words=words,
         unknown=unknown,
         meanings=best,
-        clusters=facts.concepts["clusters"][METHODS[FULL].mining],
+        clusters=facts.concepts["clusters"][method_named(FULL).mining],
         paper_edits=EDIT_SUCCESS,
         paper_real=REAL_IMAGES["with edits"],
         detectors=facts.tables["detectors"][:DETECTORS_SHOWN],

@@ -4,23 +4,22 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.config import EncoderConfig, digest
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import FULL, METHODS
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import FULL
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.model.cards import read_facts, write_cards
 from wordbrush.model.config import ModelConfig
 from wordbrush.model.model import Concepts, Meaning, load_model
 from wordbrush.params import Params
-from wordbrush.report.records import read_clusters
 from wordbrush.storage.configs import read_config, write_config
 from wordbrush.storage.files import (
-    open_array,
     read_json,
     require_counts,
     require_file,
@@ -49,14 +48,14 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
         write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
     print(
-        f"{target} holds the model {METHODS[FULL].title!r} ({size / 1e6:.1f} MB) with its cards, "
-        "README.md and DATASET.md."
+        f"{target} holds the model {method_named(FULL).title!r} ({size / 1e6:.1f} MB) with its "
+        "cards, README.md and DATASET.md."
     )
 
 
 def write_model(folder: Path, params: Params, layout: Layout) -> None:
     """The parts in the folders that `load_model` reads; weights are copied, in float32."""
-    stage, mining = METHODS[FULL].stage, METHODS[FULL].mining
+    stage, mining = method_named(FULL).stage, method_named(FULL).mining
     encoders = layout.encoders(stage, mining)
     config = read_config(encoders / "encoders.json", EncoderConfig)
     if config.origin.get("davenet_parameters") != digest(params.davenet.model_dump()):
@@ -83,29 +82,24 @@ def write_model(folder: Path, params: Params, layout: Layout) -> None:
 def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) -> None:
     """Arrays as safetensors, and as JSON what each cluster means.
 
-    The examples, which name samples of the run, stay behind.
+    The examples, which name samples of the run, are left out.
     """
-    places = open_array(layout.clusters(mining) / "places.npy", "int64", (None, None))
-    units = places < params.edits.units_per_cluster
-    members = open_array(layout.clusters(mining) / "members.npy", "float32", (len(units), None))
-    scale = open_array(layout.clusters(mining) / "scale.npy", "float32", (members.shape[1],))
-    concepts = Concepts(*members.shape, units.shape[1])
-    for name, array in (("units", units), ("members", members), ("scale", scale)):
-        getattr(concepts, name).copy_(torch.from_numpy(np.array(array)))
-    clusters = read_clusters(layout.clusters(mining), split_ranges(params.samples)["semantic"].stop)
+    found = ConceptSet.load(layout.clusters(mining), split_ranges(params.samples)["semantic"].stop)
+    units = found.ranks < params.edits.units_per_cluster
+    concepts = Concepts(len(found.members), found.scale.size, units.shape[1])
+    for name, array in (("units", units), ("members", found.members), ("scale", found.scale)):
+        getattr(concepts, name).copy_(torch.from_numpy(array))
     meanings = read_json(layout.evaluation / "concepts.json", ConceptTables)["clusters"][mining]
-    require_counts(
-        layout.clusters(mining), clusters=len(clusters), arrays=len(units), meanings=len(meanings)
-    )
+    require_counts(layout.clusters(mining), clusters=len(units), meanings=len(meanings))
     table: list[Meaning] = [
-        {**meaning, "gan_units": cluster["gan_units"], "agreement": cluster["agreement"]}
-        for cluster, meaning in zip(clusters, meanings, strict=True)
+        {**meaning, "gan_units": record["gan_units"], "agreement": record["agreement"]}
+        for record, meaning in zip(found.records, meanings, strict=True)
     ]
     folder.mkdir()
     save_weights(folder, "clusters", concepts)
     write_json(
         folder / "clusters.json",
-        {"generator_units": units.shape[1], "embedding": members.shape[1], "clusters": table},
+        {"generator_units": units.shape[1], "embedding": found.scale.size, "clusters": table},
     )
 
 

@@ -55,14 +55,15 @@ def measured(result: Result, words: WordScores, test: int) -> Iterator[tuple[str
     """Hugging Face's name of a metric, its value, and our words for it."""
     for k, value in cast(dict[str, float], result["recall"]).items():
         yield "recall_at_k", value, f"Recall@{k} of {test}, both directions, percent"
-    for name, value in cast(dict[str, float], result["semantic"]).items():
+    for name, value in result.get("semantic", {}).items():
         yield "accuracy", value, f"Semantic test, {name}, percent"
-    yield "accuracy", result["real_images"], "Real-image test, percent"
+    if "real_images" in result:
+        yield "accuracy", result["real_images"], "Real-image test, percent"
     yield "f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent"
     for title, found in (
-        ("Pointing at a word's objects", words["pointing"]),
-        ("Pointing, contested", words["contested"]),
-        ("Firing while named", words["naming"]),
+        ("Pointing at a word's objects", words.get("pointing")),
+        ("Pointing, contested", words.get("contested")),
+        ("Firing while named", words.get("naming")),
     ):
         if found:
             yield "accuracy", found["value"], f"{title}, percent"

@@ -1,31 +1,29 @@
 """`wordbrush champion`: the model that serves, for people: its card, its numbers, and its files."""
 
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.evaluation.results import Result
+from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.table import results_table
 from wordbrush.registry.store import open_registry
-from wordbrush.report.table import results_table
 from wordbrush.storage.files import require_new, whole_directory
 from wordbrush.storage.validation import validated_json
 
-Method = Literal[tuple(METHODS)]
-
 
 def show_champion(place: str | None, target: Path | None = None) -> None:
-    """Print card and numbers of the champion at `place` (WORDBRUSH_REGISTRY); its files go to `target`, all or none.
+    """Print card and numbers of the champion; its files go to `target`, all or none.
 
-    Raises WordbrushError: no registry, no champion, a file that is not what was promoted, a target that exists.
+    place: of the registry (WORDBRUSH_REGISTRY). Raises WordbrushError: no registry, no champion, a
+    file that is not what was promoted, a target that exists.
     """
     registry = open_registry(place)
     version = registry.champion()
     if version is None:
         raise WordbrushError(
-            f"{registry.store.address} has no champion yet: the first run that ends with the gate makes one."
+            f"{registry.store.address} has no champion yet: the first run that ends with the gate "
+            "makes one."
         )
     if target:
         require_new(target)
@@ -34,9 +32,7 @@ def show_champion(place: str | None, target: Path | None = None) -> None:
     print(f"{registry.store.address}: {version}\n\n{registry.read(version, 'card.md').decode()}")
     origin = f"{registry.store.address}/versions/{version}/metrics.json"
     Console().print(
-        results_table(
-            validated_json(dict[Method, Result], registry.read(version, "metrics.json"), origin)
-        )
+        results_table(validated_json(Results, registry.read(version, "metrics.json"), origin))
     )
     if target:
         print(f"The files are in {target}.")

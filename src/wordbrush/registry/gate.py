@@ -1,4 +1,8 @@
-"""The gate: a new model takes the champion's place only if it is better by the margin, both on the new run's held-out tests."""
+"""The gate: a new model replaces the champion only if it is better by the margin.
+
+The best method of a run is chosen on validation. It and the champion are then compared on the run's
+held-out tests.
+"""
 
 import shutil
 import sys
@@ -8,8 +12,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import METHODS
-from wordbrush.evaluation.results import Result, Results
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.results import Result, Results, best_method
 from wordbrush.params import Params, load
 from wordbrush.registry.store import Registry, open_registry
 from wordbrush.storage.files import read_json, write_json
@@ -32,7 +36,10 @@ Verdict = Literal["promoted", "rejected", "unchanged"]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate did and why. Scores are percent: `score` is the mean of recall@10 and the semantic test."""
+    """What the gate did and why.
+
+    Scores are percent: `score` is the mean of recall@10 and, where it was made, the semantic test.
+    """
 
     verdict: Verdict
     reason: str
@@ -53,9 +60,11 @@ def decide(
     source: Path | None = None,
     storage: RemoteConfig | None = None,
 ) -> Decision:
-    """Compare the best method of the run with this lock with the champion at `place` (WORDBRUSH_REGISTRY), and keep the better.
+    """Compare the best method of a run with the champion, and keep the better.
 
-    Raises WordbrushError: no registry, lost artifacts, a champion that changed meanwhile. The champion is then what it was.
+    params, lock: the run's params.yaml, as text, and its dvc.lock. place: of the registry
+    (WORDBRUSH_REGISTRY). Raises WordbrushError: no registry, lost artifacts, a champion that
+    changed meanwhile. The champion is then what it was.
     """
     with reported("promote") as outcome:
         registry = open_registry(place)
@@ -71,7 +80,10 @@ def decide(
 
 
 def rejections(registry: Registry, decision: Decision) -> int:
-    """How many models in a row were rejected, this one included; a run whose inputs did not change is not counted."""
+    """How many models in a row were rejected, this one included.
+
+    A run whose inputs did not change is not counted.
+    """
     try:
         before = registry.rejections()
         in_a_row = {"promoted": 0, "rejected": before + 1, "unchanged": before}[decision.verdict]
@@ -108,13 +120,13 @@ def tell(outcome: Outcome, decision: Decision, in_a_row: int) -> None:
 def compare(
     registry: Registry, params: str, lock: Path, source: Path, storage: RemoteConfig
 ) -> Decision:
-    """The run's best model against the champion, which it replaces where it is better by the margin."""
+    """The run's best model replaces the champion where it is better by the margin."""
     entries = read_lock(lock)["stages"]
     with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
         results = read_json(layout.metrics("evaluation"), Results)
-    method = max(results, key=lambda name: results[name]["recall"]["10"])
-    encoders = Layout().encoders(METHODS[method].stage, METHODS[method].mining).as_posix()
-    outs = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
+    method = best_method(results)
+    encoders = Layout().encoders(method_named(method).stage, method_named(method).mining).as_posix()
+    outs = {out["path"]: out["md5"] for entry in entries.values() for out in entry.get("outs", ())}
     version = outs[encoders].removesuffix(".dir")
     before = registry.champion()
     if version == before:
@@ -127,7 +139,7 @@ def compare(
             summary(results[method]),
         )
     with (
-        fetched(source, params, lock, storage, [encoders, *TESTS]) as layout,
+        fetched(source, params, lock, storage, [encoders, *filter(outs.get, TESTS)]) as layout,
         tempfile.TemporaryDirectory() as folder,
     ):
         loaded = load(layout.root / PARAMS)
@@ -152,24 +164,23 @@ def compare(
 
 
 def summary(result: Result) -> dict[str, float]:
-    recall, semantic = result["recall"]["10"], result["semantic"]["mean"]
-    return {"recall_10": recall, "semantic": semantic, "score": round((recall + semantic) / 2, 2)}
+    """Percent: recall@10, the mean of the semantic test where it was made, and their mean."""
+    parts = {"recall_10": result["recall"]["10"]}
+    if "semantic" in result:
+        parts["semantic"] = result["semantic"]["mean"]
+    return {**parts, "score": round(sum(parts.values()) / len(parts), 2)}
 
 
 def scores(folder: Path, params: Params, layout: Layout) -> dict[str, float]:
     """A model on the held-out tests of this run."""
     # torch and what needs it load only here: every task of the pipeline imports this module
-    from wordbrush.davenet.encoders import load_encoders
-    from wordbrush.davenet.encoding import encode_pairs
-    from wordbrush.davenet.kernels import all_similarities
+    from wordbrush.evaluation import retrieval, semantic
     from wordbrush.evaluation.material import read_material
-    from wordbrush.evaluation.protocol import recall_test, semantic_test
-    from wordbrush.training.compute import device
+    from wordbrush.evaluation.protocol import read_subject, run_tests
 
-    material, encoders = read_material(params, layout), load_encoders(folder, device())
-    features = encode_pairs(encoders, material.pairs, material.samples)
-    found, _ = recall_test(material, all_similarities(*features, encoders.config.similarity))
-    return summary({**found, **semantic_test(material, encoders)[0]})
+    material = read_material(params, layout)
+    subject = read_subject(material, folder)
+    return summary(run_tests(material, subject, (retrieval.TEST, semantic.TEST)))
 
 
 def scores_if_it_fits(folder: Path, params: Params, layout: Layout) -> dict[str, float] | None:
@@ -194,28 +205,36 @@ def verdict(
         return True, "There was no champion yet."
     if old is None:
         return False, (
-            f"The champion {before[:12]} hears other features than this run's tests: the two cannot be compared. "
-            "Promote by hand."
+            f"The champion {before[:12]} hears other features than this run's tests: the two "
+            "cannot be compared. Promote by hand."
         )
     gain = new["score"] - old["score"]
     return gain >= margin, (
-        f"On this run's held-out tests the new model scores {new['score']:.1f}, the champion {before[:12]} "
-        f"{old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for."
+        f"On this run's held-out tests the new model scores {new['score']:.1f}, the champion "
+        f"{before[:12]} {old['score']:.1f}: {gain:+.1f}, where {margin:+.1f} or more is asked for."
     )
 
 
 def pack(
     folder: Path, encoders: Path, version: str, method: str, result: Result, reason: str, lock: Path
 ) -> None:
-    """The files of a version: weights, configuration, numbers, the lock that made it, and a card for people."""
+    """Write the files of a version: weights, configuration, numbers, its lock, and a card."""
     for path in encoders.iterdir():
         shutil.copyfile(path, folder / path.name)
     shutil.copyfile(lock, folder / "dvc.lock")
     write_json(folder / "metrics.json", {method: result})
-    (folder / "card.md").write_text(
-        f"# Wordbrush {version[:12]}\n\nSpeech and picture encoders, trained as `{method}` ({METHODS[method].title}).\n\n"
-        f"Recall@10 {result['recall']['10']:.1f} %, semantic test {result['semantic']['mean']:.1f} %, real pictures "
-        f"{result['real_images']:.1f} %.\n\nPromoted because: {reason}\n\n"
-        "`dvc.lock` names every input; `metrics.json` has all numbers.\n",
-        encoding="utf-8",
+    (folder / "card.md").write_text(card(version, method, result, reason), encoding="utf-8")
+
+
+def card(version: str, method: str, result: Result, reason: str) -> str:
+    """card.md of a version."""
+    numbers = [f"Recall@10 {result['recall']['10']:.1f} %"]
+    if "semantic" in result:
+        numbers.append(f"semantic test {result['semantic']['mean']:.1f} %")
+    if "real_images" in result:
+        numbers.append(f"real pictures {result['real_images']:.1f} %")
+    return (
+        f"# Wordbrush {version[:12]}\n\nSpeech and picture encoders, trained as `{method}` "
+        f"({method_named(method).title}).\n\n{', '.join(numbers)}.\n\nPromoted because: {reason}"
+        "\n\n`dvc.lock` names every input; `metrics.json` has all numbers.\n"
     )

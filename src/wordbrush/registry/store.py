@@ -1,8 +1,9 @@
-"""Where champions are kept: a local folder, or gs://bucket/prefix.
+"""Where champions are kept: a local folder, or a bucket (storage/addresses.py).
 
-`versions/VERSION/` holds a model's files and never changes; its `files.json` has their hashes. `champion.json` names the version
-that serves. It is written last and at once, so a reader sees the old champion or the new one, whole. `rejections.json` counts the
-models that failed since, for monitoring.
+`versions/VERSION/` holds a model's files and never changes; its `files.json` has their hashes.
+`champion.json` names the version that serves. It is written last and at once, so a reader sees the
+old champion or the new one, whole. `rejections.json` counts the models that failed since, for
+monitoring.
 """
 
 import hashlib
@@ -47,8 +48,8 @@ class Registry:
         listing = self.store.read(path)
         if listing is None:
             raise WordbrushError(
-                f"{self.store.address}/{path} is missing, but {CHAMPION} names that version: delete {CHAMPION}, "
-                "and the next run is promoted."
+                f"{self.store.address}/{path} is missing, but {CHAMPION} names that version: "
+                f"delete {CHAMPION}, and the next run is promoted."
             )
         return validated_json(dict[Name, Sha256], listing, f"{self.store.address}/{path}")
 
@@ -66,13 +67,16 @@ class Registry:
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
             raise WordbrushError(
-                f"{self.store.address}/versions/{version}/{name} {fault}: bring it back from a copy, or delete "
-                f"{CHAMPION}, and the next run is promoted."
+                f"{self.store.address}/versions/{version}/{name} {fault}: bring it back from a "
+                f"copy, or delete {CHAMPION}, and the next run is promoted."
             )
         return data
 
     def promote(self, version: str, folder: Path, before: str | None) -> None:
-        """Keep the files of `folder` as `version`, and let it serve in place of `before`; an error if another took its place."""
+        """Keep the files of `folder` as `version`, and let it serve in place of `before`.
+
+        Raises WordbrushError where another version took that place meanwhile.
+        """
         pointer = self.store.read(CHAMPION)
         try:
             if self._version(pointer) != before:
@@ -89,12 +93,12 @@ class Registry:
             self.store.exchange(CHAMPION, text.encode(), pointer)
         except Changed:
             raise WordbrushError(
-                f"the champion changed while this run compared itself with {before}: it is {self.champion()} "
-                "now; run the gate again."
+                f"the champion changed while this run compared itself with {before}: it is "
+                f"{self.champion()} now; run the gate again."
             ) from None
 
     def rejections(self) -> int:
-        """How many models in a row did not take the champion's place; a damaged count begins anew."""
+        """How many models in a row were rejected; a damaged count begins anew."""
         text = self.store.read(REJECTIONS)
         try:
             return validated_json(Rejections, text, REJECTIONS)["in_a_row"] if text else 0
@@ -116,10 +120,11 @@ class Registry:
 
 
 def open_registry(place: str | None = None) -> Registry:
-    """A registry in a folder or at gs://bucket/prefix; if none is named, the one of WORDBRUSH_REGISTRY."""
+    """A registry in a folder or a bucket, by default the one of WORDBRUSH_REGISTRY."""
     place = place or os.environ.get("WORDBRUSH_REGISTRY")
     if not place:
         raise WordbrushError(
-            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or gs://bucket/prefix."
+            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder, "
+            "gs://bucket/prefix, s3://bucket/prefix or az://container/prefix."
         )
     return Registry(open_store(place))

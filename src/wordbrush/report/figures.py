@@ -39,7 +39,7 @@ def flac(data: bytes) -> str:
 
 
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
-    """Pictures [N, H, W, 3] side by side in rows of `columns`, one pixel apart; a rest of N is left out."""
+    """Pictures [N, H, W, 3] in rows of `columns`, one pixel apart; only whole rows."""
     rows = max(1, len(images) // columns)
     images = np.pad(images[: rows * columns], ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
     height, width = images.shape[1:3]
@@ -51,7 +51,7 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def mark(image: np.ndarray, y: float, x: float) -> np.ndarray:
-    """A picture with a white frame of 5 × 5 pixels around the place given as shares of its size."""
+    """A picture with a white frame around the pixel given as shares of its size."""
     height, width = image.shape[:2]
     row, column = int(y * height), int(x * width)
     top, bottom = max(0, row - 3), min(height - 1, row + 3)
@@ -65,18 +65,15 @@ def mark(image: np.ndarray, y: float, x: float) -> np.ndarray:
 def heat(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """A picture dimmed where the map [h, w] in 0..1 is low."""
     scale = image.shape[0] // weights.shape[0]
-    spread = np.kron(weights, np.ones((scale, scale)))[..., None]
-    return (image * (0.2 + 0.8 * spread)).round().astype(np.uint8)
+    enlarged = np.kron(weights, np.ones((scale, scale)))[..., None]
+    return (image * (0.2 + 0.8 * enlarged)).round().astype(np.uint8)
 
 
 def film(image: np.ndarray, maps: np.ndarray) -> list[str]:
     """A matchmap [h, w, t] as a strip of pictures through time."""
-    moments = np.array_split(np.arange(maps.shape[2]), min(MATCHMAP_STEPS, maps.shape[2]))
+    parts = np.array_split(np.arange(maps.shape[2]), min(MATCHMAP_STEPS, maps.shape[2]))
     peak = max(float(maps.max()), 1e-6)
-    return [
-        png(heat(image, (maps[:, :, moment].max(2) / peak).astype(np.float64)))
-        for moment in moments
-    ]
+    return [png(heat(image, (maps[:, :, part].max(2) / peak).astype(np.float64))) for part in parts]
 
 
 def chart(

@@ -1,41 +1,48 @@
-"""What the page says, gathered from the artifacts, and its rendering."""
+"""What the page says, gathered from the artifacts, and its rendering.
+
+A section of something that the data does not have is left out.
+"""
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
+from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture
 from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, METHODS, REAL_IMAGES
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import EDIT_SUCCESS, REAL_IMAGES
 from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
-from wordbrush.evaluation.semantic import MEANING
 from wordbrush.gan.records import GanMetrics
-from wordbrush.params import MININGS, Params
+from wordbrush.params import Params
 from wordbrush.report import figures
 from wordbrush.report.records import (
     ExampleFile,
     GridFile,
-    read_clusters,
     read_concepts,
     read_examples,
 )
+from wordbrush.report.results_section import results_section, word_scores_section
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.storage.files import open_array, read_json, require_counts, require_file
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
 
-ATTRIBUTES = ("shape", "material", "color", "size", "mean")
-GAN_MOMENTS = 6  # sample grids shown through time
+T = TypeVar("T")
+GRIDS_SHOWN = 6  # sample grids of the GAN through time
 GRID_SHOWN = 4  # rows and columns of each
-CLUSTERS_SHOWN = 12  # the clearest concepts
+CONCEPTS_SHOWN = 12  # the clearest
 SOUNDS_SHOWN = 3
 DETECTORS_SHOWN = 20  # the lecture's table has as many
 EXAMPLES_SHOWN = 4  # captions with their matchmaps
+SHORTEST = SAMPLE_RATE // 10  # samples of a sound that can be heard
 STOP_WORDS = frozenset(
     [
         "there",
@@ -65,7 +72,8 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def curve(path: Path, x: str, y: str) -> tuple[list[float], list[float]]:
-    """Two columns of a table. Raises WordbrushError where there are none, or where they hold no numbers."""
+    """Two columns of a table. Raises WordbrushError where there are none, or where they hold no
+    numbers."""
     try:
         rows = [(float(row[x]), float(row[y])) for row in read_csv(path)]
     except (KeyError, TypeError, ValueError, csv.Error):
@@ -75,34 +83,36 @@ def curve(path: Path, x: str, y: str) -> tuple[list[float], list[float]]:
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def gan_section(layout: Layout) -> dict[str, Any]:
-    """Samples through time, losses and distance."""
+def read_if_there(path: Path, shape: type[T]) -> T | None:
+    """A JSON file that a run has only where its data has what was measured."""
+    return read_json(path, shape) if path.is_file() else None
+
+
+def gan_section(layout: Layout) -> dict[str, Any] | None:
+    """Samples through time, losses and distance; None where nothing draws."""
+    if not layout.generator.is_dir():
+        return None
     grids = open_array(layout.generator / "grids.npy", "uint8", (None, None, None, 3))
     about = read_json(layout.generator / "grids.json", GridFile)
-    side = grids.shape[1] * GRID_SHOWN // 8  # drawing.training draws 8 × 8
-    moments = np.unique(np.linspace(0, len(grids) - 1, GAN_MOMENTS).round().astype(int))
+    side = grids.shape[1] * GRID_SHOWN // 8  # gan.training draws 8 × 8
+    shown = np.unique(np.linspace(0, len(grids) - 1, GRIDS_SHOWN).round().astype(int))
+    losses = {
+        name: curve(layout.plots("gan"), "kimg", f"{name}_loss")
+        for name in ("generator", "discriminator")
+    }
+    distance = {"": curve(layout.plots("gan_swd"), "kimg", "swd")}
+    seen = "thousand pictures seen"
     return {
-        "moments": [
+        "grids": [
             {
-                "kimg": about["kimg"][m],
-                "resolution": about["resolution"][m],
-                "image": figures.png(grids[m, :side, :side]),
+                "kimg": about["kimg"][number],
+                "resolution": about["resolution"][number],
+                "image": figures.png(grids[number, :side, :side]),
             }
-            for m in moments
+            for number in shown
         ],
-        "losses": figures.chart(
-            {
-                name: curve(layout.plots("gan"), "kimg", f"{name}_loss")
-                for name in ("generator", "discriminator")
-            },
-            "thousand pictures seen",
-            "loss",
-        ),
-        "distance": figures.chart(
-            {"": curve(layout.plots("gan_swd"), "kimg", "swd")},
-            "thousand pictures seen",
-            "sliced Wasserstein × 1000",
-        ),
+        "losses": figures.chart(losses, seen, "loss"),
+        "distance": figures.chart(distance, seen, "sliced Wasserstein × 1000"),
         "swd": read_json(layout.metrics("gan"), GanMetrics)["swd"]["mean"],
     }
 
@@ -110,25 +120,26 @@ def gan_section(layout: Layout) -> dict[str, Any]:
 def edits_section(
     layout: Layout, examples: ExampleFile, images: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Rows of original, randomly edited, and concept-edited pictures (P Figures 3 and 6)."""
+    """Rows of original, randomly edited, and concept-edited pictures (P Figures 3 and 6).
+
+    None where the data does not have both kinds of edits.
+    """
+    if not {"random", "targeted"} <= set(examples["edits"]):
+        return []
+    shape = (len(examples["samples"]), None, None, 3)
     random, targeted = (
-        open_array(
-            layout.evaluation / f"{kind}_edits.npy",
-            "uint8",
-            (len(examples["samples"]), None, None, 3),
-        )
+        open_array(layout.evaluation / f"{kind}_edits.npy", "uint8", shape)
         for kind in ("random", "targeted")
     )
-    rows = []
+    about, rows = examples["edits"]["targeted"], []
     for number, sample in enumerate(examples["samples"]):
-        y, x = examples["edits"]["targeted"]["places"][number]
         rows.append(
             {
                 "text": examples["texts"][number],
-                "original": figures.png(figures.mark(images[sample], y, x)),
+                "original": figures.png(figures.mark(images[sample], *about["places"][number])),
                 "random": figures.png(random[number]),
                 "targeted": figures.png(targeted[number]),
-                "cluster": examples["edits"]["targeted"]["clusters"][number],
+                "cluster": about["clusters"][number],
             }
         )
     return rows
@@ -143,61 +154,65 @@ def heard_words(row: dict, start: float, end: float) -> list[str]:
     ]
 
 
-def clusters_section(
+def concepts_section(
     layout: Layout,
     mining: str,
     images: np.ndarray,
     speech: dict[int, dict],
     meanings: list[Concept],
 ) -> list[dict[str, Any]]:
-    """The concepts that hear a word best: pictures, playable sounds, the words in them, and what they detect."""
-    clusters, cards = read_clusters(layout.clusters(mining), len(images)), []
+    """The concepts that hear a word best: pictures, sounds that can be played, the words in them,
+    and what they detect; none where it was not measured what concepts mean."""
+    if not meanings:
+        return []
+    records = ConceptSet.load(layout.clusters(mining), len(images)).records
     require_counts(
-        layout.evaluation / "concepts.json", clusters=len(clusters), concepts=len(meanings)
+        layout.evaluation / "concepts.json", clusters=len(records), concepts=len(meanings)
     )
-    for number, (cluster, meaning) in enumerate(zip(clusters, meanings, strict=True)):
-        heard = [
-            heard_words(speech[sound["sample"]], sound["start"], sound["end"])
-            for sound in cluster["sounds"]
-        ]
-        count = Counter(word for words in heard for word in set(words) - STOP_WORDS)
-        cards.append(
-            {
-                "number": number,
-                "meaning": meaning,
-                "words": count.most_common(5),
-                "agreement": cluster["agreement"][0],
-                "pictures": figures.png(
-                    figures.tile(
-                        np.stack(
-                            [
-                                figures.mark(images[p["sample"]], p["y"], p["x"])
-                                for p in cluster["pictures"]
-                            ]
-                        ),
-                        4,
-                    )
-                    if len(cluster["pictures"]) >= 4
-                    else images[cluster["pictures"][0]["sample"]]
-                ),
-                "sounds": cluster["sounds"][:SOUNDS_SHOWN],
-            }
-        )
+    cards = [
+        {
+            "number": number,
+            "meaning": meaning,
+            "words": words_in(record, speech),
+            "agreement": record["agreement"][0],
+            "pictures": figures.png(marked_pictures(record["pictures"], images)),
+            "sounds": record["sounds"][:SOUNDS_SHOWN],
+        }
+        for number, (record, meaning) in enumerate(zip(records, meanings, strict=True))
+    ]
     cards.sort(key=lambda card: (-card["meaning"]["word"]["f1"], card["number"]))
-    return cards[:CLUSTERS_SHOWN]
+    return cards[:CONCEPTS_SHOWN]
+
+
+def words_in(record: ConceptRecord, speech: dict[int, dict]) -> list[tuple[str, int]]:
+    """The words that are most often in the sounds of a concept, and in how many."""
+    heard = [
+        heard_words(speech[sound["sample"]], sound["start"], sound["end"])
+        for sound in record["sounds"]
+    ]
+    return Counter(word for words in heard for word in set(words) - STOP_WORDS).most_common(5)
+
+
+def marked_pictures(pictures: Sequence[Picture], images: np.ndarray) -> np.ndarray:
+    """The examples of a concept in rows of four, each with a frame around its cell."""
+    if len(pictures) < 4:
+        return images[pictures[0]["sample"]]
+    marked = [figures.mark(images[one["sample"]], one["y"], one["x"]) for one in pictures]
+    return figures.tile(np.stack(marked), 4)
 
 
 def add_sounds(cards: list[dict], sounds: dict[int, bytes]) -> None:
-    """Cut the stretches of the shown clusters out of their captions."""
+    """Cut the stretches of the shown concepts out of their captions."""
     for card in cards:
         card["audio"] = []
         for sound in card.pop("sounds"):
             wave = decode(sounds[sound["sample"]], f"the sound of sample {sound['sample']}")
             begin, end = (int(sound[key] * SAMPLE_RATE) for key in ("start", "end"))
-            card["audio"].append(figures.flac(encode(wave[begin : max(end, begin + 1600)])))
+            card["audio"].append(figures.flac(encode(wave[begin : max(end, begin + SHORTEST)])))
 
 
 def retrieval_section(examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
+    """Each example's picture beside the one that its caption retrieved."""
     return [
         {
             "text": text,
@@ -214,13 +229,13 @@ def retrieval_section(examples: ExampleFile, images: np.ndarray) -> list[dict[st
 def matchmap_section(
     layout: Layout, examples: ExampleFile, images: np.ndarray
 ) -> list[dict[str, Any]]:
-    maps = open_array(
-        layout.evaluation / "matchmaps.npy", "float16", (len(examples["samples"]), None, None, None)
-    )
+    """Examples as strips of pictures through time, with the words below, as shares of the time."""
+    shape = (len(examples["samples"]), None, None, None)
+    maps = open_array(layout.evaluation / "matchmaps.npy", "float16", shape)
     shown = zip(examples["samples"], maps, examples["lengths"], examples["words"], strict=True)
     rows = []
     for sample, one, length, words in list(shown)[:EXAMPLES_SHOWN]:
-        total = max(words[-1]["end"], 1e-3)
+        total = max(words[-1]["end"], 1e-3) if words else 1.0
         rows.append(
             {
                 "strip": figures.film(images[sample], one[:, :, :length].astype(np.float32)),
@@ -236,30 +251,29 @@ def matchmap_section(
 def word_map_section(
     layout: Layout, examples: ExampleFile, images: np.ndarray
 ) -> list[list[dict[str, str]]]:
-    """For each shown example, its picture at the time of every attribute word, bright where the matchmap fires."""
-    maps = open_array(
-        layout.evaluation / "word_maps.npy", "float16", (len(examples["maps"]), None, None)
-    ).astype(float)
+    """For each shown example, its picture at the time of every attribute word, bright where the
+    matchmap fires."""
+    if not examples["maps"]:
+        return []
+    shape = (len(examples["maps"]), None, None)
+    maps = open_array(layout.evaluation / "word_maps.npy", "float16", shape).astype(float)
     rows: list[list[dict[str, str]]] = [[] for _ in examples["samples"]]
+    meaning = VOCABULARY.meaning
     for one, weights in zip(examples["maps"], maps, strict=True):
-        if one["word"] in MEANING:
-            image = figures.heat(
-                images[examples["samples"][one["example"]]], weights / max(weights.max(), 1e-6)
-            )
-            rows[one["example"]].append({"word": one["word"], "image": figures.png(image)})
+        if one["word"] in meaning:
+            image = images[examples["samples"][one["example"]]]
+            bright = figures.heat(image, weights / max(weights.max(), 1e-6))
+            rows[one["example"]].append({"word": one["word"], "image": figures.png(bright)})
     return [row for row in rows if row][:EXAMPLES_SHOWN]
 
 
-def learning_section(layout: Layout) -> str:
-    names = {
-        "pretrain": "pretraining",
-        "random-edits": "random edits",
-        "targeted-edits": "targeted edits",
-    }
+def learning_section(layout: Layout, results: Results) -> str:
+    """Validation recall through the trainings of each mining, one after another."""
+    methods = [method_named(name) for name in results]
     series = {}
-    for mining in MININGS:
+    for mining in dict.fromkeys(method.mining for method in methods):
         steps, found, shift = [], [], 0.0
-        for stage in names:
+        for stage in [method.stage for method in methods if method.mining == mining]:
             xs, ys = curve(layout.plots(f"{stage}_{mining}"), "step", "recall_10")
             steps += [shift + x for x in xs]
             found += ys
@@ -276,43 +290,52 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     examples = read_examples(layout.evaluation, len(images))
     speech = {row["sample"]: row for row in read_shards(layout.speech, ["sample", "text", "words"])}
-    concepts, mining = read_concepts(layout.evaluation), METHODS[examples["best"]].mining
-    cards = clusters_section(layout, mining, images, speech, concepts["clusters"][mining])
-    wanted = {sound["sample"] for card in cards for sound in card["sounds"]} | set(
-        examples["samples"]
+    tables, metrics = (
+        read_concepts(layout.evaluation),
+        read_json(layout.metrics("concepts"), ConceptMetrics),
     )
-    sounds = {
-        row["sample"]: row["audio"]["bytes"]
-        for row in read_shards(layout.speech, ["sample", "audio"])
-        if row["sample"] in wanted
-    }
+    best = method_named(examples["best"])
+    meanings = tables["clusters"].get(best.mining, [])
+    cards = concepts_section(layout, best.mining, images, speech, meanings)
+    sounds = read_sounds(layout, cards, examples)
     add_sounds(cards, sounds)
     return {
         "params": params,
-        "methods": METHODS,
-        "results": results,
-        "attributes": ATTRIBUTES,
-        "best": examples["best"],
+        "results": results_section(results, best.name),
+        "word_scores": word_scores_section(metrics, best.name),
+        "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,
         "gan": gan_section(layout),
-        "segmenter": read_json(layout.metrics("segmenter"), dict[str, Finite]),
+        "segmenter": read_if_there(layout.metrics("segmenter"), dict[str, Finite]),
         "captions": read_json(layout.metrics("captions"), dict[str, Finite]),
         "samples": read_json(layout.metrics("samples"), dict[str, Finite]),
         "edits": edits_section(layout, examples, images),
-        "clusters": cards,
-        "concepts": read_json(layout.metrics("concepts"), ConceptMetrics),
-        "tables": concepts,
-        "full": FULL,
-        "mining": mining,
-        "detectors": concepts["detectors"][:DETECTORS_SHOWN],
+        "concepts": cards,
+        "concept_count": len(meanings),
+        "concept_scores": metrics["clusters"].get(best.mining),
+        "distinct": metrics.get("distinct"),
+        "contested": tables["contested"],
+        "shown": method_named(list(results)[-1]),
+        "detectors": tables["detectors"][:DETECTORS_SHOWN],
         "retrieval": retrieval_section(examples, images),
         "matchmaps": matchmap_section(layout, examples, images),
         "word_maps": word_map_section(layout, examples, images),
-        "learning": learning_section(layout),
+        "learning": learning_section(layout, results),
         "times_mark": TIMES_MARK,
         "voices": [figures.flac(sounds[sample]) for sample in examples["samples"]],
         "hero": figures.png(figures.tile(images[:24], 12)),
+    }
+
+
+def read_sounds(layout: Layout, cards: list[dict], examples: ExampleFile) -> dict[int, bytes]:
+    """FLAC of the captions that the page plays, by sample."""
+    wanted = {sound["sample"] for card in cards for sound in card["sounds"]}
+    wanted |= set(examples["samples"])
+    return {
+        row["sample"]: row["audio"]["bytes"]
+        for row in read_shards(layout.speech, ["sample", "audio"])
+        if row["sample"] in wanted
     }
 
 

@@ -1,19 +1,18 @@
-"""The JSON files that the pages read: their shapes, and that they name samples which exist. Loads no torch."""
+"""The JSON files that the pages read: their shapes, and that they name samples which exist.
 
-from collections.abc import Iterable
+Loads no torch.
+"""
+
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.paper import METHODS
+from wordbrush.concepts.store import Share, require_known
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.storage.files import read_json, require_counts
 from wordbrush.storage.validation import Count, Finite, Natural
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class GridFile(TypedDict):
@@ -62,13 +61,15 @@ class Word(TypedDict):
 
 
 class Edits(TypedDict):
-    """Where each shown picture was edited, as shares of it, and the concept whose units were edited."""
+    """Where each shown picture was edited, as shares of it, and the concepts that were edited."""
 
     places: list[tuple[Share, Share]]
     clusters: list[Natural] | None
 
 
-class EditKinds(TypedDict):
+class EditKinds(TypedDict, total=False):
+    """The edits that the data has."""
+
     random: Edits
     targeted: Edits
 
@@ -81,39 +82,29 @@ class WordMap(TypedDict):
 
 
 class ExampleFile(TypedDict):
-    """examples.json: what evaluate shows of the test samples `samples`; `selected` are the drawings that were retrieved."""
+    """examples.json: what evaluate shows of the test samples `samples`.
 
-    best: Literal[tuple(METHODS)]
+    best: the method that matchmaps and retrievals are of. selected: the pictures that it retrieved.
+    lengths: of the captions, in feature frames.
+    """
+
+    best: str
     samples: Annotated[list[Natural], Field(min_length=1)]
     selected: list[Natural]
     lengths: list[Count]
     texts: list[str]
-    words: list[Annotated[list[Word], Field(min_length=1)]]
+    words: list[list[Word]]
     edits: EditKinds
-    maps: Annotated[list[WordMap], Field(min_length=1)]
-
-
-def read_clusters(folder: Path, samples: int) -> list[Cluster]:
-    """The concepts, whose pictures and sounds are among so many samples."""
-    path = folder / "clusters.json"
-    clusters = read_json(path, ClusterFile)["clusters"]
-    _require_samples(
-        path,
-        samples,
-        (
-            one["sample"]
-            for cluster in clusters
-            for one in (*cluster["pictures"], *cluster["sounds"])
-        ),
-    )
-    return clusters
+    maps: list[WordMap]
 
 
 def read_examples(folder: Path, samples: int) -> ExampleFile:
     """The shown examples, which are among so many samples."""
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
-    targeted = examples["edits"]["targeted"]
+    counts = {f"{kind}_edits": len(one["places"]) for kind, one in examples["edits"].items()}
+    if targeted := examples["edits"].get("targeted"):
+        counts["clusters"] = len(targeted["clusters"] or [])
     require_counts(
         path,
         samples=len(examples["samples"]),
@@ -121,23 +112,15 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
         lengths=len(examples["lengths"]),
         texts=len(examples["texts"]),
         spoken=len(examples["words"]),
-        places=len(targeted["places"]),
-        clusters=len(targeted["clusters"] or []),
+        **counts,
     )
-    _require_samples(path, samples, (*examples["samples"], *examples["selected"]))
-    _require_samples(
+    require_known(path, samples, (*examples["samples"], *examples["selected"]))
+    require_known(
         path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example"
     )
     return examples
 
 
 def read_concepts(folder: Path) -> ConceptTables:
-    """What units and clusters stand for."""
+    """What units and concepts stand for."""
     return read_json(folder / "concepts.json", ConceptTables)
-
-
-def _require_samples(path: Path, samples: int, named: Iterable[int], kind: str = "sample") -> None:
-    if (greatest := max(named, default=0)) >= samples:
-        raise WordbrushError(
-            f"{path} names the {kind} {greatest}, but there are {samples}. Make it again: dvc repro."
-        )

@@ -1,4 +1,7 @@
-"""`wordbrush show`: the results on the terminal, and the page with this machine's run times. Loads no torch."""
+"""`wordbrush show`: the results on the terminal, and the page with this machine's run times.
+
+Loads no torch.
+"""
 
 from html import escape
 
@@ -6,8 +9,8 @@ from rich.console import Console
 
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.table import results_table
 from wordbrush.report import timings
-from wordbrush.report.table import results_table
 from wordbrush.storage.files import read_json, whole_file
 from wordbrush.storage.layout import Layout
 
@@ -39,6 +42,6 @@ def times_section(seconds: dict[str, float]) -> str:
     )
     total = sum(seconds.values())
     return (
-        f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes in all "
-        f"(a stage's last run)</caption><tbody>{rows}</tbody></table></div>"
+        f"<div class='scroll'><table><caption>Run times on this machine, {total / 60:.1f} minutes "
+        f"in all (a stage's last run)</caption><tbody>{rows}</tbody></table></div>"
     )

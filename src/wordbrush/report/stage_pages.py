@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
-from wordbrush.evaluation.paper import METHODS
 from wordbrush.evaluation.results import Results
 from wordbrush.report import figures
 from wordbrush.report.page import DETECTORS_SHOWN, curve, render
-from wordbrush.report.records import GridFile, read_clusters, read_concepts
-from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.report.records import GridFile, read_concepts
+from wordbrush.report.results_section import Cell, Rows, results_section
 from wordbrush.storage.files import open_array, read_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
@@ -47,9 +47,8 @@ def stage_page(address: str, layout: Layout) -> str:
     stage, _, mining = address.partition("@")
     sections = SECTIONS[stage](layout, stage, mining)
     page = section_page(address, sections)
-    while (
-        len(page.encode()) > LIMIT and len(sections) > 1
-    ):  # large pictures: the last sections go first
+    # large pictures: the last sections go first
+    while len(page.encode()) > LIMIT and len(sections) > 1:
         sections = sections[:-1]
         page = section_page(address, sections)
     return page
@@ -171,42 +170,28 @@ def _grounding(layout: Layout, stage: str, mining: str) -> list[Section]:
 
 def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    clusters = read_clusters(layout.clusters(mining), len(images))
+    records = ConceptSet.load(layout.clusters(mining), len(images)).records
     return [
         Section(
-            f"Concept {number}: {len(cluster['units'])} units; "
-            f"best drawing unit agrees {cluster['agreement'][0]:.2f}",
+            f"Concept {number}: {len(record['units'])} units; the best unit of the generator has "
+            f"an IoU of {record['agreement'][0]:.2f}",
             [
                 _tile(
                     np.stack(
                         [
-                            figures.mark(images[p["sample"]], p["y"], p["x"])
-                            for p in cluster["pictures"]
+                            figures.mark(images[one["sample"]], one["y"], one["x"])
+                            for one in record["pictures"]
                         ]
                     )
                 )
             ],
         )
-        for number, cluster in enumerate(clusters)
+        for number, record in enumerate(records)
     ]
 
 
 def _evaluation(layout: Layout, *_: str) -> list[Section]:
-    results = read_json(layout.metrics("evaluation"), Results)
-    head = ["method (the paper's in brackets)", *ATTRIBUTES, "mean", "R@10", "real", "edits"]
-    rows = [
-        [
-            METHODS[name].title,
-            *(
-                f"{result['semantic'][one]:.1f} ({METHODS[name].semantic[one]:.0f})"
-                for one in (*ATTRIBUTES, "mean")
-            ),
-            f"{result['recall']['10']:.1f} ({METHODS[name].recall['10']:.0f})",
-            f"{result['real_images']:.1f}",
-            "–" if result["edit_success"] is None else f"{result['edit_success']:.1f}",
-        ]
-        for name, result in results.items()
-    ]
+    results = results_section(read_json(layout.metrics("evaluation"), Results), best="")
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
         ["unit", "word", "F1", "precision", "recall", "said"],
@@ -222,12 +207,28 @@ def _evaluation(layout: Layout, *_: str) -> list[Section]:
         ),
     ]
     return [
-        Section("Results, percent", table=[head, *rows]),
-        Section("Units that detect words, percent", table=detectors),
+        *(
+            Section(f"{title}, percent (the paper's in brackets)", table=_table(results[name]))
+            for name, title in (("semantic", "Semantic test"), ("recall", "Recall and other tests"))
+            if results[name].columns
+        ),
+        *([Section("Units that detect words, percent", table=detectors)] if detectors[1:] else []),
         Section(
             "Matched against mismatched pairs",
             charts=[figures.chart(roc, "false positives", "true positives")],
         ),
+    ]
+
+
+def _table(table: Rows) -> list[list[str]]:
+    """Columns and rows as text."""
+
+    def text(cell: Cell) -> str:
+        return f"{cell.value} ({cell.below})" if cell.below else cell.value
+
+    return [
+        ["method", *table.columns],
+        *([title, *map(text, cells)] for title, cells, _ in table.rows),
     ]
 
 

@@ -1,4 +1,7 @@
-"""How long each stage took on this machine; kept outside the artifacts, whose bytes must not depend on it."""
+"""How long each stage took on this machine.
+
+Kept outside the artifacts, whose bytes must not depend on it.
+"""
 
 from pathlib import Path
 
@@ -17,7 +20,7 @@ def record(layout: Layout, stage: str, seconds: float) -> None:
 
 
 def read(layout: Layout) -> dict[str, float]:
-    """Seconds by stage, in the order of their first run; empty where nothing, or nothing readable, was recorded."""
+    """Seconds by stage, in the order of their first run; empty where nothing readable is there."""
     try:
         return read_json(_path(layout), dict[str, Finite])
     except WordbrushError:  # no result depends on it

@@ -1,1 +1,4 @@
-"""Reading pictures back: a network that finds objects and their attributes. Training of DAVEnet never sees it."""
+"""Reading pictures back: a network that finds objects and their attributes.
+
+The training of DAVEnet never sees it.
+"""

@@ -11,11 +11,20 @@ from wordbrush.segmenter.network import MAX_OBJECTS, Segmenter
 MIN_PEAK = 0.3  # weaker centres are noise
 
 
+def describable(objects: list[dict], min_confidence: float, min_certainty: float) -> bool:
+    """Whether a picture shows something, and a person could describe all of it without guessing."""
+    return bool(objects) and all(
+        thing["confidence"] >= min_confidence and thing["certainty"] >= min_certainty
+        for thing in objects
+    )
+
+
 def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list[dict]]:
     """The objects of each picture uint8 [N, H, W, 3], left to right.
 
-    Each is {shape, material, color, size, x, y (pixels), area (pixels), confidence, certainty}: confidence is the centre's peak,
-    that there is an object; certainty is the least of its four attributes' probabilities.
+    Each object is {shape, material, color, size, x, y (pixels), area (pixels), confidence,
+    certainty}. Confidence is the peak of the centre map: how sure it is that there is an object.
+    Certainty is the lowest of the probabilities of its four attributes.
     """
     return parse_masks(network, images, batch)[0]
 
@@ -24,7 +33,7 @@ def parse(network: Segmenter, images: np.ndarray, batch: int = 256) -> list[list
 def parse_masks(
     network: Segmenter, images: np.ndarray, batch: int = 256
 ) -> tuple[list[list[dict]], np.ndarray]:
-    """As `parse`, and where the objects are: uint8 [N, H, W], 0 or 1 + the number of the object."""
+    """As `parse`, and the objects' masks: uint8 [N, H, W], 0 or 1 + the number of the object."""
     where = next(network.parameters()).device
     parsed, instances = [], np.empty(images.shape[:3], np.uint8)
     for at in range(0, len(images), batch):
@@ -38,12 +47,16 @@ def parse_masks(
 def _objects(
     centre: Tensor, presence: Tensor, logits: Tensor, attributes: dict[str, tuple[str, ...]]
 ) -> tuple[list[list[dict]], Tensor]:
-    """Peaks of the centre map; every pixel of an object belongs to its nearest peak and votes on the attributes."""
+    """Read objects off the maps, as `Segmenter` returns them.
+
+    Each peak of the centre map is an object. A pixel where something is present belongs to the
+    nearest peak, and votes on the attributes of that object.
+    """
     count, height, width = centre.shape
     heat = centre.sigmoid()
     peaks = heat * (F.max_pool2d(heat[:, None], 3, 1, 1)[:, 0] == heat)
-    strength, places = peaks.flatten(1).topk(min(MAX_OBJECTS, height * width))
-    y, x = places // width, places % width
+    strength, cells = peaks.flatten(1).topk(min(MAX_OBJECTS, height * width))
+    y, x = cells // width, cells % width
     mine = _nearest(strength, y, x, presence)
     votes = torch.einsum("nkhw,nahw->nka", mine.float(), logits) / mine.sum((2, 3))[..., None]
     sizes = [len(names) for names in attributes.values()]
@@ -78,7 +91,7 @@ def _objects(
 
 
 def _nearest(strength: Tensor, y: Tensor, x: Tensor, presence: Tensor) -> Tensor:
-    """The pixels of every peak [N, K], weak ones aside: 0 or 1, [N, K, H, W]."""
+    """The pixels of every peak [N, K] that is not weak: 0 or 1, [N, K, H, W]."""
     count, height, width = presence.shape
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     rows, columns = rows.to(presence.device), columns.to(presence.device)
@@ -87,6 +100,6 @@ def _nearest(strength: Tensor, y: Tensor, x: Tensor, presence: Tensor) -> Tensor
     mine = F.one_hot(squared.argmin(1), strength.shape[1]).permute(0, 3, 1, 2)
     mine = mine * (presence > 0)[:, None]
     mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = (
-        1  # a peak is its own at least
+        1  # a peak is always a pixel of its own object
     )
     return mine

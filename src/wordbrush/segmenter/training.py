@@ -26,7 +26,10 @@ CENTRE_WIDTH = 0.045  # deviation of a centre's blob, as a share of the picture
 
 
 def centre_maps(instances: Tensor) -> Tensor:
-    """A blob of height 1 at the middle of each object's visible pixels: uint8 [N, H, W] -> float [N, H, W]."""
+    """A blob of height 1 at the middle of each object's visible pixels.
+
+    uint8 [N, H, W], 0 or 1 + the number of the object -> float [N, H, W].
+    """
     size = instances.shape[-1]
     masks = F.one_hot(instances.long(), MAX_OBJECTS + 1)[..., 1:].permute(0, 3, 1, 2).float()
     area = masks.sum((2, 3))
@@ -55,7 +58,7 @@ def loss(outputs: tuple[Tensor, Tensor, Tensor], instances: Tensor, attributes: 
 
 
 def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
-    """Noise, blur and brightness, so that the GAN's softer pictures are read as well as rendered ones."""
+    """Add noise, blur and brightness: the GAN's pictures are softer than rendered ones."""
     count = len(images)
 
     def uniform() -> Tensor:
@@ -77,7 +80,8 @@ def train(
     seed: int,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> tuple[Segmenter, list[tuple[int, float]]]:
-    """Train on uint8 pictures [N, H, W, 3] with masks [N, H, W] and [N, 4, H, W]; the network and its loss curve."""
+    """Train on pictures uint8 [N, H, W, 3] with masks of instances [N, H, W] and attributes
+    [N, 4, H, W]; returns the network and its loss curve."""
     batch = torch.Size((part(params.batch_size), 3, *images.shape[1:3]))
     config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
     needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(batch)))

@@ -1,57 +1,78 @@
-"""cluster-units: encoders of random-edits -> concepts as clusters of units, and the GAN units that draw each (P §5.5)."""
+"""cluster-units: encoders of random-edits, generator -> data/clusters, the concepts (P §5.5).
+
+A concept is a cluster of units that are active together; it comes with the generator's units that
+draw it.
+"""
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from wordbrush.concepts.clusters import binarise, cluster_units, cooccurrence, membership
-from wordbrush.concepts.discovery import gan_agreement, masked, top_pictures, top_sounds
-from wordbrush.data.pairs import read_pairs
+from wordbrush.concepts.clusters import binarise, membership
+from wordbrush.concepts.discovery import (
+    cluster_cells,
+    find_clusters,
+    make_records,
+    picture_scale,
+    receptive_field,
+    top_pictures,
+    top_sounds,
+)
+from wordbrush.concepts.store import ConceptSet
+from wordbrush.data.pairs import Pairs, read_latents, read_pairs
 from wordbrush.data.splits import split_ranges
-from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_images, encode_pairs
+from wordbrush.editing.dissection import generator_agreement
+from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
-from wordbrush.storage.files import whole_directory, write_json
+from wordbrush.storage.files import whole_directory
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
 
 
 @torch.no_grad()
 def run(params: Params, layout: Layout, mining: str) -> None:
-    pairs = read_pairs(params, layout)
+    """Discover the concepts of the encoders that were trained with this mining."""
+    pairs, count = read_pairs(params, layout), params.clusters.examples
     encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    seen, heard = encode_pairs(encoders, pairs, np.asarray(split_ranges(params.samples)["train"]))
+    train = np.asarray(split_ranges(params.samples)["train"])
+    seen, heard = encode_pairs(encoders, pairs, train)
     images, audio, lengths = seen.features, heard.features, heard.lengths
-    # A pair activates a unit where its picture or its speech does: the strongest place and the strongest moment of each.
-    by_picture = binarise(images.flatten(2).amax(2), params.clusters.top_share)
-    by_speech = binarise(masked(audio, lengths, -torch.inf).amax(2), params.clusters.top_share)
-    labels = cluster_units(
-        cooccurrence(by_picture | by_speech), params.clusters.count, params.clusters.linkage
-    )
-    members, scale = membership(labels), images.transpose(0, 1).flatten(1).std(1) + 1e-6
-    overlap, units = gan_agreement(
-        params, layout, pairs, encode_images, encoders, scale, members
-    ).sort(dim=1, descending=True, stable=True)
+    labels = find_clusters(images, audio, lengths, params.clusters)
+    members, scale = membership(labels), picture_scale(images)
+    agreement, units = agreeing_units(params, layout, pairs, encoders, scale, members)
     best = slice(params.edits.units_per_cluster)
-    pictures = top_pictures(images, scale, members, params.clusters.examples)
-    sounds = top_sounds(audio, lengths, members, pairs.speech.hop, params)
+    stride, reach = receptive_field(params.davenet.audio_layers)
+    hop = pairs.speech.hop
+    records = make_records(
+        labels,
+        units[:, best],
+        agreement[:, best],
+        top_pictures(images, scale, members, count),
+        top_sounds(audio, lengths, members, count, (stride * hop, reach * hop)),
+    )
+    found = ConceptSet(members.numpy(), scale.numpy(), units.argsort(1).numpy(), records)
     with whole_directory(layout.clusters(mining)) as folder:
-        np.save(
-            folder / "places.npy", units.argsort(1).numpy()
-        )  # of each unit of h4 among those that agree with a cluster
-        np.save(folder / "members.npy", members.numpy())
-        np.save(folder / "scale.npy", scale.numpy())
-        write_json(
-            folder / "clusters.json",
-            {
-                "clusters": [
-                    {
-                        "units": np.flatnonzero(labels == number).tolist(),
-                        "gan_units": units[number, best].tolist(),
-                        "agreement": [round(value, 4) for value in overlap[number, best].tolist()],
-                        "pictures": pictures[number],
-                        "sounds": sounds[number],
-                    }
-                    for number in range(len(members))
-                ]
-            },
-        )
+        found.save(folder)
+
+
+def agreeing_units(
+    params: Params,
+    layout: Layout,
+    pairs: Pairs,
+    encoders: Encoders,
+    scale: Tensor,
+    members: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """How well the generator's units agree with each concept, and their numbers, the best first."""
+    count = min(params.clusters.agreement_samples, params.samples.train)
+    share = params.clusters.unit_top_share
+    images = encode_images(encoders, pairs.images, np.arange(count)).features
+    active = cluster_cells(images, scale, members)
+    on = binarise(active.flatten(0, 2), share).view(active.shape).permute(3, 0, 1, 2)
+    generator = load_generator(layout.generator, device())
+    overlap = generator_agreement(
+        generator, read_latents(layout)[:count], on, params.edits.resolution, share
+    )
+    return overlap.sort(dim=1, descending=True, stable=True)

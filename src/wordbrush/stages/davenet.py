@@ -1,7 +1,6 @@
-"""What the DAVEnet stages share: reading the pairs, writing encoders and curves, and editing pictures as negatives."""
+"""What the three DAVEnet stages share: read the pairs, train, write encoders and a curve."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import split_ranges
@@ -10,7 +9,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
 from wordbrush.davenet.requirements import require_room
 from wordbrush.davenet.training import CURVES, Settings, TrainingPairs, train
-from wordbrush.params import Params, Training
+from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
@@ -24,12 +23,14 @@ def train_stage(
     layout: Layout,
     name: str,
     mining: str,
-    stage: Training,
     checkpoints: Checkpoints,
     make_encoders: Callable[[Pairs], Encoders],
     editor: Editor | None = None,
 ) -> None:
-    """Train encoders and write them with their curve as stage `name`."""
+    """Train encoders as the stage `name` (`pretrain`, `random-edits`, `targeted-edits`) does.
+
+    Where several processes train them, the first one writes.
+    """
     pairs = read_pairs(params, layout)
     require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
@@ -37,11 +38,11 @@ def train_stage(
     splits = split_ranges(params.samples)
     with precision(params.precision):
         data = TrainingPairs(pairs, splits["train"], splits["validation"])
+        stage = getattr(params.schedule, name.replace("-", "_"))
         settings = Settings(params.davenet, stage, mining, params.grounding_seed)
         rows = train(encoders, data, settings, editor, checkpoints)
     if not is_main():
         return
-    folder: Path
     with whole_directory(layout.encoders(name, mining)) as folder:
         heard = pairs.speech.config
         config = EncoderConfig.of(params.davenet, heard, stage=name, mining=mining)

@@ -1,4 +1,4 @@
-"""pretrain-davenet: pairs of samples and features -> encoders that match speech and picture (P §5.3)."""
+"""pretrain-davenet: samples, features -> encoders that match speech and picture (P §5.3)."""
 
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -11,12 +11,12 @@ from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 def run(
     params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
+    """Train new encoders."""
     train_stage(
         params,
         layout,
         "pretrain",
         mining,
-        params.schedule.pretrain,
         checkpoints,
         lambda pairs: Encoders(EncoderConfig.of(params.davenet, pairs.speech.config)),
     )

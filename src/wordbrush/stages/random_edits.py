@@ -1,4 +1,5 @@
-"""random-edits: pretrained encoders -> encoders trained on against random edits at the salient spot (P §5.4).
+"""random-edits: pretrained encoders -> encoders trained on against random edits at the salient cell
+(P §5.4).
 
 Where the samples are rendered scenes, the renderer's own edits take their place (P §6.5).
 """
@@ -15,12 +16,12 @@ from wordbrush.training.compute import device
 def run(
     params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
+    """Train on the encoders of pretrain-davenet."""
     train_stage(
         params,
         layout,
         "random-edits",
         mining,
-        params.schedule.random_edits,
         checkpoints,
         lambda _: load_encoders(layout.encoders("pretrain", mining), device()),
         make_random_editor(params, layout, params.grounding_seed),

@@ -1,7 +1,8 @@
-"""render-scenes: parameters -> data/scenes (pictures, masks, scene JSON) and data/real_pairs (the real-image test).
+"""render-scenes: parameters -> data/scenes (pictures, masks, scene JSON) and data/real_pairs (the
+real-image test).
 
-With `scenes.source: clevr` the GAN's pictures (`gan_images.npy`) come from an existing CLEVR v1.0 folder, which has no masks;
-what the segmenter and the tests need is rendered all the same.
+With `scenes.source: clevr` the GAN's pictures (`gan_images.npy`) come from an existing CLEVR v1.0
+folder. That has no masks, so what the segmenter and the tests need is rendered all the same.
 """
 
 from functools import partial
@@ -25,6 +26,7 @@ INFO = {"version": "1.0", "split": "train", "license": "CC0", "date": "", "gener
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
+    """Render the scenes, then the pairs of the real-image test."""
     scenes = params.scenes
     require_memory(
         f"{scenes.count} scenes of {scenes.resolution}×{scenes.resolution}",

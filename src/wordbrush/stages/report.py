@@ -7,6 +7,7 @@ from wordbrush.storage.layout import Layout
 
 
 def run(params: Params, layout: Layout) -> None:
+    """Write the page."""
     page = render("report.html.j2", gather(params, layout))
     with whole_directory(layout.report) as folder:
         (folder / "index.html").write_text(page, encoding="utf-8")

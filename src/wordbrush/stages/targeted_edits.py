@@ -1,7 +1,8 @@
-"""targeted-edits: encoders of random-edits and clusters -> encoders trained on against edits of one concept (P §5.6).
+"""targeted-edits: encoders of random-edits, concepts -> encoders trained on against edits of one
+concept at the salient cell (P §5.6).
 
-As a random edit takes more units until the picture differs (P §5.4), a targeted one takes more of the units that agree with the
-concept, the best first (ours: P has a fixed number).
+A random edit takes more units until the picture differs (P §5.4). So does a targeted one: it takes
+more of the units that agree with the concept, the best first (ours: P has a fixed number).
 """
 
 from wordbrush.davenet.encoders import load_encoders
@@ -16,12 +17,12 @@ from wordbrush.training.compute import device
 def run(
     params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
+    """Train on the encoders of random-edits."""
     train_stage(
         params,
         layout,
         "targeted-edits",
         mining,
-        params.schedule.targeted_edits,
         checkpoints,
         lambda _: load_encoders(layout.encoders("random-edits", mining), device()),
         make_targeted_editor(params, layout, mining, params.grounding_seed),

@@ -1,12 +1,14 @@
-"""train-gan: the pictures of data/scenes -> data/generator (EMA weights, sample grids over time), curves and distances."""
+"""train-gan: pictures of data/scenes -> data/generator, its curves and its distance to them.
+
+data/generator has the moving average of the weights and grids of samples over time.
+"""
+
+from functools import partial
 
 import numpy as np
-import torch
 
-from wordbrush.data.images import to_images
 from wordbrush.gan.networks import resolutions
-from wordbrush.gan.sampling import draw
-from wordbrush.gan.swd import sliced_wasserstein
+from wordbrush.gan.swd import distance_of_drawings
 from wordbrush.gan.training import CURVES, train
 from wordbrush.params import Params
 from wordbrush.process import is_main
@@ -18,21 +20,24 @@ from wordbrush.training.compute import precision
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
+    """Train the GAN; where several processes train it, the first one writes."""
     size = params.scenes.resolution
     clevr = layout.scenes / "gan_images.npy"
     source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
     images = open_array(source, "uint8", (None, size, size, 3))
+    distance = partial(
+        distance_of_drawings, images=images, count=params.gan.swd_images, seed=params.seed
+    )
     with precision(params.precision):
         average, history = train(
             params.gan,
             images,
             params.seed,
-            lambda generator: float(np.mean(distance(params, images, generator))),
+            lambda generator: float(np.mean(distance(generator))),
             checkpoints,
         )
     if not is_main():
         return
-    levels = distance(params, images, average)
     with whole_directory(layout.generator) as folder:
         save_network(folder, "generator", average, average.config)
         np.save(folder / "grids.npy", np.stack(history.grids))
@@ -40,19 +45,9 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         write_json(folder / "grids.json", {"kimg": kimg, "resolution": resolution})
     write_csv(layout.plots("gan"), CURVES, history.curves)
     write_csv(layout.plots("gan_swd"), ("kimg", "swd"), history.distances)
+    levels = distance(average)
     scales = {
         str(scale): round(value, 3)
         for scale, value in zip(reversed(resolutions(size)), levels, strict=False)
     }
     write_json(layout.metrics("gan"), {"swd": {**scales, "mean": round(float(np.mean(levels)), 3)}})
-
-
-def distance(params: Params, images: np.ndarray, generator: torch.nn.Module) -> list[float]:
-    """Sliced Wasserstein distance between the first pictures and as many drawings, at each level."""
-    count = min(params.gan.swd_images, len(images))
-    latents = torch.randn(
-        count, params.gan.latent_dim, generator=torch.Generator().manual_seed(params.seed + 1)
-    )
-    return sliced_wasserstein(
-        to_images(images[:count]), to_images(draw(generator, latents, 64)), params.seed
-    )

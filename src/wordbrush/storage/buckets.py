@@ -22,7 +22,7 @@ HINTS = {
 
 
 class BucketStore:
-    """Uploads and downloads are checksummed. Every request is idempotent, so each may be repeated."""
+    """Uploads and downloads are checksummed; every request is idempotent, so it may be repeated."""
 
     def __init__(self, bucket: str, prefix: str, patience: float = PATIENCE, client: Any = None):
         self.prefix = PurePosixPath(prefix)
@@ -96,7 +96,7 @@ class BucketStore:
 
 
 def bucket_and_name(address: str) -> tuple[str, str]:
-    """gs://bucket/some/name -> bucket, some/name. Raises WordbrushError where no bucket is named."""
+    """gs://bucket/some/name -> bucket, some/name. Raises WordbrushError without a bucket."""
     bucket, _, name = address.removeprefix("gs://").strip("/").partition("/")
     if not bucket:
         raise WordbrushError(f"{address!r} names no bucket; an example: gs://bucket/wordbrush.")
@@ -129,7 +129,7 @@ def bucket_retry(patience: float) -> Any:
 
 
 def is_there(bucket: Any, retry: Any) -> bool:
-    """Whether a bucket exists. True where this account has rights to objects only, and cannot know."""
+    """Whether a bucket exists; True where this account has rights to objects only."""
     from google.api_core.exceptions import Forbidden
 
     try:

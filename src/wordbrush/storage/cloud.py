@@ -119,7 +119,9 @@ class ObstoreStore:
         if any(code in text for code in NO_BUCKET):
             return "answered 404: there is no such bucket; check its name"
         if isinstance(error, exceptions.PermissionDeniedError):
-            return "answered 403: this account may not do that; it must read, write and list objects"
+            return (
+                "answered 403: this account may not do that; it must read, write and list objects"
+            )
         if isinstance(error, exceptions.UnauthenticatedError):
             return f"answered 401: the credentials are not accepted; {LOGIN}"
         if IDENTITY in text:

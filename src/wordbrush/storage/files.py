@@ -1,4 +1,4 @@
-"""Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
+"""Files: outputs appear complete or not at all, inputs are checked before they are used."""
 
 import csv
 import errno
@@ -31,14 +31,12 @@ WRITE_FAULTS = {
 
 @contextmanager
 def write_faults(path: Path) -> Iterator[None]:
-    """A full disk, a folder that cannot be written and their like, as one sentence that names `path`."""
+    """A full disk, a folder that cannot be written and the like, as one sentence with `path`."""
     try:
         yield
     except OSError as error:
         code = error.errno
-        if code is None and str(error).endswith(
-            " written"
-        ):  # numpy's, of an array of which only a part was taken
+        if code is None and str(error).endswith(" written"):  # numpy's, of a part of an array
             code = errno.ENOSPC
         if code not in WRITE_FAULTS:
             raise
@@ -56,7 +54,7 @@ def write_faults(path: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Yield a scratch folder beside `path`; it takes the name `path` (replacing what was there) only on success."""
+    """Yield a scratch folder beside `path`; on success only, it replaces what is at `path`."""
     scratch = path.parent / f".{path.name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -83,14 +81,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all; NaN is refused, since it is no JSON."""
+    """Write `value` as indented JSON, complete or not at all. Raises ValueError for NaN."""
     text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with whole_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 def require_new(path: Path) -> None:
-    """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
+    """Raises WordbrushError where `path` exists and is not an empty folder."""
     if (
         not path.name
         or path.is_symlink()
@@ -101,12 +99,12 @@ def require_new(path: Path) -> None:
 
 
 def require_space(folder: Path, size: int, what: str) -> None:
-    """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
+    """Raises WordbrushError where the disk of `folder` has less than `size` bytes free."""
     free = shutil.disk_usage(folder).free
     if size > free:
         raise WordbrushError(
-            f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
-            "space, or name another place."
+            f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are "
+            "free: free some space, or name another folder."
         )
 
 
@@ -128,7 +126,7 @@ def require_file(path: Path) -> Path:
 
 
 def require_counts(path: Path, **counts: int) -> None:
-    """Things that belong together, such as pictures and captions, are as many as each other."""
+    """Raises WordbrushError where counts of what belongs together, such as captions, differ."""
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         raise WordbrushError(
@@ -160,14 +158,15 @@ def open_array(
 ) -> np.ndarray:
     """Memory-map a `.npy` file, read-only, after checking its type and shape (`None`: any length).
 
-    most: the greatest value allowed, for all or for each entry of the second axis; the whole file is read for it.
-    Raises WordbrushError when the file is missing, truncated, of another type or shape, or empty, or where a value is too great.
+    most: the greatest value allowed, of all or of each entry of the second axis; checking it reads
+    the whole file.
+    Raises WordbrushError where the file is missing, truncated, empty, of another type or shape, or
+    holds greater values.
     """
     require_file(path)
     try:
-        array = np.asarray(
-            np.load(path, mmap_mode="r", allow_pickle=False)
-        )  # slices of a np.memmap cost twice as much
+        # As an ndarray, since slices of a np.memmap cost twice as much.
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
         raise WordbrushError(
             f"{path} is not a readable array ({error}). Make it again: dvc repro."

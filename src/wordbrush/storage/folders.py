@@ -1,6 +1,6 @@
 """Objects as files of a folder.
 
-Written by hand, since obstore's LocalStore has no conditional update and does not flush to the disk.
+Written by hand: obstore's LocalStore has no conditional update and does not flush to the disk.
 """
 
 import os
@@ -19,7 +19,7 @@ EXCHANGES = ".exchange"  # its lock is one for all objects of the store
 
 
 class FolderStore:
-    """Hidden files, whose names start with a dot, are locks and unfinished writes: never objects."""
+    """Hidden files, whose names start with a dot, are locks and unfinished writes, not objects."""
 
     def __init__(self, root: Path):
         self.root, self.address = root, str(root)

@@ -1,4 +1,4 @@
-"""What a store of small objects is; folders.py, buckets.py and cloud.py are the three that there are.
+"""What a store of small objects is; folders.py, buckets.py and cloud.py have one each.
 
 Checkpoints and the registry are kept in one. An object is bytes under a name: complete or absent.
 """
@@ -8,7 +8,9 @@ from typing import Protocol
 
 from wordbrush.errors import WordbrushError
 
-PATIENCE = 120.0  # seconds of retries, for a bucket that answers 429 or 5xx or breaks the connection
+PATIENCE = (
+    120.0  # seconds of retries, for a bucket that answers 429 or 5xx or breaks the connection
+)
 PAUSES = (0.5, 10.0)  # seconds before the first retry, and at most; each is twice the one before
 
 
@@ -17,7 +19,7 @@ class Changed(Exception):
 
 
 class Store(Protocol):
-    """Names are relative, with slashes. Raises WordbrushError where it cannot be read or written."""
+    """Names are relative, with slashes. All raise WordbrushError where the store refuses."""
 
     address: str  # as people write it: a folder, or gs://bucket/prefix and the like
 

@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 import torch
 
+from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.davenet.encoded import valid_frames
-from wordbrush.evaluation.concepts import (
-    VALUES,
-    active_moments,
-    agreement,
-    heard,
+from wordbrush.evaluation.detection import (
+    active_frames,
+    detect_values,
+    detect_words,
+    label_agreement,
     most_active,
     ranked,
-    seen,
     value_masks,
 )
-from wordbrush.evaluation.semantic import MEANING
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.scenes.masks import attribute_masks
+from wordbrush.scenes.world import ATTRIBUTES
+
+VALUES, MEANING = VOCABULARY.values, VOCABULARY.meaning
 
 
 def word(text: str, start: float, end: float) -> dict:
@@ -26,7 +28,7 @@ def word(text: str, start: float, end: float) -> dict:
 
 @pytest.fixture
 def spoken() -> Spoken:
-    """'red ball' in moments 0–1 and 2–3 of five; 'ball' in moments 1–2 of three."""
+    """'red ball' in frames 0–1 and 2–3 of five; 'ball' in frames 1–2 of three."""
     return align(
         [[word("red", 0.0, 0.2), word("ball", 0.2, 0.4)], [word("ball", 0.1, 0.3)]],
         torch.tensor([5, 3]),
@@ -34,13 +36,13 @@ def spoken() -> Spoken:
     )
 
 
-def test_words_lie_on_the_moments_whose_middle_they_hold(spoken):
+def test_words_lie_on_the_frames_whose_middle_they_hold(spoken):
     assert spoken.labels == ["ball", "red"] and spoken.occurrences.tolist() == [2, 1]
     assert [spoken.caption.tolist(), spoken.label.tolist()] == [[0, 0, 1], [1, 0, 0]]
     assert [spoken.first.tolist(), spoken.stop.tolist()] == [[0, 2, 1], [2, 4, 3]]
 
 
-def test_short_words_have_the_nearest_moment_and_cut_ones_none():
+def test_short_words_have_the_nearest_frame_and_cut_ones_none():
     captions = [
         [
             word("a", 0.11, 0.15),
@@ -66,17 +68,17 @@ def test_words_become_the_values_that_they_mean(spoken):
     assert len(nothing) == 0 and nothing.occurrences.tolist() == [0] * len(VALUES)
 
 
-def test_sums_are_over_the_moments_of_each_word(spoken):
+def test_sums_are_over_the_frames_of_each_word(spoken):
     values = torch.arange(10.0).view(2, 5, 1)
     assert spoken.sums(values).flatten().tolist() == [0 + 1, 2 + 3, 6 + 7]
 
 
-def test_precision_is_of_moments_and_recall_of_occurrences(spoken):
+def test_precision_is_of_frames_and_recall_of_occurrences(spoken):
     active = torch.zeros(2, 5, 2, dtype=torch.bool)
     active[0, [0, 2, 3], 0] = True  # once in 'red', twice in 'ball'
     active[0, 4, 0] = True  # and once in silence
     active[1, 1, 1] = True  # the second unit: once, in the other 'ball'
-    found = heard(active, spoken)
+    found = detect_words(active, spoken)
     assert found.precision.tolist() == [[0.5, 1.0], [0.25, 0.0]]  # ball, red
     assert found.recall.tolist() == [[0.5, 0.5], [1.0, 0.0]]
     first, second = ranked(found)
@@ -92,9 +94,9 @@ def test_precision_is_of_moments_and_recall_of_occurrences(spoken):
     assert second["hypotheses"][1]["f1"] == 40.0
 
 
-def test_moments_behind_the_end_are_never_active():
+def test_frames_behind_the_end_are_never_active():
     features = torch.tensor([[1.0, 5, 9], [2, 3, 4]])[..., None]
-    active = active_moments(features, valid_frames(torch.tensor([2, 3]), 3), 0.4)
+    active = active_frames(features, valid_frames(torch.tensor([2, 3]), 3), 0.4)
     assert active[..., 0].tolist() == [[False, True, False], [False, False, True]]
 
 
@@ -103,7 +105,7 @@ def test_a_unit_that_never_fires_is_never_on():
     assert most_active(features, 0.5).int().tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
-def test_places_count_as_far_as_a_value_covers_them():
+def test_cells_count_as_far_as_a_value_covers_them():
     instances = np.zeros((4, 4), np.uint8)
     instances[:2, :2], instances[2:, 2:] = 1, 2
     instances[1, 1] = 0
@@ -112,13 +114,13 @@ def test_places_count_as_far_as_a_value_covers_them():
         {"shape": "cube", "material": "metal", "color": "blue", "size": "large"},
     ]
     planes = attribute_masks(instances, things)[None]
-    assert value_masks(planes)[0].sum((1, 2))[
+    assert value_masks(planes, ATTRIBUTES)[0].sum((1, 2))[
         [VALUES.index(name) for name in ("cube", "red", "gray")]
     ].tolist() == [7, 3, 0]
     active = torch.tensor(
         [[1, 0], [1, 0], [0, 0], [0, 1]], dtype=torch.bool
     )  # cells of a 2×2 grid, two units
-    found = seen(active, planes, (2, 2))
+    found = detect_values(active, planes, (2, 2), ATTRIBUTES)
     at = {name: VALUES.index(name) for name in ("cube", "red", "blue", "gray")}
     assert found.precision[at["red"]].tolist() == [0.375, 0.0] and found.recall[
         at["red"]
@@ -131,8 +133,8 @@ def test_places_count_as_far_as_a_value_covers_them():
 
 
 def test_agreement_of_eye_and_ear_with_its_chance():
-    assert agreement(["red", "blue"], ["red", "red"]) == (50.0, 50.0)
-    assert agreement(["red", "blue", "cube", "cube"], ["red", "blue", "cube", "cube"]) == (
+    assert label_agreement(["red", "blue"], ["red", "red"]) == (50.0, 50.0)
+    assert label_agreement(["red", "blue", "cube", "cube"], ["red", "blue", "cube", "cube"]) == (
         100.0,
         37.5,
     )

@@ -1,0 +1,53 @@
+"""What is said of which picture, and by whom; a seed and a number decide each line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wordbrush.captions.grammar import describe
+from wordbrush.captions.voices import Voice
+from wordbrush.params import Captions
+
+SCENES = 2  # the random stream of captions of scenes, which is another than that of drawings
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text, and the voice that speaks it."""
+
+    text: str
+    voice: Voice
+
+
+def drawing_lines(
+    parsed: list[list[dict]], captions: Captions, min_confidence: float, seed: int
+) -> list[Line]:
+    """A description of each drawing by the objects that the segmenter is sure of."""
+    lines = []
+    for number, objects in enumerate(parsed):
+        rng = np.random.default_rng([seed, number])
+        sure = [thing for thing in objects if thing["confidence"] >= min_confidence]
+        lines.append(Line(describe(sure, rng), random_voice(captions, rng)))
+    return lines
+
+
+def scene_lines(scenes: list[dict], captions: Captions, seed: int) -> list[Line]:
+    """A description of each rendered scene by its own JSON."""
+    lines = []
+    for number, scene in enumerate(scenes):
+        rng = np.random.default_rng([seed, number, SCENES])
+        objects = [
+            {**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
+            for thing in scene["objects"]
+        ]
+        lines.append(Line(describe(objects, rng), random_voice(captions, rng)))
+    return lines
+
+
+def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
+    """One of the voices of training, at one of the rates and pitches."""
+    return Voice(
+        str(rng.choice(captions.voices)),
+        int(rng.choice(captions.rates)),
+        int(rng.choice(captions.pitches)),
+    )

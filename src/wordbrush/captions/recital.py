@@ -1,0 +1,59 @@
+"""Many lines spoken by many processes; the bytes do not depend on how many."""
+
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.features import log_mel, with_silence
+from wordbrush.audio.sound import encode
+from wordbrush.captions.lines import Line
+from wordbrush.captions.voices import speak
+from wordbrush.params import Captions
+from wordbrush.process import usable_cores
+from wordbrush.telemetry.progress import track
+from wordbrush.training.signals import leave_signals
+
+Recited = tuple[bytes, list[dict], np.ndarray]
+"""FLAC, the words with start and end in seconds, and log-mel features float16 [T, bands]."""
+
+
+def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) -> Iterator[Recited]:
+    """Speak every line from `first` on, on all cores, and yield them in order.
+
+    A fresh process speaks every `lines_per_process` lines, of which `first` is a multiple:
+    espeak-ng remembers what it said before, so the bytes of a line depend on the lines before it in
+    its process.
+    """
+    processes = get_context("forkserver")
+    processes.set_forkserver_preload([__name__, "scipy.signal"])
+    with processes.Pool(usable_cores(), _start_worker, maxtasksperchild=1) as pool:
+        spoken = pool.imap(
+            partial(recite_one, captions), lines[first:], chunksize=captions.lines_per_process
+        )
+        yield from track(spoken, title, len(lines), "caption", first)
+
+
+def _start_worker() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    leave_signals()
+
+
+def recite_one(captions: Captions, line: Line) -> Recited:
+    """Speak one line, with silence before and after."""
+    utterance, config = speak(line.text, line.voice), FeatureConfig.taken_from(captions)
+    sound = with_silence(utterance.sound, config)
+    shift = config.silence_ms / 1000
+    words = [
+        {
+            "word": word["word"],
+            "start": round(word["start"] + shift, 3),
+            "end": round(word["end"] + shift, 3),
+        }
+        for word in utterance.words
+    ]
+    return encode(sound), words, log_mel(sound, config)

@@ -1,0 +1,21 @@
+"""What captions can say of an object."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The attributes of objects with their values, and the words that mean each value."""
+
+    attributes: dict[str, tuple[str, ...]]
+    synonyms: dict[str, tuple[str, ...]]
+
+    @property
+    def values(self) -> list[str]:
+        """The values of all attributes, attribute by attribute."""
+        return [value for values in self.attributes.values() for value in values]
+
+    @property
+    def meaning(self) -> dict[str, str]:
+        """The value that each word means: 'ball' -> 'sphere'."""
+        return {word: value for value in self.values for word in self.synonyms[value]}

@@ -1,0 +1,132 @@
+"""What units and clusters of units stand for: as detectors of what is seen, and of words that are
+said (V, the table of the lecture).
+
+A unit is on where it is among its own most active cells or frames. For every label there are the
+precision P(label | unit), the recall P(unit | label), and F1; a unit is a detector of the label
+with the highest F1. V, K, U: values or words, clusters, and units or clusters as detectors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from wordbrush.concepts.clusters import binarise
+from wordbrush.evaluation.results import Detector, Hypothesis
+from wordbrush.evaluation.spoken import Spoken
+
+PICTURES = 256  # whose masks are pooled at once
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well every unit detects every label.
+
+    precision, recall: [V, U]. occurrences [V]: how often each label occurs.
+    """
+
+    labels: list[str]
+    precision: Tensor
+    recall: Tensor
+    occurrences: Tensor
+
+    @property
+    def f1(self) -> Tensor:
+        return 2 * self.precision * self.recall / (self.precision + self.recall).clamp(min=1e-12)
+
+    def hypotheses(self, count: int) -> list[list[Hypothesis]]:
+        """For every unit its `count` best labels, best first."""
+        best = self.f1.topk(min(count, len(self.labels)), 0)
+        return [
+            [self._hypothesis(int(label), unit) for label in labels]
+            for unit, labels in enumerate(best.indices.T)
+        ]
+
+    def _hypothesis(self, label: int, unit: int) -> Hypothesis:
+        percent = {
+            name: round(100 * float(getattr(self, name)[label, unit]), 2)
+            for name in ("f1", "precision", "recall")
+        }
+        return {"label": self.labels[label], **percent, "occurrences": int(self.occurrences[label])}
+
+
+def detect_words(active: Tensor, spoken: Spoken) -> Detection:
+    """Units at every frame of captions, bool [N, t, U], as detectors of what is said.
+
+    Precision: the share of a unit's frames that lie in the word. Recall: the share of the word's
+    occurrences with such a frame.
+    """
+    frames = spoken.sums(active.int()).float()  # [W, U], of W words
+    said = F.one_hot(spoken.label, len(spoken.labels)).T.float()  # [V, W]
+    precision = said @ frames / active.sum((0, 1)).clamp(min=1)
+    recall = said @ (frames > 0).float() / spoken.occurrences[:, None].clamp(min=1)
+    return Detection(spoken.labels, precision, recall, spoken.occurrences)
+
+
+def most_active(features: Tensor, share: float) -> Tensor:
+    """Each unit's top share of cells or frames [M, U].
+
+    A unit is never on at its least value: one that never fires would always be on.
+    """
+    return binarise(features, share) & (features > features.amin(0))
+
+
+def active_frames(features: Tensor, valid: Tensor, share: float) -> Tensor:
+    """Each unit's top share of the frames that count: bool [N, t, U].
+
+    features [N, t, U]; valid [N, t]: which frames count.
+    """
+    active = torch.zeros(features.shape, dtype=torch.bool)
+    active[valid] = most_active(features[valid], share)
+    return active
+
+
+def detect_values(
+    active: Tensor, planes: np.ndarray, grid: tuple[int, int], attributes: dict[str, Sequence[str]]
+) -> Detection:
+    """Units in every cell of pictures, bool [N·h·w, U], as detectors of what masks show.
+
+    planes: uint8 [N, A, H, W] as scenes.masks.attribute_masks; grid: h, w. Precision and recall are
+    of area: a cell counts for a value as far as it is covered by it. Occurrences are pictures.
+    """
+    parts = [
+        value_masks(planes[at : at + PICTURES], attributes).float()
+        for at in range(0, len(planes), PICTURES)
+    ]
+    shown = torch.cat([part.flatten(2).amax(2) for part in parts]).sum(0).long()
+    cover = torch.cat(
+        [F.adaptive_avg_pool2d(part, grid).permute(0, 2, 3, 1).flatten(0, 2) for part in parts]
+    )  # [N·h·w, V]
+    both = cover.T @ active.float()
+    precision = both / active.sum(0).clamp(min=1)
+    recall = both / cover.sum(0)[:, None].clamp(min=1e-6)
+    values = [value for named in attributes.values() for value in named]
+    return Detection(values, precision, recall, shown)
+
+
+def value_masks(planes: np.ndarray, attributes: dict[str, Sequence[str]]) -> Tensor:
+    """Attribute masks uint8 [N, A, H, W] as one mask for each value: bool [N, V, H, W]."""
+    planes = torch.from_numpy(np.array(planes))
+    return torch.stack(
+        [
+            planes[:, number] == 1 + code
+            for number, values in enumerate(attributes.values())
+            for code in range(len(values))
+        ],
+        1,
+    )
+
+
+def ranked(detection: Detection) -> list[Detector]:
+    """All units with their two best labels, the best detectors first; of equals, the first unit."""
+    rows = [{"unit": unit, "hypotheses": best} for unit, best in enumerate(detection.hypotheses(2))]
+    return sorted(rows, key=lambda row: (-row["hypotheses"][0]["f1"], row["unit"]))
+
+
+def label_agreement(first: list[str], second: list[str]) -> tuple[float, float]:
+    """Percent of clusters whose two labels are the same, and what random pairing would give."""
+    matrix = np.array(first)[:, None] == np.array(second)[None]
+    return round(100 * float(np.diag(matrix).mean()), 2), round(100 * float(matrix.mean()), 2)

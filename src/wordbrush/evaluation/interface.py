@@ -1,0 +1,49 @@
+"""What a test is: what it needs of the material, and what it returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.methods import Method
+from wordbrush.params import Params
+
+Features = tuple[Encoded, Encoded]
+"""Of pictures, [N, D, h, w], and of speech, [N, D, t]."""
+Numbers = tuple[dict[str, Any], dict[str, Any]]
+"""Values in percent and their 95 % intervals, as results.Result and results.Intervals hold them."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Encoders under test, and what they make of the material's samples.
+
+    method: what they were trained by; None where it is unknown. features: of the samples. scores
+    [N, N]: how well each picture (row) fits each caption.
+    """
+
+    method: Method | None
+    encoders: Encoders
+    features: Features
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test of encoders, which runs where the material has what it needs."""
+
+    fits: Callable[[Material], bool]
+    run: Callable[[Material, Subject], Numbers]
+
+
+def percent_true(name: str, outcomes: np.ndarray, params: Params) -> Numbers:
+    """Percent of `outcomes` [N] that are true, as the numbers of a test with this name."""
+    outcomes = outcomes.astype(float)
+    interval = bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)
+    return {name: round(100 * float(outcomes.mean()), 2)}, {name: interval}

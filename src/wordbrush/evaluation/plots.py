@@ -1,0 +1,62 @@
+"""The tables that `dvc plots` draws."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import published
+from wordbrush.evaluation.results import Results
+from wordbrush.storage.files import write_csv
+from wordbrush.storage.layout import Layout
+
+ROC_POINTS = 101
+UNPUBLISHED = ""
+
+
+def write_plots(layout: Layout, results: Results, scores: Tensor) -> None:
+    """Semantic test and recall of all methods beside the paper's, and the ROC curve of `scores`
+    [N, N], in which matched pairs are on the diagonal."""
+    write_csv(
+        layout.plots("semantic"),
+        ("method", "attribute", "accuracy", "low", "high", "paper"),
+        [
+            (
+                method_named(name).title,
+                attribute,
+                float(result["semantic"][attribute]),
+                interval["low"],
+                interval["high"],
+                published(name).semantic.get(attribute, UNPUBLISHED),
+            )
+            for name, result in results.items()
+            for attribute, interval in result["intervals"].get("semantic", {}).items()
+        ],
+    )
+    write_csv(
+        layout.plots("recall"),
+        ("method", "k", "recall", "paper"),
+        [
+            (
+                method_named(name).title,
+                int(k),
+                float(value),
+                published(name).recall.get(k, UNPUBLISHED),
+            )
+            for name, result in results.items()
+            for k, value in result["recall"].items()
+        ],
+    )
+    write_csv(
+        layout.plots("roc"), ("false_positive_rate", "true_positive_rate"), roc_points(scores)
+    )
+
+
+def roc_points(scores: Tensor) -> list[tuple[float, float]]:
+    """False and true positive rates at levels spread evenly over the mismatched pairs."""
+    matched = scores.diagonal().numpy()
+    mismatched = scores[~torch.eye(len(scores), dtype=torch.bool)].numpy()
+    levels = np.quantile(mismatched, np.linspace(1, 0, ROC_POINTS))
+    return [
+        (float((mismatched >= level).mean()), float((matched >= level).mean())) for level in levels
+    ]

@@ -1,0 +1,94 @@
+"""The tables of results, as rows of cells; a column or a cell without a number is left empty."""
+
+from dataclasses import dataclass, field
+
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.paper import published
+from wordbrush.evaluation.results import ConceptMetrics, Interval, Measured, Result, Results
+
+NOTHING = "–"
+MAPS = {"pointing": "place", "contested": "contested", "overlap": "overlap", "naming": "time"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number in percent, its interval in brackets, and one to compare with, below it."""
+
+    value: str = NOTHING
+    interval: str = ""
+    below: str = ""
+
+
+@dataclass
+class Rows:
+    """A table: names of columns, and for each method its title, its cells, and whether it is the
+    best."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[Cell], bool]] = field(default_factory=list)
+
+    def add(self, name: str, cells: list[Cell], best: str) -> None:
+        self.rows.append((method_named(name).title, cells, name == best))
+
+
+def results_section(results: Results, best: str) -> dict[str, Rows]:
+    """The tables `semantic` (P Table 1) and `recall` (P Table 2, with the other tests).
+
+    `semantic` has no columns where it was not measured.
+    """
+    first = next((one["semantic"] for one in results.values() if "semantic" in one), {})
+    semantic = Rows(list(first))
+    recall = Rows(["R@1", "R@5", "R@10", "median rank", "real pictures", "edit success"])
+    for name, result in results.items():
+        semantic.add(name, [semantic_cell(name, result, one) for one in semantic.columns], best)
+        recall.add(name, recall_cells(name, result), best)
+    return {"semantic": semantic, "recall": recall}
+
+
+def semantic_cell(name: str, result: Result, attribute: str) -> Cell:
+    """The accuracy of an attribute, and the paper's."""
+    interval = result["intervals"].get("semantic", {}).get(attribute)
+    return cell(
+        result.get("semantic", {}).get(attribute),
+        interval,
+        published(name).semantic.get(attribute),
+    )
+
+
+def recall_cells(name: str, result: Result) -> list[Cell]:
+    """Recall with the paper's, median rank, real pictures and edit success."""
+    return [
+        *(
+            cell(value, None, published(name).recall.get(k))
+            for k, value in result["recall"].items()
+        ),
+        Cell(f"{result['median_rank']:.0f}"),
+        cell(result.get("real_images"), result["intervals"].get("real_images")),
+        cell(result.get("edit_success")),
+    ]
+
+
+def word_scores_section(metrics: ConceptMetrics, best: str) -> Rows:
+    """Where and when matchmaps fire, and words by their best unit."""
+    table = Rows([*MAPS.values(), "word F1", "words"])
+    for name, scores in metrics["words"].items():
+        cells = [measured_cell(scores.get(one)) for one in MAPS]
+        cells += [cell(scores["word_f1"]), Cell(str(scores["detected"]))]
+        table.add(name, cells, best)
+    return table
+
+
+def measured_cell(one: Measured | None) -> Cell:
+    """A number with its chance."""
+    return cell(one["value"], one, one["chance"]) if one else Cell()
+
+
+def cell(value: float | None, interval: Interval | None = None, below: float | None = None) -> Cell:
+    """Numbers as they are shown."""
+    if value is None:
+        return Cell()
+    return Cell(
+        f"{value:.1f}",
+        f"[{interval['low']:.0f}–{interval['high']:.0f}]" if interval else "",
+        "" if below is None else f"{below:.1f}",
+    )
