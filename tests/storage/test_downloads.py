@@ -15,6 +15,7 @@ from tests.web import Web
 from wordbrush.errors import WordbrushError
 from wordbrush.storage import downloads, sources
 from wordbrush.storage.downloads import MIB, download, open_source
+from wordbrush.storage.web import require_secure
 
 CONTENT = os.urandom(5 * MIB + 17)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -176,7 +177,7 @@ def test_a_redirect_to_an_unsafe_place_is_refused(web, tmp_path, target):
 
 def test_https_never_leads_back_to_this_machine():
     with pytest.raises(WordbrushError, match="a redirect leads to http"):
-        downloads.require_secure("http://127.0.0.1/a", "https://example.org")
+        require_secure("http://127.0.0.1/a", "https://example.org")
 
 
 def test_a_server_that_is_not_there_is_named_at_once(tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import read_json, write_json
-from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.validation import Finite
 
 
