@@ -173,7 +173,8 @@ def import_(
 def champion(
     target: Annotated[Path | None, typer.Argument(help="A folder for the model's files.")] = None,
     registry: Annotated[
-        str | None, typer.Option(help="A folder or gs://bucket/prefix; or set WORDBRUSH_REGISTRY.")
+        str | None,
+        typer.Option(help="A folder, gs://…, s3://… or az://…; or set WORDBRUSH_REGISTRY."),
     ] = None,
 ) -> None:
     """Show the model that serves; with TARGET, fetch its files too."""

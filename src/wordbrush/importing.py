@@ -35,7 +35,7 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
                 "nothing was there to compare it with (--sha256)."
             )
         with whole_directory(target) as folder:
-            unpack(archive, folder / (scratch := uuid4().hex), source.place)
+            unpack(archive, folder / (scratch := uuid4().hex), source.address)
             lift(folder / scratch)
     except BadArchive:
         shutil.rmtree(kept)

@@ -10,7 +10,11 @@ HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards to `target`; `fault` says how it fails meanwhile: an HTTP status, "drop" (half of an answer), or None."""
+    """Forwards to `target`; `fault` says how it fails meanwhile.
+
+    An HTTP status; "drop": half of each answer; "lose-upload": no answer to the next PUT, which
+    the target has carried out; or None.
+    """
 
     daemon_threads = True
 
@@ -47,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         headers = [
             (name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP
         ]
+        if server.fault == "lose-upload" and self.command == "PUT":
+            server.fault = None
+            self.close_connection = True
+            return
         if server.fault == "drop" and len(content) > 1:
             self.answer(response.status, headers, content, len(content) // 2)
             self.close_connection = True

@@ -74,10 +74,10 @@ def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
     workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
     script = (
-        f"import os, sys, itertools\nfrom wordbrush.storage.objects import FolderStore\nfrom wordbrush import cli\n"
-        f"count, write = itertools.count(1), FolderStore.write\n"
-        f"def fourth(self, name, data):\n    if next(count) == 4:\n        {patch}\n    write(self, name, data)\n"
-        f"FolderStore.write = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()"
+        f"import os, sys, itertools\nfrom wordbrush.storage.folders import FolderStore\nfrom wordbrush import cli\n"
+        f"count, exchange = itertools.count(1), FolderStore.exchange\n"
+        f"def fourth(self, name, data, before):\n    if next(count) == 4:\n        {patch}\n    exchange(self, name, data, before)\n"
+        f"FolderStore.exchange = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=workspace.root, capture_output=True, text=True

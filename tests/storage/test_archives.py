@@ -1,4 +1,4 @@
-"""Good archives are unpacked whole; each kind of bad one is refused in a sentence, and nothing is written outside the folder."""
+"""Good archives are unpacked; each kind of bad one is one sentence, and writes nothing outside."""
 
 import contextlib
 import io
@@ -209,7 +209,7 @@ def test_other_methods_of_zip_are_refused(tmp_path):
 
 @pytest.mark.parametrize("size", [10, 30])
 def test_a_zip_that_lies_about_a_size_is_refused(tmp_path, size):
-    """Sizes are summed before anything is written, so a member may have no more than its header says, and no less."""
+    """Sizes are summed before anything is written: a member has no more than its header says."""
     archive = make(tmp_path / "x", "zip", {"a": bytes(range(20))})
     data = archive.read_bytes()
     begin = data.index(b"PK\x01\x02") + 24

@@ -1,4 +1,7 @@
-"""Downloads go on where they stopped, are checked by hash, and give up in one sentence; from a web server and a bucket."""
+"""Downloads from a web server and a bucket.
+
+They resume where they stopped, are checked by their hash, and give up in one sentence.
+"""
 
 import hashlib
 import os
@@ -10,8 +13,9 @@ from google.cloud import storage
 from tests.faults.proxy import Proxy
 from tests.web import Web
 from wordbrush.errors import WordbrushError
-from wordbrush.storage import downloads
+from wordbrush.storage import downloads, sources
 from wordbrush.storage.downloads import MIB, download, open_source
+from wordbrush.storage.web import require_secure
 
 CONTENT = os.urandom(5 * MIB + 17)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -52,7 +56,7 @@ def interrupt(web: Web, folder) -> None:
     """A call that leaves the first 2 MiB."""
     web.drop_after, web.after_drop = [2 * MIB], [503] * 99
     with pytest.raises(
-        WordbrushError, match=r"did not answer well .*\(it answered 503\).*goes on where it was"
+        WordbrushError, match=r"did not answer well .*\(it answered 503\).*resumes where it stopped"
     ):
         fetch(web, folder, patience=0.2)
     web.statuses, web.after_drop, web.asked = [], [], []
@@ -173,7 +177,7 @@ def test_a_redirect_to_an_unsafe_place_is_refused(web, tmp_path, target):
 
 def test_https_never_leads_back_to_this_machine():
     with pytest.raises(WordbrushError, match="a redirect leads to http"):
-        downloads.require_secure("http://127.0.0.1/a", "https://example.org")
+        require_secure("http://127.0.0.1/a", "https://example.org")
 
 
 def test_a_server_that_is_not_there_is_named_at_once(tmp_path):
@@ -200,7 +204,7 @@ def bucket(bucket_server, monkeypatch):
     """A bucket behind a proxy that can be told to fail."""
     proxy = Proxy(bucket_server)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
-    monkeypatch.setattr(downloads, "PIECE", MIB)
+    monkeypatch.setattr(sources, "PIECE", MIB)
     yield storage.Client(project=None).bucket("wordbrush"), proxy
     proxy.shutdown()
     proxy.server_close()

@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all; damaged inputs are named."""
 
+import csv
 import json
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_json_round_trip_and_nan(tmp_path):
 def test_csv_has_a_header_and_short_floats(tmp_path):
     write_csv(tmp_path / "t.csv", ["step", "loss"], [(1, 0.123456789), (2, 1.0)])
     assert (tmp_path / "t.csv").read_text() == "step,loss\n1,0.123457\n2,1\n"
+
+
+def test_csv_quotes_what_would_be_another_cell(tmp_path):
+    rows = [("a, b", 'say "red"'), ("two\nlines", None)]
+    write_csv(tmp_path / "t.csv", ["one", "two"], rows)
+    assert (tmp_path / "t.csv").read_bytes().startswith(b'one,two\n"a, b","say ""red"""\n')
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["one", "two"], *([str(c) for c in row] for row in rows)]
 
 
 def test_arrays_are_checked_before_use(tmp_path):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from wordbrush import params as parameters
+from wordbrush.storage.folders import FolderStore
 from wordbrush.storage.layout import Layout
-from wordbrush.storage.objects import FolderStore
 from wordbrush.training.checkpoints import Checkpoints, pack, unpack
 from wordbrush.training.compute import set_seed
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.davenet.encoded import valid_frames
 from wordbrush.evaluation.detection import value_masks
-from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.intervals import bootstrap, percent_of
 from wordbrush.evaluation.results import Measured
 from wordbrush.evaluation.spoken import Spoken
 from wordbrush.scenes.masks import attribute_masks
@@ -212,19 +212,12 @@ def mean_over_words(
     """
     if not len(values):
         return None
-    sums = np.stack(
-        [
-            np.bincount(caption.numpy(), each)
-            for each in (values.double().numpy(), np.ones(len(values)))
-        ],
-        1,
+    hits, trials = (
+        np.bincount(caption.numpy(), each)
+        for each in (values.double().numpy(), np.ones(len(values)))
     )
-    interval = bootstrap(
-        sums[sums[:, 1] > 0],
-        lambda drawn: 100 * drawn[..., 0].sum(1) / drawn[..., 1].sum(1),
-        resamples,
-        seed,
-    )
+    cases = np.stack((hits, trials))[:, trials > 0]
+    interval = bootstrap(cases, percent_of, resamples, seed)
     return {
         "value": round(100 * float(values.double().mean()), 2),
         "chance": round(100 * float(chance.double().mean()), 2),

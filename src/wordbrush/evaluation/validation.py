@@ -24,8 +24,9 @@ from wordbrush.params import Params
 from wordbrush.segmenter.annotations import read_annotations, write_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
-from wordbrush.storage.files import one_at_a_time, open_array, whole_directory
+from wordbrush.storage.files import open_array, whole_directory
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.locks import one_at_a_time
 from wordbrush.training.compute import device
 from wordbrush.versioning.fingerprint import combined, digest
 

@@ -22,15 +22,15 @@ def show_champion(place: str | None, target: Path | None = None) -> None:
     version = registry.champion()
     if version is None:
         raise WordbrushError(
-            f"{registry.store.place} has no champion yet: the first run that ends with the gate "
+            f"{registry.store.address} has no champion yet: the first run that ends with the gate "
             "makes one."
         )
     if target:
         require_new(target)
         with whole_directory(target) as folder:
             registry.fetch(version, folder)
-    print(f"{registry.store.place}: {version}\n\n{registry.read(version, 'card.md').decode()}")
-    origin = f"{registry.store.place}/versions/{version}/metrics.json"
+    print(f"{registry.store.address}: {version}\n\n{registry.read(version, 'card.md').decode()}")
+    origin = f"{registry.store.address}/versions/{version}/metrics.json"
     Console().print(
         results_table(validated_json(Results, registry.read(version, "metrics.json"), origin))
     )

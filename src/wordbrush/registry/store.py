@@ -1,4 +1,4 @@
-"""Where champions are kept: a local folder, or gs://bucket/prefix.
+"""Where champions are kept: a local folder, or a bucket (storage/addresses.py).
 
 `versions/VERSION/` holds a model's files and never changes; its `files.json` has their hashes.
 `champion.json` names the version that serves. It is written last and at once, so a reader sees the
@@ -17,7 +17,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.objects import Changed, Store, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.objects import Changed, Store
 from wordbrush.storage.validation import Natural, validated_json
 
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
@@ -47,10 +48,10 @@ class Registry:
         listing = self.store.read(path)
         if listing is None:
             raise WordbrushError(
-                f"{self.store.place}/{path} is missing, but {CHAMPION} names that version: delete "
-                f"{CHAMPION}, and the next run is promoted."
+                f"{self.store.address}/{path} is missing, but {CHAMPION} names that version: "
+                f"delete {CHAMPION}, and the next run is promoted."
             )
-        return validated_json(dict[Name, Sha256], listing, f"{self.store.place}/{path}")
+        return validated_json(dict[Name, Sha256], listing, f"{self.store.address}/{path}")
 
     def read(self, version: str, name: str) -> bytes:
         """One of a version's files, as it was promoted."""
@@ -66,8 +67,8 @@ class Registry:
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
             raise WordbrushError(
-                f"{self.store.place}/versions/{version}/{name} {fault}: bring it back from a copy, "
-                f"or delete {CHAMPION}, and the next run is promoted."
+                f"{self.store.address}/versions/{version}/{name} {fault}: bring it back from a "
+                f"copy, or delete {CHAMPION}, and the next run is promoted."
             )
         return data
 
@@ -114,16 +115,16 @@ class Registry:
             return json.loads(pointer)["version"]
         except (ValueError, KeyError, TypeError):
             raise WordbrushError(
-                f"{self.store.place}/{CHAMPION} is damaged: it must hold JSON with a `version`."
+                f"{self.store.address}/{CHAMPION} is damaged: it must hold JSON with a `version`."
             ) from None
 
 
 def open_registry(place: str | None = None) -> Registry:
-    """A registry in a folder or at gs://bucket/prefix, by default the one of WORDBRUSH_REGISTRY."""
+    """A registry in a folder or a bucket, by default the one of WORDBRUSH_REGISTRY."""
     place = place or os.environ.get("WORDBRUSH_REGISTRY")
     if not place:
         raise WordbrushError(
-            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder or "
-            "gs://bucket/prefix."
+            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder, "
+            "gs://bucket/prefix, s3://bucket/prefix or az://container/prefix."
         )
     return Registry(open_store(place))

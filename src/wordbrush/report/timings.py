@@ -6,8 +6,9 @@ Kept outside the artifacts, whose bytes must not depend on it.
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.files import one_at_a_time, read_json, write_json
+from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.validation import Finite
 
 

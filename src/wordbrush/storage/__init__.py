@@ -1,1 +1,4 @@
-"""Bytes at rest: whole files, tables, weights, buckets, downloads and archives, and where every artifact lives."""
+"""Bytes at rest: files, tables, weights, configurations, stores of objects, downloads and archives.
+
+layout.py says where every artifact is.
+"""

@@ -1,6 +1,8 @@
-"""Archives of others, unpacked with nothing outside the folder, no links, no devices, and no more bytes than are fair.
+"""Archives made by others, unpacked safely: zip (stored or deflated), tar and tar.gz.
 
-zip (stored or deflated), tar and tar.gz. A member's name, kind and size are looked at before it is written.
+Nothing is written outside the folder; links, devices and decompression bombs are refused. The name,
+kind and size of a member are checked before it is written. Written by hand around zipfile and
+tarfile, whose own checks limit neither sizes nor numbers.
 """
 
 import errno
@@ -23,7 +25,7 @@ from wordbrush.telemetry.progress import Progress
 
 MIB = 1 << 20
 NAME_BYTES, PART_BYTES = 1000, 255  # of a path, and of one name in it, as file systems take them
-# What the three libraries raise at hostile bytes; tests change bytes by the thousand.
+# What zipfile, tarfile and gzip raise at damaged bytes; tests change thousands of them.
 DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -35,20 +37,23 @@ DAMAGE = (
     LookupError,
     RuntimeError,
 )
-DAMAGE_NUMBERS = (None, errno.EINVAL)  # of an OSError: gzip's own, and a leap before the beginning
+DAMAGE_NUMBERS = (None, errno.EINVAL)  # of an OSError: gzip's own, and a seek below zero
 
 
 class BadArchive(WordbrushError):
-    """It is damaged, or wants what no data set needs."""
+    """The archive is damaged, or has what no data set needs."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """CLEVR v1.0, the largest that is known to be of use, has 100,013 files and hardly shrinks when it is packed."""
+    """What an archive may hold. CLEVR v1.0 has 100,013 files, and hardly shrinks when packed.
+
+    ratio: bytes unpacked to bytes packed. always: bytes unpacked that are allowed at any ratio.
+    """
 
     files: int = 2_000_000
-    ratio: int = 100  # unpacked by packed
-    fair: int = 64 * MIB  # unpacked, whatever the ratio
+    ratio: int = 100
+    always: int = 64 * MIB
 
 
 LIMITS = Limits()
@@ -61,17 +66,18 @@ class Member:
     name: str
     size: int
     content: IO[bytes] | None  # None: a folder
-    end: int  # how much of the archive is read after it, in bytes
+    end: int  # bytes of the archive up to its end
 
 
 def unpack(archive: Path, folder: Path, name: str, limits: Limits = LIMITS) -> None:
-    """Write all of the archive into `folder`, which is new or empty. `name` is what sentences call the archive.
+    """Write all of the archive into `folder`, which is new or empty.
 
-    Raises BadArchive, or WordbrushError where the disk has no room; the folder then holds some of it.
+    name: of the archive, in messages.
+    Raises BadArchive, or WordbrushError where the disk is full; the folder then holds a part of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     packed = archive.stat().st_size
-    most = max(limits.fair, limits.ratio * packed)
+    most = max(limits.always, limits.ratio * packed)
     with damage(name), Progress("unpacking", round(packed / MIB, 1), "MiB") as progress:
         for number, member in enumerate(members(archive, folder, most), 1):
             if number > limits.files:
@@ -82,7 +88,7 @@ def unpack(archive: Path, folder: Path, name: str, limits: Limits = LIMITS) -> N
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """Whatever is wrong with the archive, in a sentence with its name."""
+    """Whatever is wrong with the archive, as one sentence with its name."""
     try:
         yield
     except BadArchive as error:
@@ -97,7 +103,7 @@ def damage(name: str) -> Iterator[None]:
 
 
 def members(archive: Path, folder: Path, most: int) -> Iterator[Member]:
-    """What the archive holds, in order, each to be read before the next; at most `most` bytes in all."""
+    """What the archive holds, in order; each is to be read before the next. most: bytes in all."""
     with archive.open("rb") as raw:
         head = raw.read(512)
         raw.seek(0)
@@ -113,11 +119,11 @@ def members(archive: Path, folder: Path, most: int) -> Iterator[Member]:
 
 
 def zip_members(raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
-    """zipfile gives no more bytes than a member's header declares, and compares their checksum."""
+    """Members of a zip. zipfile reads no more bytes than a header declares, and checks the CRC."""
     end = 0
     with zipfile.ZipFile(raw) as archive:
         infos = archive.infolist()
-        require_fair(sum(info.file_size for info in infos), folder, most)
+        require_size(sum(info.file_size for info in infos), folder, most)
         for info in infos:
             kind = stat.S_IFMT(info.external_attr >> 16)
             require_plain(info.filename, kind in (0, stat.S_IFREG, stat.S_IFDIR))
@@ -125,7 +131,8 @@ def zip_members(raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
                 raise BadArchive("it is encrypted")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise BadArchive(
-                    f"{info.filename!r} is packed by method {info.compress_type}; only stored and deflated are read"
+                    f"{info.filename!r} is packed by method {info.compress_type}; only stored "
+                    "and deflated are read"
                 )
             end += info.compress_size
             if info.is_dir():
@@ -138,29 +145,30 @@ def zip_members(raw: BinaryIO, folder: Path, most: int) -> Iterator[Member]:
 def tar_members(
     packed: BinaryIO | gzip.GzipFile, raw: BinaryIO, folder: Path, most: int
 ) -> Iterator[Member]:
-    """`raw` is the file below `packed`, which may unpack it."""
-    total, stream = 0, Sober(packed, most)
+    """Members of a tar. raw: the archive's file; packed: the same, or what decompresses it."""
+    total, stream = 0, BoundedStream(packed, most)
     with tarfile.TarFile(fileobj=stream) as archive:  # type: ignore[arg-type]  # it only reads
         for info in archive:
             require_plain(info.name, info.isreg() or info.isdir())
             total += info.size
-            require_fair(total, folder, most)
+            require_size(total, folder, most)
             yield Member(
                 info.name,
                 info.size,
                 archive.extractfile(info) if info.isreg() else None,
                 raw.tell(),
             )
-        if stream.last != bytes(
-            tarfile.BLOCKSIZE
-        ):  # tarfile itself takes whatever is no header for the end
+        if stream.last != bytes(tarfile.BLOCKSIZE):  # tarfile takes anything else for the end too
             raise BadArchive("it is cut short: the mark of its end is missing")
-        while stream.read(MIB):  # to the checksum of gzip
+        while stream.read(MIB):  # up to the checksum of gzip
             pass
 
 
-class Sober:
-    """A stream that gives neither much at once (a header may claim any length) nor too much in all, and knows its last piece."""
+class BoundedStream:
+    """A stream that gives neither too much at once, whatever a header claims, nor too much in all.
+
+    last: the last piece that was read.
+    """
 
     def __init__(self, stream: BinaryIO | gzip.GzipFile, most: int):
         self.stream, self.most, self.last = stream, most, b""
@@ -175,8 +183,8 @@ class Sober:
         return self.last
 
 
-def require_fair(size: int, folder: Path, most: int) -> None:
-    """Raises BadArchive for a bomb, WordbrushError where the disk has no room."""
+def require_size(size: int, folder: Path, most: int) -> None:
+    """Raises BadArchive for a decompression bomb, WordbrushError where the disk is too full."""
     if size > most:
         raise too_much(most)
     require_space(folder, size, "what is to be unpacked")
@@ -194,7 +202,7 @@ def require_plain(name: str, plain: bool) -> None:
 
 
 def inside(name: str) -> PurePosixPath:
-    """A member's path, if it stays inside and every file system takes it."""
+    """A member's path. Raises BadArchive where it leads outside or is not portable."""
     path = PurePosixPath(name)
     if (
         path.is_absolute()
@@ -212,7 +220,7 @@ def inside(name: str) -> PurePosixPath:
 
 
 def write(member: Member, folder: Path) -> None:
-    """One member, under its own name; nothing that is there is replaced."""
+    """Write one member. Raises BadArchive where its name is taken, or bytes are missing."""
     path = folder / inside(member.name)
     try:
         (path if member.content is None else path.parent).mkdir(parents=True, exist_ok=True)

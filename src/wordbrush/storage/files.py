@@ -1,7 +1,7 @@
-"""Files in and out: outputs appear whole or not at all, inputs are checked before they are used."""
+"""Files: outputs appear complete or not at all, inputs are checked before they are used."""
 
+import csv
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -24,21 +24,19 @@ WRITE_FAULTS = {
     errno.EFBIG: "raise the limit on file sizes",
     errno.EACCES: "check its owner and mode",
     errno.EPERM: "check its owner and mode",
-    errno.EROFS: "name a place that can be written",
-    errno.ENOTDIR: "name a place in a folder",
+    errno.EROFS: "name a folder that can be written",
+    errno.ENOTDIR: "a part of the path is a file: name another folder",
 }
 
 
 @contextmanager
 def write_faults(path: Path) -> Iterator[None]:
-    """A full disk, a folder that cannot be written and their like, as one sentence that names `path`."""
+    """A full disk, a folder that cannot be written and the like, as one sentence with `path`."""
     try:
         yield
     except OSError as error:
         code = error.errno
-        if code is None and str(error).endswith(
-            " written"
-        ):  # numpy's, of an array of which only a part was taken
+        if code is None and str(error).endswith(" written"):  # numpy's, of a part of an array
             code = errno.ENOSPC
         if code not in WRITE_FAULTS:
             raise
@@ -56,7 +54,7 @@ def write_faults(path: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Yield a scratch folder beside `path`; it takes the name `path` (replacing what was there) only on success."""
+    """Yield a scratch folder beside `path`; on success only, it replaces what is at `path`."""
     scratch = path.parent / f".{path.name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -67,15 +65,6 @@ def whole_directory(path: Path) -> Iterator[Path]:
             scratch.rename(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
-    """Within, no other process is within, for the same `path`; its lock is a file beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
@@ -92,14 +81,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all; NaN is refused, since it is no JSON."""
+    """Write `value` as indented JSON, complete or not at all. Raises ValueError for NaN."""
     text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with whole_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 def require_new(path: Path) -> None:
-    """Raises WordbrushError where something is at `path`, other than an empty folder: nothing of it may be replaced."""
+    """Raises WordbrushError where `path` exists and is not an empty folder."""
     if (
         not path.name
         or path.is_symlink()
@@ -110,12 +99,12 @@ def require_new(path: Path) -> None:
 
 
 def require_space(folder: Path, size: int, what: str) -> None:
-    """Raises WordbrushError where `size` bytes are more than are free on the disk of `folder`."""
+    """Raises WordbrushError where the disk of `folder` has less than `size` bytes free."""
     free = shutil.disk_usage(folder).free
     if size > free:
         raise WordbrushError(
-            f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free: free some "
-            "space, or name another place."
+            f"{what} needs {size / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are "
+            "free: free some space, or name another folder."
         )
 
 
@@ -137,7 +126,7 @@ def require_file(path: Path) -> Path:
 
 
 def require_counts(path: Path, **counts: int) -> None:
-    """Things that belong together, such as pictures and captions, are as many as each other."""
+    """Raises WordbrushError where counts of what belongs together, such as captions, differ."""
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         raise WordbrushError(
@@ -146,14 +135,22 @@ def require_counts(path: Path, **counts: int) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write a small table that `dvc plots` reads: one header line, floats with six significant digits."""
+    """Write a small table that `dvc plots` reads, complete or not at all.
+
+    One line of header, floats with six significant digits; cells are quoted as RFC 4180 has it,
+    where they hold a comma, a quote or the end of a line.
+    """
 
     def cell(value: Any) -> str:
         return f"{value:.6g}" if isinstance(value, float) else str(value)
 
-    lines = [",".join(header), *(",".join(cell(v) for v in row) for row in rows)]
-    with whole_file(path) as scratch:
-        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (
+        whole_file(path) as scratch,
+        scratch.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def open_array(
@@ -161,14 +158,15 @@ def open_array(
 ) -> np.ndarray:
     """Memory-map a `.npy` file, read-only, after checking its type and shape (`None`: any length).
 
-    most: the greatest value allowed, for all or for each entry of the second axis; the whole file is read for it.
-    Raises WordbrushError when the file is missing, truncated, of another type or shape, or empty, or where a value is too great.
+    most: the greatest value allowed, of all or of each entry of the second axis; checking it reads
+    the whole file.
+    Raises WordbrushError where the file is missing, truncated, empty, of another type or shape, or
+    holds greater values.
     """
     require_file(path)
     try:
-        array = np.asarray(
-            np.load(path, mmap_mode="r", allow_pickle=False)
-        )  # slices of a np.memmap cost twice as much
+        # As an ndarray, since slices of a np.memmap cost twice as much.
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
         raise WordbrushError(
             f"{path} is not a readable array ({error}). Make it again: dvc repro."

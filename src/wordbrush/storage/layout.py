@@ -19,7 +19,7 @@ class Layout:
 
     @property
     def real_pairs(self) -> Path:
-        """images.npy [M, 2, H, W, 3] (original, edited), pairs.json: the real-image test of P §6.5"""
+        """images.npy [M, 2, H, W, 3] (original, edited), pairs.json: real-image test, P §6.5"""
         return self.root / "data/real_pairs"
 
     @property
@@ -39,7 +39,7 @@ class Layout:
 
     @property
     def features(self) -> Path:
-        """frames.npy, offsets.npy, features.json: the spoken captions as training hears them, in sample order"""
+        """frames.npy, offsets.npy, features.json: spoken captions for training, in sample order"""
         return self.root / "data/features"
 
     @property
@@ -67,7 +67,7 @@ class Layout:
 
     @property
     def evaluation(self) -> Path:
-        """What the report draws: edits, retrievals, matchmaps; concepts.json: what units and clusters stand for"""
+        """What the report shows: edits, retrievals, matchmaps; concepts.json: what units mean"""
         return self.root / "data/evaluation"
 
     @property

@@ -17,7 +17,10 @@ def write_table(path: Path, rows: Sequence[dict], schema: pa.Schema) -> None:
 
 
 def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> list[dict]:
-    """The rows, or some columns of them; a missing, damaged or other file is a WordbrushError that names it."""
+    """The rows, or some columns of them.
+
+    Raises WordbrushError, which names the file, where it is missing, damaged or of other columns.
+    """
     wanted = [schema.field(name) for name in columns or schema.names]
     try:
         table = pq.read_table(
@@ -36,6 +39,7 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
             or table.schema.field(field.name).type != field.type
         ):
             raise WordbrushError(
-                f"{path}: the column {field.name} of type {field.type} is missing. Make it again: dvc repro."
+                f"{path}: the column {field.name} of type {field.type} is missing. "
+                "Make it again: dvc repro."
             )
     return table.to_pylist()

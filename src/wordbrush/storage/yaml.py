@@ -26,7 +26,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` laid over it; a field that `base` lacks is kept, for validation to refuse."""
+    """`base` with `changes` over it. Fields that `base` lacks stay, for validation to refuse."""
     merged = dict(base)
     for name, value in changes.items():
         old = merged.get(name)

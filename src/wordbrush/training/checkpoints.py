@@ -22,7 +22,8 @@ from safetensors.torch import load, save
 
 from wordbrush.errors import EXIT_STOPPED, Stopped, WordbrushError
 from wordbrush.process import is_main
-from wordbrush.storage.objects import Changed, Store, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.objects import Changed, Store
 from wordbrush.telemetry import metrics
 from wordbrush.training import signals
 from wordbrush.training.parallel import anyone, barrier, require_same
@@ -137,7 +138,7 @@ class Checkpoints:
         )
 
     def _words(self, kind: str, step: int) -> str:
-        return f"{kind} {step} in {self.store.place}/{self.key}" if self.store else ""
+        return f"{kind} {step} in {self.store.address}/{self.key}" if self.store else ""
 
     def _names(self, kind: str) -> list[tuple[int, str]]:
         """Steps and names of one kind, in order."""
@@ -183,7 +184,7 @@ class Checkpoints:
         data, match = self.store.read(f"{self.key}/{name}") or b"", NAME.fullmatch(name)
         if match is None or hashlib.sha256(data).hexdigest() != match["sha256"]:
             print(
-                f"{self.store.place}/{self.key}/{name} is damaged, and left aside",
+                f"{self.store.address}/{self.key}/{name} is damaged, and left aside",
                 file=sys.stderr,
                 flush=True,
             )
@@ -195,7 +196,7 @@ NO_CHECKPOINTS = Checkpoints()
 
 
 def for_stage(key: str, minutes: float) -> Checkpoints:
-    """Checkpoints in .wordbrush/checkpoints, or in the folder or gs://bucket/prefix that
+    """Checkpoints in .wordbrush/checkpoints, or at the address (storage.addresses) that
     WORDBRUSH_CHECKPOINTS names.
     """
     return Checkpoints(open_store(os.environ.get(PLACE_VARIABLE) or PLACE), key, 60 * minutes)

@@ -7,7 +7,9 @@ from uuid import uuid4
 from dvc.config import ConfigError
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.objects import BucketStore, Store, bucket_and_name, bucket_client, open_store
+from wordbrush.storage.addresses import open_store
+from wordbrush.storage.buckets import BucketStore, bucket_and_name, bucket_client
+from wordbrush.storage.objects import Store
 from wordbrush.versioning.integrity import repository
 from wordbrush.versioning.workspace import REMOTE
 
@@ -63,6 +65,11 @@ def read_options(options: Sequence[str]) -> dict[str, str]:
 
 def open_remote(place: str, settings: dict[str, str]) -> Store:
     """The place as DVC will reach it, by the same settings."""
+    if "://" in place and not place.startswith("gs://"):
+        raise WordbrushError(
+            f"{place!r} is neither a folder nor gs://bucket/prefix, where a DVC remote can be. "
+            "Checkpoints and the registry may also be at s3:// and az://."
+        )
     if not settings:
         return open_store(place)
     if not place.startswith("gs://"):
@@ -84,4 +91,4 @@ def try_out(store: Store) -> None:
     finally:
         store.delete(name)
     if found != content:
-        raise WordbrushError(f"{store.place} does not give back what was written to it.")
+        raise WordbrushError(f"{store.address} does not give back what was written to it.")
