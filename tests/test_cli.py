@@ -67,7 +67,7 @@ def test_every_command_of_the_pages_is_one(page):
     """Lines of code that begin with `wordbrush`, as the parser reads them."""
     commands = get_command(app).commands
     for block in re.findall(r"(?ms)^```\n(.*?)^```", page.read_text(encoding="utf-8")):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():  # a backslash continues a line
             if line.startswith("wordbrush "):
                 _, verb, *arguments = shlex.split(line)
                 commands[verb].make_context(verb, arguments)
