@@ -18,6 +18,7 @@ class Interval(TypedDict):
 
 
 RecallLevel = Literal["1", "5", "10"]
+"""The k of recall@k, as JSON has it."""
 RECALL_LEVELS: tuple[RecallLevel, ...] = get_args(RecallLevel)
 Recall = TypedDict("Recall", {"1": Finite, "5": Finite, "10": Finite})
 """Percent of queries whose partner is among the first k."""

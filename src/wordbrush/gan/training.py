@@ -290,7 +290,6 @@ class Adversaries(torch.nn.Module):
 
 def require_room(gan: Gan, resolution: int) -> None:
     """Raises WordbrushError where the memory does not hold a step, at the level that needs most."""
-
     for level, size in enumerate(resolutions(resolution)):
         latents = torch.Size((part(gan.batch_sizes[size]), gan.latent_dim))
         forward = partial(Adversaries.judge, latents=latents, level=level)
