@@ -1,1 +1,1 @@
-"""Wordbrush: learns what spoken words mean by drawing pictures (Learning Words by Drawing Images, CVPR 2019)."""
+"""Learns what spoken words mean by drawing pictures (Learning Words by Drawing Images, 2019)."""

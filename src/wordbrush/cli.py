@@ -57,15 +57,14 @@ MiningOption = Annotated[
 
 def add_stage(stage: Stage) -> None:
     """Make a command of a stage."""
-    if stage.per_mining:
 
-        def command(mining: MiningOption) -> None:
-            running.run(stage, mining=mining)
-    else:
+    def once() -> None:
+        running.run(stage)
 
-        def command() -> None:
-            running.run(stage)
+    def per_mining(mining: MiningOption) -> None:
+        running.run(stage, mining=mining)
 
+    command: Callable[..., None] = per_mining if stage.per_mining else once
     app.command(stage.name, help=f"{stage.summary}.", rich_help_panel="Stages")(command)
 
 

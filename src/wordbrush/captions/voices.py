@@ -13,11 +13,8 @@ from wordbrush.errors import WordbrushError, optional_packages
 with optional_packages():
     import espeakng_loader
 
-RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = (
-    1,
-    1,
-    0,
-)  # espeak_ng.h: AUDIO_OUTPUT_RETRIEVAL, espeakCHARS_UTF8
+# espeak_ng.h: AUDIO_OUTPUT_RETRIEVAL, espeakCHARS_UTF8
+RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = 1, 1, 0
 RATE, PITCH = 1, 3  # espeakRATE, espeakPITCH
 LIST_TERMINATED, WORD, END_PAUSE = 0, 1, 0x1000  # event types; espeakENDPAUSE is left off
 
@@ -86,7 +83,12 @@ class Engine:
         self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath and vibrato
         self.library.espeak_SetSynthCallback(self.callback)
 
-    def _collect(self, samples, count: int, events) -> int:
+    def _collect(
+        self,
+        samples: "ctypes._Pointer[ctypes.c_short]",
+        count: int,
+        events: "ctypes._Pointer[Event]",
+    ) -> int:
         if samples and count:
             self.pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         number = 0

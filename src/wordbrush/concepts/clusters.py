@@ -23,15 +23,14 @@ def cooccurrence(active: Tensor) -> Tensor:
 
 
 def cluster_units(counts: Tensor, number: int, method: str) -> np.ndarray:
-    """Cut the dendrogram of 1 - counts/union into `number` clusters: the cluster of each unit [D], from 0."""
-    # here: who runs a trained model has no need of scipy
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
     """Cut the dendrogram of 1 - counts/union into clusters: the cluster of each unit [D], from 0.
 
     number: how many clusters at most. method: the linkage, as scipy names it.
     """
+    # here: who runs a trained model has no need of scipy
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     together = counts.double().numpy()
     alone = np.diag(together)
     union = alone[:, None] + alone[None] - together

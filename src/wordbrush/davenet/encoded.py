@@ -32,19 +32,25 @@ class Encoded:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Encoded":
         """The same with every tensor of N rows changed."""
-        features, lengths, codes = (
-            None if tensor is None else change(tensor)
-            for tensor in (self.features, self.lengths, self.codes)
+        lengths, codes = (
+            None if tensor is None else change(tensor) for tensor in (self.lengths, self.codes)
         )
-        return replace(self, features=features, lengths=lengths, codes=codes)
+        return replace(self, features=change(self.features), lengths=lengths, codes=codes)
 
     def to(self, device: torch.device | str) -> "Encoded":
         return self.map(lambda tensor: tensor.to(device))
 
     @property
+    def frame_counts(self) -> Tensor:
+        """Of speech: `lengths` [N]. Raises TypeError for pictures, which have none."""
+        if self.lengths is None:
+            raise TypeError("these are features of pictures: they have cells, and no frames")
+        return self.lengths
+
+    @property
     def valid(self) -> Tensor:
         """Of speech: bool [N, t], the frames that are not padding."""
-        return valid_frames(self.lengths, self.features.shape[2])
+        return valid_frames(self.frame_counts, self.features.shape[2])
 
 
 def valid_frames(lengths: Tensor, width: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from wordbrush.davenet.encoded import Encoded, valid_frames
 from wordbrush.davenet.frames import PackedFrames
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
+from wordbrush.training.compute import channels_last
 from wordbrush.training.norms import BatchNorm1d, BatchNorm2d, InputNorm
 
 # Channels of the convolutions, by block; a pool between the blocks, none after.
@@ -79,7 +81,7 @@ class AudioEncoder(nn.Module):
             nn.Conv2d(before, channels, (1, width), padding=(0, width // 2))
             for before, (channels, width, _) in zip(inputs, specs, strict=False)
         ]
-        self.convs = nn.ModuleList(convs).to(memory_format=torch.channels_last)
+        self.convs = channels_last(nn.ModuleList(convs))
         batch = config.audio_norm == "batch"
         self.norms = nn.ModuleList(
             [BatchNorm1d(channels) if batch else nn.Identity() for channels, _, _ in specs]
@@ -96,7 +98,7 @@ class AudioEncoder(nn.Module):
         x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
         layers = zip(self.convs, self.norms, self.pools, strict=True)
         for number, (conv, norm, pool) in enumerate(layers, start=1):
-            x = norm(packed.convolve(conv, x))
+            x = norm(packed.convolve(cast(nn.Conv2d, conv), x))
             if pool:  # before the ReLU, which gives the same values and leaves it half of the work
                 packed, x = packed.max_pool(x)
             x = F.relu(x) if number < len(self.convs) else x

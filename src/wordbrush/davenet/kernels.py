@@ -6,6 +6,7 @@ memory.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,13 +28,13 @@ def similarities(images: Encoded, speech: Encoded, kind: str) -> Tensor:
     """Scores of every one of N pictures with every one of M utterances: [N, M] (P §5.1; D)."""
     seen, valid = images.features, speech.valid
     if kind == "SISA":  # the mean of products is the product of means
-        heard = (speech.features * valid[:, None]).sum(2) / speech.lengths[:, None]
+        heard = (speech.features * valid[:, None]).sum(2) / speech.frame_counts[:, None]
         return seen.mean((2, 3)) @ heard.T
     frames = speech.features.transpose(1, 2).flatten(0, 1)  # [M·t, D]
     if kind == "MISA":
         best = BestCell.apply(seen, frames, valid.flatten())  # [N, F]
         owners = F.one_hot(valid.nonzero()[:, 0], len(speech)).to(best.dtype)  # [F, M]
-        return best @ owners / speech.lengths
+        return best @ owners / speech.frame_counts
     maps = every_cell(seen, frames).unflatten(2, valid.shape)  # [N, p, M, t]
     return sima(maps.transpose(1, 2), valid)
 
@@ -54,7 +55,7 @@ def paired_similarities(
     valid = speech.valid[utterances]
     if kind == "MISA":
         best = BestCellOfPairs.apply(images.features, speech.features, pictures, utterances)
-        return (best * valid).sum(1) / speech.lengths[utterances]
+        return (best * valid).sum(1) / speech.frame_counts[utterances]
     maps = matchmap(images.features[pictures], speech.features[utterances]).flatten(1, 2)
     return SIMILARITIES[kind](maps, valid)
 
@@ -142,7 +143,7 @@ class BestCell(torch.autograd.Function):
         return best
 
     @staticmethod
-    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         images, frames, valid, winner = context.saved_tensors
         cells, heard = images.permute(0, 2, 3, 1), valid.nonzero().squeeze(1)  # [N, h, w, D], [F]
         area, count = cells[0, ..., 0].numel(), cells[..., 0].numel()
@@ -178,7 +179,7 @@ class BestCellOfPairs(torch.autograd.Function):
         return best
 
     @staticmethod
-    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         images, audio, pictures, utterances, winner = context.saved_tensors
         cells, frames = images.permute(0, 2, 3, 1), audio.transpose(1, 2)  # [N, h, w, D], [M, t, D]
         area, time = cells[0, ..., 0].numel(), frames.shape[1]

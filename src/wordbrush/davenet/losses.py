@@ -88,9 +88,14 @@ def hardest_of_both(triplets: TripletScores, edits: EditedScores) -> TripletScor
     return replace(triplets, image=torch.maximum(triplets.image, edited))
 
 
-def gain_loss(edits: EditedScores, surrogate: Surrogate, edit_weight: float = 1.0) -> Tensor:
-    """Mean over pairs of φ(-gain), weighted: what the donors' utterances should gain (ours)."""
-    return (edit_weight * surrogate(-edits.gain) * edits.valid).mean()
+def gain_loss(
+    gain: Tensor, valid: Tensor, surrogate: Surrogate, edit_weight: float = 1.0
+) -> Tensor:
+    """Mean over pairs of φ(-gain), weighted: what the donors' utterances should gain (ours).
+
+    gain, valid: as EditedScores has them, both [N].
+    """
+    return (edit_weight * surrogate(-gain) * valid).mean()
 
 
 def batch_softmax(

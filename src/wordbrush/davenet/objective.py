@@ -78,7 +78,7 @@ def with_gain(
     """The loss, and what the donors' utterances should gain where units were transplanted."""
     if edits is None or edits.gain is None:
         return loss
-    return loss + gain_loss(edits, surrogate, weight)
+    return loss + gain_loss(edits.gain, edits.valid, surrogate, weight)
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def make_curriculum(
     margin, weight = davenet.loss == "margin", stage.edit_weight
     surrogate = Hinge(davenet.margin) if margin else Logistic(davenet.temperature)
     warmup = Ranking(RandomMining(rng), surrogate, weight)
+    main: Objective
     if mining == "random":
         main = warmup
     elif mining == "hard" and not margin:

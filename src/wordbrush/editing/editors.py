@@ -59,7 +59,7 @@ class SalientEditor:
         latents = torch.from_numpy(self.latents[batch.index]).to(where)
         h4 = self.generator.encode(latents, self.edits.resolution)
         seen, heard = batch.seen.features, batch.heard
-        salient_cells, _ = salient_location(seen, heard.features, heard.lengths)
+        salient_cells, _ = salient_location(seen, heard.features, heard.frame_counts)
         # the cell of h4 in which the middle of the salient cell lies
         cells = (2 * salient_cells + 1) * h4.shape[-1] // (2 * seen.shape[-1])
         donors, values = None, torch.zeros_like(h4)

@@ -6,7 +6,7 @@ precision P(label | unit), the recall P(unit | label), and F1; a unit is a detec
 with the highest F1. V, K, U: values or words, clusters, and units or clusters as detectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +46,16 @@ class Detection:
         ]
 
     def _hypothesis(self, label: int, unit: int) -> Hypothesis:
-        percent = {
-            name: round(100 * float(getattr(self, name)[label, unit]), 2)
-            for name in ("f1", "precision", "recall")
+        def percent(rates: Tensor) -> float:
+            return round(100 * float(rates[label, unit]), 2)
+
+        return {
+            "label": self.labels[label],
+            "f1": percent(self.f1),
+            "precision": percent(self.precision),
+            "recall": percent(self.recall),
+            "occurrences": int(self.occurrences[label]),
         }
-        return {"label": self.labels[label], **percent, "occurrences": int(self.occurrences[label])}
 
 
 def detect_words(active: Tensor, spoken: Spoken) -> Detection:
@@ -85,7 +90,10 @@ def active_frames(features: Tensor, valid: Tensor, share: float) -> Tensor:
 
 
 def detect_values(
-    active: Tensor, planes: np.ndarray, grid: tuple[int, int], attributes: dict[str, Sequence[str]]
+    active: Tensor,
+    planes: np.ndarray,
+    grid: Sequence[int],
+    attributes: Mapping[str, Sequence[str]],
 ) -> Detection:
     """Units in every cell of pictures, bool [N·h·w, U], as detectors of what masks show.
 
@@ -96,10 +104,15 @@ def detect_values(
         value_masks(planes[at : at + PICTURES], attributes).float()
         for at in range(0, len(planes), PICTURES)
     ]
+    height, width = grid
     shown = torch.cat([part.flatten(2).amax(2) for part in parts]).sum(0).long()
+    # [N·h·w, V]
     cover = torch.cat(
-        [F.adaptive_avg_pool2d(part, grid).permute(0, 2, 3, 1).flatten(0, 2) for part in parts]
-    )  # [N·h·w, V]
+        [
+            F.adaptive_avg_pool2d(part, (height, width)).permute(0, 2, 3, 1).flatten(0, 2)
+            for part in parts
+        ]
+    )
     both = cover.T @ active.float()
     precision = both / active.sum(0).clamp(min=1)
     recall = both / cover.sum(0)[:, None].clamp(min=1e-6)
@@ -107,12 +120,12 @@ def detect_values(
     return Detection(values, precision, recall, shown)
 
 
-def value_masks(planes: np.ndarray, attributes: dict[str, Sequence[str]]) -> Tensor:
+def value_masks(planes: np.ndarray, attributes: Mapping[str, Sequence[str]]) -> Tensor:
     """Attribute masks uint8 [N, A, H, W] as one mask for each value: bool [N, V, H, W]."""
-    planes = torch.from_numpy(np.array(planes))
+    codes = torch.from_numpy(np.array(planes))
     return torch.stack(
         [
-            planes[:, number] == 1 + code
+            codes[:, number] == 1 + code
             for number, values in enumerate(attributes.values())
             for code in range(len(values))
         ],
@@ -122,7 +135,9 @@ def value_masks(planes: np.ndarray, attributes: dict[str, Sequence[str]]) -> Ten
 
 def ranked(detection: Detection) -> list[Detector]:
     """All units with their two best labels, the best detectors first; of equals, the first unit."""
-    rows = [{"unit": unit, "hypotheses": best} for unit, best in enumerate(detection.hypotheses(2))]
+    rows: list[Detector] = [
+        {"unit": unit, "hypotheses": best} for unit, best in enumerate(detection.hypotheses(2))
+    ]
     return sorted(rows, key=lambda row: (-row["hypotheses"][0]["f1"], row["unit"]))
 
 

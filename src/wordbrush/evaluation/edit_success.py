@@ -15,7 +15,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.negatives import Batch, Editor
 from wordbrush.editing.editors import make_random_editor, make_targeted_editor
-from wordbrush.evaluation.interface import Numbers, Subject, Test, percent_true
+from wordbrush.evaluation.interface import Numbers, Subject, Test, needed, percent_true
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
 from wordbrush.segmenter.parsing import parse
@@ -29,10 +29,11 @@ def run(material: Material, subject: Subject) -> Numbers:
     if not subject.method or not subject.method.edits:
         return {"edit_success": None}, {}
     params, changes = material.params, []
+    parsed, segmenter = needed(material.parsed), needed(material.segmenter)
     editor, attributes = editor_of(material, subject.method), list(material.vocabulary.attributes)
     for batch in edit_batches(material, subject.encoders):
-        before = [material.parsed[sample] for sample in batch.index]
-        after = parse(material.segmenter, to_uint8(editor(batch).pictures))
+        before = [parsed[sample] for sample in batch.index]
+        after = parse(segmenter, to_uint8(editor(batch).pictures))
         changes += content_changes(before, after, params.segmenter.min_confidence, attributes)
     return percent_true("edit_success", np.array(changes), params)
 

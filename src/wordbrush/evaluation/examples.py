@@ -76,7 +76,7 @@ def write_edits(
     edited = editor_of(material, method, drawn)(batch).pictures
     np.save(folder / f"{method.edits}_edits.npy", to_uint8(edited))
     seen, heard = batch.seen.features, batch.heard
-    cells, _ = salient_location(seen, heard.features, heard.lengths)
+    cells, _ = salient_location(seen, heard.features, heard.frame_counts)
     return {
         "places": ((cells + 0.5) / seen.shape[-1]).tolist(),
         "clusters": drawn[0].tolist() if drawn else None,
@@ -96,7 +96,7 @@ def write_matchmaps(
     """
     encoders = load_encoders(material.layout.encoders(method.stage, method.mining), device())
     seen, heard = encode_pairs(encoders, material.pairs, samples)
-    maps, lengths = matchmap(seen.features, heard.features).clamp(min=0), heard.lengths
+    maps, lengths = matchmap(seen.features, heard.features).clamp(min=0), heard.frame_counts
     np.save(folder / "matchmaps.npy", maps.half().numpy())
     found: dict[str, Any] = {"lengths": lengths.tolist(), "words": []}
     if not any(words):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -14,6 +14,7 @@ from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
 from wordbrush.params import Params
 
+T = TypeVar("T")
 Features = tuple[Encoded, Encoded]
 """Of pictures, [N, D, h, w], and of speech, [N, D, t]."""
 Numbers = tuple[dict[str, Any], dict[str, Any]]
@@ -32,6 +33,16 @@ class Subject:
     encoders: Encoders
     features: Features
     scores: Tensor
+
+
+def needed(one: T | None) -> T:
+    """Something that is there, as `Test.fits` or the caller has made sure.
+
+    Raises ValueError where it is not: a mistake in the program, not in the data.
+    """
+    if one is None:
+        raise ValueError("a test runs without what it needs: ask whether it fits first")
+    return one
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def localise_words(
         fitting = masks[torch.arange(len(part)), label]  # [P, H, W], of P words
         objects = torch.from_numpy(planes[:, 0] > 0)
         maps = torch.einsum("pdhw,pd->phw", images[caption], heard[part])
-        maps = enlarge(maps, fitting.shape[-2:])
+        height, width = fitting.shape[-2:]
+        maps = enlarge(maps, (height, width))
         area, taken = fitting.float().mean((1, 2)), objects.float().mean((1, 2))
         found = area > 0
         columns = (
@@ -160,13 +161,14 @@ def localise_objects(
     rows: list[tuple[Tensor, ...]] = [
         (torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.bool), torch.empty(0))
     ]
+    height, width = images.shape[-2:]
     for at in range(0, len(named), CHUNK):
         caption, number, when = (
             torch.from_numpy(np.stack(column))
             for column in zip(*named[at : at + CHUNK], strict=True)
         )
         masks = torch.from_numpy(drawings.instances[caption.numpy()]) == 1 + number[:, None, None]
-        weights = F.adaptive_avg_pool2d(masks[:, None].float(), images.shape[-2:])[:, 0]
+        weights = F.adaptive_avg_pool2d(masks[:, None].float(), (height, width))[:, 0]
         seen = torch.einsum("odhw,ohw->od", images[caption], weights)
         seen = seen / weights.sum((1, 2))[:, None]
         valid = valid_frames(lengths[caption], audio.shape[2])
@@ -221,5 +223,6 @@ def mean_over_words(
     return {
         "value": round(100 * float(values.double().mean()), 2),
         "chance": round(100 * float(chance.double().mean()), 2),
-        **interval,
+        "low": interval["low"],
+        "high": interval["high"],
     }

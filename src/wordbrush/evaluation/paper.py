@@ -30,11 +30,8 @@ PAPER = {
 """By the name of the method (`methods.Method`)."""
 FULL = "hn_targeted_edits"  # the whole method: P Table 1 has it best
 EDIT_SUCCESS = 88.0  # P §6.4
-REAL_IMAGES = {
-    "without edits": 54.0,
-    "with edits": 59.0,
-    "with the renderer's edits": 89.0,
-}  # P §6.5
+# P §6.5
+REAL_IMAGES = {"without edits": 54.0, "with edits": 59.0, "with the renderer's edits": 89.0}
 
 
 def published(name: str) -> Published:

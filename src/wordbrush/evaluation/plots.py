@@ -6,7 +6,7 @@ from torch import Tensor
 
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import published
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.results import RECALL_LEVELS, Results
 from wordbrush.storage.files import write_csv
 from wordbrush.storage.layout import Layout
 
@@ -40,11 +40,11 @@ def write_plots(layout: Layout, results: Results, scores: Tensor) -> None:
             (
                 method_named(name).title,
                 int(k),
-                float(value),
+                float(result["recall"][k]),
                 published(name).recall.get(k, UNPUBLISHED),
             )
             for name, result in results.items()
-            for k, value in result["recall"].items()
+            for k in RECALL_LEVELS
         ],
     )
     write_csv(

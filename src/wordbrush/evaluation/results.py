@@ -3,7 +3,7 @@
 They hold what was measured: a test whose needs the data does not meet leaves no number.
 """
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired, get_args
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
@@ -17,6 +17,9 @@ class Interval(TypedDict):
     high: Finite
 
 
+RecallLevel = Literal["1", "5", "10"]
+"""The k of recall@k, as JSON has it."""
+RECALL_LEVELS: tuple[RecallLevel, ...] = get_args(RecallLevel)
 Recall = TypedDict("Recall", {"1": Finite, "5": Finite, "10": Finite})
 """Percent of queries whose partner is among the first k."""
 
@@ -87,24 +90,32 @@ class Measured(Interval):
     chance: Finite
 
 
-class WordScores(TypedDict):
-    """What a method's matchmaps and units know of single words.
+class MapScores(TypedDict):
+    """Where and when a method's matchmaps fire.
 
     None where the test samples have nothing to measure a number on.
     pointing: at the time of an attribute word, the strongest pixel of the map lies on an object
     that the word fits (chance: of all pixels). contested: the same where there is an object that it
     does not fit (chance: of all pixels on objects). overlap: IoU of the map and these objects
     (chance: a map that fires everywhere). naming: the map of an object fires most while it is
-    named, in pictures with two or more (chance: of all frames). word_f1: the mean over attribute
-    words of the best unit's F1. detected: attribute words with an F1 of 50 or more.
+    named, in pictures with two or more (chance: of all frames).
     """
 
-    word_f1: Finite
-    detected: Natural
     pointing: NotRequired[Measured | None]
     contested: NotRequired[Measured | None]
     overlap: NotRequired[Measured | None]
     naming: NotRequired[Measured | None]
+
+
+class WordScores(MapScores):
+    """What a method's matchmaps and units know of single words.
+
+    word_f1: the mean over attribute words of the best unit's F1. detected: attribute words with an
+    F1 of 50 or more.
+    """
+
+    word_f1: Finite
+    detected: Natural
 
 
 class ClusterScores(TypedDict):

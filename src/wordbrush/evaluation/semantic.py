@@ -4,7 +4,7 @@ import numpy as np
 
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import all_similarities
-from wordbrush.evaluation.interface import Numbers, Subject, Test
+from wordbrush.evaluation.interface import Numbers, Subject, Test, needed
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.material import Material
 
@@ -13,7 +13,7 @@ CHANCE = 0.5
 
 def run(material: Material, subject: Subject) -> Numbers:
     """Accuracy of every attribute in percent: the mean over its values, each by all its words."""
-    params, test = material.params, material.words
+    params, test = material.params, needed(material.words)
     encoders = subject.encoders
     heard = encode_speech(encoders, test.speech, np.arange(len(test.speech)))
     seen = encode_images(encoders, test.images, np.arange(len(test.images)))

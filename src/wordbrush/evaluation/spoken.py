@@ -1,5 +1,6 @@
 """What is said when: the words of captions on the time axis of speech features."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +52,7 @@ class Spoken:
         return replace(self.of(kept), labels=values, label=number[self.label[kept]])
 
 
-def align(captions: list[list[dict]], lengths: Tensor, seconds: float) -> Spoken:
+def align(captions: Sequence[list[dict]], lengths: Tensor, seconds: float) -> Spoken:
     """Place the words of each caption on its feature frames.
 
     captions: {word, start, end} in seconds. lengths [N]: how many frames of each caption count;

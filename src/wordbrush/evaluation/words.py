@@ -27,7 +27,7 @@ from wordbrush.evaluation.detection import (
     ranked,
 )
 from wordbrush.evaluation.edit_success import distinct
-from wordbrush.evaluation.interface import Features, Subject
+from wordbrush.evaluation.interface import Features, Subject, needed
 from wordbrush.evaluation.localisation import (
     Drawings,
     localise_objects,
@@ -41,7 +41,9 @@ from wordbrush.evaluation.results import (
     Concept,
     ConceptMetrics,
     ConceptTables,
+    MapScores,
     Measured,
+    Recall,
 )
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.storage.files import open_array, require_counts
@@ -103,29 +105,28 @@ class WordTests:
     def _see(self) -> None:
         """Read the test pictures, and how well they can be told apart by what is said of them."""
         material = self.material
-        least, attributes = (
-            material.params.segmenter.min_confidence,
-            list(material.vocabulary.attributes),
-        )
+        least = material.params.segmenter.min_confidence
+        attributes = list(material.vocabulary.attributes)
         images = material.pairs.images[material.pairs.manifest.images[material.samples]]
-        self.drawings = read_drawings(material.segmenter, images, least)
-        found = {
-            str(k): round(distinct(self.drawings.objects, least, attributes, k), 2)
-            for k in (1, 5, 10)
-        }
-        self.metrics = {"distinct": found, **self.metrics}
+        drawings = read_drawings(needed(material.segmenter), images, least)
+
+        def recall(k: int) -> float:
+            return round(distinct(drawings.objects, least, attributes, k), 2)
+
+        found: Recall = {"1": recall(1), "5": recall(5), "10": recall(10)}
+        self.drawings, self.metrics = drawings, {"distinct": found, **self.metrics}
 
     def measure(self, subject: Subject) -> None:
         """A method; after targeted edits, its concepts too."""
         if self.captions is None:
             return
-        material, method = self.material, subject.method
+        material, method = self.material, needed(subject.method)
         seconds = subject.encoders.audio.stride * material.pairs.speech.hop
-        words = align(self.captions, subject.features[1].lengths, seconds)
+        words = align(self.captions, subject.features[1].frame_counts, seconds)
         meaning = material.vocabulary.meaning
         values = words.as_values(meaning, material.vocabulary.values)
         found = self._detectors(words, subject.features)
-        fired, contested = self._fired(values, subject.features) if self.drawings else ({}, {})
+        fired, contested = self._fired(values, subject.features)
         f1 = 100 * found.f1.amax(1)[[word in meaning for word in words.labels]]
         self.metrics["words"][method.name] = {
             **fired,
@@ -135,7 +136,8 @@ class WordTests:
         if method.name == self.shown:
             self.tables |= {"detectors": ranked(found), "contested": contested}
         if method.edits == "targeted" and self.masked:
-            table = self._concepts(subject, words, values)
+            concepts = ConceptSet.load(material.layout.clusters(method.mining))
+            table = self._concepts(subject, concepts, self.masked, words, values)
             self.tables["clusters"][method.mining] = table
             self.metrics["clusters"][method.mining] = concept_scores(table)
 
@@ -146,19 +148,25 @@ class WordTests:
 
     def _fired(
         self, values: Spoken, features: Features
-    ) -> tuple[dict[str, Measured | None], dict[str, Measured | None]]:
-        """Where and when matchmaps fire, as WordScores has it; contested pointing by attribute."""
+    ) -> tuple[MapScores, dict[str, Measured | None]]:
+        """Where and when matchmaps fire, and contested pointing by attribute.
+
+        Both are empty where nothing reads the pictures.
+        """
+        drawings = self.drawings
+        if drawings is None:
+            return {}, {}
         images, audio = (one.features for one in features)
-        lengths = features[1].lengths
+        lengths = features[1].frame_counts
         params, vocabulary = self.material.params, self.material.vocabulary
         mean = partial(mean_over_words, resamples=params.evaluation.bootstrap, seed=params.seed)
-        at = localise_words(images, audio, values, self.drawings, vocabulary)
-        named = localise_objects(images, audio, lengths, values, self.drawings, vocabulary)
+        at = localise_words(images, audio, values, drawings, vocabulary)
+        named = localise_objects(images, audio, lengths, values, drawings, vocabulary)
 
         def contested(chosen: Tensor) -> Measured | None:
             return mean(at.caption[chosen], at.hit[chosen], at.share[chosen])
 
-        fired = {
+        fired: MapScores = {
             "pointing": mean(at.caption, at.hit, at.area),
             "contested": contested(at.contested),
             "overlap": mean(at.caption, at.overlap, at.area),  # chance: a map that fires everywhere
@@ -169,22 +177,23 @@ class WordTests:
             for number, name in enumerate(vocabulary.attributes)
         }
 
-    def _concepts(self, subject: Subject, words: Spoken, values: Spoken) -> list[Concept]:
+    def _concepts(
+        self, subject: Subject, concepts: ConceptSet, masked: Masked, words: Spoken, values: Spoken
+    ) -> list[Concept]:
         """What the concepts mean to the encoders that were trained on with them."""
-        concepts = ConceptSet.load(self.material.layout.clusters(subject.method.mining))
         members, scale = torch.from_numpy(concepts.members), torch.from_numpy(concepts.scale)
         share, (_, heard) = self.material.params.evaluation.active_share, subject.features
         audio = heard.features
-        scenes, planes = self.masked.scenes, self.masked.planes
-        images = encode_images(subject.encoders, scenes, np.arange(len(scenes))).features
+        every_scene = np.arange(len(masked.scenes))
+        images = encode_images(subject.encoders, masked.scenes, every_scene).features
         shown = most_active(cluster_cells(images, scale, members).flatten(0, 2), share)
         said = cluster_activations(
-            audio.transpose(1, 2), audio_scale(audio, heard.lengths), members
+            audio.transpose(1, 2), audio_scale(audio, heard.frame_counts), members
         )
         active = active_frames(said, heard.valid, share)
         attributes = self.material.vocabulary.attributes
         found = (
-            detect_values(shown, planes, images.shape[-2:], attributes),
+            detect_values(shown, masked.planes, images.shape[-2:], attributes),
             detect_words(active, values),
             detect_words(active, words),
         )

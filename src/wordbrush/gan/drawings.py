@@ -50,7 +50,10 @@ def which_are_describable(
 
 
 def kept_drawings(generator: Generator, count: int, seed: int, keep: Keep | None) -> Drawings:
-    """Draw until `count` pictures are kept. Raises WordbrushError where that would take for ever."""
+    """Draw until `count` pictures are kept.
+
+    Raises WordbrushError where that would take for ever.
+    """
     rng = torch.Generator().manual_seed(seed)
     latents, images, found, tried = [], [], 0, 0
     with Progress("drawing", count, "picture") as progress:

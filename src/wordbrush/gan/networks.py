@@ -5,7 +5,7 @@ level.
 """
 
 import math
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, cast
 
 import torch
 from pydantic import BaseModel, Field, model_validator
@@ -109,7 +109,7 @@ class PixelNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(context: Any, gradient: Tensor) -> Tensor:
         y, scale = context.saved_tensors
         along = (gradient * y).mean(1, keepdim=True)
         return torch.addcmul(gradient, y, along, value=-1).mul_(scale)
@@ -128,6 +128,11 @@ def double(x: Tensor) -> Tensor:
 def halve(x: Tensor) -> Tensor:
     """Means, to half the size."""
     return F.avg_pool2d(x, 2)
+
+
+def convolutions(levels: nn.ModuleList, level: int) -> list[nn.Module]:
+    """Those of one level, where a network keeps a list for each."""
+    return list(cast(nn.ModuleList, levels[level]))
 
 
 class GeneratorConfig(Config):
@@ -184,11 +189,12 @@ class Generator(nn.Module):
     def trunk(self, z: Tensor) -> Tensor:
         """The 4×4 level: its features [N, C, 4, 4] after the last LeakyReLU, before PixelNorm."""
         x = self.first(pixel_norm(z)).view(-1, *self.first_bias_shape)
-        return activate(self.convs[0][0](pixel_norm(activate(x))))
+        (conv,) = convolutions(self.convs, 0)
+        return activate(conv(pixel_norm(activate(x))))
 
     def grow(self, x: Tensor, level: int) -> Tensor:
         """From features of `level - 1` to those of `level`, both before their last PixelNorm."""
-        first, second = self.convs[level]
+        first, second = convolutions(self.convs, level)
         return activate(second(pixel_norm(activate(first(pixel_norm(x))))))
 
     def encode(self, z: Tensor, size: int = 8) -> Tensor:
@@ -240,7 +246,7 @@ class Discriminator(nn.Module):
 
     def shrink(self, x: Tensor, level: int) -> Tensor:
         """From the features of `level` to those of `level - 1`."""
-        first, second = self.convs[level]
+        first, second = convolutions(self.convs, level)
         return activate(second(activate(first(x))))
 
     def forward(self, images: Tensor, level: int, fade: float, sets: int = 1) -> Tensor:
@@ -253,5 +259,6 @@ class Discriminator(nn.Module):
         for lower in range(level - 1, 0, -1):
             x = self.shrink(x, lower)
         x = torch.cat([minibatch_stddev(batch, self.stddev_group) for batch in x.chunk(sets)])
-        x = activate(self.convs[0][0](x))
+        (conv,) = convolutions(self.convs, 0)
+        x = activate(conv(x))
         return self.score(activate(self.dense(x.flatten(1)))).squeeze(1)

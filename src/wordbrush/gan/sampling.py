@@ -10,6 +10,7 @@ from wordbrush.data.images import to_uint8
 from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
+from wordbrush.training.compute import channels_last
 
 
 def load_generator(folder: Path, device: torch.device) -> Generator:
@@ -19,7 +20,7 @@ def load_generator(folder: Path, device: torch.device) -> Generator:
     """
     generator = Generator(read_config(folder / "generator.json", GeneratorConfig))
     load_weights(folder, "generator", generator)
-    return generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(generator, device).eval().requires_grad_(False)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance between two sets of pictures (K §5): no pretrained network is needed."""
+"""Sliced Wasserstein distance between two sets of pictures (K §5), without a pretrained network."""
 
 import numpy as np
 import torch
@@ -41,7 +41,10 @@ def descriptors(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor, seed: int) -> list[float]:
-    """The distance × 1000 (as K prints it) at each pyramid level, finest first. Both [N, 3, H, W], equally many."""
+    """The distance × 1000 (as K prints it) at each pyramid level, finest first.
+
+    first, second: as many pictures each, [N, 3, H, W].
+    """
     rng = torch.Generator().manual_seed(seed)
     distances = []
     for one, other in zip(laplacian_pyramid(first), laplacian_pyramid(second), strict=True):

@@ -26,6 +26,7 @@ from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import (
+    channels_last,
     device,
     mixed_precision,
     require_device_memory,
@@ -81,15 +82,12 @@ class Trainer:
         self.gan, self.top = gan, len(resolutions(resolution)) - 1
         self.loss, self.steps = adversarial_loss(gan), 0
         self.rng = torch.Generator().manual_seed(seed)
-        channels_last = partial(
-            torch.nn.Module.to, device=device(), memory_format=torch.channels_last
-        )
         config = GeneratorConfig.of(gan, resolution)
-        self.generator = channels_last(Generator(config))
+        self.generator = channels_last(Generator(config), device())
         self.discriminator = channels_last(
-            Discriminator(gan.channels, resolution, gan.stddev_group)
+            Discriminator(gan.channels, resolution, gan.stddev_group), device()
         )
-        average = channels_last(Generator(config))
+        average = channels_last(Generator(config), device())
         average.load_state_dict(self.generator.state_dict())
         self.average = average.requires_grad_(False)
         self.reset_optimisers()
@@ -276,23 +274,27 @@ def train(
     return trainer.average, history
 
 
+class Adversaries(torch.nn.Module):
+    """Both networks, to count what a step takes."""
+
+    def __init__(self, gan: Gan, resolution: int):
+        super().__init__()
+        self.generator = Generator(GeneratorConfig.of(gan, resolution))
+        self.discriminator = Discriminator(gan.channels, resolution, gan.stddev_group)
+
+    def judge(self, latents: torch.Size, level: int) -> Tensor:
+        """Scores [N] of the pictures of latents of this shape, [N, Z]."""
+        images = self.generator.at_level(torch.empty(latents), level, 1.0)
+        return self.discriminator(images, level, 1.0)
+
+
 def require_room(gan: Gan, resolution: int) -> None:
     """Raises WordbrushError where the memory does not hold a step, at the level that needs most."""
-
-    def networks() -> torch.nn.ModuleList:
-        generator = Generator(GeneratorConfig.of(gan, resolution))
-        discriminator = Discriminator(gan.channels, resolution, gan.stddev_group)
-        return torch.nn.ModuleList([generator, discriminator])
-
-    def judged(level: int, count: int, both: torch.nn.ModuleList) -> Tensor:
-        generator, discriminator = both
-        images = generator.at_level(torch.empty(count, gan.latent_dim), level, 1.0)
-        return discriminator(images, level, 1.0)
-
     for level, size in enumerate(resolutions(resolution)):
-        forward = partial(judged, level, part(gan.batch_sizes[size]))
+        latents = torch.Size((part(gan.batch_sizes[size]), gan.latent_dim))
+        forward = partial(Adversaries.judge, latents=latents, level=level)
         require_device_memory(
             f"a step of the GAN at {size}×{size}",
-            training_bytes(networks, forward),
+            training_bytes(lambda: Adversaries(gan, resolution), forward),
             "lower gan.batch_sizes or gan.channels",
         )

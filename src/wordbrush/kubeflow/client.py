@@ -95,14 +95,14 @@ def faults(host: str) -> Iterator[None]:
         yield
     except (kfp_server_api.ApiException, urllib.error.HTTPError) as error:
         reason = ADVICE.get(
-            error.status,
+            error.status or 0,
             f"it answered {error.status} {error.reason}: see the server's log, and try again later",
         )
         raise WordbrushError(f"{host}: {reason}.") from None
     except (urllib.error.URLError, HTTPError, OSError) as error:
-        reason = getattr(error, "reason", error)
+        cause = getattr(error, "reason", error)
         raise WordbrushError(
-            f"{host} does not answer ({reason}): check --host, or start the port-forward."
+            f"{host} does not answer ({cause}): check --host, or start the port-forward."
         ) from None
 
 

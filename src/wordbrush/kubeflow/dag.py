@@ -34,7 +34,7 @@ def write_pipeline(plan: Plan, components: Components, target: Path) -> None:
             package.unlink(missing_ok=True)
 
 
-def build(plan: Plan, components: Components):
+def build(plan: Plan, components: Components) -> BaseComponent:
     """The pipeline, for kfp's compiler.
 
     Raises WordbrushError: a stage has no component, or one whose inputs are not dvc.yaml's edges.

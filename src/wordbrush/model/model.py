@@ -60,6 +60,10 @@ class Concepts(nn.Module):
     each.
     """
 
+    members: Tensor
+    scale: Tensor
+    units: Tensor
+
     def __init__(self, count: int, embedding: int, generator_units: int):
         super().__init__()
         self.register_buffer("members", torch.zeros(count, embedding))

@@ -132,6 +132,7 @@ def edits_section(
         for kind in ("random", "targeted")
     )
     about, rows = examples["edits"]["targeted"], []
+    clusters = about["clusters"] or []
     for number, picture in enumerate(examples["pictures"]):
         rows.append(
             {
@@ -139,7 +140,7 @@ def edits_section(
                 "original": figures.png(figures.mark(images[picture], *about["places"][number])),
                 "random": figures.png(random[number]),
                 "targeted": figures.png(targeted[number]),
-                "cluster": about["clusters"][number],
+                "cluster": clusters[number],
             }
         )
     return rows
@@ -169,7 +170,7 @@ def concepts_section(
     require_counts(
         layout.evaluation / "concepts.json", clusters=len(records), concepts=len(meanings)
     )
-    cards = [
+    cards: list[dict[str, Any]] = [
         {
             "number": number,
             "meaning": meaning,

@@ -4,7 +4,7 @@ Loads no torch.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -67,6 +67,9 @@ class Edits(TypedDict):
     clusters: list[Natural] | None
 
 
+EDIT_KINDS: tuple[Literal["random", "targeted"], ...] = ("random", "targeted")
+
+
 class EditKinds(TypedDict, total=False):
     """The edits that the data has."""
 
@@ -104,7 +107,11 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
     """The shown examples, which are among so many samples."""
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
-    counts = {f"{kind}_edits": len(one["places"]) for kind, one in examples["edits"].items()}
+    counts = {
+        f"{kind}_edits": len(edits["places"])
+        for kind in EDIT_KINDS
+        if (edits := examples["edits"].get(kind))
+    }
     if targeted := examples["edits"].get("targeted"):
         counts["clusters"] = len(targeted["clusters"] or [])
     require_counts(

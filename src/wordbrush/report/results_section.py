@@ -1,13 +1,27 @@
 """The tables of results, as rows of cells; a column or a cell without a number is left empty."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import published
-from wordbrush.evaluation.results import ConceptMetrics, Interval, Measured, Result, Results
+from wordbrush.evaluation.results import (
+    RECALL_LEVELS,
+    ConceptMetrics,
+    Interval,
+    Measured,
+    Result,
+    Results,
+)
 
 NOTHING = "–"
-MAPS = {"pointing": "place", "contested": "contested", "overlap": "overlap", "naming": "time"}
+MapTest = Literal["pointing", "contested", "overlap", "naming"]
+MAPS: dict[MapTest, str] = {
+    "pointing": "place",
+    "contested": "contested",
+    "overlap": "overlap",
+    "naming": "time",
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +72,7 @@ def semantic_cell(name: str, result: Result, attribute: str) -> Cell:
 def recall_cells(name: str, result: Result) -> list[Cell]:
     """Recall with the paper's, median rank, real pictures and edit success."""
     return [
-        *(
-            cell(value, None, published(name).recall.get(k))
-            for k, value in result["recall"].items()
-        ),
+        *(cell(result["recall"][k], None, published(name).recall.get(k)) for k in RECALL_LEVELS),
         Cell(f"{result['median_rank']:.0f}"),
         cell(result.get("real_images"), result["intervals"].get("real_images")),
         cell(result.get("edit_success")),

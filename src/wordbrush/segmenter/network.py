@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.configs import Config, Migration, read_config
 from wordbrush.storage.weights import load_weights
+from wordbrush.training.compute import channels_last
 from wordbrush.training.norms import BatchNorm2d
 
 Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a scale
@@ -99,4 +100,4 @@ def load_segmenter(folder: Path, where: torch.device) -> Segmenter:
     """
     network = Segmenter(read_config(folder / "segmenter.json", SegmenterConfig))
     load_weights(folder, "segmenter", network)
-    return network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(network, where).eval().requires_grad_(False)

@@ -37,8 +37,8 @@ def parse_masks(
     where = next(network.parameters()).device
     parsed, instances = [], np.empty(images.shape[:3], np.uint8)
     for at in range(0, len(images), batch):
-        outputs = network(to_images(images[at : at + batch]).to(where))
-        objects, masks = _objects(*outputs, network.config.attributes)
+        centre, presence, logits = network(to_images(images[at : at + batch]).to(where))
+        objects, masks = _objects(centre, presence, logits, network.config.attributes)
         parsed += objects
         instances[at : at + batch] = masks.cpu().numpy()
     return parsed, instances
@@ -52,7 +52,7 @@ def _objects(
     Each peak of the centre map is an object. A pixel where something is present belongs to the
     nearest peak, and votes on the attributes of that object.
     """
-    count, height, width = centre.shape
+    _, height, width = centre.shape
     heat = centre.sigmoid()
     peaks = heat * (F.max_pool2d(heat[:, None], 3, 1, 1)[:, 0] == heat)
     strength, cells = peaks.flatten(1).topk(min(MAX_OBJECTS, height * width))
@@ -63,13 +63,15 @@ def _objects(
     chances = [part.softmax(-1).max(-1) for part in votes.split(sizes, -1)]
     certainty = torch.stack([chance.values for chance in chances]).amin(0).tolist()
     values = [chance.indices.tolist() for chance in chances]
-    area, x, y, strength = mine.sum((2, 3)).tolist(), x.tolist(), y.tolist(), strength.tolist()
+    areas, confidences = mine.sum((2, 3)).tolist(), strength.tolist()
     found, number = [], torch.zeros(mine.shape[:2], dtype=torch.uint8)
-    for n in range(count):
-        order = sorted(
-            (k for k in range(len(x[n])) if strength[n][k] >= MIN_PEAK),
-            key=lambda k, n=n: (x[n][k], y[n][k]),
+    for n, places in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+        peaks_in_order = sorted(
+            (across, down, k)
+            for k, (across, down) in enumerate(zip(*places, strict=True))
+            if confidences[n][k] >= MIN_PEAK
         )
+        order = [k for _, _, k in peaks_in_order]
         number[n, order] = torch.arange(1, len(order) + 1, dtype=torch.uint8)
         found.append(
             [
@@ -78,13 +80,13 @@ def _objects(
                         name: names[values[a][n][k]]
                         for a, (name, names) in enumerate(attributes.items())
                     },
-                    "x": float(x[n][k]),
-                    "y": float(y[n][k]),
-                    "area": int(area[n][k]),
-                    "confidence": round(strength[n][k], 4),
+                    "x": float(across),
+                    "y": float(down),
+                    "area": int(areas[n][k]),
+                    "confidence": round(confidences[n][k], 4),
                     "certainty": round(certainty[n][k], 4),
                 }
-                for k in order
+                for across, down, k in peaks_in_order
             ]
         )
     return found, (mine * number.to(mine.device)[..., None, None]).amax(1).to(torch.uint8)
@@ -99,7 +101,6 @@ def _nearest(strength: Tensor, y: Tensor, x: Tensor, presence: Tensor) -> Tensor
     squared = squared.float().masked_fill((strength < MIN_PEAK)[..., None, None], torch.inf)
     mine = F.one_hot(squared.argmin(1), strength.shape[1]).permute(0, 3, 1, 2)
     mine = mine * (presence > 0)[:, None]
-    mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = (
-        1  # a peak is always a pixel of its own object
-    )
+    # a peak is always a pixel of its own object
+    mine[torch.arange(count)[:, None], torch.arange(strength.shape[1])[None], y, x] = 1
     return mine

@@ -1,5 +1,7 @@
 """How well the segmenter reads scenes whose objects are known."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from wordbrush.scenes.records import Scene
@@ -27,9 +29,10 @@ def score(
             found.append(bool(len(away)) and away.min() < NEAR * size)
             if found[-1]:
                 nearest = objects[int(away.argmin())]
+                known: Mapping[str, object] = truth
                 for name in attributes:
-                    right[name].append(nearest[name] == truth[name])
-                    confusion.append((truth[name], nearest[name]))
+                    right[name].append(nearest[name] == known[name])
+                    confusion.append((str(known[name]), nearest[name]))
     shares = {**right, "found": found, "count": counts}
     metrics = {
         name: round(100 * float(np.mean(values)), 2) if values else 0.0

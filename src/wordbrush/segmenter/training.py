@@ -13,6 +13,7 @@ from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import (
+    channels_last,
     device,
     mixed_precision,
     require_device_memory,
@@ -82,14 +83,14 @@ def train(
 ) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train on pictures uint8 [N, H, W, 3] with masks of instances [N, H, W] and attributes
     [N, 4, H, W]; returns the network and its loss curve."""
-    batch = torch.Size((part(params.batch_size), 3, *images.shape[1:3]))
+    shape = (part(params.batch_size), 3, *images.shape[1:3])
     config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
-    needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(batch)))
+    needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(shape)))
     require_device_memory(
         "a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels"
     )
     rng = torch.Generator().manual_seed(seed)
-    network = Segmenter(config).to(device(), memory_format=torch.channels_last)
+    network = channels_last(Segmenter(config), device())
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, params.steps)
     parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
@@ -116,7 +117,8 @@ def train(
             batch = disturb(batch, params.noise, rng)
             with mixed_precision():
                 outputs = network(shard(batch))
-            value = loss(tuple(gather(part.float()) for part in outputs), *targets)
+            centre, presence, logits = (gather(output.float()) for output in outputs)
+            value = loss((centre, presence, logits), *targets)
             adam.zero_grad()
             backward(value, network)
             require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
@@ -124,7 +126,8 @@ def train(
             schedule.step()
             progress.advance()
             if step % max(1, params.steps // 50) == 0:
-                progress.note(loss=value.item(), learning_rate=schedule.get_last_lr()[0])
+                rate = float(schedule.get_last_lr()[0])
+                progress.note(loss=value.item(), learning_rate=rate)
                 curve.append((step, value.item()))
             checkpoints.offer(step, parts, {"step": step, "curve": curve})
     return network.eval().requires_grad_(False), curve

@@ -34,8 +34,9 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         "lower scenes.count or scenes.resolution",
     )
     require_room(scenes, params.seed)
-    if scenes.source == "clevr":
-        clevr.check(Path(scenes.clevr_path))
+    clevr_folder = Path(scenes.clevr_path or "") if scenes.source == "clevr" else None
+    if clevr_folder is not None:
+        clevr.check(clevr_folder)
     with whole_directory(layout.scenes) as folder:
         rendered = checkpoints.continued(
             "scenes", partial(render_all, render_one, scenes, params.seed, scenes.count)
@@ -51,8 +52,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         ]
         np.save(folder / "attributes.npy", np.stack(planes))
         write_json(folder / "scenes.json", {"info": INFO, "scenes": list(records)})
-        if scenes.source == "clevr":
-            source = clevr.pictures(Path(scenes.clevr_path), scenes.count, scenes.resolution)
+        if clevr_folder is not None:
+            source = clevr.pictures(clevr_folder, scenes.count, scenes.resolution)
             np.save(
                 folder / "gan_images.npy",
                 np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))),

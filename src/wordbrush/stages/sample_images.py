@@ -5,6 +5,8 @@ With `samples.min_certainty` only drawings that the segmenter can read are kept.
 in one attribute (P §6.5).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from wordbrush.data.splits import split_ranges
@@ -44,7 +46,7 @@ def rendered(params: Params, count: int, checkpoints: Checkpoints) -> tuple[np.n
 
     tested = params.scenes.real_pairs  # whose numbers come first
 
-    def pairs(first: int):
+    def pairs(first: int) -> Iterator[tuple[dict, np.ndarray]]:
         return render_all(render_pair, params.scenes, params.seed, tested + count, tested + first)
 
     pictures = checkpoints.continued("pictures", pairs)

@@ -5,7 +5,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ import torch
 from wordbrush.errors import Diverged
 from wordbrush.training.memory import SMALL, require_memory
 from wordbrush.training.parallel import alone
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
@@ -35,6 +37,15 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def channels_last(network: Network, where: torch.device | None = None) -> Network:
+    """Move a network to a device; its convolutions keep channels last, which is faster.
+
+    If no device is named, the network stays where it is.
+    """
+    # PyTorch's stub of Module.to lacks memory_format
+    return network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def set_seed(seed: int) -> None:
@@ -107,9 +118,7 @@ def require_finite(
         )
 
 
-def training_bytes(
-    build: Callable[[], torch.nn.Module], forward: Callable[[torch.nn.Module], Any]
-) -> int:
+def training_bytes(build: Callable[[], Network], forward: Callable[[Network], Any]) -> int:
     """Bytes that training a network takes.
 
     They are of weights, gradients, an optimiser's two moments, and what a forward pass keeps for

@@ -12,6 +12,16 @@ from torch import Tensor, nn
 from wordbrush.training.parallel import gather, moments, shard, world
 
 
+@torch.no_grad()
+def update_running(norm: nn.modules.batchnorm._BatchNorm, mean: Tensor, variance: Tensor) -> None:
+    """Move a norm's running statistics [C] towards those of a batch, as PyTorch's own norms do."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.num_batches_tracked is not None and norm.momentum is not None
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance, norm.momentum)
+    norm.num_batches_tracked += 1
+
+
 class _WholeBatch(nn.modules.batchnorm._BatchNorm):
     """What both norms add to PyTorch's."""
 
@@ -21,12 +31,7 @@ class _WholeBatch(nn.modules.batchnorm._BatchNorm):
             return super().forward(x)
         values = x.float()  # as PyTorch's own computes what comes in bfloat16
         mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
-        assert self.running_mean is not None and self.running_var is not None
-        assert self.num_batches_tracked is not None and self.momentum is not None
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-            self.num_batches_tracked += 1
+        update_running(self, mean, variance.detach() * count / (count - 1))
         shape = (1, -1, *[1] * (x.dim() - 2))
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.addcmul((self.bias - mean * scale).view(shape), values, scale.view(shape)).to(
@@ -50,13 +55,12 @@ class InputNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of any shape."""
-        mean, variance = self.running_mean, self.running_var
         if self.training:
             mean, variance = (part.reshape(1) for part in moments(x)[:2])
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance, self.momentum)
-                self.num_batches_tracked += 1
+            update_running(self, mean, variance)
+        else:
+            assert self.running_mean is not None and self.running_var is not None
+            mean, variance = self.running_mean, self.running_var
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.addcmul(self.bias - mean * scale, x, scale)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import dvc.exceptions
-from dvc.repo import Repo
+from dvc.repo import Repo as Repo  # part of what this module offers
+from dvc_data.hashfile.db import HashFileDB
 
 from wordbrush.errors import WordbrushError
 from wordbrush.versioning.listings import guard, require_inside
@@ -74,7 +75,7 @@ def artifacts(root: Path) -> list[Artifact]:
 class ObjectStore:
     """The objects of a cache or a remote, by their hash."""
 
-    def __init__(self, odb):
+    def __init__(self, odb: HashFileDB):
         self.odb = odb
 
     def fault(self, md5: str) -> str | None:
@@ -119,7 +120,9 @@ class ObjectStore:
 
 
 def _md5(content: BinaryIO) -> str:
-    return hashlib.file_digest(content, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    md5 = partial(hashlib.md5, usedforsecurity=False)
+    # every binary file has readinto, but typing.BinaryIO does not tell of it
+    return hashlib.file_digest(content, md5).hexdigest()  # type: ignore[arg-type]
 
 
 def object_stores(repo: Repo) -> tuple[ObjectStore, ObjectStore | None]:
@@ -151,7 +154,7 @@ def _damage_in_folder(root: Path, artifact: Artifact, *stores: ObjectStore | Non
         with path.open("rb") as content:
             return None if _md5(content) == artifact.md5 else "it has other content"
     listing = next(
-        (found for store in stores if store and (found := store.listing(artifact.md5))), None
+        (listed for store in stores if store and (listed := store.listing(artifact.md5))), None
     )
     if listing is None:
         return "what it held cannot be known: its listing is lost in cache and remote"

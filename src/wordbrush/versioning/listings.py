@@ -3,8 +3,9 @@
 Here, names that lead out of the folder are refused.
 """
 
-from functools import wraps
+from functools import cache, wraps
 from pathlib import PurePosixPath
+from typing import Any
 
 from dvc_data.hashfile.tree import Tree
 
@@ -21,11 +22,11 @@ def require_inside(name: str) -> None:
         )
 
 
+@cache
 def guard() -> None:
     """Make DVC refuse, in this process, every listing that leaves its folder."""
-    original = Tree.from_list.__func__
-    if getattr(original, "guarded", False):
-        return
+    tree: Any = Tree  # a type checker allows nobody to replace a method
+    original = tree.from_list.__func__
 
     @wraps(original)
     def from_list(cls: type[Tree], entries: list[dict], hash_name: str | None = None) -> Tree:
@@ -33,5 +34,4 @@ def guard() -> None:
             require_inside(entry[cls.PARAM_RELPATH])
         return original(cls, entries, hash_name)
 
-    from_list.guarded = True
-    Tree.from_list = classmethod(from_list)
+    tree.from_list = classmethod(from_list)

@@ -9,12 +9,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from dvc.repo import Repo
+from dvc_data.hashfile.db import HashFileDB
 from ruamel.yaml import YAML
 
 from wordbrush.versioning.listings import require_inside
 
 
-def remote_objects(repo: Repo):
+def remote_objects(repo: Repo) -> HashFileDB:
     """DVC's store of objects in the remote."""
     return repo.cloud.get_remote_odb()
 
