@@ -1,6 +1,8 @@
 """What is said of which picture, and by whom; a seed and a number decide each line."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def drawing_lines(
     return lines
 
 
-def scene_lines(scenes: list[dict], captions: Captions, seed: int) -> list[Line]:
+def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: int) -> list[Line]:
     """A description of each rendered scene by its own JSON."""
     lines = []
     for number, scene in enumerate(scenes):

@@ -84,7 +84,7 @@ def top_sounds(
 
     numbers [N]: of the captions. field: stride and reach of one audio feature in seconds (`receptive_field`).
     """
-    audio, lengths = speech.features, speech.lengths
+    audio, lengths = speech.features, speech.frame_counts
     heard, scale = masked(audio, lengths, 0.0), audio_scale(audio, lengths)
     number, _, time = heard.shape
     active = cluster_activations(heard.transpose(1, 2).flatten(0, 1), scale, members)

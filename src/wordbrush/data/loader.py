@@ -35,6 +35,13 @@ class PairBatch:
     whole: Tensor | None = None
     whole_lengths: Tensor | None = None
 
+    @property
+    def whole_captions(self) -> tuple[Tensor, Tensor]:
+        """`whole` and `whole_lengths`. Raises TypeError where the plan asked for none."""
+        if self.whole is None or self.whole_lengths is None:
+            raise TypeError("this batch was made without whole captions: edit_every is 0")
+        return self.whole, self.whole_lengths
+
     def to(self, device: torch.device) -> "PairBatch":
         """The same with what encoders read on a device; positives stay on the CPU."""
         read = ("images", "features", "lengths", "whole", "whole_lengths")

@@ -52,18 +52,20 @@ def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray)
 def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -> Encoded:
     """Batches of encoded samples as one, `count` in all; speech is padded to so many frames.
 
-    Raises WordbrushError where the memory does not hold them.
+    Raises WordbrushError where the memory does not hold them, ValueError where there are none.
     """
-    whole, done = None, 0
+    whole: Encoded | None = None
+    done = 0
     for part in parts:
         part = part.to("cpu")
-        if whole is None:
-            whole = room_for(part, count, frames)
+        whole = whole or room_for(part, count, frames)
         rows = slice(done, done + len(part))
         copy_rows(whole.features, part.features, rows)
         copy_rows(whole.lengths, part.lengths, rows)
         copy_rows(whole.codes, part.codes, rows)
         done += len(part)
+    if whole is None:
+        raise ValueError("there is nothing to encode")
     return whole
 
 

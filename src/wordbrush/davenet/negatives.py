@@ -50,7 +50,8 @@ class Edited:
 class Editor(Protocol):
     """A batch to its edited pictures (P §5.2: g_n)."""
 
-    rng: torch.Generator
+    @property
+    def rng(self) -> torch.Generator: ...
 
     def __call__(self, batch: Batch) -> Edited: ...
 
@@ -77,7 +78,7 @@ class EditedNegatives:
         with mixed_precision():
             with running_statistics(self.encoders.audio):
                 # those of whole captions differ from those of crops, and would spoil single words
-                heard = self.encoders.encode_audio(batch.whole, batch.whole_lengths)
+                heard = self.encoders.encode_audio(*batch.whole_captions)
             with torch.no_grad():
                 edited = self.editor(Batch(batch.pictures[rows], images[rows], seen[rows], heard))
             after = self.encoders.encode_images(edited.pictures)

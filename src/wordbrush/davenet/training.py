@@ -57,7 +57,8 @@ class SharedScores:
     def of(self, pictures: Tensor, utterances: Tensor) -> Tensor:
         """[P]; each process scores an equal part of the pairs."""
         seen, heard = self.seen.map(gather), self.heard.map(gather)
-        chosen = tuple(shard(one).to(seen.features.device) for one in (pictures, utterances))
+        where = seen.features.device
+        chosen = shard(pictures).to(where), shard(utterances).to(where)
         return gather(paired_similarities(seen, heard, self.similarity, chosen))
 
 
@@ -149,7 +150,7 @@ def train(
                     found = rows[-1][3]
                 rows.append((step, *np.mean(recent, 0).tolist(), found))
                 recent.clear()
-                rate = trainer.decay.get_last_lr()[0]
+                rate = float(trainer.decay.get_last_lr()[0])
                 progress.note(loss=rows[-1][1], recall_10=found, learning_rate=rate)
             values = {"step": step, "rows": rows, "recent": recent}
             checkpoints.offer(step, trainer.parts(), values)

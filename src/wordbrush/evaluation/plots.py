@@ -1,7 +1,6 @@
 """The tables that `dvc plots` draws."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from wordbrush.evaluation.methods import method_named
@@ -14,9 +13,9 @@ ROC_POINTS = 101
 UNPUBLISHED = ""
 
 
-def write_plots(layout: Layout, results: Results, scores: Tensor) -> None:
+def write_plots(layout: Layout, results: Results, scores: Tensor, positives: Tensor) -> None:
     """Semantic test and recall of all methods beside the paper's, and the ROC curve of `scores`
-    [N, N], in which matched pairs are on the diagonal."""
+    [N, N], of which the `positives` are matched pairs."""
     write_csv(
         layout.plots("semantic"),
         ("method", "attribute", "accuracy", "low", "high", "paper"),
@@ -48,14 +47,14 @@ def write_plots(layout: Layout, results: Results, scores: Tensor) -> None:
         ],
     )
     write_csv(
-        layout.plots("roc"), ("false_positive_rate", "true_positive_rate"), roc_points(scores)
+        layout.plots("roc"),
+        ("false_positive_rate", "true_positive_rate"),
+        roc_points(scores[positives].numpy(), scores[~positives].numpy()),
     )
 
 
-def roc_points(scores: Tensor) -> list[tuple[float, float]]:
-    """False and true positive rates at levels spread evenly over the mismatched pairs."""
-    matched = scores.diagonal().numpy()
-    mismatched = scores[~torch.eye(len(scores), dtype=torch.bool)].numpy()
+def roc_points(matched: np.ndarray, mismatched: np.ndarray) -> list[tuple[float, float]]:
+    """False and true positive rates at levels spread evenly over the scores of mismatched pairs."""
     levels = np.quantile(mismatched, np.linspace(1, 0, ROC_POINTS))
     return [
         (float((mismatched >= level).mean()), float((matched >= level).mean())) for level in levels

@@ -5,7 +5,7 @@ All methods see the same pictures, words and edits, and so differ in their encod
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_pairs
@@ -14,6 +14,7 @@ from wordbrush.evaluation import edit_success, real_images, retrieval, semantic
 from wordbrush.evaluation.interface import Subject, Test
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
+from wordbrush.evaluation.results import Result
 from wordbrush.training.compute import device
 
 TESTS = (semantic.TEST, retrieval.TEST, edit_success.TEST, real_images.TEST)
@@ -27,12 +28,10 @@ def read_subject(material: Material, folder: Path, method: Method | None = None)
     return Subject(method, encoders, features, scores)
 
 
-def run_tests(
-    material: Material, subject: Subject, tests: Sequence[Test] = TESTS
-) -> dict[str, Any]:
+def run_tests(material: Material, subject: Subject, tests: Sequence[Test] = TESTS) -> Result:
     """All numbers of a subject: the values of each test that fits, and `intervals`."""
     found = [test.run(material, subject) for test in tests if test.fits(material)]
     values, intervals = (
         {name: one for numbers in found for name, one in numbers[part].items()} for part in range(2)
     )
-    return {**values, "intervals": intervals}
+    return cast(Result, {**values, "intervals": intervals})  # as each test says what it returns

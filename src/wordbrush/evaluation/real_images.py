@@ -9,7 +9,7 @@ from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities
-from wordbrush.evaluation.interface import Numbers, Subject, Test, percent_true
+from wordbrush.evaluation.interface import Numbers, Subject, Test, needed, percent_true
 from wordbrush.evaluation.intervals import percent
 from wordbrush.evaluation.material import Material
 from wordbrush.storage.files import open_array
@@ -17,7 +17,7 @@ from wordbrush.storage.files import open_array
 
 def run(material: Material, subject: Subject) -> Numbers:
     """Percent of original pictures that their captions prefer."""
-    images, speech = material.real
+    images, speech = needed(material.real)
     right = prefer_originals(
         subject.encoders,
         (images[:, 0], images[:, 1]),

@@ -27,7 +27,8 @@ def run(material: Material, subject: Subject) -> Numbers:
 
 def recalls(ranks: Tensor) -> Recall:
     """Percent of ranks [N] within the first 1, 5 and 10."""
-    return {str(k): round(recall(ranks, k), 2) for k in (1, 5, 10)}
+    first, fifth, tenth = (round(recall(ranks, k), 2) for k in (1, 5, 10))
+    return {"1": first, "5": fifth, "10": tenth}
 
 
 def ranks_of(scores: Tensor, manifest: Manifest, captions: np.ndarray) -> Tensor:

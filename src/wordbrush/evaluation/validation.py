@@ -49,10 +49,10 @@ def measure_methods(
             if on == "tests"
             else read_validation(params, layout, keep, Path(folder))
         )
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, method in methods.items():
         subject = read_subject(material, layout.encoders(method.stage, mining), method)
-        results[name] = run_tests(material, subject)
+        results[name] = {**run_tests(material, subject)}
         if params.samples.source == "renderer":
             results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results

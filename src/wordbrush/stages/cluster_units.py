@@ -37,7 +37,7 @@ def run(params: Params, layout: Layout, mining: str) -> None:
     encoders = load_encoders(layout.encoders("random-edits", mining), device())
     captions = pairs.manifest.captions("train")
     seen, heard = encode_pairs(encoders, pairs, captions)
-    images, audio, lengths = seen.features, heard.features, heard.lengths
+    images, audio, lengths = seen.features, heard.features, heard.frame_counts
     labels = find_clusters(images, audio, lengths, params.clusters)
     members, scale = membership(labels), picture_scale(images)
     agreement, units = agreeing_units(params, layout, pairs, encoders, scale, members)

@@ -8,7 +8,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
 from wordbrush.davenet.requirements import require_room
 from wordbrush.davenet.training import CURVES, Settings, train
-from wordbrush.params import Params
+from wordbrush.params import Mining, Params
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
@@ -21,7 +21,7 @@ def train_stage(
     params: Params,
     layout: Layout,
     name: str,
-    mining: str,
+    mining: Mining,
     checkpoints: Checkpoints,
     make_encoders: Callable[[Pairs], Encoders],
     editor: Editor | None = None,

@@ -1,12 +1,14 @@
 """evaluate: every encoder on the tests that the data has -> metrics, plots, and data/evaluation,
 which the report draws."""
 
+import torch
+
 from wordbrush.evaluation.examples import write_examples
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.plots import write_plots
 from wordbrush.evaluation.protocol import read_subject, run_tests
-from wordbrush.evaluation.results import best_method
+from wordbrush.evaluation.results import Results, best_method
 from wordbrush.evaluation.retrieval import validate
 from wordbrush.evaluation.words import WordTests
 from wordbrush.params import Params
@@ -21,14 +23,13 @@ def run(params: Params, layout: Layout) -> None:
     """Measure every method whose encoders are there."""
     material, methods = read_material(params, layout), find_methods(layout, MININGS)
     word_tests = WordTests(material, shown=list(methods)[-1])
-    results, scores = {}, {}
+    results: Results = {}
+    scores = {}
     with Progress("evaluating", len(methods), "method") as progress:
         for name, method in methods.items():
             subject = read_subject(material, layout.encoders(method.stage, method.mining), method)
-            results[name] = {
-                **run_tests(material, subject),
-                "validation": validate(material, subject.encoders),
-            }
+            results[name] = run_tests(material, subject)
+            results[name]["validation"] = validate(material, subject.encoders)
             word_tests.measure(subject)
             scores[name] = subject.scores
             progress.advance()
@@ -37,5 +38,6 @@ def run(params: Params, layout: Layout) -> None:
         write_examples(folder, material, methods, best, scores[best])
         write_json(folder / "concepts.json", word_tests.tables)
     write_json(layout.metrics("concepts"), word_tests.metrics)
-    write_plots(layout, results, scores[best])
+    positives = material.pairs.manifest.positives(material.samples)
+    write_plots(layout, results, scores[best], torch.from_numpy(positives))
     write_json(layout.metrics("evaluation"), results)

@@ -2,14 +2,14 @@
 
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.params import Params
+from wordbrush.params import Mining, Params
 from wordbrush.stages.davenet import train_stage
 from wordbrush.storage.layout import Layout
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 
 
 def run(
-    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+    params: Params, layout: Layout, mining: Mining, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
     """Train new encoders."""
     train_stage(

@@ -6,7 +6,7 @@ Where the samples are rendered scenes, the renderer's own edits take their place
 
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.editing.editors import make_random_editor
-from wordbrush.params import Params
+from wordbrush.params import Mining, Params
 from wordbrush.stages.davenet import train_stage
 from wordbrush.storage.layout import Layout
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -14,7 +14,7 @@ from wordbrush.training.compute import device
 
 
 def run(
-    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+    params: Params, layout: Layout, mining: Mining, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
     """Train on the encoders of pretrain-davenet."""
     train_stage(

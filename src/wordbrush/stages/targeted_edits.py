@@ -7,7 +7,7 @@ more of the units that agree with the concept, the best first (ours: P has a fix
 
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.editing.editors import make_targeted_editor
-from wordbrush.params import Params
+from wordbrush.params import Mining, Params
 from wordbrush.stages.davenet import train_stage
 from wordbrush.storage.layout import Layout
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -15,7 +15,7 @@ from wordbrush.training.compute import device
 
 
 def run(
-    params: Params, layout: Layout, mining: str, checkpoints: Checkpoints = NO_CHECKPOINTS
+    params: Params, layout: Layout, mining: Mining, checkpoints: Checkpoints = NO_CHECKPOINTS
 ) -> None:
     """Train on the encoders of random-edits."""
     train_stage(
