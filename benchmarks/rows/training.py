@@ -1,4 +1,4 @@
-"""DAVEnet's training in the demo: a step, what edited negatives add, the time it waits for data."""
+"""DAVEnet's training in the demo: a step, what edited negatives add, time spent waiting."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ MOST = Target(1.6, at_most=True)
 WAITING = Target(0.02, at_most=True)
 
 Batches = Iterator[tuple[np.ndarray, np.random.Generator]]
-"""The samples of each step, and what their crops are drawn from."""
+"""The samples of each step, and the generator that their crops are drawn with."""
 
 
 def same_batch(samples: range, params: Params) -> Batches:
@@ -47,7 +47,7 @@ def same_batch(samples: range, params: Params) -> Batches:
 
 
 def next_batches(samples: range, params: Params) -> Batches:
-    """As `train` has them: no two steps have as many frames."""
+    """Batches as in `train`: the number of frames differs from step to step."""
     rng = np.random.default_rng(params.seed)
     batches = Shuffled(samples, params.davenet.batch_size, rng)
     while True:
@@ -57,7 +57,7 @@ def next_batches(samples: range, params: Params) -> Batches:
 def training_step(
     encoders: Encoders, pairs: Pairs, params: Params, batches: Batches, editor: Editor | None = None
 ) -> Work:
-    """A step as `train` takes it."""
+    """A step as in `train`."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
     every = range(len(pairs.images))
     settings = Settings(params.davenet, stage, MINING, params.seed)
@@ -74,7 +74,7 @@ def training_step(
 
 
 def repeated_step(pairs: Pairs, params: Params) -> Work:
-    """A step of new encoders, always of the same batch and crops."""
+    """A step of new encoders, always on the same batch and crops."""
     return training_step(
         new_encoders(pairs, params), pairs, params, same_batch(range(len(pairs.images)), params)
     )
@@ -107,7 +107,7 @@ def demo_step(bench: Bench) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class Editing:
-    """What steps with edits are made of; each step has encoders of its own."""
+    """The inputs of steps with edits; `encoders` makes new ones for each kind of step."""
 
     params: Params
     pairs: Pairs
@@ -185,8 +185,7 @@ def random_concepts(params: Params) -> ConceptSet:
 
 
 def waiting(bench: Bench) -> Iterator[Line]:
-    """The share of a step in which it waits for data, by the trainer's counter
-    (docs/monitoring.md)."""
+    """The share of a step spent waiting for data, by the trainer's counter (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     step = in_precision(params.precision, repeated_step(pairs, params))
     timed(step)
@@ -204,7 +203,7 @@ def waiting(bench: Bench) -> Iterator[Line]:
 
 
 def counted(name: str, work: Work) -> float:
-    """By how much a work raises one of the counters that stages keep (telemetry/metrics.py)."""
+    """By how much the work raises one of the stages' counters (telemetry/metrics.py)."""
 
     def value() -> float:
         labels = dict(zip(STAGE, running(), strict=True))
