@@ -1,1 +1,4 @@
-"""How fast Wordbrush is, beside others' code and beside what this machine can do (docs/performance.md)."""
+"""How fast Wordbrush is, compared with published code and with the machine's limits.
+
+docs/performance.md explains the rows and has the results.
+"""

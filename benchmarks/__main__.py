@@ -1,4 +1,7 @@
-"""`python -m benchmarks` measures, prints a table and writes JSON; `--quick` takes minutes, all of it about an hour."""
+"""`python -m benchmarks` measures speed, prints a table and writes JSON.
+
+`--quick` takes minutes; the whole takes an hour or more.
+"""
 
 import os
 import tempfile
@@ -9,10 +12,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the profiler's remarks on memory
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # and on missing GPUs
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # no remarks of the profiler on memory
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # nor on missing GPUs
 
-import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as the stages have it, before torch loads
+import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as for the stages, before torch loads
 from benchmarks import results
 from benchmarks.bench import Bench, Line
 from benchmarks.machine import facts, measure_limits
@@ -27,6 +30,30 @@ from wordbrush.storage.layout import PARAMS
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")
+]
+RowsOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ROW", help=f"One of {', '.join(ROWS)}; may be repeated."),
+]
+ScalingOption = Annotated[
+    bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")
+]
+JsonOption = Annotated[Path, typer.Option(help="Where to write all numbers.")]
+MarkdownOption = Annotated[Path | None, typer.Option(help="Where to write the table for the docs.")]
+DemoOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder in which `make demo` has run: the steps with edits take its "
+        "drawings, captions and clusters.",
+        exists=True,
+        resolve_path=True,
+    ),
+]
 PeerOption = Annotated[
     Path | None,
     typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True),
@@ -36,59 +63,31 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")
-    ] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ROW", help=f"One of {', '.join(ROWS)}; may be repeated."),
-    ] = None,
-    scaling: Annotated[
-        bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")
-    ] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")
-    ] = None,
-    json: Annotated[Path, typer.Option(help="Where to write all numbers.")] = Path(
-        ".wordbrush/benchmarks.json"
-    ),
-    markdown: Annotated[
-        Path | None, typer.Option(help="Where to write the table for the docs.")
-    ] = None,
-    demo: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder in which `make demo` has run: the steps with edits take its "
-            "drawings, captions and clusters.",
-            exists=True,
-            resolve_path=True,
-        ),
-    ] = None,
+    quick: QuickOption = False,
+    only: RowsOption = None,
+    scaling: ScalingOption = False,
+    threads: ThreadsOption = None,
+    json: JsonOption = Path(".wordbrush/benchmarks.json"),
+    markdown: MarkdownOption = None,
+    demo: DemoOption = None,
     davenet: PeerOption = None,
     gan_zoo: PeerOption = None,
     gandissect: PeerOption = None,
     denseav: PeerOption = None,
 ) -> None:
-    unknown = sorted(set(only or ()) - set(ROWS))
-    if unknown:
-        raise WordbrushError(f"--only {unknown[0]!r} is unknown; there are {', '.join(ROWS)}.")
+    rows = chosen_rows(only, quick, scaling)
     peers = Peers(davenet, gan_zoo, gandissect, denseav)
     if demo:
-        parameters.load(
-            demo / PARAMS
-        )  # a folder without a run is refused now, not after the rows before
+        parameters.load(demo / PARAMS)  # refuse a folder without a run before anything is measured
     compute_as_stages_do(threads or usable_cores())
     document = {**facts(), "quick": quick, "peers": peers.commits()}
     limits = measure_limits()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(quick, peers, Path(scratch), demo)
-        chosen = only or (
-            [] if scaling else [name for name in ROWS if not (quick and name in SLOW)]
-        )
-        lines = [line for row in chosen for line in measure(bench, row)]
+        lines = [line for row in rows for line in measure(bench, row)]
         grown = list(announced(sweeps(bench))) if scaling else []
     if any(line.cost for line in lines):
-        limits = limits.best(measure_limits())  # on a shared machine, the quieter of two moments
+        limits = limits.best(measure_limits())  # a shared machine is not equally busy all the time
     document |= {
         "limits": asdict(limits),
         "rows": [line.record(limits) for line in lines],
@@ -101,6 +100,15 @@ def main(
             out.write_text(results.markdown(lines, grown, limits, document), encoding="utf-8")
 
 
+def chosen_rows(only: list[str] | None, quick: bool, scaling: bool) -> list[str]:
+    """The rows to measure; raises WordbrushError for a name that is no row."""
+    if unknown := sorted(set(only or ()) - set(ROWS)):
+        raise WordbrushError(f"--only {unknown[0]!r} is unknown; there are {', '.join(ROWS)}.")
+    if only or scaling:
+        return only or []
+    return [name for name in ROWS if not (quick and name in SLOW)]
+
+
 def measure(bench: Bench, row: str) -> Iterator[Line]:
     """The lines of a row."""
     bench.row = row
@@ -108,14 +116,14 @@ def measure(bench: Bench, row: str) -> Iterator[Line]:
 
 
 def announced(measured: Iterator[T]) -> Iterator[T]:
-    """Each named as it is done: all of them take a while."""
+    """Print the name of each as soon as it is done, since all of them take a while."""
     for one in measured:
         typer.echo(one.work, err=True)
         yield one
 
 
 def compute_as_stages_do(threads: int) -> None:
-    """Threads, allocator and determinism as `wordbrush STAGE` has them."""
+    """Set threads, allocator and determinism as `wordbrush STAGE` does."""
     import torch
 
     from wordbrush.training.compute import keep_freed_memory, set_seed

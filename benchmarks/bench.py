@@ -1,4 +1,4 @@
-"""A line of the table, and what the rows make it with."""
+"""A line of the table, and the tools that rows measure it with."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,16 +18,14 @@ from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.training.compute import keep_freed_memory, precision
 
-NONE = "none"  # a work without a baseline
-GLIBC = (
-    32 << 20,
-    64 << 20,
-)  # the blocks that glibc comes to keep by itself: mallopt(3), "dynamic mmap threshold"
+NONE = "none"  # work without a baseline
+# The sizes that glibc's thresholds reach by themselves: mallopt(3), "dynamic mmap threshold".
+GLIBC = (32 << 20, 64 << 20)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the ratio of a line should be: `bound` or more, or, of a cost, `bound` or less."""
+    """What the ratio of a line should be: at least `bound`, or, of a cost, at most `bound`."""
 
     bound: float
     at_most: bool = False
@@ -41,30 +39,39 @@ class Target:
 
 @dataclass(frozen=True)
 class Line:
-    """One work, measured."""
+    """The measurements of one piece of work.
+
+    against: what the baseline is, or why there is none. cost: None where PyTorch does not compute
+    the work. memory, baseline_memory: bytes at the peak. units: what one run handles, such as
+    samples.
+    """
 
     row: str
     work: str
     ours: Seconds
-    against: str = NONE  # what the baseline is, or why there is none
+    against: str = NONE
     baseline: Seconds | None = None
     target: Target | None = None
-    cost: Cost | None = None  # None: not computed by PyTorch
-    memory: int | None = None  # bytes at the peak
+    cost: Cost | None = None
+    memory: int | None = None
     baseline_memory: int | None = None
-    units: float | None = None  # what one run does, such as samples
+    units: float | None = None
     note: str = ""
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as the baseline; with a target of `at_most`, how many times as slow."""
+        """How many times as fast as the baseline; with a target `at_most`, as slow."""
         if self.baseline is None:
             return None
         faster = self.baseline.median / self.ours.median
         return 1 / faster if self.target and self.target.at_most else faster
 
     def shares(self, limits: Limits) -> dict[str, float] | None:
-        """Of the machine's limits: by the arithmetic alone, and by arithmetic or memory of each operator."""
+        """The shares of the machine's limits that are reached.
+
+        arithmetic: by products and convolutions alone. operators: by each operator, at the limit of
+        its arithmetic or its memory traffic.
+        """
         if self.cost is None:
             return None
         return {
@@ -73,7 +80,7 @@ class Line:
         }
 
     def record(self, limits: Limits) -> dict[str, Any]:
-        """As JSON has it; seconds are medians."""
+        """The line as JSON; seconds are medians."""
         theirs, ratio = self.baseline, self.ratio
         return {
             "row": self.row,
@@ -99,13 +106,17 @@ class Line:
 
 @dataclass
 class Bench:
-    """What every row is given."""
+    """What every row is given.
+
+    demo: a folder where the demo has run, for rows that can use its data. row: the one that is
+    running.
+    """
 
     quick: bool
     peers: Peers
     scratch: Path
-    demo: Path | None = None  # where the demo has run, for the rows that can take its data
-    row: str = field(default="", init=False)  # the one that runs
+    demo: Path | None = None
+    row: str = field(default="", init=False)
 
     @property
     def repeats(self) -> int:
@@ -113,11 +124,11 @@ class Bench:
 
     @property
     def budget(self) -> float:
-        """Seconds that one work may take in all its repeats."""
+        """The seconds that one piece of work may take in all its repeats."""
         return 10.0 if self.quick else 60.0
 
     def params(self, preset: str | None = None) -> Params:
-        """params.yaml as it is, with a preset laid over it."""
+        """params.yaml as it is, with the values of a preset over it."""
         base = read_yaml(ROOT / PARAMS)
         changes = read_preset(preset, ROOT / PARAMS, ROOT / "presets") if preset else {}
         return parameters.parse(
@@ -125,7 +136,7 @@ class Bench:
         )
 
     def folder(self) -> Path:
-        """A fresh one, which goes with the benchmark."""
+        """A new one, deleted when the benchmarks end."""
         return Path(tempfile.mkdtemp(dir=self.scratch))
 
     def compare(
@@ -142,10 +153,11 @@ class Bench:
         note: str = "",
         precision: str = "float32",
     ) -> Iterator[Line]:
-        """A line for each part of a work and one for the whole.
+        """A line for each part of the work and one for the whole.
 
-        published: the baseline is another's, and runs as its authors run it. memory: measure peaks too. computed: the work is
-        PyTorch's, so its share of the machine's limits can be told. precision: as in params.yaml, of ours; others' is float32.
+        published: the baseline is others' code and runs as its authors run it. memory: measure
+        peaks too. computed: PyTorch computes the work, so its share of the machine's limits is
+        known. precision: of our work, as in params.yaml; others' is float32.
         """
         ours = in_precision(precision, ours)
         works = {"ours": ours}
@@ -183,7 +195,7 @@ class Bench:
 
 
 def in_precision(name: str, work: Work) -> Work:
-    """A work whose trainings multiply in that precision."""
+    """The work, with the matrix products of its trainings in that precision."""
 
     def run() -> Iterator[str]:
         with precision(name):
@@ -195,7 +207,10 @@ def in_precision(name: str, work: Work) -> Work:
 
 
 def as_published(work: Work) -> Work:
-    """Another's work, without what our stages ask for: deterministic algorithms, and an allocator that keeps large blocks."""
+    """Others' work, without the settings of our stages.
+
+    These are deterministic algorithms, and an allocator that keeps large blocks.
+    """
 
     def run() -> Iterator[str]:
         torch.use_deterministic_algorithms(False)

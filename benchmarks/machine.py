@@ -1,4 +1,4 @@
-"""The machine: what it is, how fast it computes at best, and how near to that best a work comes."""
+"""The machine: what it is, its limits, and what work costs in terms of these limits."""
 
 import os
 import platform
@@ -23,12 +23,8 @@ from wordbrush.versioning.git import head
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = (1024, 1536)  # of square matrices
-CONVOLUTIONS = (
-    (64, 32),
-    (128, 32),
-    (256, 28),
-    (512, 14),
-)  # channels and size: small networks' and VGG16's
+# Channels and size: those of small networks and of VGG16.
+CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))
 BATCH = 16
 COPIED = 1 << 26  # floats: 256 MiB, more than any cache holds
 REPEATS = 5
@@ -39,7 +35,7 @@ CONVOLUTION_NAMES = ("convolution", "_convolution", "convolution_backward")
 
 @dataclass(frozen=True)
 class Limits:
-    """What this machine reaches at best with these threads."""
+    """The most that this machine reaches with these threads."""
 
     matrix: float  # float32 operations a second of a matrix product
     convolution: float  # of a 3×3 convolution, channels last
@@ -93,7 +89,7 @@ def least_seconds(work: Work) -> float:
 
 
 class Operator(NamedTuple):
-    """One operator that ran: its operations, the limit that these have, and the bytes that it read and wrote."""
+    """One operator that ran: its operations, their limit, the bytes that it read and wrote."""
 
     operations: int
     limit: str  # a field of Limits
@@ -102,7 +98,7 @@ class Operator(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a work asks of the machine."""
+    """What work asks of the machine."""
 
     operators: list[Operator]
 
@@ -112,11 +108,14 @@ class Cost:
         return sum(one.operations for one in self.operators)
 
     def arithmetic(self, limits: Limits) -> float:
-        """Seconds, if these ran at their limits and all else took nothing."""
+        """Seconds, if these ran at their limits and all else took no time."""
         return sum(one.operations / getattr(limits, one.limit) for one in self.operators)
 
     def least(self, limits: Limits) -> float:
-        """Seconds, if each operator ran at its limit: that of its operations or that of its traffic (the roofline model)."""
+        """Seconds, if each operator ran at the limit of its operations or of its traffic.
+
+        This is the roofline model.
+        """
         return sum(
             max(one.operations / getattr(limits, one.limit), one.traffic / limits.memory)
             for one in self.operators
@@ -124,7 +123,7 @@ class Cost:
 
 
 class CostCounter(TorchDispatchMode):
-    """Notes every operator that runs within, those of backward passes too."""
+    """Records every operator that runs within it, also those of backward passes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +152,7 @@ class CostCounter(TorchDispatchMode):
 
 
 def count_cost(work: Work) -> dict[str, Cost]:
-    """The Cost of each part of a work, and of the whole."""
+    """The Cost of each part of the work, and of the whole."""
     costs, seen = {}, 0
     with CostCounter() as counter:
         for part in parts(work):
@@ -163,14 +162,17 @@ def count_cost(work: Work) -> dict[str, Cost]:
 
 
 def touched(tensor: Tensor) -> int:
-    """Bytes that lie behind a tensor; what is broadcast lies there once."""
+    """The bytes of memory behind a tensor; broadcast elements count once."""
     return tensor.element_size() * prod(
         size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride
     )
 
 
 def facts() -> dict[str, Any]:
-    """What a reader needs to judge a number: machine, versions, commit, threads; `load`: of the last minute."""
+    """What a reader needs to judge a number: machine, versions, commit, threads.
+
+    load: the system's load average of the last minute.
+    """
     return {
         "machine": {
             "cpu": cpu_model(),
@@ -201,7 +203,7 @@ def facts() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """As the kernel names it, else as Python does."""
+    """The name that the kernel gives; without one, the name that Python gives."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

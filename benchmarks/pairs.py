@@ -1,6 +1,6 @@
-"""Pairs of picture and speech of the demo's sizes, on disk as stages have them.
+"""Pairs of picture and speech in the demo's sizes, on disk as stages write them.
 
-Their content is noise, which takes as long.
+Their content is noise, which takes as long to process.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def make_generator(params: Params) -> Generator:
 
 
 def write_pairs(folder: Path, params: Params, count: int) -> None:
-    """images.npy, latents.npy and features of so many samples."""
+    """Write images.npy, latents.npy and features of `count` samples."""
     rng, hop = np.random.default_rng(params.seed), params.captions.hop_ms / 1000
     latents = rng.standard_normal((count, params.gan.latent_dim), np.float32)
     np.save(folder / "latents.npy", latents)

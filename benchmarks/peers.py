@@ -1,6 +1,7 @@
-"""Others' code, taken from checkouts of theirs by path; nothing of it is in this repository.
+"""Published code to compare with, loaded from checkouts by path.
 
-What is changed in memory, so that it runs on today's PyTorch and on our dependencies, is listed in docs/performance.md.
+This repository contains none of it. docs/performance.md lists what is changed in memory so that it
+runs on today's PyTorch and with our dependencies.
 """
 
 import ast
@@ -42,7 +43,10 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Peers:
-    """Where the checkouts lie; None: not given. Raises WordbrushError for a path that is something else."""
+    """The paths of the checkouts; None: not given.
+
+    Raises WordbrushError where a path is not a checkout of that repository.
+    """
 
     davenet: Path | None = None  # dharwath/DAVEnet-pytorch
     gan_zoo: Path | None = None  # facebookresearch/pytorch_GAN_zoo
@@ -53,14 +57,15 @@ class Peers:
         for name, path in self.given().items():
             if not (path / TELLTALES[name]).is_file():
                 raise WordbrushError(
-                    f"{option(name)} {path} is no checkout of {NAMES[name]}: {TELLTALES[name]} is missing."
+                    f"{option(name)} {path} is no checkout of {NAMES[name]}: "
+                    f"{TELLTALES[name]} is missing."
                 )
 
     def given(self) -> dict[str, Path]:
         return {name: path for name, path in vars(self).items() if path is not None}
 
     def load(self, name: str) -> types.SimpleNamespace | None:
-        """What the benchmarks take of a peer; None where its path is not given."""
+        """What the benchmarks use of a peer; None where its path is not given."""
         path = self.given().get(name)
         return LOADERS[name](path) if path else None
 
@@ -81,8 +86,10 @@ def option(name: str) -> str:
 def importing_from(
     folder: Path, stand_ins: Mapping[str, types.ModuleType] = MappingProxyType({})
 ) -> Iterator[None]:
-    """Within, modules of `folder` can be imported, and `stand_ins` in place of what they import; afterwards all names are as they
-    were (two peers have a `models`)."""
+    """Within, modules of `folder` can be imported, with `stand_ins` instead of what they import.
+
+    Afterwards sys.modules is as before, since two peers have a module `models`.
+    """
     before = dict(sys.modules)
     sys.modules.update(stand_ins)
     sys.path.insert(0, str(folder))
@@ -101,7 +108,10 @@ def importing_from(
 def some_functions(
     path: Path, names: Iterable[str], known: dict[str, Any]
 ) -> types.SimpleNamespace:
-    """Functions of a module whose imports this environment does not have; `known` is what they need of them."""
+    """Functions of a module whose imports are not installed here.
+
+    known: the names that these functions use of the imports.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     tree.body = [
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in set(names)
@@ -112,7 +122,8 @@ def some_functions(
 
 
 def davenet(folder: Path) -> types.SimpleNamespace:
-    """`Davenet`, `VGG16`, `sampled_margin_rank_loss` and `compute_matchmap_similarity_matrix` of DAVEnet-pytorch."""
+    """DAVEnet-pytorch: `Davenet`, `VGG16`, `sampled_margin_rank_loss` as `loss`, and
+    `compute_matchmap_similarity_matrix` as `matrix`."""
     with importing_from(
         folder,
         {
@@ -130,7 +141,10 @@ def davenet(folder: Path) -> types.SimpleNamespace:
 
 
 def torchvision_models() -> types.ModuleType:
-    """What DAVEnet-pytorch takes of torchvision, which we lack: the layers of VGG16, and a name to derive ResNets from."""
+    """What DAVEnet-pytorch uses of torchvision, which is not installed here.
+
+    This is the layers of VGG16, and a base class for its ResNets.
+    """
 
     def vgg16(pretrained: bool) -> nn.Module:
         layers: list[nn.Module] = []
@@ -150,7 +164,7 @@ def torchvision_models() -> types.ModuleType:
 
 
 def gan_zoo(folder: Path) -> types.SimpleNamespace:
-    """`ProgressiveGAN` of pytorch_GAN_zoo, with Adam's betas as floats: torch refuses its [0, 0.99]."""
+    """`ProgressiveGAN` of pytorch_GAN_zoo, with Adam's betas as floats: torch refuses [0, 0.99]."""
     with importing_from(folder):
         published = importlib.import_module("models.progressive_gan").ProgressiveGAN
 
@@ -170,7 +184,7 @@ def gan_zoo(folder: Path) -> types.SimpleNamespace:
 
 
 def gandissect(folder: Path) -> types.SimpleNamespace:
-    """`RunningQuantile` and `collect_bincounts` of gandissect, without the imports of its package."""
+    """gandissect's `RunningQuantile` and `collect_bincounts`, without its package's imports."""
     old_torch = types.ModuleType("torch")  # before 1.3, grid_sample aligned corners
     old_torch.__dict__.update(vars(torch))
     old_torch.nn = types.SimpleNamespace(
@@ -201,7 +215,10 @@ def gandissect(folder: Path) -> types.SimpleNamespace:
 
 
 def denseav(folder: Path) -> types.SimpleNamespace:
-    """The MISA aggregator of DenseAV, and its `sampled_margin_rank_loss` without the imports of its training module."""
+    """DenseAV's MISA aggregator, and its `sampled_margin_rank_loss` as `loss`.
+
+    The imports of its training module are not needed.
+    """
     with importing_from(folder):
         aggregators = importlib.import_module("denseav.aggregators")
     sampled = some_functions(
@@ -227,7 +244,7 @@ def denseav(folder: Path) -> types.SimpleNamespace:
 
 
 def file_module(path: Path) -> types.ModuleType:
-    """A module by its file, without its package."""
+    """A module loaded from its file, without its package."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -31,7 +31,7 @@ WORDS = {True: "met", False: "missed", None: ""}
 
 
 def cells(line: Line, limits: Limits) -> tuple[str, ...]:
-    """What a row of the table shows; empty where there is nothing to say."""
+    """The cells of a row of the table; empty where nothing was measured."""
     theirs, ratio, shares = line.baseline, line.ratio, line.shares(limits) or {}
     verdict = (
         f"{line.target} {WORDS[line.target.met(ratio) if ratio else None]}".strip()
@@ -56,7 +56,7 @@ def cells(line: Line, limits: Limits) -> tuple[str, ...]:
 
 
 def duration(seconds: float) -> str:
-    """Three digits, in the unit that fits."""
+    """Three digits, in s, ms or µs."""
     unit, factor = next(
         ((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3)) if seconds * factor >= 1),
         ("µs", 1e6),
@@ -117,7 +117,7 @@ def show(
 def markdown(
     lines: Sequence[Line], sweeps: Sequence[Sweep], limits: Limits, document: dict[str, Any]
 ) -> str:
-    """The same for docs/performance.md."""
+    """The tables as Markdown, for docs/performance.md."""
     text = [summary(document), ""]
     for header, rows in tables(lines, sweeps, limits):
         text += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)] + [""]
@@ -129,10 +129,12 @@ def summary(document: dict[str, Any]) -> str:
     machine, commit, limits = document["machine"], document["commit"], document["limits"]
     threads, gpu = document["threads"]["torch"], machine["gpu"] or "no GPU"
     return (
-        f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}; "
-        f"load {machine['load']:g} before; {threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
+        f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB, {gpu}; load {machine['load']:g} before; "
+        f"{threads} thread{'s' * (threads != 1)}; PyTorch {document['versions']['torch']}; "
         f"commit {commit['id'][:9] or 'unknown'}{' with changes' * commit['dirty']}. Limits: "
-        f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, {limits['convolution'] / 1e9:.0f} GFLOP/s convolution "
+        f"{limits['matrix'] / 1e9:.0f} GFLOP/s matrix product, "
+        f"{limits['convolution'] / 1e9:.0f} GFLOP/s convolution "
         f"(bfloat16: {limits['matrix16'] / 1e9:.0f} and {limits['convolution16'] / 1e9:.0f}), "
         f"{limits['memory'] / 1e9:.1f} GB/s memory."
     )

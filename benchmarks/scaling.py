@@ -1,4 +1,7 @@
-"""How costs grow: a work at several sizes, and the slope of log seconds over log size (1: in proportion; 2: with the square)."""
+"""How costs grow: work at several sizes, and the slope of log seconds over log size.
+
+Slope 1: the cost grows in proportion; 2: with the square.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ import torch
 
 from benchmarks.bench import Bench
 from benchmarks.pairs import read_pairs, write_pairs
-from benchmarks.rows import concepts, data, drawing, grounding, training
+from benchmarks.rows import concepts, data, davenet, gan, training
 from benchmarks.timing import WHOLE, Work, alternate
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.davenet.config import EncoderConfig
@@ -25,7 +28,7 @@ REPEATS, BUDGET = 5, 10.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """Seconds of a work at each size."""
+    """The seconds that work takes at each size."""
 
     work: str
     over: str
@@ -43,40 +46,40 @@ class Sweep:
 
 def recall(bench: Bench, count: int) -> Work:
     images, audio, lengths = (
-        one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
+        one.detach() for one in davenet.features_of(count, *davenet.DEMO_FEATURES)
     )
-    pairs = grounding.encoded(images, audio, lengths)
+    pairs = davenet.encoded(images, audio, lengths)
     return lambda: both_ways(all_similarities(*pairs, "MISA"))
 
 
 def search(bench: Bench, count: int) -> Work:
     images, audio, lengths = (
-        one.detach() for one in grounding.features_of(count, *grounding.DEMO_FEATURES)
+        one.detach() for one in davenet.features_of(count, *davenet.DEMO_FEATURES)
     )
-    pictures, captions = grounding.encoded(images, audio, lengths)
+    pictures, captions = davenet.encoded(images, audio, lengths)
     return lambda: similarities(pictures, captions[:1], "MISA")
 
 
 def step_by_batch(bench: Bench, batch: int) -> Work:
     params = bench.params()
-    folder, davenet = bench.folder(), params.davenet.model_copy(update={"batch_size": batch})
+    folder, changed = bench.folder(), params.davenet.model_copy(update={"batch_size": batch})
     write_pairs(folder, params, batch)
     return training.repeated_step(
-        read_pairs(folder), params.model_copy(update={"davenet": davenet})
+        read_pairs(folder), params.model_copy(update={"davenet": changed})
     )
 
 
 def gan_step_by_pixels(bench: Bench, pixels: int) -> Work:
-    """Widths of 32 from 4×4 to the last level, so that the resolution alone differs."""
+    """32 channels at every level, so that only the resolution differs."""
     size = round(pixels**0.5)
-    gan = bench.params("small").gan.model_copy(
+    narrow = bench.params("small").gan.model_copy(
         update={"channels": {level: 32 for level in (4, 8, 16, 32, 64)}}
     )
-    return drawing.our_step(gan, size, torch.rand(8, 3, size, size, device=device()))
+    return gan.our_step(narrow, size, torch.rand(8, 3, size, size, device=device()))
 
 
 def render_by_objects(bench: Bench, objects: int) -> Work:
-    """In CLEVR's wide world, small pictures."""
+    """Small pictures of the preset `paper`, whose scenes have room for many objects."""
     params = bench.params("paper")
     scenes = params.scenes.model_copy(
         update={
@@ -116,6 +119,7 @@ def thresholds_by_samples(bench: Bench, count: int) -> Work:
     return lambda: unit_thresholds(activations[:count], share)
 
 
+# Work, over what, sizes, how to make it, whether it trains.
 SWEEPS: tuple[tuple[str, str, tuple[int, ...], Callable[[Bench, int], Work], bool], ...] = (
     ("recall of all pairs", "pairs", (250, 500, 1000, 2000), recall, False),
     ("search by one caption", "pictures", (1000, 2000, 4000, 8000), search, False),
@@ -125,7 +129,7 @@ SWEEPS: tuple[tuple[str, str, tuple[int, ...], Callable[[Bench, int], Work], boo
     ("hearing a batch", "seconds of a caption", (2, 4, 8, 16), hearing_by_seconds, False),
     ("loading an epoch", "samples", (500, 1000, 2000, 4000), loading_by_samples, False),
     ("thresholds of units", "samples", (128, 256, 512, 1024), thresholds_by_samples, False),
-)  # work, over what, sizes, how to make it, whether it trains
+)
 
 
 def sweeps(bench: Bench) -> Iterator[Sweep]:

@@ -1,6 +1,7 @@
-"""Durations of works in alternation, and the memory that a work needs.
+"""How long pieces of work take, timed in turn, and how much memory they need.
 
-A work is a callable. A generator function is timed in parts: what it does before each `yield "name"` is the part `name`.
+A piece of work is a callable. A generator function is timed in parts: what it does before each
+`yield "name"` is the part `name`.
 """
 
 import time
@@ -13,13 +14,13 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 Work = Callable[[], Any]
-WHOLE = ""  # the name of the part that is all of a work
-MANY, ENOUGH = 8, 1.0  # times the repeats that short works get, within so many seconds
+WHOLE = ""  # the name of the part that is all of the work
+MANY, ENOUGH = 8, 1.0  # short work gets so many times the repeats, within so many seconds
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """How long a work (or a part of it) took, each time."""
+    """How long work (or a part of it) took, each time."""
 
     taken: list[float] = field(default_factory=list)
 
@@ -29,13 +30,13 @@ class Seconds:
 
     @property
     def spread(self) -> float:
-        """The distance of the quartiles, as a share of the median."""
+        """The distance between the quartiles, as a share of the median."""
         low, high = np.quantile(self.taken, (0.25, 0.75))
         return float((high - low) / self.median)
 
 
 def parts(work: Work) -> Iterator[str]:
-    """Do the work; yields the name of each part at its end, then WHOLE."""
+    """Do the work. Yields the name of each part at its end, then WHOLE."""
     done = work()
     if isinstance(done, Iterator):
         yield from done
@@ -43,7 +44,7 @@ def parts(work: Work) -> Iterator[str]:
 
 
 def timed(work: Work) -> dict[str, float]:
-    """Do the work once: the seconds of each part and of the whole."""
+    """Do the work once. Returns the seconds of each part and of the whole."""
     wait_for_device()
     began = last = time.perf_counter()
     taken = {}
@@ -55,10 +56,11 @@ def timed(work: Work) -> dict[str, float]:
 
 
 def alternate(works: dict[str, Work], repeats: int, budget: float) -> dict[str, dict[str, Seconds]]:
-    """Do the works in turn (a, b, a, b, …) and time them: for each its Seconds by part.
+    """Do the works in turn (a, b, a, b, …). Returns the Seconds of each, by part.
 
-    A work that has used up its `budget` of seconds leaves the turns, after one at least; short ones get more than `repeats`. The
-    first turn warms up and does not count, unless it took a quarter of the budget: then it is not thrown away.
+    Work that has used up its `budget` of seconds drops out of the turns, after at least one; short
+    work gets more than `repeats`. The first turn warms up and does not count, unless it took a
+    quarter of the budget.
     """
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in works}
     began = time.perf_counter()
@@ -82,7 +84,7 @@ def wait_for_device() -> None:
 
 
 def peak_bytes(work: Work) -> int:
-    """The most that PyTorch holds at a time beyond what it held before, by its own allocator's record."""
+    """The most memory that PyTorch's allocator holds at a time beyond what it held before."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

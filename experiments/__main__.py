@@ -1,8 +1,8 @@
 """`python -m experiments PRESET`: all methods over several trials, and ablations.
 
-Results go to results/PRESET, with tables and a figure. Stop it when you like: called again, it
-continues where it stopped. One GAN and one set of captions serve all trials; the GAN and the
-segmenter are kept in results/PRESET/drawing, and --drawing takes them from there.
+Results go to results/PRESET, with tables and a figure. If you stop it and start it again, it
+resumes where it stopped. All trials share one GAN and one set of captions. The GAN and the
+segmenter are kept in results/PRESET/drawing; --drawing uses them instead of training new ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,39 +23,39 @@ from wordbrush.storage.yaml import read_yaml
 from wordbrush.versioning.git import git
 
 VARIANTS = ROOT / "experiments/variants.yaml"
+PresetArgument = Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")]
+TrialsOption = Annotated[
+    int, typer.Option(min=2, help="Trainings of DAVEnet, each from another seed.")
+]
+JobsOption = Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")]
+AblationsOption = Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")]
+DrawingOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")
+]
+KeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep", help="Leave results that exist, if they have the same code, parameters and GAN."
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")
+]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command(help=__doc__)
 def main(
-    preset: Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")],
-    trials: Annotated[
-        int, typer.Option(min=2, help="Trainings of the grounding, each from another seed.")
-    ] = 3,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")] = 1,
-    ablations: Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")] = 1,
-    drawing: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")
-    ] = None,
-    keep: Annotated[
-        bool,
-        typer.Option(
-            "--keep", help="Leave results that are there, of the same code, parameters and GAN."
-        ),
-    ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="An ablation; may be repeated.")
-    ] = None,
+    preset: PresetArgument,
+    trials: TrialsOption = 3,
+    jobs: JobsOption = 1,
+    ablations: AblationsOption = 1,
+    drawing: DrawingOption = None,
+    keep: KeepOption = False,
+    only: OnlyOption = None,
 ) -> None:
     variants = read_variants(only)
-    commit, dirty = (
-        git(ROOT, "rev-parse", "HEAD"),
-        git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs"),
-    )
-    if dirty:
-        raise WordbrushError(
-            f"results are of a commit, but these files are changed:\n{dirty}\nCommit them first."
-        )
+    commit = committed()
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
     parts = [
         Run(preset, name, trial, variant)
@@ -63,35 +63,42 @@ def main(
         for name, variant in variants.items()
     ]
     folder = ROOT / "results" / preset
-    print(
-        f"{preset}, what all share: "
-        f"{whole[0].share(commit, usable_cores(), drawing) / 60:.1f} minutes",
-        flush=True,
-    )
+    shared = whole[0].share(commit, usable_cores(), drawing)
+    report(f"{preset}, stages that all runs share", shared)
     whole[0].keep_drawing(folder / "drawing")
     perform(whole, commit, jobs, keep)
-    for part in unlike(parts, lambda part: part.variant.params.get("samples")):
-        print(
-            f"{part}, its samples: {part.share(commit, usable_cores()) / 60:.1f} minutes",
-            flush=True,
-        )
-    perform(unlike_first(parts), commit, jobs, keep)
-    write_json(
-        folder / "about.json",
-        {
-            "commit": commit,
-            "trials": trials,
-            "jobs": jobs,
-            "cores": usable_cores(),
-            "drawing": "given" if drawing else "trained",
-        },
-    )
+    for part in first_of_each(parts, lambda part: part.variant.params.get("samples")):
+        report(f"{part}, its samples", part.share(commit, usable_cores()))
+    perform(without_duplicates_first(parts), commit, jobs, keep)
+    about = {
+        "commit": commit,
+        "trials": trials,
+        "jobs": jobs,
+        "cores": usable_cores(),
+        "drawing": "given" if drawing else "trained",
+    }
+    write_json(folder / "about.json", about)
     write_tables(folder, read_variants(None))
     draw_methods(folder / "methods.svg", read_trials(folder))
     print((folder / "tables.md").read_text())
 
 
+def committed() -> str:
+    """The current commit; raises WordbrushError where files differ from it."""
+    if changed := git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs"):
+        raise WordbrushError(
+            f"results belong to a commit, but these files are changed:\n{changed}\n"
+            "Commit them first."
+        )
+    return git(ROOT, "rev-parse", "HEAD")
+
+
+def report(what: str, seconds: float) -> None:
+    print(f"{what}: {seconds / 60:.1f} minutes", flush=True)
+
+
 def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
+    """The ablations of variants.yaml, or those of `only`; raises WordbrushError for others."""
     variants = validated(dict[str, Variant], read_yaml(VARIANTS), str(VARIANTS))
     unknown = sorted(set(only or ()) - set(variants))
     if unknown:
@@ -102,12 +109,12 @@ def read_variants(only: Sequence[str] | None) -> dict[str, Variant]:
     return {name: variant for name, variant in variants.items() if not only or name in only}
 
 
-def unlike_first(parts: Sequence[Run]) -> list[Run]:
-    """The runs in an order in which two jobs do not both train the same.
+def without_duplicates_first(parts: Sequence[Run]) -> list[Run]:
+    """The runs in an order that keeps two jobs from training the same encoders at once.
 
-    Runs that share a pretraining with another come after all that do not.
+    Of the runs that share a pretraining, all but one come last.
     """
-    first = unlike(
+    first = first_of_each(
         parts,
         lambda part: (
             part.trial,
@@ -118,20 +125,20 @@ def unlike_first(parts: Sequence[Run]) -> list[Run]:
     return [*first, *(part for part in parts if part not in first)]
 
 
-def unlike(parts: Sequence[Run], kind: Callable[[Run], Any]) -> list[Run]:
-    """The first of each kind."""
+def first_of_each(parts: Sequence[Run], kind: Callable[[Run], Any]) -> list[Run]:
+    """The first run of each kind."""
     kinds = [kind(part) for part in parts]
     return [part for at, part in enumerate(parts) if kinds[at] not in kinds[:at]]
 
 
 def perform(runs: Sequence[Run], commit: str, jobs: int, keep: bool) -> None:
-    """Run all, `jobs` at once; a failure stops what has not begun."""
+    """Run all, `jobs` at once. After a failure, no further run starts."""
     threads = max(1, usable_cores() // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        begun = {pool.submit(run.perform, commit, threads, keep): run for run in runs}
+        started = {pool.submit(run.perform, commit, threads, keep): run for run in runs}
         try:
-            for done in as_completed(begun):
-                print(f"{begun[done]}: {done.result() / 60:.1f} minutes", flush=True)
+            for done in as_completed(started):
+                report(str(started[done]), done.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,9 +1,10 @@
-"""`python -m experiments.edits PRESET`: what edits make of drawings of one object.
+"""`python -m experiments.edits PRESET`: what edits change in drawings of one object.
 
-Also, how often a batch of drawings holds such a near miss by itself. Results go to
+It also counts how often a batch of drawings contains such a near miss without edits. Results go to
 results/PRESET/edits.md and edits.png.
 
-It draws with results/PRESET/drawing, and the segmenter there reads every drawing before and after.
+The GAN of results/PRESET/drawing draws, and the segmenter there reads every drawing before and
+after the edit.
 """
 
 from collections import Counter
@@ -18,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.runs import ROOT
-from experiments.tables import table
+from experiments.tables import heading, table
 from wordbrush import params as parameters
 from wordbrush.data.images import to_uint8
 from wordbrush.davenet.mining import random_impostors
@@ -39,22 +40,26 @@ from wordbrush.training.compute import device
 RADII = {4: 0, 8: 1, 16: 2}  # cells around the object's middle, by the resolution of the units
 SHARES = (0.25, 0.5, 1.0)  # of units, drawn at random
 KINDS = ("the same", "gone", *ATTRIBUTES, "several", "doubtful")
-COLUMNS = ("operation", "units of", "share", *KINDS)
+COLUMNS = ("operation", "units of", "share", *map(heading, KINDS))
 Edit = tuple[str, int, float]  # operation, resolution, share
-SHOWN = 16  # drawings of the picture
+SHOWN = 16  # drawings in the picture, in its first row
+# The edits of the rows below.
 ROWS: tuple[Edit, ...] = (
     ("ablate", 8, 0.5),
     ("ablate", 8, 1.0),
     ("transplant", 8, 0.25),
     ("transplant", 8, 1.0),
-)  # below them
+)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """Drawings of one object: their latents [N, Z], the object's middle (y, x) as shares of the
-    picture [N, 2], and what it is."""
+    """Drawings of one object.
+
+    latents [N, Z]. middles [N, 2]: the object's (y, x) as shares of the picture. objects: as the
+    segmenter reads them.
+    """
 
     latents: Tensor
     middles: Tensor
@@ -63,17 +68,17 @@ class Drawings:
 
 @app.command(help=__doc__)
 def main(
-    preset: Annotated[str, typer.Argument(help="Of results/, where the first trial is done.")],
+    preset: Annotated[
+        str, typer.Argument(help="A folder of results/ in which the first trial is finished.")
+    ],
     count: Annotated[
         int, typer.Option(min=2, help="Drawings; those of one object are edited.")
     ] = 2000,
 ) -> None:
     folder = ROOT / "results" / preset
     params, layout = parameters.load(folder / "methods/0/params.yaml"), Layout(folder / "drawing")
-    generator, segmenter = (
-        load_generator(layout.generator, device()),
-        load_segmenter(layout.segmenter, device()),
-    )
+    generator = load_generator(layout.generator, device())
+    segmenter = load_segmenter(layout.segmenter, device())
     latents, pictures, _ = describable_drawings(params, layout, count, params.seed)
     read = parse(segmenter, pictures)
     drawings = of_one_object(latents, read, pictures.shape[1])
@@ -103,7 +108,7 @@ def named(edit: Edit) -> list[str]:
 
 
 def outcomes(before: Sequence[dict], after: Sequence[list[dict]], params: Params) -> list[str]:
-    """How many edits, in percent, made each of KINDS."""
+    """The percentage of edits that had each outcome of KINDS."""
     found = Counter(kind(one, objects, params) for one, objects in zip(before, after, strict=True))
     return [percent(found[one] / len(before)) for one in KINDS]
 
@@ -111,7 +116,7 @@ def outcomes(before: Sequence[dict], after: Sequence[list[dict]], params: Params
 def written(
     params: Params, edited: int, rows: Sequence[Sequence[str]], read: Sequence[list[dict]]
 ) -> str:
-    """edits.md: what became of `edited` drawings, by edit; near misses among all that were read."""
+    """edits.md: the outcomes of each edit of `edited` drawings, and near misses among all read."""
     others = params.davenet.batch_size - 1
     misses = [
         [
@@ -124,13 +129,13 @@ def written(
     return (
         "\n\n".join(
             (
-                f"What becomes of the object of {edited} drawings, edited at its middle, in "
-                "percent, as the segmenter reads it.",
+                f"The outcome of edits at the middle of the object, in {edited} drawings of one "
+                "object: percent, by what the segmenter reads before and after.",
                 table((*COLUMNS, f"differ by {params.edits.min_change:g}"), rows),
-                f"Of the {others} others in a batch of drawings, so many differ from one in one "
-                "attribute of one object alone, by "
-                f"the number of its objects (of {len(read)} drawings).",
-                table(("objects", "percent of drawings", *ATTRIBUTES), misses),
+                f"Near misses: how many of the {others} other drawings in a batch differ from a "
+                "drawing in one attribute of one object and in nothing else, by the number of "
+                f"objects (in {len(read)} drawings).",
+                table(("objects", "percent of drawings", *map(heading, ATTRIBUTES)), misses),
             )
         )
         + "\n"
@@ -138,7 +143,7 @@ def written(
 
 
 def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) -> Drawings:
-    """The drawings in which the segmenter saw one object, of pictures of `side` pixels.
+    """The drawings, `side` pixels wide, in which the segmenter found exactly one object.
 
     Raises WordbrushError where there are fewer than two.
     """
@@ -156,7 +161,7 @@ def of_one_object(latents: np.ndarray, read: Sequence[list[dict]], side: int) ->
 def edits(
     generator: Generator, drawings: Drawings, rng: torch.Generator
 ) -> Iterator[tuple[Edit, Tensor]]:
-    """Every edit, and what becomes of the drawings [N, 3, H, W]."""
+    """Every edit, with the edited drawings [N, 3, H, W]."""
     for size, radius in RADII.items():
         h4 = generator.encode(drawings.latents, size)
         cells = (drawings.middles * size).long().clamp(max=size - 1)
@@ -175,10 +180,10 @@ def edits(
 
 
 def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float]:
-    """For each attribute, how many of the other drawings are a near miss, as a share.
+    """For each attribute, the share of other drawings that are a near miss of a drawing.
 
-    A near miss of a drawing with so many objects differs from it in that attribute of one object,
-    and in nothing else.
+    Only drawings with this number of objects count. A near miss differs from one in that attribute
+    of one object and in nothing else.
     """
     contents = [
         sorted(tuple(one[name] for name in ATTRIBUTES) for one in drawing) for drawing in drawings
@@ -187,17 +192,7 @@ def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float
     alike = Counter(map(tuple, contents))
     shares = {}
     for column, name in enumerate(ATTRIBUTES):
-        without = [
-            {
-                tuple(
-                    sorted(
-                        [*content[:k], (*one[:column], "", *one[column + 1 :]), *content[k + 1 :]]
-                    )
-                )
-                for k, one in enumerate(content)
-            }
-            for content in contents
-        ]  # it, of each object in turn
+        without = [set(without_attribute(content, column)) for content in contents]
         known = Counter(rest for rests in without for rest in rests)
         pairs = sum(
             known[rest] - alike[tuple(content)]
@@ -208,8 +203,15 @@ def near_misses(drawings: Sequence[list[dict]], objects: int) -> dict[str, float
     return shares
 
 
+def without_attribute(content: Sequence[tuple], column: int) -> Iterator[tuple]:
+    """A drawing's content with one attribute left blank, of each object in turn."""
+    for number, one in enumerate(content):
+        blank = (*one[:column], "", *one[column + 1 :])
+        yield tuple(sorted([*content[:number], blank, *content[number + 1 :]]))
+
+
 def kind(before: dict, after: list[dict], params: Params) -> str:
-    """One of KINDS: what an edit made of an object."""
+    """The outcome of an edit of an object: one of KINDS."""
     if not after:
         return "gone"
     one = after[0]

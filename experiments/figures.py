@@ -6,19 +6,21 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.tables import COLUMNS, half_interval, paper
+from experiments.tables import COLUMNS, half_interval, heading, paper
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.results import Results
 from wordbrush.report.figures import INK  # and its style: no dates, no random ids
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import whole_file
 
-PANELS = ("semantic", *ATTRIBUTES, "R@1")
+PANELS = ("semantic", *map(heading, ATTRIBUTES), "R@1")
 
 
 def draw_methods(path: Path, trials: Sequence[Results]) -> None:
-    """A panel for each of PANELS that was measured: all methods, ours as dots with intervals, the
-    paper's as circles, chance as a line."""
+    """Draw a panel for each of PANELS that was measured, with all methods.
+
+    Our numbers are dots with intervals, the paper's are circles, and chance is a line.
+    """
     methods = list(trials[0])
     shown = [one for one in PANELS if None not in values_of(one, methods[0], trials)]
     figure = Figure(figsize=(2.2 * len(shown), 3.4), layout="constrained")
@@ -66,7 +68,7 @@ def values_of(column: str, name: str, trials: Sequence[Results]) -> list[float |
 
 
 def short(name: str) -> str:
-    """A method's title in few letters: edits come right of the method that they are added to."""
+    """A short title: edits stand to the right of the method that they are added to."""
     method = method_named(name)
     if method.edits:
         return f"+ {method.edits}"

@@ -1,7 +1,7 @@
-"""One experiment: the committed project in a workspace of its own, and what it measured there.
+"""One run of an experiment: the committed project in its own workspace, and the results.
 
-It has a preset, changes and a trial. All workspaces share one DVC cache, so a stage that any of
-them ran with the same code, parameters and inputs is fetched, not run.
+A run has a preset, a trial and changes of parameters. All workspaces share one DVC cache: a stage
+that one of them ran is fetched by others that have the same code, parameters and inputs.
 """
 
 import json
@@ -32,22 +32,17 @@ MATRIX = "matrix: {mining: [random, hard]}"  # of dvc.yaml
 LAST_LINES = 12
 CONCEPT_TABLES = "concept_tables.json"  # a trial's data/evaluation/concepts.json
 ABOUT = "about.json"  # of one run
-SHARED = "shared.lock"  # of the first run: the entries of dvc.lock that all runs begin with
-DRAWN = (
-    "train-gan",
-    "train-segmenter",
-)  # the stages that cost most, and whose outputs fit a repository
-BEFORE_GROUNDING = ("render-scenes", *DRAWN, "sample-images", "synthesize-captions")
-SHORTER = {
-    "pretrain": 4,
-    "random_edits": 2,
-    "targeted_edits": 2,
-}  # times, of an ablation's trainings: enough to compare
+SHARED = "shared.lock"  # of the first run: the entries of dvc.lock that all runs start with
+# The stages that take longest, and whose outputs are small enough for a repository.
+DRAWING = ("train-gan", "train-segmenter")
+BEFORE_DAVENET = ("render-scenes", *DRAWING, "sample-images", "synthesize-captions")
+# Ablations divide the steps of each training by this: enough to compare them.
+SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}
 
 
 class Variant(BaseModel):
-    """An ablation: what it changes, the mining and last stage of its training, and what it is
-    measured on."""
+    """An ablation: the parameters that it changes, its negative mining, the last stage of its
+    training, and the samples that it is measured on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -59,7 +54,7 @@ class Variant(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """All stages, measured by evaluate; or a variant, measured by `wordbrush measure`."""
+    """All stages with their evaluation; or a variant, measured by `wordbrush measure`."""
 
     preset: str
     name: str
@@ -78,9 +73,9 @@ class Run:
         return ROOT / "results" / str(self)
 
     def perform(self, commit: str, threads: int, keep: bool = False) -> float:
-        """Run what has not been run yet and write the results; returns the seconds that it took.
+        """Run the stages that have not run yet and write the results. Returns the seconds taken.
 
-        keep: leave results that are there, of the same code and parameters.
+        keep: leave results that exist, if they have the same code, parameters and GAN.
         """
         started = time.monotonic()
         self.prepare(commit)
@@ -91,54 +86,48 @@ class Run:
             and read_json(self.results / ABOUT, dict[str, str])["key"] == about["key"]
         ):
             return 0.0
-        variant = self.variant
-        stages = (
-            ("dvc", "repro", f"{variant.stage}@{variant.mining}")
-            if variant
-            else ("make", "--no-print-directory", "stages")
-        )
-        shutil.rmtree(
-            self.workspace / "data/encoders", ignore_errors=True
-        )  # of other stages, which would be measured too
-        self.call(*stages, threads=threads)
+        # encoders of other stages would be measured too
+        shutil.rmtree(self.workspace / "data/encoders", ignore_errors=True)
+        if self.variant:
+            stage = f"{self.variant.stage}@{self.variant.mining}"
+            self.call("dvc", "repro", stage, threads=threads)
+        else:
+            self.call("make", "--no-print-directory", "stages", threads=threads)
         with whole_directory(self.results) as folder:
-            if variant:
-                printed = self.call(
-                    "wordbrush",
-                    "measure",
-                    "--mining",
-                    variant.mining,
-                    "--on",
-                    variant.on,
-                    "--keep",
-                    str(self.workspace.parents[1] / "validation"),
-                    threads=threads,
-                )
-                write_json(folder / "measured.json", json.loads(printed))
+            if self.variant:
+                write_json(folder / "measured.json", self.measure(self.variant, threads))
             else:
-                for path in sorted((self.workspace / "metrics").glob("*.json")):
-                    shutil.copyfile(path, folder / path.name)
-                shutil.copyfile(
-                    self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES
-                )
+                self.copy_metrics(folder)
             for name in ("dvc.lock", PARAMS):
                 shutil.copyfile(self.workspace / name, folder / name)
             write_json(folder / ABOUT, about)
         return time.monotonic() - started
 
-    def share(self, commit: str, threads: int, drawing: Path | None = None) -> float:
-        """Run the stages that all trials share; returns the seconds that it took.
+    def measure(self, variant: Variant, threads: int) -> dict[str, Any]:
+        """The numbers of a variant, by method."""
+        samples = self.workspace.parents[1] / "validation"
+        options = ("--mining", variant.mining, "--on", variant.on, "--keep", str(samples))
+        return json.loads(self.call("wordbrush", "measure", *options, threads=threads))
 
-        drawing: a folder that `keep_drawing` wrote, to take GAN and segmenter from.
+    def copy_metrics(self, folder: Path) -> None:
+        """Copy the metrics of all stages, and the tables of concepts."""
+        for path in sorted((self.workspace / "metrics").glob("*.json")):
+            shutil.copyfile(path, folder / path.name)
+        shutil.copyfile(self.workspace / "data/evaluation/concepts.json", folder / CONCEPT_TABLES)
+
+    def share(self, commit: str, threads: int, drawing: Path | None = None) -> float:
+        """Run the stages that all trials share. Returns the seconds taken.
+
+        drawing: a folder written by `keep_drawing`, whose GAN and segmenter are used.
         """
         started = time.monotonic()
         self.prepare(commit)
         if drawing:
             self.take_drawing(drawing, threads)
-        self.call("dvc", "repro", BEFORE_GROUNDING[-1], threads=threads)
+        self.call("dvc", "repro", BEFORE_DAVENET[-1], threads=threads)
         write_lock(
             self.workspace / SHARED,
-            chosen_entries(read_lock(self.workspace / "dvc.lock"), BEFORE_GROUNDING),
+            chosen_entries(read_lock(self.workspace / "dvc.lock"), BEFORE_DAVENET),
         )
         return time.monotonic() - started
 
@@ -160,21 +149,31 @@ class Run:
     def prepare(self, commit: str) -> None:
         """Check this commit out into the workspace, and change its parameters.
 
-        Of what earlier runs left there, DVC decides what is still valid.
+        DVC decides which outputs of earlier runs in the workspace are still valid.
         """
         self.workspace.parent.mkdir(parents=True, exist_ok=True)
         if not (self.workspace / ".git").exists():
-            git(
-                ROOT,
-                "clone",
-                "--quiet",
-                "--shared",
-                "--no-checkout",
-                str(ROOT),
-                str(self.workspace),
-            )
+            clone = ("clone", "--quiet", "--shared", "--no-checkout")
+            git(ROOT, *clone, str(ROOT), str(self.workspace))
         git(self.workspace, "fetch", "--quiet", str(ROOT), commit)
         git(self.workspace, "checkout", "--quiet", "--force", "--detach", commit)
+        self.change_params()
+        if self.variant and self.variant.mining not in MATRIX:
+            stages = self.workspace / "dvc.yaml"
+            stages.write_text(
+                stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]"))
+            )
+        self.call("dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
+        self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
+        first = Run(self.preset, "methods", 0)
+        lock = self.workspace / "dvc.lock"
+        if self != first and not lock.exists():
+            # what this run shares with the first one is in the cache
+            shutil.copyfile(first.workspace / SHARED, lock)
+            self.call("dvc", "checkout", "--quiet", *read_yaml(lock)["stages"])
+
+    def change_params(self) -> None:
+        """Write preset, trial and the variant's changes into the workspace's params.yaml."""
         params = self.workspace / PARAMS
         preset = (
             {}
@@ -185,64 +184,55 @@ class Run:
         if self.variant:
             schedule = load(params).schedule
             shorter = {
-                stage: {"steps": max(1, getattr(schedule, stage).steps // times)}
-                for stage, times in SHORTER.items()
+                stage: {"steps": max(1, getattr(schedule, stage).steps // divisor)}
+                for stage, divisor in SHORTER.items()
             }
             presets.change(params, merge({"schedule": shorter}, self.variant.params))
-        if self.variant and self.variant.mining not in MATRIX:
-            stages = self.workspace / "dvc.yaml"
-            stages.write_text(
-                stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]"))
-            )
-        self.call("dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
-        self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
-        first = Run(self.preset, "methods", 0)
-        if (
-            self != first and not (self.workspace / "dvc.lock").exists()
-        ):  # what it shares with the first run is there already
-            shutil.copyfile(first.workspace / SHARED, self.workspace / "dvc.lock")
-            self.call(
-                "dvc", "checkout", "--quiet", *read_yaml(self.workspace / "dvc.lock")["stages"]
-            )
 
     def drawn(self) -> list[Path]:
-        """What the stages of DRAWN write, in the workspace's own paths."""
+        """The outputs of the stages of DRAWING, as paths in the workspace."""
         stages = read_yaml(self.workspace / "dvc.yaml")["stages"]
         named = [
             out
-            for stage in DRAWN
+            for stage in DRAWING
             for kind in ("outs", "metrics", "plots")
             for out in stages[stage].get(kind, ())
         ]
         return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in named]
 
     def keep_drawing(self, folder: Path) -> None:
-        """Copy the GAN and the segmenter, with their metrics, curves and lock, to `folder`, so that
-        others need not train them."""
+        """Copy the GAN and the segmenter, with their metrics, curves and lock, to `folder`.
+
+        Other runs can then use them without training (`take_drawing`).
+        """
         with whole_directory(folder) as kept:
             for path in self.drawn():
                 copy(self.workspace / path, kept / path)
             write_lock(
                 kept / "dvc.lock",
-                chosen_entries(read_lock(self.workspace / "dvc.lock"), ("render-scenes", *DRAWN)),
+                chosen_entries(read_lock(self.workspace / "dvc.lock"), ("render-scenes", *DRAWING)),
             )
 
     def take_drawing(self, folder: Path, threads: int) -> None:
-        """Raises WordbrushError where the folder lacks a file."""
+        """Use the GAN and the segmenter of a folder that `keep_drawing` wrote.
+
+        Raises WordbrushError where the folder lacks a file.
+        """
         if missing := [path for path in self.drawn() if not (folder / path).exists()]:
             raise WordbrushError(
-                f"{folder} is no drawing: {missing[0]} is missing. `python -m experiments` keeps "
-                "one in results/PRESET/drawing."
+                f"{folder} has no complete GAN and segmenter: {missing[0]} is missing. `python -m "
+                "experiments` keeps them in results/PRESET/drawing."
             )
         self.call("dvc", "repro", "render-scenes", threads=threads)
         for path in self.drawn():
             copy(folder / path, self.workspace / path)
-        self.call("dvc", "commit", "--force", "--quiet", *DRAWN)
+        self.call("dvc", "commit", "--force", "--quiet", *DRAWING)
 
     def call(self, *command: str, threads: int = 1) -> str:
-        """What a command of this Python's environment prints, run on the workspace's code.
+        """Run a command of this Python's environment on the workspace's code.
 
-        All else goes to the workspace's log.
+        Returns its standard output. Standard error goes to the workspace's log. Raises
+        WordbrushError with the last lines of the log if the command fails.
         """
         variables = {
             **os.environ,
@@ -271,7 +261,7 @@ class Run:
 
 
 def chosen_entries(lock: dict[str, Any], stages: Collection[str]) -> dict[str, Any]:
-    """A dvc.lock of these stages alone."""
+    """A dvc.lock that has only these stages."""
     return {
         **lock,
         "stages": {stage: entry for stage, entry in lock["stages"].items() if stage in stages},
@@ -279,7 +269,7 @@ def chosen_entries(lock: dict[str, Any], stages: Collection[str]) -> dict[str, A
 
 
 def copy(source: Path, target: Path) -> None:
-    """A file or a folder, in the place of what was there."""
+    """Copy a file or a folder, replacing what was there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.rmtree(target, ignore_errors=True)

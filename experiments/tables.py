@@ -21,13 +21,23 @@ from wordbrush.storage.files import read_json, whole_file
 
 Row = list[str]
 NOTHING = "–"
+
+
+def heading(attribute: str) -> str:
+    """An attribute as tables name it; CLEVR's schema spells `color`."""
+    return "colour" if attribute == "color" else attribute
+
+
 COLUMNS: dict[str, Callable[[Result], float | None]] = {
     "semantic": lambda one: one.get("semantic", {}).get("mean"),
-    **{name: (lambda one, name=name: one.get("semantic", {}).get(name)) for name in ATTRIBUTES},
+    **{
+        heading(name): (lambda one, name=name: one.get("semantic", {}).get(name))
+        for name in ATTRIBUTES
+    },
     **{f"R@{k}": (lambda one, k=k: one["recall"][k]) for k in ("1", "5", "10")},
     "median rank": lambda one: one["median_rank"],
-    "real pictures": lambda one: one.get("real_images"),
-    "edit success": lambda one: one.get("edit_success"),
+    "real images": lambda one: one.get("real_images"),
+    "edit success rate": lambda one: one.get("edit_success"),
 }
 GAINS = (
     ("hn_targeted_edits", "hard_negatives"),
@@ -36,17 +46,18 @@ GAINS = (
     ("random_edits", "davenet"),
     ("hard_negatives", "davenet"),
 )
-GAINED = ("semantic", *ATTRIBUTES, "R@1", "R@10", "real pictures")
+GAINED = ("semantic", *map(heading, ATTRIBUTES), "R@1", "R@10", "real images")
 MAPS = {
     "pointing": "pointing",
     "contested": "where objects compete",
     "overlap": "overlap",
     "naming": "naming",
 }
-MEASURED = {  # of ablations, where there is anything
+# Of ablations, where it was measured.
+MEASURED = {
     **{
         name: COLUMNS[name]
-        for name in ("semantic", "shape", "R@1", "real pictures", "edit success")
+        for name in ("semantic", "shape", "R@1", "real images", "edit success rate")
     },
     **{
         f"counterfactuals {name}": (lambda one, name=name: one.get("counterfactuals", {}).get(name))
@@ -54,14 +65,14 @@ MEASURED = {  # of ablations, where there is anything
     },
 }
 TITLES = {
-    "validation": "Ablations, pretrained for a quarter of the steps and edited for half, on "
-    "validation (pairs, drawings, voices of no test).",
-    "tests": "What edits of one attribute teach: pictures and edits by the renderer, trained for "
-    "as long, on the tests. Counterfactuals: a caption scores its scene above the renderer's edit "
-    "of it, of scenes that trained and of others.",
+    "validation": "Ablations, with a quarter of the pretraining steps and half of the steps with "
+    "edits, on validation samples (their pairs, drawings and voices are in no test).",
+    "tests": "What edits of one attribute teach: scenes and edits by the renderer, trained for "
+    "as long, on the tests. Counterfactuals: how often a caption scores its scene above the "
+    "renderer's edit of it, for scenes seen in training and for others.",
 }
 CLUSTERS = {
-    "agreement": "mean the same to eye and ear",
+    "agreement": "same meaning seen and heard",
     "seen_f1": "mean best F1, seen",
     "heard_f1": "mean best F1, heard",
 }
@@ -71,7 +82,7 @@ STAGES = ("pretrained", "random edits", "targeted edits")
 
 
 def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
-    """tables.md of a folder of results, from what is there."""
+    """Write tables.md from the results in the folder."""
     trials = read_trials(folder)
     concepts = [
         read_json(path, ConceptMetrics)
@@ -82,9 +93,9 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
         f"Percent, means of {len(trials)} trials with 95 % intervals over them (Student's t). In "
         "brackets: the paper's.",
         table(("method", *COLUMNS), methods(trials)),
-        "The paper has one number each for real pictures, "
+        "The paper has one number each for real images, "
         f"{REAL_IMAGES['without edits']:g} (trained on rendered scenes, without edits) and "
-        f"{REAL_IMAGES['with edits']:g} (on drawings, with edits), and for edit success, "
+        f"{REAL_IMAGES['with edits']:g} (on drawings, with edits), and for the edit success rate, "
         f"{EDIT_SUCCESS:g}.",
         *distinct_part(concepts[0]),
         "Gains, paired by trial:",
@@ -97,7 +108,7 @@ def write_tables(folder: Path, variants: dict[str, Variant]) -> None:
 
 
 def distinct_part(concepts: ConceptMetrics) -> list[str]:
-    """How far pictures can be told apart by what is said of them, where that was measured."""
+    """How well captions identify pictures even for a perfect listener, where it was measured."""
     if "distinct" not in concepts:
         return []
     found = ", ".join(f"R@{k} {value:.1f}" for k, value in concepts["distinct"].items())
@@ -105,7 +116,7 @@ def distinct_part(concepts: ConceptMetrics) -> list[str]:
 
 
 def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> list[str]:
-    """Titles and tables of words, maps and concepts; those that have rows."""
+    """Titles and tables of words, maps and concepts, where they have rows."""
     heard_and_seen = (f"{side} {name}" for side in ("heard", "seen") for name in HYPOTHESIS[:2])
     shown = method_named(FULL).title
     parts = [
@@ -125,7 +136,7 @@ def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> lis
             detectors(first),
         ),
         (
-            "Its concepts, by how well they hear:",
+            "The concepts of that method, by their F1 as word detectors:",
             ("units", *heard_and_seen),
             meanings(first),
         ),
@@ -134,7 +145,7 @@ def concept_parts(trials: Sequence[ConceptMetrics], first: ConceptTables) -> lis
 
 
 def ablation_parts(folder: Path, variants: dict[str, Variant]) -> list[str]:
-    """Title and table of those that were measured."""
+    """Titles and tables of the ablations that were measured."""
     parts = []
     for on, title in TITLES.items():
         header, rows = ablations(
@@ -169,11 +180,11 @@ def methods(trials: Sequence[Results]) -> list[Row]:
 
 
 def paper(name: str, column: str) -> float | None:
-    """What the paper reports of this method, where it does."""
+    """The paper's number for this method, if it has one."""
     semantic, recall = published(name).semantic, published(name).recall
     known = {
         "semantic": semantic.get("mean"),
-        **semantic,
+        **{heading(name): value for name, value in semantic.items()},
         **{f"R@{k}": found for k, found in recall.items()},
     }
     return known.get(column)
@@ -188,13 +199,13 @@ def gains(trials: Sequence[Results]) -> list[Row]:
             [difference(COLUMNS[column], trial[name], trial[base]) for trial in trials]
             for column in GAINED
         ]
-        published = [(paper(name, column), paper(base, column)) for column in GAINED]
+        reported = [(paper(name, column), paper(base, column)) for column in GAINED]
         rows.append(
             [
                 f"{method_named(name).title} over {method_named(base).title}",
                 *(
                     cell(change, None if None in (a, b) else a - b, "+")
-                    for change, (a, b) in zip(changes, published, strict=True)
+                    for change, (a, b) in zip(changes, reported, strict=True)
                 ),
             ]
         )
@@ -202,7 +213,7 @@ def gains(trials: Sequence[Results]) -> list[Row]:
 
 
 def difference(value: Callable[[Result], float | None], one: Result, base: Result) -> float | None:
-    """By how much a number of a method is above that of another, where both were measured."""
+    """By how much a method's number exceeds that of `base`; None where one was not measured."""
     ours, theirs = value(one), value(base)
     return None if ours is None or theirs is None else ours - theirs
 
@@ -258,7 +269,7 @@ def detectors(tables: ConceptTables) -> list[Row]:
 
 
 def meanings(tables: ConceptTables) -> list[Row]:
-    """A row for each cluster of the full method: what it hears and what it sees."""
+    """A row for each cluster of the full method: the words that it detects, heard and seen."""
     concepts = tables["clusters"].get(method_named(FULL).mining, [])
     best_first = sorted(concepts, key=lambda one: -one["heard"]["f1"])
     return [
@@ -277,7 +288,7 @@ def hypothesis(one: Hypothesis) -> Row:
 
 
 def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row]]:
-    """Header and rows; columns where nothing was measured are left out."""
+    """Header and rows, without columns where nothing was measured."""
     header = ["choice", *(f"{stage}: {what}" for stage in STAGES for what in MEASURED)]
     rows = []
     for name, variant in variants.items():
@@ -305,7 +316,7 @@ def ablations(folder: Path, variants: dict[str, Variant]) -> tuple[Row, list[Row
 
 
 def cell(values: Sequence[float | None], beside: float | None = None, sign: str = "") -> str:
-    """Mean ± half the interval, which one value has not; `beside` in brackets."""
+    """Mean ± half the interval (if there are two values or more), with `beside` in brackets."""
     if any(value is None for value in values):
         return NOTHING
     interval = f" ± {half_interval(values):.1f}" if len(values) > 1 else ""

@@ -1,4 +1,7 @@
-"""Which units draw a concept: thresholds and agreement, against gandissect's running quantile and counts per picture."""
+"""Which units draw a concept: their thresholds, and their agreement with concepts.
+
+The baselines are gandissect's running quantile and its counts per picture.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +21,11 @@ FASTER = Target(5)
 
 
 def setting(bench: Bench) -> tuple[Tensor, Tensor, int, float]:
-    """Activations [N, C, h, w], the concept of each place [N, h, w] (0: none), the number of concepts, the top share.
+    """Activations [N, C, h, w], the concept of each cell [N, h, w] (0: none), the number of
+    concepts, the top share.
 
-    Smooth in space, as activations are. Sizes of params.yaml with --quick, else those of the preset `paper`.
+    The activations are smooth in space, as real ones are. Sizes are those of params.yaml with
+    --quick, else those of the preset `paper`.
     """
     params = bench.params(None if bench.quick else "paper")
     count, concepts = params.clusters.agreement_samples, params.clusters.count
@@ -36,15 +41,17 @@ def setting(bench: Bench) -> tuple[Tensor, Tensor, int, float]:
 
 
 def thresholds(bench: Bench) -> Iterator[Line]:
-    """The value above which each unit's top share of activations lies."""
+    """The value that each unit's top share of activations exceeds."""
     activations, _, _, share = setting(bench)
     peer = bench.peers.load("gandissect")
     flat = activations.transpose(0, 1).flatten(1)
     exact = flat.sort(1, descending=True).values[:, max(1, round(share * flat.shape[1])) - 1]
     ours = unit_thresholds(activations, share)
-    note = f"{'exact' if torch.equal(ours, exact) else 'NOT EXACT'}; activations have deviation {flat.std():.2f}"
+    verdict = "exact" if torch.equal(ours, exact) else "NOT EXACT"
+    note = f"{verdict}; activations have deviation {flat.std():.2f}"
     if peer:
-        note += f"; the running quantile errs by up to {(running_quantile(peer, activations, share) - exact).abs().max():.3f}"
+        error = (running_quantile(peer, activations, share) - exact).abs().max()
+        note += f"; the running quantile errs by up to {error:.3f}"
     yield from bench.compare(
         f"thresholds of {activations.shape[1]} units, {len(activations)} pictures",
         lambda: unit_thresholds(activations, share),
@@ -86,8 +93,9 @@ def unit_agreement(bench: Bench) -> Iterator[Line]:
         bench.peers.title("gandissect", "counts per picture"),
         FASTER,
         note=note,
+        # the profiler's record of 10,000 pictures, one by one, takes 24 GiB
         memory=bench.quick,
-    )  # the profiler's record of 10,000 pictures, one by one, takes 24 GiB
+    )
 
 
 def exact_agreement(on: Tensor, where: Tensor) -> Tensor:
@@ -104,7 +112,10 @@ def counts_per_picture(
     levels: Tensor,
     folder: Path,
 ) -> Tensor:
-    """IoU [1 + K, C] by gandissect's `collect_bincounts`, to which pictures and network are given as already computed."""
+    """IoU [1 + K, C] by gandissect's `collect_bincounts`.
+
+    Its network and its segmenter are given their results as already computed.
+    """
     (folder / "h4").mkdir()
     model, loader = Precomputed(activations), Loader(len(activations))
     found, *_ = peer.collect_bincounts(
@@ -114,15 +125,12 @@ def counts_per_picture(
 
 
 class Precomputed(torch.nn.Module):
-    """What gandissect takes for an instrumented network: its activations lie there already."""
+    """Stands for gandissect's instrumented network; its activations are already computed."""
 
     def __init__(self, activations: Tensor):
         super().__init__()
-        self.device_of, self.activations, self.number = (
-            torch.nn.Parameter(torch.zeros(1)),
-            activations,
-            0,
-        )
+        self.on_device = torch.nn.Parameter(torch.zeros(1))  # tells gandissect the device
+        self.activations, self.number = activations, 0
 
     def retained_features(self) -> dict[str, Tensor]:
         return {"h4": self.activations[self.number : self.number + 1]}
@@ -141,7 +149,7 @@ class Loader:
 
 
 class Segmentation:
-    """What gandissect asks for segmentations: they lie there already."""
+    """Stands for gandissect's segmenter; its segmentations are already computed."""
 
     def __init__(self, seen: Tensor, concepts: int):
         self.seen, self.concepts = seen, concepts

@@ -56,7 +56,7 @@ def epoch(pairs: Pairs, params: Params) -> None:
 
 
 def drop_from_page_cache(folder: Path) -> None:
-    """Written to disk first, since what is not cannot be dropped."""
+    """Flush each file to disk first: only then can the system drop its pages."""
     for path in folder.rglob("*.npy"):
         with path.open("rb") as data:
             os.fsync(data.fileno())

@@ -22,7 +22,7 @@ from wordbrush.scenes.sampling import sample_scene
 
 
 def rendering(bench: Bench) -> Iterator[Line]:
-    """One scene with its mask, of the demo's world and of that of `small`; another one each time."""
+    """A scene with its mask, of the demo's world and of that of `small`; each run takes another."""
     for preset in (None, "small"):
         params, numbers = bench.params(preset), count()
         size = params.scenes.resolution
@@ -36,7 +36,7 @@ def rendering(bench: Bench) -> Iterator[Line]:
 
 
 def captions(bench: Bench) -> Iterator[Line]:
-    """A caption of three objects spoken, encoded, and turned into features; another each time."""
+    """A caption spoken, encoded, and turned into features; each run takes another."""
     params, numbers = bench.params(), count()
     scenes = params.scenes.model_copy(update={"min_objects": params.scenes.max_objects})
 
@@ -62,7 +62,7 @@ def text(scenes, rng: np.random.Generator) -> str:
 
 
 def features(bench: Bench) -> Iterator[Line]:
-    """Log-mel features of a spoken caption, against torchaudio's own in Kaldi's way with the same settings."""
+    """Log-mel features of a spoken caption, against torchaudio's `kaldi.fbank`, same settings."""
     params = bench.params()
     rng, options = np.random.default_rng(params.seed), params.captions
     sound = speak(

@@ -1,4 +1,4 @@
-"""DAVEnet's training in the demo: a step, what edited negatives add, the time it waits for data."""
+"""DAVEnet's training in the demo: a step, what edited negatives add, time spent waiting."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def demo_step(bench: Bench) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class Editing:
-    """What steps with edits are made of; each step has encoders of its own."""
+    """The inputs of steps with edits; `encoders` makes new ones for each kind of step."""
 
     params: Params
     pairs: Pairs
@@ -175,8 +175,7 @@ def random_concepts(params: Params) -> ConceptSet:
 
 
 def waiting(bench: Bench) -> Iterator[Line]:
-    """The share of a step in which it waits for data, by the trainer's counter
-    (docs/monitoring.md)."""
+    """The share of a step spent waiting for data, by the trainer's counter (docs/monitoring.md)."""
     params, pairs = bench.params(), some_pairs(bench.folder(), bench.params())
     step = in_precision(params.precision, training_step(new_encoders(pairs, params), pairs, params))
     timed(step)
@@ -194,7 +193,7 @@ def waiting(bench: Bench) -> Iterator[Line]:
 
 
 def counted(name: str, work: Work) -> float:
-    """By how much a work raises one of the counters that stages keep (telemetry/metrics.py)."""
+    """By how much the work raises one of the stages' counters (telemetry/metrics.py)."""
 
     def value() -> float:
         labels = dict(zip(STAGE, running(), strict=True))

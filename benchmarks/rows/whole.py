@@ -1,4 +1,7 @@
-"""End to end, in a copy of the project: the demo from nothing, a run with nothing to do, a cached pipeline run."""
+"""Whole runs in a copy of the project.
+
+These are the demo from nothing, a run with nothing to do, and a cached pipeline run.
+"""
 
 import os
 import shutil
@@ -30,11 +33,9 @@ FLOOR = Target(1.3, at_most=True)
 
 
 def whole_runs(bench: Bench) -> Iterator[Line]:
-    """With --quick the preset `tiny`, else the demo."""
-    project, floor = (
-        copy_of_project(bench.folder(), "tiny" if bench.quick else None),
-        bench.folder(),
-    )
+    """Run the preset `tiny` with --quick, else the demo."""
+    project = copy_of_project(bench.folder(), "tiny" if bench.quick else None)
+    floor = bench.folder()
     world = "tiny" if bench.quick else "demo"
     first = timed(lambda: run(project, "make", "stages"))[WHOLE]
     yield Line(bench.row, f"{world}, all stages from nothing", Seconds([first]))
@@ -76,7 +77,7 @@ def copy_of_project(folder: Path, preset: str | None) -> Path:
 
 
 def run(folder: Path, *command: str) -> None:
-    """Raises WordbrushError with the last line of a command that fails."""
+    """Raises WordbrushError with the last words of a command that fails."""
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")
     }
@@ -87,6 +88,5 @@ def run(folder: Path, *command: str) -> None:
     }
     done = subprocess.run(command, cwd=folder, text=True, capture_output=True, env=variables)
     if done.returncode:
-        raise WordbrushError(
-            f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}"
-        )
+        said = (done.stderr or done.stdout).strip()[-300:]
+        raise WordbrushError(f"{' '.join(command)} ended with {done.returncode}: {said}")

@@ -1,4 +1,5 @@
-"""Checks of the manifests, also of what schemas do not catch: `python -m k8s.checks k8s/overlays/gke`.
+"""Checks of the manifests beyond what schemas catch: `python -m k8s.checks k8s/overlays/gke`.
 
-A check takes all objects of an overlay and yields one sentence for each fault. Nothing here talks to a cluster.
+A check takes all objects of an overlay and yields one sentence for each fault. No check talks to a
+cluster.
 """

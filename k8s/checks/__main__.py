@@ -1,4 +1,7 @@
-"""`python -m k8s.checks OVERLAY`: every fault of an overlay in one sentence; exit code 2 where there is one."""
+"""`python -m k8s.checks OVERLAY` prints every fault of an overlay as one sentence.
+
+The exit code is 2 if there is one.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +18,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 
 def faults(objects: list[Manifest], pools: Pools) -> list[str]:
-    """All that is wrong; shapes first, since the other checks rely on them."""
+    """Every fault. Shapes come first, since the other checks rely on them."""
     shapes = [
         *schemas.shapes(objects),
         *schemas.enums(objects),
@@ -47,7 +50,11 @@ def check(
         Path, typer.Argument(help="A folder with a kustomization, such as k8s/overlays/gke.")
     ],
 ) -> None:
-    """Build an overlay and check it: schemas of the four newest Kubernetes versions, references, selectors, security, pools."""
+    """Build an overlay and check it.
+
+    The checks: schemas of the four newest Kubernetes versions, references, selectors, security,
+    node pools.
+    """
     own = overlay / "pools.yaml"
     objects = build(overlay)
     wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
@@ -56,7 +63,8 @@ def check(
             "\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong])
         )
     print(
-        f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to {schemas.VERSIONS[-1]}."
+        f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to "
+        f"{schemas.VERSIONS[-1]}."
     )
 
 

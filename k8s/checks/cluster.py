@@ -1,4 +1,7 @@
-"""What holds between manifests, k8s/pools.yaml and the compiled pipeline: isolation, rights, settings, queues and budgets."""
+"""What must agree between the manifests, k8s/pools.yaml and the compiled pipeline.
+
+These are isolation, rights, settings, queues and budgets.
+"""
 
 import json
 import re
@@ -11,14 +14,9 @@ from wordbrush.kubeflow.pools import OPTIONAL_KEYS, SETTINGS, SETTINGS_KEYS, Pla
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")
-RIGHTS = {
-    "pods/exec",
-    "pods/attach",
-    "pods/portforward",
-    "serviceaccounts/token",
-    "*",
-}  # of no use to training
-DEEDS = {"*", "escalate", "bind", "impersonate"}
+# Resources and verbs that no training needs.
+RESOURCES = {"pods/exec", "pods/attach", "pods/portforward", "serviceaccounts/token", "*"}
+VERBS = {"*", "escalate", "bind", "impersonate"}
 
 
 def namespaces(objects: list[Manifest]) -> Iterator[str]:
@@ -26,7 +24,8 @@ def namespaces(objects: list[Manifest]) -> Iterator[str]:
     made = {one.name: one for one in objects if one.kind == "Namespace"}
     for one in objects:
         if one.namespace and one.namespace not in made:
-            yield f"{one}: its namespace is {one.namespace}; the overlay makes {', '.join(made) or 'none'}."
+            known = ", ".join(made) or "none"
+            yield f"{one}: its namespace is {one.namespace}; the overlay makes {known}."
     for one in made.values():
         for mode in ("enforce", "audit", "warn"):
             if (
@@ -38,7 +37,10 @@ def namespaces(objects: list[Manifest]) -> Iterator[str]:
             other.kind == "NetworkPolicy" and other.namespace == one.name and _denies_all(other)
             for other in objects
         ):
-            yield f"{one}: no NetworkPolicy denies the pods of runs ({_only(KFP_LABEL)}) everything that is not listed."
+            yield (
+                f"{one}: no NetworkPolicy denies the pods of runs ({_only(KFP_LABEL)}) everything "
+                "that is not listed."
+            )
 
 
 def _denies_all(policy: Manifest) -> bool:
@@ -56,12 +58,13 @@ def rights(objects: list[Manifest]) -> Iterator[str]:
         for rule in one.data.get("rules", []) if one.kind in ("Role", "ClusterRole") else []:
             resources = set(rule.get("resources", []))
             broad = (
-                (DEEDS & set(rule["verbs"]))
-                | (RIGHTS & resources)
+                (VERBS & set(rule["verbs"]))
+                | (RESOURCES & resources)
                 | ({"*"} & set(rule.get("apiGroups", [])))
             )
             if broad:
-                yield f"{one}: {', '.join(sorted(broad))} gives more than a run needs; name what it does."
+                named = ", ".join(sorted(broad))
+                yield f"{one}: {named} gives more than a run needs; name what it does."
             if "secrets" in resources and (
                 set(rule["verbs"]) != {"get"} or not rule.get("resourceNames")
             ):
@@ -69,31 +72,33 @@ def rights(objects: list[Manifest]) -> Iterator[str]:
 
 
 def settings(cluster: Cluster) -> Iterator[str]:
-    """The ConfigMap that the compiled pipeline reads, and values that nobody has filled in."""
+    """The ConfigMap that the compiled pipeline reads, and values that are still to be filled in."""
     data = cluster.settings(SETTINGS)
-    missing, unknown = (
-        SETTINGS_KEYS.keys() - data.keys(),
-        data.keys() - SETTINGS_KEYS.keys() - OPTIONAL_KEYS.keys(),
-    )
+    own = f"ConfigMap {SETTINGS}"
+    missing = ", ".join(sorted(SETTINGS_KEYS.keys() - data.keys()))
+    unknown = ", ".join(sorted(data.keys() - SETTINGS_KEYS.keys() - OPTIONAL_KEYS.keys()))
     if missing:
-        yield f"ConfigMap {SETTINGS}: {', '.join(sorted(missing))} is missing, and no pod of a run would start."
+        yield f"{own}: {missing} is missing, and no pod of a run would start."
     if unknown:
-        yield f"ConfigMap {SETTINGS}: {', '.join(sorted(unknown))} is read by nobody; remove it or correct its name."
+        yield f"{own}: {unknown} is read by nobody; remove it or correct its name."
     port = data.get("metrics-port", "9100")
     if not (port.isdecimal() and 1 <= int(port) <= 65535):
-        yield f"ConfigMap {SETTINGS}: metrics-port is {port!r}; a port number from 1 to 65535 is needed."
+        yield f"{own}: metrics-port is {port!r}; a port number from 1 to 65535 is needed."
     try:
         json.loads(data.get("remote-options", "{}"))
     except json.JSONDecodeError as error:
-        yield f"ConfigMap {SETTINGS}: remote-options is not JSON ({error})."
+        yield f"{own}: remote-options is not JSON ({error})."
     for one in cluster.objects:
         for path, value in fields(one.data):
             if isinstance(value, str) and PLACEHOLDER.search(value):
-                yield f"{one}: {path[-1]} is still {value!r}; write yours into settings.env (docs/cluster.md)."
+                yield (
+                    f"{one}: {path[-1]} is still {value!r}; write yours into settings.env "
+                    "(docs/cluster.md)."
+                )
 
 
 def metrics(cluster: Cluster) -> Iterator[str]:
-    """The port of the metrics, in the ConfigMap and in the addresses that Prometheus asks."""
+    """The port of the metrics, in the ConfigMap and in the addresses that Prometheus scrapes."""
     port = cluster.settings(SETTINGS).get("metrics-port")
     for one in cluster.objects:
         for endpoint in one.spec.get("podMetricsEndpoints", []) if one.kind == "PodMonitor" else []:
@@ -102,7 +107,10 @@ def metrics(cluster: Cluster) -> Iterator[str]:
                 rule["replacement"] for rule in rules if rule.get("targetLabel") == "__address__"
             ]
             if "port" not in endpoint and addresses != [f"$1:{port}"]:
-                yield f"{one}: it asks {', '.join(addresses) or 'no port'}, but the pods of runs serve their metrics on {port}."
+                yield (
+                    f"{one}: it asks {', '.join(addresses) or 'no port'}, but the pods of runs "
+                    f"serve their metrics on {port}."
+                )
 
 
 def queues(cluster: Cluster, pools: Pools) -> Iterator[str]:
@@ -112,7 +120,10 @@ def queues(cluster: Cluster, pools: Pools) -> Iterator[str]:
         return
     wanted = pools.labels.get(QUEUE_LABEL)
     if wanted not in {one.name for one in local}:
-        yield f"LocalQueue {local[0].name}: the pods of runs ask for {wanted!r} ({QUEUE_LABEL} in k8s/pools.yaml)."
+        yield (
+            f"LocalQueue {local[0].name}: the pods of runs ask for {wanted!r} "
+            f"({QUEUE_LABEL} in k8s/pools.yaml)."
+        )
     flavors = {one.name: one for one in cluster.objects if one.kind == "ResourceFlavor"}
     quotas = {
         flavor["name"]: {
@@ -138,31 +149,47 @@ def _flavor(
     labels = {key: value for one in placements for key, value in one.node_selector.items()}
     (*found,) = (name for name, one in flavors.items() if one.spec.get("nodeLabels") == labels)
     if len(found) != 1:
-        yield f"ResourceFlavor: {len(found)} flavors have the node labels of {what}: {labels}; one is needed."
+        yield (
+            f"ResourceFlavor: {len(found)} flavors have the node labels of {what}: {labels}; "
+            "one is needed."
+        )
         return
     taints = {taint["key"] for taint in flavors[found[0]].spec.get("nodeTaints", [])}
     tolerated = {one.key for placement in placements for one in placement.tolerations}
     if taints != tolerated:
-        yield f"ResourceFlavor {found[0]}: its taints are {sorted(taints)}, but {what} tolerates {sorted(tolerated)}."
+        yield (
+            f"ResourceFlavor {found[0]}: its taints are {sorted(taints)}, but {what} tolerates "
+            f"{sorted(tolerated)}."
+        )
     for resource, amount in needs(pool).items():
         if quotas.get(found[0], {}).get(resource, 0) < amount:
-            yield f"ClusterQueue: the quota of {resource} in {found[0]} is below what a pod of {what} needs: none would start."
+            yield (
+                f"ClusterQueue: the quota of {resource} in {found[0]} is below what a pod of "
+                f"{what} needs: none would start."
+            )
 
 
 def budgets(cluster: Cluster, pools: Pools) -> Iterator[str]:
-    """Quota and limits of the namespace: each stage must fit, and all that the queue admits."""
+    """The quota and limits of the namespace: they must allow each stage, and all that the queue
+    admits."""
     for one in cluster.objects:
         for limit in one.spec["limits"] if one.kind == "LimitRange" else []:
             for name, pool in pools.pools.items():
                 for resource, amount in needs(pool).items():
                     most = limit.get("max", {}).get(resource)
                     if most and (quantity(most) or 0) < amount:
-                        yield f"{one}: a container may have {most} of {resource}; the pool {name} asks for more."
+                        yield (
+                            f"{one}: a container may have {most} of {resource}; the pool {name} "
+                            "asks for more."
+                        )
         if one.kind == "ResourceQuota":
             for resource, admitted in _admitted(cluster, pools).items():
                 given = quantity(one.spec["hard"].get(f"requests.{resource}", "0")) or 0
                 if given < admitted:
-                    yield f"{one}: requests.{resource} is less than what the queue admits or one stage needs ({admitted:g})."
+                    yield (
+                        f"{one}: requests.{resource} is less than what the queue admits or one "
+                        f"stage needs ({admitted:g})."
+                    )
 
 
 def _admitted(cluster: Cluster, pools: Pools) -> dict[str, float]:

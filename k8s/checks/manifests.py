@@ -55,11 +55,10 @@ def build(overlay: Path) -> list[Manifest]:
 
 
 def reason(complaint: str) -> str:
-    """The innermost of kubectl's nested complaints: the last file that it quotes, and what is said of it."""
+    """The innermost of kubectl's nested complaints: its last file, and the error there."""
     text = " ".join(complaint.split()).removeprefix("error: ")
-    logged = re.search(
-        r' err=(".*")$', text
-    )  # some builds of kubectl write their errors as log lines
+    # some builds of kubectl write their errors as log lines
+    logged = re.search(r' err=(".*")$', text)
     text = (
         json.loads(logged[1])
         if logged
@@ -74,7 +73,7 @@ def reason(complaint: str) -> str:
 
 
 def fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value below a value with the names that lead to it; places in lists are not counted."""
+    """Every value below a value with the names that lead to it; list positions have none."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from fields(inner, (*path, str(name)))

@@ -15,8 +15,8 @@ def images(objects: list[Manifest]) -> Iterator[str]:
     for one, _, container in _containers(objects):
         if not PINNED.match(container.get("image", "")):
             yield (
-                f"{one}: the image {container.get('image')!r} of {container['name']} names no version; "
-                "write NAME:VERSION or NAME@sha256:DIGEST."
+                f"{one}: the image {container.get('image')!r} of {container['name']} names no "
+                "version; write NAME:VERSION or NAME@sha256:DIGEST."
             )
 
 

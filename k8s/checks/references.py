@@ -1,4 +1,7 @@
-"""Names that must exist, and selectors that must match a pod: ours, a stage's, or a neighbour's (k8s/neighbours.yaml)."""
+"""Names that must exist, and selectors that must match a pod.
+
+The pod may be one of ours, a stage's, or a neighbour's (k8s/neighbours.yaml).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -170,7 +173,9 @@ def _policy(cluster: Cluster, one: Manifest, own: str) -> Iterator[str]:
     for way, peers in (("ingress", "from"), ("egress", "to")):
         for rule in one.spec.get(way, []):
             if not rule.get("ports") or not rule.get(peers):
-                yield f"{one}: a rule of {way} without {peers} or ports allows everything; name both."
+                yield (
+                    f"{one}: a rule of {way} without {peers} or ports allows everything; name both."
+                )
             if way.capitalize() not in one.spec.get("policyTypes", ["Ingress"]):
                 yield f"{one}: it has rules of {way}, but policyTypes lacks {way.capitalize()}."
             for peer in rule.get(peers, []):
@@ -189,7 +194,10 @@ def _matched(
     one: Manifest, labels: dict[str, str], pods: list[Listening], ports: list[int | str]
 ) -> Iterator[str]:
     if not pods:
-        yield f"{one}: no pod has the labels {_text(labels)}; correct them, or describe the pod in {NEIGHBOURS.name}."
+        yield (
+            f"{one}: no pod has the labels {_text(labels)}; correct them, or describe the pod in "
+            f"{NEIGHBOURS.name}."
+        )
         return
     listening = {port for pod in pods for port in pod.ports}
     for port in ports:

@@ -1,4 +1,7 @@
-"""The shape of every object: the schemas of the four newest Kubernetes versions, and ours for what operators define."""
+"""The shape of every object, by the schemas of the four newest Kubernetes versions.
+
+The kinds that operators define have schemas of ours.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,7 +22,7 @@ Labels = dict[str, str]
 
 
 class Shape(BaseModel):
-    """What the API server of an operator accepts, as far as we use it: anything else is refused here as well."""
+    """The part that we use of what an operator's API server accepts; anything else is refused."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -142,7 +145,8 @@ SHAPES |= {
     ("monitoring.coreos.com/v1", shape.__name__): shape for shape in (PodMonitor, PrometheusRule)
 }
 
-# Values that Kubernetes' published schemas leave open: the last names of a path, and what its API server accepts there.
+# Values that Kubernetes' published schemas leave open: the last names of a path, and what its API
+# server accepts there.
 ENUMS = {
     ("strategy", "type"): {"Recreate", "RollingUpdate"},
     ("policyTypes",): {"Ingress", "Egress"},
@@ -167,7 +171,7 @@ AMOUNTS = {"requests", "limits", "hard", "default", "defaultRequest", "max", "mi
 
 
 def shapes(objects: list[Manifest]) -> Iterator[str]:
-    """Objects against their schema, in every version; each fault is said once."""
+    """Objects against their schema, in every version; each fault is reported once."""
     for one in objects:
         shape = SHAPES.get((one.data["apiVersion"], one.kind))
         faults = _own(one, shape) if shape else (_published(one, version) for version in VERSIONS)
@@ -182,16 +186,21 @@ def _own(one: Manifest, shape: type[Shape]) -> Iterator[str]:
         TypeAdapter(shape).validate_python(one.spec)
     except ValidationError as error:
         for fault in error.errors():
-            yield f"{one}: spec.{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}."
+            field = ".".join(map(str, fault["loc"]))
+            yield f"{one}: spec.{field}: {fault['msg'].removeprefix('Value error, ')}."
 
 
 def _published(one: Manifest, version: str) -> str | None:
     try:
         kubernetes_validate.validate(one.data, version, strict=True)
     except kubernetes_validate.ValidationError as error:
-        return f"{one}: {'.'.join(map(str, error.path)) or 'it'}: {error.message} (Kubernetes {error.version})."
+        field = ".".join(map(str, error.path)) or "it"
+        return f"{one}: {field}: {error.message} (Kubernetes {error.version})."
     except kubernetes_validate.SchemaNotFoundError:
-        return f"{one}: Kubernetes {version} has no {one.kind} in {one.data['apiVersion']}; correct apiVersion or kind."
+        return (
+            f"{one}: Kubernetes {version} has no {one.kind} in {one.data['apiVersion']}; "
+            "correct apiVersion or kind."
+        )
     return None
 
 
@@ -201,26 +210,33 @@ def enums(objects: list[Manifest]) -> Iterator[str]:
         for path, value in fields(one.data):
             for ending, allowed in ENUMS.items():
                 if path[-len(ending) :] == ending and value not in allowed:
-                    yield f"{one}: {'.'.join(path)} is {value!r}; allowed are {', '.join(sorted(allowed))}."
+                    known = ", ".join(sorted(allowed))
+                    yield f"{one}: {'.'.join(path)} is {value!r}; allowed are {known}."
 
 
 def amounts(objects: list[Manifest]) -> Iterator[str]:
-    """Quantities that are none, and requests beyond their limit."""
+    """Amounts that are not a Kubernetes quantity."""
     for one in objects:
         for path, value in fields(one.data):
             if (
                 any(parent in AMOUNTS and name not in ("type",) for parent, name in pairwise(path))
                 and quantity(value) is None
             ):
-                yield f"{one}: {'.'.join(path)} is {value!r}, which is no quantity; examples: 500m, 2, 4Gi."
+                yield (
+                    f"{one}: {'.'.join(path)} is {value!r}, which is no quantity; "
+                    "examples: 500m, 2, 4Gi."
+                )
 
 
 def schedules(objects: list[Manifest]) -> Iterator[str]:
-    """Cron as Kubernetes writes it: five fields."""
+    """Cron schedules: Kubernetes' have five fields."""
     for one in objects:
         cron = one.spec.get("schedule") if one.kind == "CronJob" else None
         if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
-            yield f"{one}: the schedule {cron!r} is not valid; five fields are needed, such as '0 3 * * 1'."
+            yield (
+                f"{one}: the schedule {cron!r} is not valid; five fields are needed, such as "
+                "'0 3 * * 1'."
+            )
 
 
 def quantity(value: Any) -> float | None:

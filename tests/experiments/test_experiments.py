@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from experiments.__main__ import read_variants, unlike_first
+from experiments.__main__ import read_variants, without_duplicates_first
 from experiments.edits import near_misses
 from experiments.runs import Run
 from experiments.tables import cell, files_of_trials, gains
@@ -75,7 +75,7 @@ def done(repository) -> Path:
     return repository / "results/tiny"
 
 
-def test_trials_differ_in_their_grounding_alone(done, finished):
+def test_trials_differ_only_in_davenets_training(done, finished):
     first, second = (
         read_json(path, Results) for path in files_of_trials(done / "methods", "evaluation.json")
     )
@@ -235,7 +235,7 @@ def test_results_of_changed_files_are_refused(repository, done):
 def test_no_two_ablations_train_the_same_at_a_time():
     order = [
         part.name
-        for part in unlike_first(
+        for part in without_duplicates_first(
             [Run("tiny", name, 0, variant) for name, variant in read_variants(None).items()]
         )
     ]

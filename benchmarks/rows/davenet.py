@@ -20,7 +20,7 @@ from wordbrush.davenet.training import SharedScores, make_optimiser
 from wordbrush.params import Davenet
 from wordbrush.training.compute import device
 
-# Of a caption: 10 s. All of them count, so that padding, which D computes, favours nobody.
+# Of a caption: 10 s. None of them is padding, which D computes and we skip.
 FRAMES = 1024
 # Dimensions, cells along a side, frames: D's, of 224×224 pictures and such captions.
 D_FEATURES = (1024, 14, 64)
@@ -71,7 +71,7 @@ def random_margin(margin: float) -> Ranking:
 
 
 def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
-    """What follows a loss, in parts."""
+    """What follows a loss: the backward pass and the update, as parts."""
     optimiser.zero_grad()
     loss.backward()
     yield "backward"
@@ -80,7 +80,7 @@ def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
 
 
 def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Work:
-    """D's step, as its `train` has it."""
+    """A step of D, as in its `train`."""
     audio, image = (
         peer.Davenet(davenet.embedding).to(device()),
         peer.VGG16(davenet.embedding).to(device()),
@@ -121,7 +121,10 @@ def encoded(images: Tensor, audio: Tensor, lengths: Tensor) -> tuple[Encoded, En
 
 
 def forgetting(leaves: tuple[nn.Parameter, nn.Parameter], loss) -> Work:
-    """Forward and backward of a loss; gradients are let go, so that peaks of memory count them."""
+    """Forward and backward of a loss.
+
+    Gradients are released after each run, so that peaks of memory count them anew.
+    """
 
     def work() -> None:
         loss().backward()

@@ -14,6 +14,7 @@ from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
 from wordbrush.training.compute import device
 
+# Karras' settings (K), as pytorch_GAN_zoo has them.
 WGAN_GP = {
     "loss": "wgan-gp",
     "penalty_weight": 10.0,
@@ -21,13 +22,15 @@ WGAN_GP = {
     "drift_weight": 0.001,
     "augment_shift": 0.0,
     "augment_flip": False,
-}  # K, as pytorch_GAN_zoo has it
+}
 DRAWN = 512
 
 
 def gan_step(bench: Bench) -> Iterator[Line]:
-    """A step of both networks by WGAN-GP, with widths and batches of the demo (32×32) and of
-    `small` (64×64)."""
+    """A step of both networks with WGAN-GP.
+
+    Widths and batches are those of the demo (32×32) and of `small` (64×64).
+    """
     for preset in (None, "small"):
         params = bench.params(preset)
         size = params.scenes.resolution
@@ -51,7 +54,7 @@ def gan_step(bench: Bench) -> Iterator[Line]:
 
 
 def demo_gan_step(bench: Bench) -> Iterator[Line]:
-    """Steps as the demo takes them: logistic loss, the penalty in one of `penalty_every`."""
+    """Steps as in the demo: logistic loss, with the penalty in one step of `penalty_every`."""
     params = bench.params()
     size, batch = params.scenes.resolution, params.gan.batch_sizes[params.scenes.resolution]
     real = (
