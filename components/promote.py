@@ -12,7 +12,7 @@ def promote(
     page: dsl.Output[dsl.HTML],
     scalars: dsl.Output[dsl.Metrics],
 ):
-    """Compare the new model with the champion on the new held-out tests; promote it only if it is better by the margin."""
+    """Promote the new model if it beats the champion by the margin, both on the new tests."""
     from wordbrush.kubeflow.artifacts import publish_decision
     from wordbrush.registry.gate import decide
 

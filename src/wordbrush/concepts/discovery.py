@@ -82,7 +82,8 @@ def top_sounds(
 ) -> list[list[Stretch]]:
     """For each cluster the captions in which it is most active, and the stretch that it hears.
 
-    numbers [N]: of the captions. field: stride and reach of one audio feature in seconds (`receptive_field`).
+    numbers [N]: of the captions. field: stride and reach of one audio feature in seconds
+    (`receptive_field`).
     """
     audio, lengths = speech.features, speech.frame_counts
     heard, scale = masked(audio, lengths, 0.0), audio_scale(audio, lengths)

@@ -24,8 +24,8 @@ from wordbrush.training.parallel import gather
 class Batch:
     """What an editor sees of a step: this process' part of the pairs whose pictures it edits.
 
-    index: the numbers of the pictures [B]. images: [B, 3, H, W] in [-1, 1]. seen, heard: the encoded pictures
-    and whole captions.
+    index: the numbers of the pictures [B]. images: [B, 3, H, W] in [-1, 1]. seen, heard: the
+    encoded pictures and whole captions.
     """
 
     index: np.ndarray

@@ -22,7 +22,8 @@ from wordbrush.training.compute import device
 class Material:
     """Pairs, and what else there is to measure on; None where the data has no such thing.
 
-    samples: the numbers of the captions that are tested, each with its picture. vocabulary: what captions can say of objects.
+    samples: the numbers of the captions that are tested, each with its picture. vocabulary: what
+    captions can say of objects.
     parsed: the objects of each picture. words: pictures and words of the semantic test. real:
     rendered pairs uint8 [M, 2, H, W, 3], original and edited, and a caption of each original.
     """

@@ -15,7 +15,8 @@ def cannot_fit(scenes: Scenes) -> WordbrushError:
     return WordbrushError(
         f"scenes: {scenes.max_objects} objects do not fit within extent {scenes.extent} and stay "
         f"visible at min_distance {scenes.min_distance}, min_margin {scenes.min_margin}, "
-        f"min_visible_share {scenes.min_visible_share}; lower max_objects or these, or raise extent."
+        f"min_visible_share {scenes.min_visible_share}; lower max_objects or these, or raise "
+        "extent."
     )
 
 
