@@ -6,7 +6,7 @@ import torch
 from wordbrush.scenes.world import ATTRIBUTES, RGB
 from wordbrush.segmenter.parsing import _objects, parse
 from wordbrush.segmenter.scoring import score
-from wordbrush.segmenter.training import centre_maps, train
+from wordbrush.segmenter.training import LabelledPictures, centre_maps, train
 
 
 def test_centre_maps_peak_in_the_middle_of_objects():
@@ -71,7 +71,7 @@ def test_it_learns_to_read_coloured_squares(tiny):
         )
     torch.manual_seed(0)
     params = tiny.segmenter.model_copy(update={"steps": 150, "learning_rate": 0.01, "noise": 0.01})
-    network, curve = train(params, images, instances, attributes, 0)
+    network, curve = train(params, LabelledPictures(images, instances, attributes), 0)
     metrics, _ = score(parse(network, images[:50]), scenes[:50], 16, list(ATTRIBUTES))
     assert curve[-1][1] < curve[0][1] / 3
     assert metrics["found"] > 90 and metrics["color"] > 80 and metrics["shape"] == 100

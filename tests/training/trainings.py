@@ -109,7 +109,9 @@ def read_scenes(params: Params, pictures: np.ndarray) -> Trained:
     ).astype(np.uint8)
     attributes = (instances[:, None] > 0) * np.ones((1, 4, 1, 1), np.uint8)
     network, curve = segmenter.train(
-        params.segmenter.model_copy(update={"steps": 10}), pictures, instances, attributes, 3
+        params.segmenter.model_copy(update={"steps": 10}),
+        segmenter.LabelledPictures(pictures, instances, attributes),
+        3,
     )
     return curve, network
 

@@ -1,5 +1,8 @@
 """Training the segmenter on rendered scenes with masks."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -73,52 +76,44 @@ def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
     )
 
 
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures uint8 [N, H, W, 3] with masks of instances [N, H, W] and attributes [N, 4, H, W]."""
+
+    images: np.ndarray
+    instances: np.ndarray
+    attributes: np.ndarray
+
+    @waiting_for_data()
+    def batch(self, picked: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """The pictures with these numbers, in [-1, 1], and both masks, on the device."""
+        masks = (self.instances, self.attributes)
+        targets = [torch.from_numpy(mask[picked]).to(device()) for mask in masks]
+        return to_images(self.images[picked]).to(device()), targets
+
+
 def train(
     params: SegmenterParams,
-    images: np.ndarray,
-    instances: np.ndarray,
-    attributes: np.ndarray,
+    data: LabelledPictures,
     seed: int,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> tuple[Segmenter, list[tuple[int, float]]]:
-    """Train on pictures uint8 [N, H, W, 3] with masks of instances [N, H, W] and attributes
-    [N, 4, H, W]; returns the network and its loss curve."""
-    shape = (part(params.batch_size), 3, *images.shape[1:3])
+    """Train a new segmenter; returns it with its loss curve."""
     config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
-    needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(shape)))
-    require_device_memory(
-        "a step of the segmenter", needed, "lower segmenter.batch_size or segmenter.channels"
-    )
+    require_room(params, config, data.images.shape[1:3])
     rng = torch.Generator().manual_seed(seed)
     network = channels_last(Segmenter(config), device())
     adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, params.steps)
     parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
     state = checkpoints.restore(parts) or {"step": 0, "curve": []}
-    curve = state["curve"]
-    with (
-        finishing_steps(),
-        Progress(
-            "training the segmenter",
-            params.steps,
-            "step",
-            state["step"],
-            (params.batch_size, "image"),
-        ) as progress,
-    ):
-        for step in range(state["step"] + 1, params.steps + 1):
-            picked = torch.randint(len(images), (params.batch_size,), generator=rng).numpy()
-            with waiting_for_data():
-                batch = to_images(images[picked]).to(device())
-                targets = [
-                    torch.from_numpy(array[picked]).to(device())
-                    for array in (instances, attributes)
-                ]
-            batch = disturb(batch, params.noise, rng)
-            with mixed_precision():
-                outputs = network(shard(batch))
-            centre, presence, logits = (gather(output.float()) for output in outputs)
-            value = loss((centre, presence, logits), *targets)
+    done, curve = state["step"], state["curve"]
+    title, shows = "training the segmenter", (params.batch_size, "image")
+    with finishing_steps(), Progress(title, params.steps, "step", done, shows) as progress:
+        for step in range(done + 1, params.steps + 1):
+            picked = torch.randint(len(data.images), (params.batch_size,), generator=rng).numpy()
+            pictures, targets = data.batch(picked)
+            value = whole_loss(network, disturb(pictures, params.noise, rng), targets)
             adam.zero_grad()
             backward(value, network)
             require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
@@ -131,3 +126,20 @@ def train(
                 curve.append((step, value.item()))
             checkpoints.offer(step, parts, {"step": step, "curve": curve})
     return network.eval().requires_grad_(False), curve
+
+
+def require_room(params: SegmenterParams, config: SegmenterConfig, size: Sequence[int]) -> None:
+    """Raises WordbrushError where the memory does not hold a step on pictures of this size."""
+    shape = (part(params.batch_size), 3, *size)
+    needed = training_bytes(lambda: Segmenter(config), lambda network: network(torch.empty(shape)))
+    advice = "lower segmenter.batch_size or segmenter.channels"
+    require_device_memory("a step of the segmenter", needed, advice)
+
+
+def whole_loss(network: Segmenter, pictures: Tensor, targets: Sequence[Tensor]) -> Tensor:
+    """The loss of a batch, of which each process computes its part."""
+    with mixed_precision():
+        outputs = network(shard(pictures))
+    centre, presence, logits = (gather(output.float()) for output in outputs)
+    instances, attributes = targets
+    return loss((centre, presence, logits), instances, attributes)

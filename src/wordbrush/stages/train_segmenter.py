@@ -12,7 +12,7 @@ from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import MAX_OBJECTS, SIZES
 from wordbrush.segmenter.parsing import parse
 from wordbrush.segmenter.scoring import score
-from wordbrush.segmenter.training import train
+from wordbrush.segmenter.training import LabelledPictures, train
 from wordbrush.storage.files import (
     open_array,
     read_json,
@@ -32,14 +32,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
     with precision(params.precision):
-        network, curve = train(
-            params.segmenter,
-            images[:kept],
-            instances[:kept],
-            attributes[:kept],
-            params.seed,
-            checkpoints,
-        )
+        data = LabelledPictures(images[:kept], instances[:kept], attributes[:kept])
+        network, curve = train(params.segmenter, data, params.seed, checkpoints)
     if not is_main():
         return
     metrics, confusion = score(
