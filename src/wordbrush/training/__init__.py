@@ -1,1 +1,1 @@
-"""What every training needs: checkpoints with exact resume, several processes, norms, precision, signals, memory."""
+"""What every training needs: exact resume, several processes, norms, precision, signals, memory."""
