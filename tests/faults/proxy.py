@@ -10,7 +10,10 @@ HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards to `target`; `fault` says how it fails meanwhile: an HTTP status, "drop" (half of an answer), or None."""
+    """Forwards to `target`, or fails as `fault` says.
+
+    fault: an HTTP status, "drop" (half of an answer), or None.
+    """
 
     daemon_threads = True
 

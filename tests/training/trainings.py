@@ -15,7 +15,7 @@ from wordbrush import params as parameters
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.speech import FeatureStore, write_features
-from wordbrush.davenet import training as grounding
+from wordbrush.davenet import training as davenet_training
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
@@ -34,8 +34,8 @@ SHORT = {
     "stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024},
     "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
     "grids": 11,  # 11 steps of 8: the curve is of every step
-    "adam_epsilon": 1e-3,
-}  # a small one makes steps of gradients that are nothing but rounding
+    "adam_epsilon": 1e-3,  # with a small one, gradients that are only rounding errors make steps
+}
 GANS = {
     "logistic-r1": {"augment_shift": 0.125, "augment_flip": True, "penalty_every": 3},
     "wgan-gp": {
@@ -128,7 +128,7 @@ def davenet(
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
-    pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"))
+    pairs = davenet_training.Pairs(pictures, FeatureStore(folder / "features"))
     # an untrained generator draws little, and an edit of it changes little
     operation = "transplant" if edits == "transplanted" else "ablate"
     params = params.model_copy(
@@ -144,9 +144,9 @@ def davenet(
             generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
-    data = grounding.TrainingPairs(pairs, range(32), range(32, 48))
-    how = grounding.Settings(settings, stage, mining, 3)
-    rows = grounding.train(encoders, data, how, editor)
+    data = davenet_training.TrainingPairs(pairs, range(32), range(32, 48))
+    how = davenet_training.Settings(settings, stage, mining, 3)
+    rows = davenet_training.train(encoders, data, how, editor)
     return rows, encoders
 
 
