@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Settings of the person must not reach the stages.
+# DVC sends no usage statistics.
 export DVC_NO_ANALYTICS := 1
 .PHONY: help setup pipeline demo show bench results test test-faults test-cluster test-image image lint lock clean
 
@@ -21,16 +21,16 @@ setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-pipeline: setup ## compile pipeline.yaml anew (after a change of stages or parameters)
+pipeline: setup ## compile pipeline.yaml again (after a change of stages or parameters)
 	@python pipeline.py compile
 
 demo: setup ## run the whole method on params.yaml and show the results
 	@$(MAKE) --no-print-directory stages
 	@wordbrush show
 
-# `dvc repro` alone does the same, one stage after the other. The two minings do not need each other:
-# they train side by side, each on half of the cores. Two processes of one thread do a third more
-# than one process of two (docs/log.md).
+# `dvc repro` alone does the same, one stage after the other. Training with random and with hard
+# negatives is independent: here both run at the same time, each on half of the cores. Two processes
+# of one thread do a third more work than one process of two (docs/log.md).
 MININGS := mining-random mining-hard
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
 .PHONY: stages $(MININGS)
@@ -39,7 +39,7 @@ stages:
 	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
 	@dvc repro
 
-# The first serves its metrics at the port itself, the second at the next one.
+# The first serves its metrics at this port, the second at the next one.
 ifdef WORDBRUSH_METRICS_PORT
 mining-hard: export WORDBRUSH_METRICS_PORT := $(shell echo $$(($(WORDBRUSH_METRICS_PORT) + 1)))
 endif
@@ -50,11 +50,12 @@ $(MININGS): mining-%:
 show: setup ## print the results table and write report.html
 	@wordbrush show
 
-# What each row means, and how to get the checkouts that ARGS names: docs/performance.md.
+# docs/performance.md explains the rows, and how to get the checkouts that ARGS names.
 bench: setup ## measure the speed: make bench QUICK=--quick takes minutes, without it hours (ARGS: more options)
 	@python -m benchmarks $(QUICK) $(ARGS)
 
-# Hours for demo, nights for small. Stopped, it goes on where it was. ARGS: python -m experiments --help
+# This takes hours for demo and nights for small. If you stop it and start it again, it resumes.
+# ARGS: see python -m experiments --help.
 PRESET ?= demo
 results: setup ## six methods and ablations over several trials, into results/: make results PRESET=small
 	@python -m experiments $(PRESET) $(ARGS)
@@ -68,8 +69,9 @@ test-faults: setup ## kills, full disks, broken storage, damaged files (half an 
 test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
 	@python -m pytest -m cluster
 
-# The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF, PIP_CONF, CA_BUNDLE: what the build
-# needs to reach packages where the plain Internet is not there; the files are build secrets, of which no layer keeps anything.
+# The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF,
+# PIP_CONF, CA_BUNDLE: what the build needs to reach packages without direct access to the Internet.
+# The files are build secrets, which no layer of the image keeps.
 VARIANT ?= gpu
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= wordbrush-python:$(VERSION)$(if $(filter cpu,$(VARIANT)),-cpu)
@@ -93,8 +95,8 @@ lint: setup ## style, layers and types
 	@mypy
 	@python -m wordbrush.kubeflow.policy
 
-lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+lock: ## resolve requirements.lock again from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
 
-clean: ## delete what stages wrote (the cache keeps it)
+clean: ## delete the outputs of stages (the cache keeps them)
 	rm -rf data metrics plots report.html .wordbrush

@@ -1,7 +1,7 @@
 """The pipeline on Kubeflow: compile, run, submit, schedule, adopt.
 
-Stages and edges are those of dvc.yaml. The work is done in wordbrush.kubeflow, which is loaded only
-once a verb runs: help must be quick.
+Stages and edges are those of dvc.yaml. The work is done in wordbrush.kubeflow, which is imported
+only when a command runs, so that --help is quick.
 """
 
 import sys
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wordbrush.versioning.environment import RemoteConfig
 
 ROOT = Path(__file__).resolve().parent
-LOCAL = Path(".wordbrush/kfp")  # what local runs keep
+LOCAL = Path(".wordbrush/kfp")  # the files of local runs
 HOST, NAMESPACE, NAME = "http://localhost:8080", "kubeflow", "wordbrush"
 POOLS = ROOT / "k8s/pools.yaml"
 
@@ -59,7 +59,7 @@ AccountOption = Annotated[
     str | None,
     typer.Option(envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account."),
 ]
-NameOption = Annotated[str, typer.Option(help="The name that the server shows.")]
+NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 
 
 @app.command("compile")
@@ -93,7 +93,7 @@ def run(
         typer.Option(
             "--docker",
             help="Run each stage in a container of --image: read-only, without "
-            "network or root, and all it writes in .wordbrush/kfp.",
+            "network or root. All output goes to .wordbrush/kfp.",
         ),
     ] = False,
     image: ImageOption = None,
@@ -108,7 +108,7 @@ def run(
     from wordbrush.kubeflow import local
 
     local.prepare(ROOT, LOCAL, remote, registry)
-    # a failed stage is shown at once, not tried again
+    # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
     local.run(planned.marked(configured(None)), all_components(), runner, LOCAL, lock)
@@ -130,11 +130,11 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 15,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two polls.")] = 15,
 ) -> None:
     """Start a run on a cluster.
 
-    Stages whose outputs the remote lost run again, whatever KFP's cache says.
+    Stages whose outputs are missing at the remote run again, even if KFP has cached them.
 
     Example: python pipeline.py submit --remote gs://bucket/dvc --preset small --wait
     """
@@ -145,8 +145,7 @@ def submit(
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
-        f"{run}: started at {server.host}. "
-        f"`python pipeline.py adopt {run}` brings its results home."
+        f"{run}: started at {server.host}. `python pipeline.py adopt {run}` takes over its results."
     )
     if wait and client.wait(server, run, every) != "SUCCEEDED":
         sys.exit(1)
@@ -171,7 +170,7 @@ def schedule(
     resume: Annotated[bool, typer.Option("--resume", help="Resume it.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete it.")] = False,
 ) -> None:
-    """Retrain on a schedule: create it, or replace the one of this name.
+    """Retrain on a schedule: create it, or replace the one with this name.
 
     Its runs end with the champion's gate.
 
@@ -189,7 +188,7 @@ def schedule(
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
         schedules.check_cron(cron)
-        # its inputs may change, which KFP's cache would not see: DVC decides
+        # KFP's cache would not notice changed inputs, so DVC decides which stages run
         with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
             made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
@@ -208,9 +207,9 @@ def adopt(
     remote: RemoteOption = None,
     target: Annotated[Path, typer.Option(help="The lock to write.")] = Path("dvc.lock"),
 ) -> None:
-    """Bring the lock of a finished run home, so that `dvc pull` fetches its artifacts.
+    """Take over the lock of a finished run, so that `dvc pull` fetches its artifacts.
 
-    The lock before is kept beside it.
+    The previous lock is kept beside it.
 
     Example: python pipeline.py adopt 0f8b6d2e --remote gs://bucket/dvc
     """
@@ -224,7 +223,7 @@ def adopt(
     adoption.adopt(lock, target)
     print(
         f"{target}: the lock of {run}. "
-        "`dvc pull` fetches its artifacts (once before: wordbrush remote PLACE)."
+        "`dvc pull` fetches its artifacts (before the first time: wordbrush remote PLACE)."
     )
 
 
@@ -236,7 +235,7 @@ def plan(
     gate: bool = False,
     retries: bool = True,
 ) -> "Plan":
-    """What this project's pipeline is compiled from."""
+    """The plan that this project's pipeline is compiled from."""
     from components import IMAGE
     from wordbrush.kubeflow.plan import make_plan
 
@@ -253,7 +252,7 @@ def write(planned: "Plan", target: Path) -> None:
 
 @contextmanager
 def compiled(planned: "Plan") -> Iterator[Path]:
-    """The pipeline as a file, while it is needed."""
+    """The compiled pipeline as a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         write(planned, package)
@@ -261,7 +260,7 @@ def compiled(planned: "Plan") -> Iterator[Path]:
 
 
 def configured(remote: str | None) -> "RemoteConfig":
-    """The DVC remote: the environment's, at `remote` if that is given."""
+    """The DVC remote of the environment, at `remote` if that is given."""
     from wordbrush.versioning.environment import RemoteConfig
 
     return RemoteConfig.from_environment(remote)

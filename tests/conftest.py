@@ -77,7 +77,7 @@ def scratch_run(folder: Path) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def finished(long_runs: dict[str, Future]) -> Workspace:
-    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests read it and do not write to it."""
+    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests only read it."""
     return long_runs["finished"].result()
 
 
@@ -94,5 +94,8 @@ def pushed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Rem
 
 @pytest.fixture(scope="session")
 def from_scratch(long_runs: dict[str, Future]) -> tuple[Path, str]:
-    """A folder in which the local runner ran every stage on `tiny`, with its own cache and remote; and its log."""
+    """A folder in which the local runner ran every stage on `tiny`, and the log.
+
+    It has its own cache and remote.
+    """
     return long_runs["from_scratch"].result()

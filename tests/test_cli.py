@@ -26,8 +26,8 @@ def test_help_lists_every_stage_and_does_not_load_torch():
     assert len(stages) == 11
     for stage in stages:
         assert stage in done.stdout
-    probe = "import sys, wordbrush.cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", probe]).returncode == 0
+    script = "import sys, wordbrush.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def test_check_validates_params_and_presets():

@@ -61,19 +61,19 @@ def test_clevr_from_the_web_is_ready_for_training(web, tmp_path):
 
 def test_clevr_from_a_bucket(bucket_server, monkeypatch, tmp_path):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket_server)
-    content, place = clevr_zip(), "gs://wordbrush/sets/CLEVR_v1.0.zip"
+    content, source = clevr_zip(), "gs://wordbrush/sets/CLEVR_v1.0.zip"
     storage.Client(project=None).bucket("wordbrush").blob("sets/CLEVR_v1.0.zip").upload_from_string(
         content
     )
-    refused("is not what it should be: its sha256", place, tmp_path / "clevr", "0" * 64)
-    import_archive(place, tmp_path / "clevr", hashlib.sha256(content).hexdigest().upper())
+    refused("is not what it should be: its sha256", source, tmp_path / "clevr", "0" * 64)
+    import_archive(source, tmp_path / "clevr", hashlib.sha256(content).hexdigest().upper())
     assert len(clevr.check(tmp_path / "clevr")) == 3
 
 
-def refused(words: str, place: str, target: Path, sha256: str | None = None) -> None:
+def refused(words: str, source: str, target: Path, sha256: str | None = None) -> None:
     """One sentence, and no target."""
     with pytest.raises(WordbrushError, match=re.escape(words)) as caught:
-        import_archive(place, target, sha256)
+        import_archive(source, target, sha256)
     assert "\n" not in str(caught.value)
 
 
@@ -154,7 +154,7 @@ def test_what_is_there_is_never_replaced(web, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("place", "sha256", "words"),
+    ("source", "sha256", "words"),
     [
         ("http://example.org/x.zip", None, "only gs:// and https:// are read"),
         ("gs://nowhere/x.zip", None, "no such bucket"),
@@ -162,9 +162,9 @@ def test_what_is_there_is_never_replaced(web, tmp_path, monkeypatch):
         ("https://127.0.0.1:9/x.zip", "1", "64 hexadecimal"),
     ],
 )
-def test_faults_are_one_sentence(bucket_server, monkeypatch, tmp_path, place, sha256, words):
+def test_faults_are_one_sentence(bucket_server, monkeypatch, tmp_path, source, sha256, words):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket_server)
-    refused(words, place, tmp_path / "x", sha256)
+    refused(words, source, tmp_path / "x", sha256)
     assert not (tmp_path / "x").exists()
 
 

@@ -220,9 +220,8 @@ def test_laptop_first_pipeline_second(finished, tmp_path):
 def test_people_see_pages_numbers_and_pointers(from_scratch):
     """Every stage's page is small and whole; pointers name bytes that are in the remote."""
     folder, _ = from_scratch
-    outputs = min(
-        (folder / ".wordbrush/kfp/outputs").glob("wordbrush-*")
-    )  # of the first run: the later ones executed little
+    # of the first run: the later ones executed few stages
+    outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
     pages = list(outputs.glob("*/page"))
     assert len(pages) == 15
     for page in pages:

@@ -1,4 +1,4 @@
-"""All stages in a chain on `tiny`, by the real dvc: contents, determinism, and what training may see."""
+"""All stages on `tiny`, run by dvc: contents, determinism, and what training may see."""
 
 import json
 import shutil

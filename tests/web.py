@@ -1,4 +1,4 @@
-"""A web server of this machine that serves bytes with ranges, as RFC 9110 has them, and fails as told."""
+"""A web server on this machine that serves byte ranges (RFC 9110), and fails as told."""
 
 import hashlib
 import re
@@ -7,7 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Web(ThreadingHTTPServer):
-    """`files` by path. `drop_after`: bytes of each answer's body before the connection breaks, one number an answer."""
+    """Serves `files` by path.
+
+    drop_after: for each answer, the bytes of its body that are sent before the connection breaks.
+    """
 
     daemon_threads = True
 

@@ -1,4 +1,7 @@
-"""`python -m benchmarks` as people run it: a cheap row from its start to JSON and Markdown, and faults in one sentence."""
+"""`python -m benchmarks` as people run it.
+
+A cheap row is measured and written as JSON and Markdown; errors are one sentence.
+"""
 
 import json
 import subprocess

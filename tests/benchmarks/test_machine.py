@@ -1,4 +1,4 @@
-"""What a work asks of the machine, against counts by hand."""
+"""What work asks of the machine, against counts by hand."""
 
 import pytest
 import torch
@@ -43,9 +43,8 @@ def test_an_operator_without_arithmetic_is_limited_by_its_traffic():
     one = torch.zeros(1000)
     cost = count_cost(lambda: one[:500] + one[500:].view(5, 100).flatten())[WHOLE]
     assert cost.operations == 0
-    assert cost.least(LIMITS) == pytest.approx(
-        3 * 500 * 4 / 4e8
-    )  # two read, one written; views cost nothing
+    # two tensors are read, one is written; views cost nothing
+    assert cost.least(LIMITS) == pytest.approx(3 * 500 * 4 / 4e8)
 
 
 def test_the_better_of_two_measurements_counts():

@@ -1,4 +1,4 @@
-"""Others' modules are taken by path, and leave no names behind."""
+"""Modules of other checkouts are loaded by path, and leave no names behind."""
 
 import importlib
 import operator
@@ -52,7 +52,9 @@ def test_stand_ins_are_seen_within_and_what_was_there_before_comes_back(tmp_path
 def test_functions_come_without_the_imports_of_their_module(tmp_path):
     path = tmp_path / "module.py"
     path.write_text(
-        "import missing\ndef double(x):\n    return times(x, 2)\ndef times(*x):\n    return operator.mul(*x)\n"
+        "import missing\n"
+        "def double(x):\n    return times(x, 2)\n"
+        "def times(*x):\n    return operator.mul(*x)\n"
     )
     assert some_functions(path, ("double", "times"), {"operator": operator}).double(21) == 42
 

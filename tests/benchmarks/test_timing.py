@@ -1,4 +1,4 @@
-"""Works take turns, parts add up, warm-ups and budgets are kept, peaks are those of known allocations."""
+"""Works take turns, parts add up, warm-ups and budgets are kept, peaks match known allocations."""
 
 import time
 
@@ -19,11 +19,10 @@ def test_works_take_turns_and_the_first_turn_warms_up():
     assert len(taken["a"][WHOLE].taken) == len(taken["b"][WHOLE].taken) == 3
 
 
-def test_a_slow_work_leaves_after_its_budget_and_the_other_goes_on():
+def test_slow_work_drops_out_after_its_budget_and_the_other_continues():
     taken = alternate({"slow": lambda: time.sleep(0.2), "fast": lambda: None}, 4, 0.1)
-    assert (
-        len(taken["slow"][WHOLE].taken) == 1
-    )  # the first turn, which took all of the budget, counts
+    # the first turn counts, since it took all of the budget
+    assert len(taken["slow"][WHOLE].taken) == 1
     assert len(taken["fast"][WHOLE].taken) >= 4
 
 

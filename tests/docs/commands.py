@@ -62,13 +62,12 @@ def _commands(blocks: list[str]):
 
 
 def _filled(word: str, known: dict[str, str]) -> str:
-    return VARIABLE.sub(
-        lambda match: known[match[1]], word
-    )  # KeyError: the page uses what it never set
+    # KeyError: the page uses a variable that it never set
+    return VARIABLE.sub(lambda match: known[match[1]], word)
 
 
 def parses_in_bash(block: str) -> str:
-    """What bash says against a block; empty where it is fine."""
+    """What bash reports about a block; empty if it is fine."""
     return subprocess.run(
         ["bash", "-n"], input=block, capture_output=True, text=True, check=False
     ).stderr

@@ -31,11 +31,8 @@ NODE_POOLS = {
     arguments[0]: options(arguments)
     for arguments in PAGE.of("gcloud", "container", "node-pools", "create")
 }
-MACHINES = {
-    "g2-standard-8": (8, 32),
-    "e2-standard-8": (8, 32),
-    "e2-standard-4": (4, 16),
-}  # cores, GiB
+# Cores, GiB of memory.
+MACHINES = {"g2-standard-8": (8, 32), "e2-standard-8": (8, 32), "e2-standard-4": (4, 16)}
 TOOLS = {
     "gcloud",
     "kubectl",
@@ -47,9 +44,8 @@ TOOLS = {
     "sed",
     "gcp-storage-emulator",
 }
-MADE_POOLS = {
-    arguments[-1] for arguments in PAGE.of("sed")
-}  # which test_other_pools_are_those_of_the_page reads
+# Checked by test_other_pools_are_those_of_the_page.
+MADE_POOLS = {arguments[-1] for arguments in PAGE.of("sed")}
 KUBECTL_PAGES: dict[str, str] = {}
 
 

@@ -48,27 +48,24 @@ def test_a_transplant_gives_what_the_donor_has_at_its_own_spot(scene):
     h4 = generator.encode(z, 8)
     given = h4.clone()
     for row, donor in enumerate(edited.donors.tolist()):
-        here, there = (
-            (2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor)
-        )  # the middle of a cell, on 8×8
+        # the middle of a cell, on 8×8
+        here, there = ((2 * (one // 4) + 1, 2 * (one % 4) + 1) for one in (row, donor))
         given[row, :, here[0], here[1]] = h4[donor, :, there[0], there[1]]
     assert torch.allclose(edited.pictures, generator.decode(given), atol=1e-5)
 
 
-def test_one_that_is_alone_gives_to_itself():
-    assert random_impostors(1, torch.Generator()).tolist() == [
-        0
-    ]  # a last batch of one: nothing changes, and nothing counts
+def test_a_batch_of_one_maps_to_itself():
+    """A last batch of one: nothing changes, so no edit is used."""
+    assert random_impostors(1, torch.Generator()).tolist() == [0]
 
 
-def test_beyond_the_spot_nothing_is_given(scene):
+def test_pixels_far_from_the_edited_cells_do_not_change(scene):
     generator, z, edit = scene
     ablated, given = edit(operation="ablate", radius=0), edit(operation="transplant", radius=0)
     before = generator.decode(generator.encode(z, 8))
     assert ablated.donors is None
     for edited in (ablated, given):
         changed = (edited.pictures - before).abs().amax(1) > 1e-6
-        assert (
-            changed.any((1, 2)).all() and not changed[0, 12:, 12:].any()
-        )  # picture 0 is edited at its first cell
+        # picture 0 is edited at its first cell
+        assert changed.any((1, 2)).all() and not changed[0, 12:, 12:].any()
     assert not torch.allclose(ablated.pictures, given.pictures)

@@ -117,9 +117,8 @@ def test_cells_count_as_far_as_a_value_covers_them():
     assert value_masks(planes, ATTRIBUTES)[0].sum((1, 2))[
         [VALUES.index(name) for name in ("cube", "red", "gray")]
     ].tolist() == [7, 3, 0]
-    active = torch.tensor(
-        [[1, 0], [1, 0], [0, 0], [0, 1]], dtype=torch.bool
-    )  # cells of a 2×2 grid, two units
+    # cells of a 2×2 grid, two units
+    active = torch.tensor([[1, 0], [1, 0], [0, 0], [0, 1]], dtype=torch.bool)
     found = detect_values(active, planes, (2, 2), ATTRIBUTES)
     at = {name: VALUES.index(name) for name in ("cube", "red", "blue", "gray")}
     assert found.precision[at["red"]].tolist() == [0.375, 0.0] and found.recall[

@@ -62,12 +62,8 @@ def test_the_strongest_pixel_and_the_overlap_by_hand():
 def test_words_point_to_the_objects_that_they_fit(features, drawings):
     words = localise_words(*features, said(TEXT), drawings, VOCABULARY)
     #                small   red  metal  cube  large  blue  metal  cube
-    assert words.hit.tolist() == [True] * 4 + [
-        False,
-        True,
-        True,
-        True,
-    ]  # 'big': the map is 0 everywhere, and red comes first
+    # 'big': the map is 0 everywhere, and red comes first
+    assert words.hit.tolist() == [True] * 4 + [False] + [True] * 3
     assert words.area.tolist() == [0.25, 0.25, 0.5, 0.5] * 2
     assert words.share.tolist() == [0.5, 0.5, 1.0, 1.0] * 2
     assert words.contested.tolist() == [True, True, False, False] * 2
@@ -126,10 +122,8 @@ def test_only_named_objects_in_company_count(features):
         14,
         VOCABULARY,
     )
-    assert [(caption, number) for caption, number, _ in alike] == [
-        (0, 0),
-        (0, 1),
-    ]  # the cut phrase names nobody
+    # the phrase that is cut off names no object
+    assert [(caption, number) for caption, number, _ in alike] == [(0, 0), (0, 1)]
     assert [np.flatnonzero(when).tolist() for _, _, when in alike] == [[1, 2, 3, 4, 6, 7, 8, 9]] * 2
 
 

@@ -79,9 +79,8 @@ def test_trials_differ_only_in_davenets_training(done, finished):
     first, second = (
         read_json(path, Results) for path in files_of_trials(done / "methods", "evaluation.json")
     )
-    assert first == read_json(
-        finished.layout.metrics("evaluation"), Results
-    )  # the first trial is what `dvc repro` gives
+    # the first trial is what `dvc repro` gives
+    assert first == read_json(finished.layout.metrics("evaluation"), Results)
     assert first != second
     for name in ("gan", "segmenter", "captions"):
         one, other = ((done / f"methods/{trial}/{name}.json").read_text() for trial in range(2))
@@ -131,8 +130,8 @@ def test_tables_hold_every_method_and_the_ablation(done):
     assert json.loads((done / "about.json").read_text())["trials"] == 2
 
 
-def test_a_kept_drawing_is_taken_in_place_of_a_training(repository, done):
-    """And results that are there stay, if asked for: no trial trains anything."""
+def test_a_kept_gan_and_segmenter_are_used_instead_of_training(repository, done):
+    """With --keep, results that exist stay: no trial trains anything."""
     first, second = (
         repository / f".wordbrush/experiments/tiny/methods/{trial}" for trial in range(2)
     )
@@ -170,7 +169,7 @@ def test_a_kept_drawing_is_taken_in_place_of_a_training(repository, done):
     assert json.loads((done / "about.json").read_text())["drawing"] == "given"
 
 
-def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
+def test_a_kept_gan_and_segmenter_that_lack_a_file_are_refused(repository, done):
     given = repository / "results/part"
     shutil.copytree(done / "drawing", given)
     (given / "metrics/gan.json").unlink()
@@ -180,7 +179,7 @@ def test_a_drawing_that_lacks_a_file_is_refused(repository, done):
     assert ran.returncode == 2 and "metrics/gan.json is missing" in ran.stderr
 
 
-def test_what_edits_make_of_drawings_is_counted(repository):
+def test_outcomes_of_edits_are_counted(repository):
     """With the GAN and the segmenter that the project carries."""
     ran = command(repository, sys.executable, "-m", "experiments.edits", "small", "--count", "100")
     assert ran.returncode == 0, ran.stderr
@@ -189,9 +188,9 @@ def test_what_edits_make_of_drawings_is_counted(repository):
         for line in ran.stdout.splitlines()
         if line.startswith(("| ablate", "| transplant"))
     ]
-    assert len(rows) == 2 * 3 * 3 and all(
-        abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows
-    )  # each is rounded
+    assert len(rows) == 2 * 3 * 3
+    # each percentage is rounded
+    assert all(abs(sum(map(int, row[3:-1])) - 100) <= 4 for row in rows)
     assert (repository / "results/small/edits.md").read_text() == ran.stdout[:-1]
     assert (repository / "results/small/edits.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,6 +1,7 @@
-"""What goes wrong in files that people edit and disks keep: strategies that damage plain data and bytes.
+"""Damage to files that people edit and disks store: strategies for plain data and for bytes.
 
-Each example is a seed: hypothesis' own choices begin with the simplest, which here are nearly all the same.
+Each example is a seed. Hypothesis' own choices start with the simplest ones, which would be nearly
+all the same here.
 """
 
 import copy
@@ -35,7 +36,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def mutated(tree: Any) -> st.SearchStrategy[tuple[Any, tuple]]:
-    """The data with one or two values lost, renamed, doubled, or replaced by near or wrong ones; and the way to the first."""
+    """The data with one or two values changed, and the path of the first.
+
+    A value is removed, renamed, doubled, or replaced by a similar or a wrong one.
+    """
     return SEEDS.map(lambda seed: mutate(copy.deepcopy(tree), Random(seed)))
 
 
@@ -80,7 +84,7 @@ def harm(content: bytes, chance: Random) -> bytes:
 
 
 def paths(tree: Any, here: tuple = ()) -> list[tuple]:
-    """The ways to every value of nested dictionaries and lists; of long lists only the first values."""
+    """The paths of all values in nested dictionaries and lists; in long lists of the first only."""
     found = [here] if here else []
     inner = (
         tree.items()

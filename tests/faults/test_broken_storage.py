@@ -1,4 +1,7 @@
-"""Whole stages against a bucket in trouble: they wait, or say one sentence; nothing half is left, nothing wrong is fetched."""
+"""Whole stages against a failing bucket: they wait, or end with one sentence.
+
+No partial output is left, and nothing damaged is fetched.
+"""
 
 import threading
 
@@ -31,24 +34,24 @@ def storage(proxy: Proxy, name: str) -> RemoteConfig:
 
 @pytest.mark.parametrize(("fault", "seconds"), [(503, 20), ("drop", 5)])
 def test_a_stage_outlasts_a_bucket_in_trouble(proxy, finished, tmp_path, fault, seconds):
-    params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
-    with run_stage("render-scenes", params, [], remote=place, source=finished.root) as run:
+    params, remote = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
+    with run_stage("render-scenes", params, [], remote=remote, source=finished.root) as run:
         before = run.lock
     proxy.fault = fault
     threading.Timer(seconds, setattr, (proxy, "fault", None)).start()
-    with run_stage("render-scenes", params, [], remote=place, source=finished.root) as again:
+    with run_stage("render-scenes", params, [], remote=remote, source=finished.root) as again:
         assert again.lock == before
-    with scratch_workspace(finished.root, params, place) as repo:
+    with scratch_workspace(finished.root, params, remote) as repo:
         assert lost(repo, {"render-scenes": stage_keys(repo)["render-scenes"]}) == []
 
 
 @pytest.mark.parametrize("fault", [401, 403])
 def test_a_refused_stage_says_so_in_one_sentence(proxy, finished, tmp_path, fault):
-    params, place = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
+    params, remote = (finished.root / "params.yaml").read_text(), storage(proxy, tmp_path.name)
     proxy.fault = fault
     with (
         pytest.raises(WordbrushError, match="gs://wordbrush") as caught,
-        run_stage("render-scenes", params, [], remote=place, source=finished.root),
+        run_stage("render-scenes", params, [], remote=remote, source=finished.root),
     ):
         pass
     assert "\n" not in str(caught.value)

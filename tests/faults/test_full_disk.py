@@ -1,4 +1,7 @@
-"""Every stage on a disk that is full, or a folder that cannot be written: one sentence, and the outputs whole or absent."""
+"""Every stage on a full disk, or in a folder that cannot be written.
+
+It ends with one sentence, and each output is complete or absent.
+"""
 
 import ctypes
 import resource
@@ -13,10 +16,8 @@ import pytest
 from tests.faults.stages import OUTPUTS, WITH_MINING, files
 from tests.workspace import Workspace
 
-CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = (
-    1,
-    24,
-)  # capability.h, prctl.h: by it, root writes where it may not
+# capability.h, prctl.h: this capability lets root write where the permissions forbid it.
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 STAGES = [
     pytest.param(stage, marks=[] if stage == "train_segmenter" else pytest.mark.faults)
     for stage in OUTPUTS

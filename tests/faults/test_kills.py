@@ -1,4 +1,4 @@
-"""Killed at any moment, a run goes on to the bytes of one that nobody killed."""
+"""A run that is killed at any time resumes, and writes the bytes of a run that was not killed."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from tests.workspace import Workspace, environment
 
 pytestmark = pytest.mark.faults
 KILLS = 20
-LONGER = 8  # so that a random moment often lies within a training
+LONGER = 8  # so that a random time often lies within a training
 WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
 STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrain/hard"
 
@@ -58,7 +58,7 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("moment", "patch"),
+    ("when", "patch"),
     [
         ("while a checkpoint is written", "os.fsync = lambda _: os.kill(os.getpid(), 9)"),
         ("before its rename", "os.replace = lambda a, b: os.kill(os.getpid(), 9)"),
@@ -68,21 +68,23 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
         ),
     ],
 )
-def test_killed_at_a_checkpoint(finished, tmp_path, moment, patch):
+def test_killed_at_a_checkpoint(finished, tmp_path, when, patch):
     """The fourth checkpoint is the last thing that the process does."""
     shutil.copytree(finished.root, tmp_path / "work")
     workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
     script = (
-        f"import os, sys, itertools\nfrom wordbrush.storage.folders import FolderStore\nfrom wordbrush import cli\n"
+        f"import os, sys, itertools\n"
+        f"from wordbrush.storage.folders import FolderStore\nfrom wordbrush import cli\n"
         f"count, exchange = itertools.count(1), FolderStore.exchange\n"
-        f"def fourth(self, name, data, before):\n    if next(count) == 4:\n        {patch}\n    exchange(self, name, data, before)\n"
+        f"def fourth(self, name, data, before):\n    if next(count) == 4:\n        {patch}\n"
+        f"    exchange(self, name, data, before)\n"
         f"FolderStore.exchange = fourth\nsys.argv = ['wordbrush', *{STAGE!r}]\ncli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=workspace.root, capture_output=True, text=True
     )
-    assert done.returncode == -signal.SIGKILL, (moment, done.stderr)
+    assert done.returncode == -signal.SIGKILL, (when, done.stderr)
     again = workspace.run("wordbrush", *STAGE)
     assert "resuming from step" in again.stderr
     for path in (finished.root / OUTPUT).iterdir():

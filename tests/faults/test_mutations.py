@@ -1,4 +1,7 @@
-"""Mutated parameters, scene records, caption manifests and pictures: a stage succeeds or says one clear sentence."""
+"""Damaged parameters, scene records, caption manifests and pictures.
+
+A stage succeeds, or ends with one clear sentence.
+"""
 
 import io
 import json
@@ -57,13 +60,16 @@ class Patient:
 
     @contextmanager
     def damaged(self, name: str, content: bytes) -> Iterator[None]:
-        """One file has another content meanwhile."""
+        """Within, the file has another content."""
         (self.root / name).write_bytes(content)
         yield
         shutil.copy(self.whole / name, self.root / name)
 
     def run(self, stage: str) -> None:
-        """The stage ends with whole outputs, or with one sentence and those that were there; nothing half is left."""
+        """The stage ends with complete outputs, or with one sentence and the outputs of before.
+
+        No partial output is left.
+        """
         before = {name: files(self.root / name) for name in OUTPUTS[stage]}
         options = {"mining": "hard"} if stage in WITH_MINING else {}
         with time_limit(HANGS):
@@ -74,9 +80,8 @@ class Patient:
             except WordbrushError as error:
                 assert str(error) and "\n" not in str(error), error
                 self.outcomes["refused"] += 1
-                for name in OUTPUTS[
-                    stage
-                ]:  # an output before the one that failed may be new, but has all of its files
+                # an output that was finished before the failure may be new, but has all its files
+                for name in OUTPUTS[stage]:
                     assert kinds(files(self.root / name)) == kinds(before[name]), name
         assert not list(self.root.rglob("*.partial"))
         for name in OUTPUTS[stage]:
@@ -130,7 +135,7 @@ def for_all(count: int, strategy: st.SearchStrategy, check) -> None:
 
 @pytest.mark.parametrize("count", EXAMPLES)
 def test_parameters(patient, count):
-    """A valid mutation runs the stage whose section changed; a parameter file in bytes nobody wrote is only read."""
+    """A valid change runs the stage of the changed section; damaged bytes are only read."""
     values = YAML(typ="safe").load((patient.root / "params.yaml").read_text())
     text = (patient.root / "params.yaml").read_bytes()
 

@@ -1,4 +1,4 @@
-"""docker/Dockerfile, read: what a reviewer would look for. tests/image/test_image.py builds and runs it."""
+"""What a reviewer looks for in docker/Dockerfile; tests/image/test_image.py builds and runs it."""
 
 import os
 import re

@@ -1,6 +1,7 @@
-"""The image, built on a base that no registry serves, and run as pods run it: `make test-image`. Needs root, Docker, debootstrap.
+"""The image, built on a local base and run as in a pod: `make test-image`.
 
-Make variables pass through the environment: DOCKER, VARIANT, NETWORK, APT_CONF, PIP_CONF, CA_BUNDLE.
+It needs root, Docker and debootstrap. These make variables pass through the environment: DOCKER,
+VARIANT, NETWORK, APT_CONF, PIP_CONF, CA_BUNDLE.
 """
 
 import json
@@ -48,7 +49,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """Built by `make image` on a base made of a Debian root file system, which is kept for the next time."""
+    """Built by `make image` on a base with a Debian root file system, kept for the next time."""
     if docker("image", "inspect", BASE, check=False).returncode:
         subprocess.run(["docker/base.sh", BASE], cwd=ROOT, check=True)
     subprocess.run(
@@ -78,7 +79,10 @@ def test_what_the_image_says_of_itself(inspected):
 
 def test_its_size_is_watched(inspected, image):
     print(f"\n{image}: {inspected['Size'] / 1e9:.2f} GB; its largest folders, in MB:")
-    folders = "cd /opt/wordbrush/venv/lib/python3.11/site-packages && du -sm * nvidia/*/lib/* torch/lib/* | sort -rn | head -25"
+    folders = (
+        "cd /opt/wordbrush/venv/lib/python3.11/site-packages && "
+        "du -sm * nvidia/*/lib/* torch/lib/* | sort -rn | head -25"
+    )
     print(run(image, "sh", "-c", folders))
     assert inspected["Size"] < LARGEST[VARIANT]
 
@@ -90,14 +94,14 @@ def test_no_tool_cache_or_secret_is_in_it(image):
         run(image, "python", "-c", "import importlib.util as u; print(u.find_spec('pip'))")
         == "None\n"
     )
-    places = "/root/.cache /var/lib/apt/lists /var/cache/apt /run/secrets /etc/pip.conf /build"
+    absent = "/root/.cache /var/lib/apt/lists /var/cache/apt /run/secrets /etc/pip.conf /build"
     files = run(
         "--user",
         "0",
         image,
         "sh",
         "-c",
-        f"for place in {places}; do [ ! -e $place ] || find $place ! -type d; done",
+        f"for path in {absent}; do [ ! -e $path ] || find $path ! -type d; done",
     )
     assert files == ""
 
@@ -128,10 +132,12 @@ def test_the_doctor_names_what_a_container_lacks(image):
 
 
 def test_tiny_gives_the_hashes_of_a_local_run(image, finished, tmp_path):
-    """All stages by kfp's DockerRunner: read-only, no network, no root, and every output as `dvc repro` makes it here."""
-    folder = (
-        Path("/var/tmp") / f"wordbrush-{tmp_path.name}"
-    )  # a place that the container's user may enter
+    """All stages by kfp's DockerRunner: read-only, without network or root.
+
+    Every output equals that of `dvc repro` on this machine.
+    """
+    # the container's user must be able to enter it
+    folder = Path("/var/tmp") / f"wordbrush-{tmp_path.name}"
     folder.mkdir()
     try:
         done = pipeline("run", "--preset", "tiny", "--docker", "--image", image, cwd=folder)
@@ -143,7 +149,8 @@ def test_tiny_gives_the_hashes_of_a_local_run(image, finished, tmp_path):
         )
         assert ours == theirs and len(finished.hashes()) > 35
         print(
-            f"\n{len(finished.hashes())} outputs of {len(ours)} stages have the hashes of the local run."
+            f"\n{len(finished.hashes())} outputs of {len(ours)} stages have the hashes of the "
+            "local run."
         )
     finally:
         shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Overlays as people use them: a copy of the manifests whose settings are filled in, built by the real kubectl."""
+"""Overlays as people use them: the manifests with settings filled in, built by kubectl."""
 
 import shutil
 from pathlib import Path

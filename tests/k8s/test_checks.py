@@ -1,6 +1,6 @@
-"""Every check finds its fault: the good manifests, changed in one place, and the one sentence that this gives.
+"""Every check finds its fault: good manifests, changed in one value, give one sentence.
 
-A place is the object, `Kind name`, and the names and numbers that lead to the value.
+A value is found by its object, `Kind name`, and its path: the names and numbers that lead to it.
 """
 
 from copy import deepcopy
@@ -43,11 +43,11 @@ def pools() -> Pools:
     return load_pools(ROOT / "k8s/pools.yaml")
 
 
-def changed(objects: list[Manifest], which: str, place: str, value: Any) -> list[Manifest]:
+def changed(objects: list[Manifest], which: str, path: str, value: Any) -> list[Manifest]:
     """A copy in which one value of one object is another, or GONE."""
     copy = [Manifest(deepcopy(one.data)) for one in objects]
     (one,) = (one for one in copy if str(one) == which)
-    *steps, last = (int(step) if step.isdecimal() else step for step in place.split())
+    *steps, last = (int(step) if step.isdecimal() else step for step in path.split())
     inner: Any = one.data
     for step in steps:
         inner = inner[step]
@@ -63,7 +63,7 @@ def around(objects: list[Manifest], pools: Pools) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (GATEWAY, "spec replcias", 2, "replcias"),
         (GATEWAY, "spec replicas", "one", "spec.replicas: 'one' is not of type"),
@@ -83,9 +83,9 @@ def around(objects: list[Manifest], pools: Pools) -> Cluster:
         (MONITOR, "spec podMetricsEndpoints 0 relabelings 0 action", "hold", "action"),
     ],
 )
-def test_shapes(good, which, place, value, sentence):
+def test_shapes(good, which, path, value, sentence):
     faults = list(
-        schemas.shapes([one for one in changed(good, which, place, value) if str(one) == which])
+        schemas.shapes([one for one in changed(good, which, path, value) if str(one) == which])
     )
     assert any(sentence in fault for fault in faults), faults
     assert all(fault.startswith(which) and fault.endswith(".") for fault in faults)
@@ -118,7 +118,7 @@ def test_alert_rules_have_a_shape():
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (
             GATEWAY,
@@ -136,14 +136,14 @@ def test_alert_rules_have_a_shape():
         (BINDING, "roleRef kind", "Roles", "roleRef.kind"),
     ],
 )
-def test_enums(good, which, place, value, sentence):
+def test_enums(good, which, path, value, sentence):
     assert list(schemas.enums(good)) == []
-    (fault,) = schemas.enums(changed(good, which, place, value))
+    (fault,) = schemas.enums(changed(good, which, path, value))
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (GATEWAY, f"{CONTAINER} resources limits memory", "128MB", "'128MB', which is no quantity"),
         (QUOTA, "spec hard pods", "many", "spec.hard.pods is 'many'"),
@@ -151,9 +151,9 @@ def test_enums(good, which, place, value, sentence):
         (VOLUME, "spec resources requests storage", "1GiB", "requests.storage"),
     ],
 )
-def test_amounts(good, which, place, value, sentence):
+def test_amounts(good, which, path, value, sentence):
     assert list(schemas.amounts(good)) == []
-    (fault,) = schemas.amounts(changed(good, which, place, value))
+    (fault,) = schemas.amounts(changed(good, which, path, value))
     assert sentence in fault
 
 
@@ -198,7 +198,7 @@ def test_images(good, image):
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("path", "value", "sentence"),
     [
         (f"{POD} securityContext runAsNonRoot", GONE, "needs runAsNonRoot: true."),
         (f"{CONTAINER} securityContext runAsUser", 0, "needs runAsUser other than 0."),
@@ -223,9 +223,9 @@ def test_images(good, image):
         ),
     ],
 )
-def test_privileges(good, place, value, sentence):
+def test_privileges(good, path, value, sentence):
     assert list(pods.privileges(good)) == []
-    (fault,) = pods.privileges(changed(good, GATEWAY, place, value))
+    (fault,) = pods.privileges(changed(good, GATEWAY, path, value))
     assert sentence in fault
 
 
@@ -238,20 +238,20 @@ def test_init_containers_are_containers(good):
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("path", "value", "sentence"),
     [
         (f"{CONTAINER} resources limits memory", GONE, "needs a request and a limit of memory"),
         (f"{CONTAINER} resources requests cpu", "2", "requests more cpu than its limit"),
     ],
 )
-def test_bounds(good, place, value, sentence):
+def test_bounds(good, path, value, sentence):
     assert list(pods.bounds(good)) == []
-    (fault,) = pods.bounds(changed(good, GATEWAY, place, value))
+    (fault,) = pods.bounds(changed(good, GATEWAY, path, value))
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (GATEWAY, f"{POD} serviceAccountName", "pusher", "no ServiceAccount pusher"),
         (GATEWAY, f"{POD} priorityClassName", "high", "no PriorityClass high"),
@@ -274,14 +274,14 @@ def test_bounds(good, place, value, sentence):
         (FLAVOR, "metadata name", "l4", "no ResourceFlavor wordbrush-gpu"),
     ],
 )
-def test_names(good, pools, which, place, value, sentence):
+def test_names(good, pools, which, path, value, sentence):
     assert list(references.names(around(good, pools))) == []
-    (fault,) = references.names(around(changed(good, which, place, value), pools))
+    (fault,) = references.names(around(changed(good, which, path, value), pools))
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (DENY, f"spec podSelector matchLabels {RUNS}", "yes", f"no pod has the labels {RUNS}=yes"),
         (
@@ -317,14 +317,14 @@ def test_names(good, pools, which, place, value, sentence):
         (GATEWAY, "spec selector matchLabels", {"a": "b"}, "does not match its own pods"),
     ],
 )
-def test_selectors(good, pools, which, place, value, sentence):
+def test_selectors(good, pools, which, path, value, sentence):
     assert list(references.selectors(around(good, pools))) == []
-    faults = list(references.selectors(around(changed(good, which, place, value), pools)))
+    faults = list(references.selectors(around(changed(good, which, path, value), pools)))
     assert any(fault.startswith(which) and sentence in fault for fault in faults), faults
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (
             NAMESPACE,
@@ -342,14 +342,14 @@ def test_selectors(good, pools, which, place, value, sentence):
         ),
     ],
 )
-def test_namespaces(good, which, place, value, sentence):
+def test_namespaces(good, which, path, value, sentence):
     assert list(cluster.namespaces(good)) == []
-    (fault,) = cluster.namespaces(changed(good, which, place, value))
+    (fault,) = cluster.namespaces(changed(good, which, path, value))
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("path", "value", "sentence"),
     [
         ("rules 2 verbs", ["*"], "* gives more"),
         ("rules 2 resources", ["pods/exec"], "pods/exec gives more"),
@@ -357,14 +357,14 @@ def test_namespaces(good, which, place, value, sentence):
         ("rules 4 resourceNames", GONE, "secrets may only be read"),
     ],
 )
-def test_rights(good, place, value, sentence):
+def test_rights(good, path, value, sentence):
     assert list(cluster.rights(good)) == []
-    (fault,) = cluster.rights(changed(good, ROLE, place, value))
+    (fault,) = cluster.rights(changed(good, ROLE, path, value))
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("path", "value", "sentence"),
     [
         ("data remote", GONE, "remote is missing"),
         ("data remotes", "x", "remotes is read by nobody"),
@@ -374,9 +374,9 @@ def test_rights(good, place, value, sentence):
         ("data remote", "gs://BUCKET/dvc", "remote is still 'gs://BUCKET/dvc'"),
     ],
 )
-def test_settings(good, pools, place, value, sentence):
+def test_settings(good, pools, path, value, sentence):
     assert list(cluster.settings(around(good, pools))) == []
-    (fault,) = cluster.settings(around(changed(good, SETTINGS, place, value), pools))
+    (fault,) = cluster.settings(around(changed(good, SETTINGS, path, value), pools))
     assert sentence in fault
 
 
@@ -390,7 +390,7 @@ def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (LOCAL, "metadata name", "team", "the pods of runs ask for 'wordbrush'"),
         (
@@ -408,21 +408,21 @@ def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
         ),
     ],
 )
-def test_queues(good, pools, which, place, value, sentence):
+def test_queues(good, pools, which, path, value, sentence):
     assert list(cluster.queues(around(good, pools), pools)) == []
-    (fault,) = cluster.queues(around(changed(good, which, place, value), pools), pools)
+    (fault,) = cluster.queues(around(changed(good, which, path, value), pools), pools)
     assert sentence in fault
 
 
 @pytest.mark.parametrize(
-    ("which", "place", "value", "sentence"),
+    ("which", "path", "value", "sentence"),
     [
         (LIMITS, "spec limits 0 max memory", "16Gi", "the pool gpu asks for more"),
         (QUOTA, "spec hard requests.nvidia.com/gpu", "4", "requests.nvidia.com/gpu is less"),
         (QUOTA, "spec hard requests.cpu", "48", "requests.cpu is less"),
     ],
 )
-def test_budgets(good, pools, which, place, value, sentence):
+def test_budgets(good, pools, which, path, value, sentence):
     assert list(cluster.budgets(around(good, pools), pools)) == []
-    (fault,) = cluster.budgets(around(changed(good, which, place, value), pools), pools)
+    (fault,) = cluster.budgets(around(changed(good, which, path, value), pools), pools)
     assert sentence in fault

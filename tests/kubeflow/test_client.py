@@ -188,9 +188,8 @@ def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     assert made["service_account"] == "runner"
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     assert sent.edges["promote"] == ["report"]
-    assert not any(
-        task["cachingOptions"].get("enableCache") for task in sent.tasks.values()
-    )  # its inputs may change
+    # no caching, since its inputs may change
+    assert not any(task["cachingOptions"].get("enableCache") for task in sent.tasks.values())
 
 
 def test_schedules_are_listed_paused_and_deleted(server, tmp_path):

@@ -60,9 +60,9 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
         np.load(layout.clusters("hard") / "members.npy"),
         np.load(layout.clusters("hard") / "scale.npy"),
     )
-    places = features.permute(0, 2, 3, 1).flatten(0, 2)
-    active = (places.numpy() / scale).clip(min=0) @ members.T
-    assert np.allclose(model.concepts(places.to(device())).cpu().numpy(), active, atol=1e-4)
+    cells = features.permute(0, 2, 3, 1).flatten(0, 2)
+    active = (cells.numpy() / scale).clip(min=0) @ members.T
+    assert np.allclose(model.concepts(cells.to(device())).cpu().numpy(), active, atol=1e-4)
     assert [len(one["gan_units"]) for one in model.meanings] == [
         int(row.sum()) for row in model.concepts.units
     ]

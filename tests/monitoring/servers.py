@@ -51,17 +51,17 @@ def running(ready: str, *command: str) -> Iterator[None]:
 @contextmanager
 def pushgateway() -> Iterator[str]:
     """Its host:port."""
-    place = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     with running(
-        f"http://{place}/-/ready", "prometheus-pushgateway", f"--web.listen-address={place}"
+        f"http://{address}/-/ready", "prometheus-pushgateway", f"--web.listen-address={address}"
     ):
-        yield place
+        yield address
 
 
 @contextmanager
 def prometheus(folder: Path, stages: list[str], gateway: str) -> Iterator["Prometheus"]:
     """It scrapes these stages and this gateway as the cluster's does."""
-    place = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {"scrape_interval": f"{round(1000 * SCRAPE_SECONDS)}ms"},
         "scrape_configs": [
@@ -75,25 +75,27 @@ def prometheus(folder: Path, stages: list[str], gateway: str) -> Iterator["Prome
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
     with running(
-        f"http://{place}/-/ready",
+        f"http://{address}/-/ready",
         "prometheus",
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address={place}",
+        f"--web.listen-address={address}",
     ):
-        yield Prometheus(place)
+        yield Prometheus(address)
 
 
 class Prometheus:
-    def __init__(self, place: str):
-        self.place, self.began = place, time.time()
+    def __init__(self, address: str):
+        self.address, self.began = address, time.time()
 
     def series(self, query: str) -> list[dict[str, Any]]:
         """What a panel would draw from the beginning until now."""
         asked = urllib.parse.urlencode(
             {"query": query, "start": self.began, "end": time.time(), "step": SCRAPE_SECONDS}
         )
-        return json.loads(get(f"http://{self.place}/api/v1/query_range?{asked}"))["data"]["result"]
+        return json.loads(get(f"http://{self.address}/api/v1/query_range?{asked}"))["data"][
+            "result"
+        ]
 
     def numbers(self, query: str) -> list[float]:
         """All values of its series that are numbers, in time."""

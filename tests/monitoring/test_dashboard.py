@@ -1,4 +1,7 @@
-"""A real Prometheus scrapes real stages and a real Pushgateway, and answers every query of the dashboard."""
+"""A real Prometheus scrapes real stages and a real Pushgateway.
+
+It answers every query of the dashboard.
+"""
 
 import json
 import re
@@ -28,10 +31,8 @@ PANELS = {
     if panel["type"] != "row"
 }
 OF_A_GPU = {"GPU memory", "GPU use"}  # whose metrics are absent without one
-STAGES = {
-    "train-gan": 8,
-    "random-edits --mining hard": 100,
-}  # how many times as long as tiny's, so that many scrapes see them
+# How many times as long as in `tiny`, so that many scrapes see them.
+STAGES = {"train-gan": 8, "random-edits --mining hard": 100}
 IMAGES, PAIRS = 8 * 256 + 96, 100 * 4 * 16  # what they show, by presets/tiny.yaml
 EDITED = PAIRS // 4  # by edit_every of params.yaml
 
@@ -84,9 +85,11 @@ def start(finished: Workspace, folder: Path, stage: str, port: int) -> subproces
     )
 
 
-def champion(place: Path, finished: Workspace) -> None:
+def champion(folder: Path, finished: Workspace) -> None:
     """The encoders of a method as champion, so that the gate has two to hear."""
-    open_registry(str(place)).promote("other", finished.layout.encoders("pretrain", "random"), None)
+    open_registry(str(folder)).promote(
+        "other", finished.layout.encoders("pretrain", "random"), None
+    )
 
 
 @pytest.mark.parametrize("title", sorted(PANELS.keys() - OF_A_GPU))
@@ -97,9 +100,8 @@ def test_every_panel_has_data(asked, title):
 @pytest.mark.parametrize("title", sorted(OF_A_GPU))
 def test_panels_of_the_gpu_have_data_where_there_is_one(asked, title):
     assert bool(asked.numbers(query(PANELS[title]))) == torch.cuda.is_available()
-    evaluated = YAML(typ="safe").load(ROOT / "tests/monitoring/rules_test.yaml")[
-        "tests"
-    ]  # by promtool, on series made up
+    # promtool evaluates these on made-up series
+    evaluated = YAML(typ="safe").load(ROOT / "tests/monitoring/rules_test.yaml")["tests"]
     assert query(PANELS[title]) in [
         one["expr"] for test in evaluated for one in test.get("promql_expr_test", [])
     ]
@@ -129,7 +131,8 @@ def test_what_was_scraped_is_what_happened(asked):
         for title in ("Progress", "GAN fade", "Waiting for data", "Recall on validation pairs")
         for share in asked.numbers(query(PANELS[title]))
     )
-    # A sample bears the time at which its scrape began, and the stage answers later: an age may be that much below 0.
+    # A sample has the time at which its scrape began, and the stage answers later. So an age may be
+    # below 0 by the duration of a scrape.
     ages = ("Checkpoint age", "Since last progress", "Since last success", "Last duration")
     assert all(
         -SCRAPE_SECONDS < age < 600 for title in ages for age in asked.numbers(query(PANELS[title]))

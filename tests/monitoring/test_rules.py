@@ -1,4 +1,4 @@
-"""The alert rules, by Prometheus' own promtool: they are valid, fire as rules_test.yaml says, and help who reads."""
+"""The alert rules: promtool finds them valid, and they fire as rules_test.yaml says."""
 
 import shutil
 import subprocess

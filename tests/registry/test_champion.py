@@ -28,32 +28,32 @@ METRICS = {
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request, tmp_path, monkeypatch) -> str:
+def location(request, tmp_path, monkeypatch) -> str:
     if request.param == "folder":
         return str(tmp_path / "registry")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", request.getfixturevalue("bucket_server"))
     return f"gs://wordbrush/{tmp_path.name}"
 
 
-def promote(place: str, folder: Path) -> Registry:
+def promote(location: str, folder: Path) -> Registry:
     folder.mkdir()
     (folder / "card.md").write_text("# Wordbrush one\n")
     (folder / "metrics.json").write_text(json.dumps(METRICS))
     (folder / "encoders.safetensors").write_bytes(bytes(range(256)))
-    registry = open_registry(place)
+    registry = open_registry(location)
     registry.promote("one", folder, registry.champion())
     return registry
 
 
-def test_it_is_shown_and_fetched(place, tmp_path, monkeypatch, capsys):
-    promote(place, tmp_path / "model")
-    show_champion(place)
+def test_it_is_shown_and_fetched(location, tmp_path, monkeypatch, capsys):
+    promote(location, tmp_path / "model")
+    show_champion(location)
     assert not (tmp_path / "out").exists()
-    monkeypatch.setenv("WORDBRUSH_REGISTRY", place)
+    monkeypatch.setenv("WORDBRUSH_REGISTRY", location)
     show_champion(None, tmp_path / "out")
     said = capsys.readouterr().out
     assert (
-        said.count(f"{place}: one") == 2
+        said.count(f"{location}: one") == 2
         and "# Wordbrush one" in said
         and "43.4" in said
         and "77.7" in said
@@ -62,17 +62,17 @@ def test_it_is_shown_and_fetched(place, tmp_path, monkeypatch, capsys):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_damage_leaves_no_folder(place, tmp_path):
-    promote(place, tmp_path / "model").store.write("versions/one/encoders.safetensors", b"other")
+def test_damage_leaves_no_folder(location, tmp_path):
+    promote(location, tmp_path / "model").store.write("versions/one/encoders.safetensors", b"other")
     with pytest.raises(WordbrushError, match="another content than was promoted"):
-        show_champion(place, tmp_path / "out")
+        show_champion(location, tmp_path / "out")
     assert not list(tmp_path.glob("*out*"))
 
 
-def test_what_is_there_is_never_replaced(place, tmp_path):
-    promote(place, tmp_path / "model")
+def test_what_is_there_is_never_replaced(location, tmp_path):
+    promote(location, tmp_path / "model")
     with pytest.raises(WordbrushError, match="is there already"):
-        show_champion(place, tmp_path / "model")
+        show_champion(location, tmp_path / "model")
 
 
 def test_faults_are_one_sentence(tmp_path):

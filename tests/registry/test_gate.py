@@ -38,14 +38,14 @@ def run(finished, pushed) -> tuple[Workspace, RemoteConfig]:
     return finished, pushed
 
 
-def judge(run: tuple[Workspace, RemoteConfig], place: Path, margin: float = 1.0):
+def judge(run: tuple[Workspace, RemoteConfig], location: Path, margin: float = 1.0):
     workspace, storage = run
     params = re.sub(
         r"(?s)(promotion:.*margin: )[\d.]+",
         rf"\g<1>{margin}",
         (workspace.root / "params.yaml").read_text(),
     )
-    return decide(params, workspace.root / "dvc.lock", str(place), ROOT, storage)
+    return decide(params, workspace.root / "dvc.lock", str(location), ROOT, storage)
 
 
 def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_path):
@@ -86,12 +86,12 @@ def test_the_best_method_is_chosen_on_validation(finished, tmp_path):
     assert decision.promoted and decision.method == "random_edits"
 
 
-def another_champion(run, place: Path) -> str:
+def another_champion(run, location: Path) -> str:
     """The encoders of another method as champion."""
     workspace, _ = run
-    best = judge(run, place / "scratch").method
+    best = judge(run, location / "scratch").method
     other = "pretrain/random" if best != "davenet" else "targeted-edits/random"
-    open_registry(str(place / "registry")).promote(
+    open_registry(str(location / "registry")).promote(
         "other", workspace.layout.root / "data/encoders" / other, None
     )
     return best

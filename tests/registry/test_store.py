@@ -83,7 +83,7 @@ def test_damage_is_found_by_the_hashes(registry, tmp_path, name, content, words)
 @pytest.mark.parametrize("place", ["gs://", "ftp://host/x"])
 def test_other_places_are_refused(place):
     with pytest.raises(WordbrushError, match="gs://"):
-        open_registry(place)
+        open_registry(location)
 
 
 def test_the_pointer_is_readable_by_people(tmp_path):

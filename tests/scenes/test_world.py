@@ -1,4 +1,7 @@
-"""Scenes keep CLEVR's rules; pictures can be rendered again; masks agree with geometry; edits change one thing."""
+"""Scenes keep CLEVR's rules, pictures can be rendered again, masks agree with geometry.
+
+An edit changes one attribute of one object.
+"""
 
 import json
 
@@ -91,7 +94,7 @@ def test_masks_agree_with_geometry(scenes):
 
 
 def test_every_pixel_of_a_mask_is_of_an_object_that_is_there(scenes):
-    """What several objects show of one is no more than it shows alone; where two meet there is no third."""
+    """Among others, an object shows no more than it shows alone."""
     crowded = scenes.model_copy(update={"min_objects": 3, "max_objects": 3})
     for number in range(4):
         scene, _, mask = render_one(crowded, 2, number)
@@ -101,16 +104,19 @@ def test_every_pixel_of_a_mask_is_of_an_object_that_is_there(scenes):
 
 
 def test_no_scene_loses_an_object(scenes):
-    """Of several hundred loads some put the shapes elsewhere in memory, which once gave masks of other shapes."""
+    """In several hundred loads, the shapes lie at different addresses.
+
+    This once gave masks of other shapes.
+    """
     pair = scenes.model_copy(update={"min_objects": 2, "max_objects": 2, "resolution": 16})
     for number in range(400):
         scene = sample_scene(pair, np.random.default_rng(number), number, "train")
         shares = coverage(scene, pair)
         for k, thing in enumerate(scene["objects"], 1):
             x, y = (int(along) for along in thing["pixel_coords"][:2])
-            if (
-                scene["objects"][2 - k]["pixel_coords"][2] > thing["pixel_coords"][2]
-            ):  # nothing stands before the nearer one
+            other = scene["objects"][2 - k]
+            # the nearer one is not covered
+            if other["pixel_coords"][2] > thing["pixel_coords"][2]:
                 assert shares[k, y, x] > 0.5, (number, k)
 
 

@@ -1,4 +1,7 @@
-"""Live metrics: what a scrape sees of a task, and that a bad port is an error while a busy one is a line."""
+"""Live metrics: what a scrape sees of a task.
+
+A bad port is an error; a busy one costs a line.
+"""
 
 import os
 import shutil
@@ -14,7 +17,8 @@ import urllib.request
 from wordbrush.telemetry import metrics
 from wordbrush.telemetry.progress import Progress
 metrics.serve("train-gan", "")
-with Progress("draw", 4, "kimg", done=1, shows=(1000, "image")) as progress, metrics.waiting_for_data():
+progress = Progress("draw", 4, "kimg", done=1, shows=(1000, "image"))
+with progress, metrics.waiting_for_data():
     progress.advance(0.008)
     progress.note(G=0.5, recall_10=25, unheard_of=1)
 metrics.edited(8, 6)
@@ -69,9 +73,9 @@ def test_a_busy_port_and_an_absent_gateway_are_a_line_each_and_change_nothing(fi
             WORDBRUSH_PUSHGATEWAY=f"127.0.0.1:{free_port()}",
         )
     metrics, progress, outcome = done.stderr.splitlines()
-    assert (
-        metrics
-        == f"metrics are not served: Address already in use (port {port}); choose another WORDBRUSH_METRICS_PORT."
+    assert metrics == (
+        f"metrics are not served: Address already in use (port {port}); "
+        "choose another WORDBRUSH_METRICS_PORT."
     )
     assert progress.startswith("drawing: ")
     assert (

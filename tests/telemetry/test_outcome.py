@@ -1,4 +1,7 @@
-"""The end of a stage, as a real Pushgateway gets it; gateways that are slow, broken or misspelt cost a line."""
+"""The outcome of a stage, as a real Pushgateway receives it.
+
+A gateway that is slow, broken or misspelt costs a line.
+"""
 
 import re
 import socket
@@ -21,8 +24,8 @@ WORDBRUSH = str(Path(sys.executable).with_name("wordbrush"))
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[str]:
-    with pushgateway() as place:
-        yield place
+    with pushgateway() as address:
+        yield address
 
 
 def pushed(gateway: str, name: str, stage: str) -> dict[str, float]:
@@ -106,7 +109,7 @@ def test_a_gateway_that_never_answers_costs_a_line_and_little_time(monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "place",
+    "address",
     [
         f"127.0.0.1:{free_port()}",
         "no.such.host.invalid:9091",
@@ -116,19 +119,19 @@ def test_a_gateway_that_never_answers_costs_a_line_and_little_time(monkeypatch, 
         "a b",
     ],
 )
-def test_a_gateway_that_is_not_there_costs_a_line(monkeypatch, capsys, place):
-    warned(monkeypatch, capsys, place)
+def test_a_gateway_that_is_not_there_costs_a_line(monkeypatch, capsys, address):
+    warned(monkeypatch, capsys, address)
 
 
-def warned(monkeypatch, capsys, place: str) -> str:
-    monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", place)
+def warned(monkeypatch, capsys, address: str) -> str:
+    monkeypatch.setenv("WORDBRUSH_PUSHGATEWAY", address)
     with reported("train-gan"):
         pass
     said = capsys.readouterr().err
     assert (
         said.count("\n") == 1
         and said.startswith("the outcome of train-gan is not pushed: ")
-        and place in said
+        and address in said
     )
     return said
 

@@ -1,4 +1,7 @@
-"""Checkpoints: what goes in comes out, the last two are kept, damage is left aside, and a killed stage resumes bit for bit."""
+"""Checkpoints are read as written, the last two are kept, and damaged ones are not used.
+
+A killed stage resumes bit for bit.
+"""
 
 import importlib
 import shutil
@@ -17,7 +20,7 @@ from wordbrush.training.compute import set_seed
 
 
 class Killed(BaseException):
-    """Stands for the moment at which the machine vanished."""
+    """Stands for the time at which the machine disappeared."""
 
 
 class MortalStore(FolderStore):
@@ -156,7 +159,7 @@ STAGES = [
     ("stage", "options", "output"), STAGES, ids=[stage for stage, _, _ in STAGES]
 )
 def test_a_killed_stage_resumes_bit_for_bit(finished, tmp_path, stage, options, output):
-    """Killed after one checkpoint and again after the next; the outputs are those of the run that nobody killed."""
+    """Killed after two checkpoints in turn, a run has the outputs of one that was not killed."""
     shutil.copytree(finished.root / "data", tmp_path / "data")
     shutil.rmtree(tmp_path / output)
     params, module = (

@@ -47,9 +47,8 @@ def test_training_is_counted_without_being_allocated():
     counted = training_bytes(
         lambda: torch.nn.Linear(8, 4, bias=False), lambda net: net(torch.empty(2, 8)).square()
     )
-    assert counted == 4 * 8 * 4 * 4 + 4 * (
-        2 * 8 + 2 * 4
-    )  # weight, gradient, moments; the layer's input, the square's
+    # the weight, its gradient and Adam's two averages; the inputs of the layer and of the square
+    assert counted == 4 * 8 * 4 * 4 + 4 * (2 * 8 + 2 * 4)
     assert torch.equal(torch.get_rng_state(), state)
 
 

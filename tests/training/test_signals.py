@@ -1,4 +1,7 @@
-"""Real processes, real signals: a stage finishes its step, keeps its state, says so, and exits with its own code."""
+"""Real processes and real signals.
+
+A stage finishes its step, saves its state, says so, and exits with its own code.
+"""
 
 import os
 import shutil
@@ -21,7 +24,7 @@ OUTPUT = "data/encoders/pretrain/hard"
 
 @pytest.fixture
 def unfinished(finished, tmp_path) -> Workspace:
-    """The inputs of pretrain-davenet, which will keep a checkpoint after every step, and take many."""
+    """The inputs of pretrain-davenet, with many steps and a checkpoint after every one."""
     workspace = Workspace(tmp_path / "work")
     shutil.copytree(finished.root, workspace.root)
     shutil.rmtree(workspace.root / OUTPUT)
@@ -73,9 +76,8 @@ def test_a_signal_keeps_the_state_and_the_next_run_goes_on(unfinished, finished,
 def test_a_stage_without_checkpoints_stops_where_it_stands(unfinished, finished):
     shutil.rmtree(unfinished.root / "data/samples")
     process = start(unfinished, stage=("sample-images",))
-    while (
-        b"torch" not in Path(f"/proc/{process.pid}/maps").read_bytes()
-    ):  # it is up when it loads torch
+    # once it loads torch, it handles signals
+    while b"torch" not in Path(f"/proc/{process.pid}/maps").read_bytes():
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
@@ -90,7 +92,8 @@ def test_a_stage_without_checkpoints_stops_where_it_stands(unfinished, finished)
 def test_a_second_signal_exits_at_once(unfinished):
     script = (
         "import signal, time; from wordbrush.training import signals; signals.install()\n"
-        "with signals.finishing_steps():\n    print('up', flush=True)\n    time.sleep(0.5)\n    while True: pass"
+        "with signals.finishing_steps():\n    print('up', flush=True)\n    time.sleep(0.5)\n"
+        "    while True: pass"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -100,14 +103,13 @@ def test_a_second_signal_exits_at_once(unfinished):
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert (
-        process.wait(timeout=10) == 128 + signal.SIGINT
-    )  # before the first one's grace of 14 seconds is over
+    # before the 14 seconds of grace after the first signal are over
+    assert process.wait(timeout=10) == 128 + signal.SIGINT
 
 
 @pytest.mark.faults
 def test_a_step_that_does_not_end_is_left_in_time():
-    """Spot nodes give fifteen seconds; the last checkpoint stands."""
+    """Spot nodes give fifteen seconds; the last checkpoint is kept."""
     script = (
         "from wordbrush.training import signals; signals.install(); print('up', flush=True)\n"
         "with signals.finishing_steps():\n    while True: pass"

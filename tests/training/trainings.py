@@ -16,7 +16,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.speech import FeatureStore, write_features
-from wordbrush.davenet import training as grounding
+from wordbrush.davenet import training as davenet_training
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
@@ -35,8 +35,8 @@ SHORT = {
     "stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024},
     "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
     "grids": 11,  # 11 steps of 8: the curve is of every step
-    "adam_epsilon": 1e-3,
-}  # a small one makes steps of gradients that are nothing but rounding
+    "adam_epsilon": 1e-3,  # with a small one, gradients that are only rounding errors make steps
+}
 GANS = {
     "logistic-r1": {"augment_shift": 0.125, "augment_flip": True, "penalty_every": 3},
     "wgan-gp": {
@@ -132,7 +132,7 @@ def davenet(
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
-    pairs = grounding.Pairs(pictures, FeatureStore(folder / "features"), manifest)
+    pairs = davenet_training.Pairs(pictures, FeatureStore(folder / "features"), manifest)
     # an untrained generator draws little, and an edit of it changes little
     operation = "transplant" if edits == "transplanted" else "ablate"
     params = params.model_copy(
@@ -148,8 +148,8 @@ def davenet(
             generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
-    how = grounding.Settings(settings, stage, mining, 3)
-    rows = grounding.train(encoders, pairs, how, editor)
+    how = davenet_training.Settings(settings, stage, mining, 3)
+    rows = davenet_training.train(encoders, pairs, how, editor)
     return rows, encoders
 
 

@@ -55,11 +55,11 @@ def doctor(patient, monkeypatch, capsys):
     return examined
 
 
-def place_of(workspace: Workspace, place: str, path: str, child: str = "") -> Path:
+def location_of(workspace: Workspace, location: str, path: str, child: str = "") -> Path:
     """The file of an artifact in the folder, or its object in cache or remote."""
-    if place == "folder":
+    if location == "folder":
         return workspace.root / path / child
-    root = workspace.root / (".dvc/cache" if place == "cache" else "remote") / "files/md5"
+    root = workspace.root / (".dvc/cache" if location == "cache" else "remote") / "files/md5"
     md5 = workspace.hashes()[path]
     if child:
         listing = json.loads((root / md5[:2] / md5[2:]).read_text())
@@ -84,19 +84,19 @@ def test_a_sound_run_is_found_sound(patient):
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
-@pytest.mark.parametrize("place", ["folder", "cache", "remote"])
+@pytest.mark.parametrize("location", ["folder", "cache", "remote"])
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(kind, marks=[] if kind == "arrays" else pytest.mark.faults) for kind in KINDS],
 )
-def test_damage_is_named_and_put_right(patient, doctor, kind, place, damage):
+def test_damage_is_named_and_put_right(patient, doctor, kind, location, damage):
     before = patient.hashes()
     path, child = KINDS[kind]
-    if kind == "listing" and place == "folder":
+    if kind == "listing" and location == "folder":
         child = "latents.npy"
-    harm(place_of(patient, place, path, child), damage)
+    harm(location_of(patient, location, path, child), damage)
     good, said = doctor()
-    assert not good and f"wrong   {path}, in the {place}:" in said
+    assert not good and f"wrong   {path}, in the {location}:" in said
     good, said = doctor(fix=True)
     assert good and "38 of 38 whole" in said.splitlines()[-1], said
     assert patient.hashes() == before
@@ -104,8 +104,8 @@ def test_damage_is_named_and_put_right(patient, doctor, kind, place, damage):
 
 
 def test_what_is_whole_nowhere_is_made_again(patient, doctor, finished):
-    for place in ("folder", "cache", "remote"):
-        harm(place_of(patient, place, FILE), "flip")
+    for location in ("folder", "cache", "remote"):
+        harm(location_of(patient, location, FILE), "flip")
     good, said = doctor(fix=True)
     assert not good and f"{FILE} is whole nowhere: the next `dvc repro` makes it again" in said
     patient.run("dvc", "repro")

@@ -1,4 +1,4 @@
-"""`wordbrush remote`: tried first, then written; a place that cannot be used changes nothing."""
+"""`wordbrush remote` tries a location, then writes it; one that cannot be used changes nothing."""
 
 import ctypes
 import os
@@ -77,7 +77,7 @@ def test_a_folder_works_too_and_stays_relative(project, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "options", "words"),
+    ("location", "options", "words"),
     [
         ("gs://nowhere/dvc", (), "answered 404: there is no such bucket"),
         ("s3://bucket/x", None, "neither a folder nor gs://"),
@@ -87,10 +87,12 @@ def test_a_folder_works_too_and_stays_relative(project, tmp_path):
         ("folder", ["projectname=x"], "--option is for gs://"),
     ],
 )
-def test_a_place_that_cannot_be_used_changes_nothing(project, bucket_server, place, options, words):
+def test_a_location_that_cannot_be_used_changes_nothing(
+    project, bucket_server, location, options, words
+):
     before = configured(project)
     with pytest.raises(WordbrushError, match=words) as caught:
-        set_remote(Path("."), place, emulated(bucket_server) if options == () else options or ())
+        set_remote(Path("."), location, emulated(bucket_server) if options == () else options or ())
     assert "\n" not in str(caught.value) and configured(project) == before
 
 
@@ -206,6 +208,5 @@ def test_what_one_clone_pushes_another_pulls(finished, emulator, tmp_path, monke
     assert "up to date" in second.run("dvc", "status").stdout
     assert "in sync" in second.run("dvc", "status", "--cloud").stdout
     assert "38 of 38 whole" in second.run("wordbrush", "doctor").stdout
-    assert (
-        os.environ.get("STORAGE_EMULATOR_HOST") is None
-    )  # the configuration alone leads to the bucket
+    # only the configuration leads to the bucket
+    assert os.environ.get("STORAGE_EMULATOR_HOST") is None
