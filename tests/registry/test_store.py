@@ -80,8 +80,8 @@ def test_damage_is_found_by_the_hashes(registry, tmp_path, name, content, words)
         registry.fetch("one", tmp_path / "out")
 
 
-@pytest.mark.parametrize("place", ["gs://", "ftp://host/x"])
-def test_other_places_are_refused(place):
+@pytest.mark.parametrize("location", ["gs://", "ftp://host/x"])
+def test_other_locations_are_refused(location):
     with pytest.raises(WordbrushError, match="gs://"):
         open_registry(location)
 
