@@ -1,4 +1,4 @@
-"""Shared ground of the tests: one thread, the repository's own files, a finished `tiny` run."""
+"""Fixtures of all tests: one thread, the repository's own files, a finished `tiny` run."""
 
 import os
 
@@ -53,7 +53,7 @@ def bucket_server() -> Iterator[str]:
 def long_runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future]]:
-    """The two runs from scratch that any chosen test reads, started beside the other tests."""
+    """The two runs from scratch that the chosen tests need, started beside the other tests."""
     starters = {"finished": finished_run, "from_scratch": scratch_run}
     needed = {name for item in request.session.items for name in item.fixturenames} & set(starters)
     with ThreadPoolExecutor() as pool:

@@ -39,14 +39,14 @@ class Compiled:
 
     @property
     def tasks(self) -> dict[str, dict]:
-        """By display name, which is the stage's address in dvc.yaml."""
+        """By display name, which is the address of the stage in dvc.yaml."""
         return {
             task["taskInfo"]["name"]: task for task in self.spec["root"]["dag"]["tasks"].values()
         }
 
     @property
     def edges(self) -> dict[str, list[str]]:
-        """Each stage and those whose lock it takes."""
+        """Each stage with the stages whose lock it reads."""
         names = {
             task: body["taskInfo"]["name"]
             for task, body in self.spec["root"]["dag"]["tasks"].items()

@@ -1,4 +1,4 @@
-"""The command line: help is quick, faults are one sentence, and nothing half-written stays."""
+"""The command line: help is quick, errors are one sentence, no partial output stays."""
 
 import re
 import shlex

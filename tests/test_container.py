@@ -1,4 +1,4 @@
-"""`wordbrush doctor --image`, on folders as an image has them and on faulty ones."""
+"""`wordbrush doctor --image`, on good folders of an image and on faulty ones."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def doctor(source: Path, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def faults(said: str) -> list[str]:
-    """What is wrong, but for the user who runs the tests."""
+    """What is wrong, except for the user who runs the tests."""
     return [
         line
         for line in said.splitlines()

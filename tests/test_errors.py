@@ -1,4 +1,4 @@
-"""What people are told when something is missing."""
+"""What users are told when something is missing."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`wordbrush import` as people run it: from a web server and a bucket, stopped and called again."""
+"""`wordbrush import` from a web server and a bucket; stopped and started again."""
 
 import ctypes
 import hashlib
@@ -26,7 +26,7 @@ from wordbrush.storage.downloads import MIB
 
 
 def clevr_zip(pictures: int = 3, lost: int = 0, ballast: int = 0) -> bytes:
-    """A small CLEVR_v1.0.zip: all in one folder, and what a Mac adds."""
+    """A small CLEVR_v1.0.zip: one folder, and the files that macOS adds."""
     out, picture = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (48, 32), (200, 10, 10)).save(picture, "png")
     names = [f"CLEVR_train_{number:06d}.png" for number in range(pictures)]
@@ -71,7 +71,7 @@ def test_clevr_from_a_bucket(bucket_server, monkeypatch, tmp_path):
 
 
 def refused(words: str, source: str, target: Path, sha256: str | None = None) -> None:
-    """One sentence, and no target."""
+    """The import ends with one sentence, and leaves no target."""
     with pytest.raises(WordbrushError, match=re.escape(words)) as caught:
         import_archive(source, target, sha256)
     assert "\n" not in str(caught.value)

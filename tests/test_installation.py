@@ -1,4 +1,4 @@
-"""`pip install wordbrush` alone is enough for a trained model; an extra brings what it says."""
+"""`pip install wordbrush` alone is enough for a trained model; extras add what they promise."""
 
 import ast
 import json
@@ -61,7 +61,7 @@ def declared(extra: str) -> list[str]:
 
 @cache
 def installed(extra: str) -> frozenset[str]:
-    """All distributions that an extra brings, with what these require themselves."""
+    """All distributions that an extra adds, with their own requirements."""
     seen: set[str] = set()
     waiting = set(required(declared(extra)))
     while waiting:
@@ -121,7 +121,7 @@ def test_the_core_is_small():
 
 
 def third_party() -> set[str]:
-    """The first names of all modules that the package imports and that are not Python's."""
+    """The top-level names of all modules that the package imports, without the standard library."""
     found = set()
     for file in (ROOT / "src/wordbrush").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -134,7 +134,7 @@ def third_party() -> set[str]:
 
 @cache
 def providing() -> Mapping[str, list[str]]:
-    """The distributions that provide each name that can be imported."""
+    """The distributions that provide each importable name."""
     return metadata.packages_distributions()
 
 

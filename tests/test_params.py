@@ -1,4 +1,4 @@
-"""Parameters: everything typed and bounded, every fault named with file, field and value."""
+"""Parameters: all are typed and bounded; an error names file, field and value."""
 
 import re
 from pathlib import Path

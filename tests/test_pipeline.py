@@ -95,7 +95,7 @@ def test_pools_can_be_read_back(compiled):
 
 
 def test_pods_read_the_settings_of_the_cluster(compiled):
-    """Those without which none starts, and those that may be missing."""
+    """The keys that every run needs, and those that may be missing."""
     for name in compiled.tasks:
         needed, optional = compiled.kubernetes(name)["configMapAsEnv"]
         assert {one["configMapName"] for one in (needed, optional)} == {"wordbrush"}
@@ -168,7 +168,7 @@ def test_a_second_run_executes_no_stage(from_scratch):
 
 
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
-    """The scheduled pipeline's last task, run from the compiled YAML; all before it is cached."""
+    """The scheduled pipeline's last task, run from the compiled YAML; all others are cached."""
     folder, _ = from_scratch
     done = pipeline(
         "run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache")

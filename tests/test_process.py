@@ -1,4 +1,4 @@
-"""What this process may use, on systems that do not say what Linux says."""
+"""What this process may use, on systems that do not report what Linux reports."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ ELSEWHERE = """
 import os, sys, sysconfig
 import numpy as np
 import prometheus_client, psutil, scipy.cluster.hierarchy, soundfile, torch, torchaudio, typer
-sysconfig.get_config_vars()  # so far all is of this system, which is now denied
+sysconfig.get_config_vars()  # up to here this system answers; from here on it refuses
 sys.platform = "darwin"
 for name in ("sched_getaffinity", "sched_setaffinity", "posix_fadvise", "memfd_create"):
     delattr(os, name)

@@ -127,7 +127,7 @@ def test_training_reads_no_text_and_no_labels_by_the_graph():
 
 @pytest.mark.parametrize("mining", ["random", "hard"])
 def test_training_gives_the_same_bytes_without_text_and_labels(finished, tmp_path, mining):
-    """Copies only pictures, latents, features and the generator, and trains all stages again."""
+    """Copy only pictures, latents, features and the generator, and train all stages again."""
     import importlib
 
     for name in ("data/samples", "data/features", "data/generator"):

@@ -1,4 +1,4 @@
-"""A fresh folder with the project's own dvc.yaml and sources, in which tests run the real dvc."""
+"""A new folder with the project's own dvc.yaml and sources, in which tests run dvc."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from wordbrush.storage.yaml import read_yaml
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process' variables, with the commands of its Python first in the path."""
+    """The variables of this process, with the commands of its Python first in the path."""
     return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -62,7 +62,7 @@ class Workspace:
         return done
 
     def every_step(self) -> "Workspace":
-        """Keep a checkpoint after every step."""
+        """Save a checkpoint after every step."""
         path = self.root / "params.yaml"
         text = path.read_text()
         assert "minutes: 2.0" in text
@@ -70,7 +70,7 @@ class Workspace:
         return self
 
     def longer(self, factor: int) -> "Workspace":
-        """Train so many times as long."""
+        """Train this many times as long."""
         path = self.root / "params.yaml"
         values = read_yaml(path)
         values["gan"]["stable_kimg"] = {

@@ -1,4 +1,4 @@
-"""Sound at rest and at other sample rates."""
+"""Silence, and sound at other sample rates."""
 
 import io
 

@@ -1,6 +1,6 @@
-"""Components as the plain functions that they are, on the files of a real run.
+"""Components called as plain functions, on the files of a real run.
 
-The stages have run before, so each function fetches what its stage made, and publishes it.
+The stages have run before, so each function fetches the outputs of its stage and publishes them.
 """
 
 import json
@@ -41,7 +41,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def remote(finished, tmp_path_factory) -> Path:
-    """A remote with all that a finished run made, and DVC's memory of it."""
+    """A remote with all artifacts of a finished run, and DVC's state of it."""
     folder = tmp_path_factory.mktemp("remote")
     workspace = Workspace(folder / "workspace")
     shutil.copytree(finished.root, workspace.root)
@@ -79,7 +79,7 @@ def entries(lock: Path) -> dict[str, Any]:
 def test_it_publishes_what_its_stage_left(address, plan, finished, environment, tmp_path):
     stage, _, mining = address.partition("@")
     made = artifacts(stage, tmp_path)
-    # the lock of the whole run serves for every stage before it
+    # the lock of the whole run is good for every earlier stage
     lock = dsl.Artifact(name="lock", uri=str(finished.root / "dvc.lock"))
     locks = dict.fromkeys(lock_inputs(address, plan.edges[address], COMPONENTS), lock)
     COMPONENTS[stage].python_func(

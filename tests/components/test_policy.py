@@ -1,4 +1,4 @@
-"""Components name no unpinned image, install nothing at run time, and import nothing at the top."""
+"""Components name no unpinned image, install nothing at run time, import nothing at the top."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Clusters: exact shares, counts by hand, planted groups recovered."""
+"""Clusters: exact shares, counts by hand, and planted groups that are recovered."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What cluster-units computes of the audio branch, and of captions of different lengths."""
+"""What cluster-units computes from the audio branch, for captions of different lengths."""
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ def test_the_scale_of_speech_knows_no_padding():
 
 
 def test_examples_do_not_depend_on_how_far_captions_are_padded():
-    """Of two units in one cluster, padding once changed how much each of them counted."""
+    """Padding must not change the weight of two units of one cluster."""
     audio, lengths = torch.zeros(3, 2, 4), torch.tensor([4, 2, 2])
     audio[0, 0], audio[0, 1] = torch.tensor([5.0, 5, 5, 5.5]), torch.tensor([0.0, 0, 0, 3])
     audio[1, 0, :2], audio[1, 1, :2] = torch.tensor([5.0, 6]), torch.tensor([0.0, 0])

@@ -1,4 +1,4 @@
-"""Concepts are read as they were written, or refused with a sentence."""
+"""Concepts are read as they were written, or refused with one sentence."""
 
 import json
 

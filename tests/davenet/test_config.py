@@ -1,4 +1,4 @@
-"""encoders.json: what training parameters do to it, and which features it hears."""
+"""encoders.json: what training parameters change in it, and which features it accepts."""
 
 import json
 

@@ -13,7 +13,7 @@ def config(params: Params) -> EncoderConfig:
 
 
 def test_a_batch_is_what_each_utterance_is_alone(demo):
-    """Packed into one row, no utterance reaches into the next, whatever their lengths."""
+    """Packed into one row, no utterance affects the next, whatever their lengths."""
     torch.manual_seed(0)
     encoder = AudioEncoder(config(demo)).eval()
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])

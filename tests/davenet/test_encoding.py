@@ -1,4 +1,4 @@
-"""Encoding sets of any size gives each sample what it has alone."""
+"""A sample is encoded as if alone, in sets of any size."""
 
 import numpy as np
 import pytest

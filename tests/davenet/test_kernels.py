@@ -1,4 +1,4 @@
-"""Fast scores and their gradients against the paper's page (`matchmap`), in double precision."""
+"""Fast scores and their gradients against the paper's formula (`matchmap`), in double precision."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ EVERY = torch.arange(3).repeat_interleave(4), torch.arange(4).repeat(3)
 
 
 def plain(images: Encoded, speech: Encoded, kind: str, chosen=EVERY):
-    """[P]: each chosen pair by the paper's page."""
+    """The scores [P] of the chosen pairs by the paper's formula."""
     left, right = chosen
     return similarity(images.features[left], speech.features[right], speech.lengths[right], kind)
 
@@ -73,7 +73,7 @@ def test_a_large_set_is_scored_in_pieces(kind, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_the_best_cell_is_that_of_max(dtype):
-    """The first of those that are alike, and a NaN before all."""
+    """Of equal scores the first one wins, and a NaN wins over all."""
     maps = torch.randint(-3, 3, (3, 6, 5), generator=torch.Generator().manual_seed(0)).to(dtype)
     maps[1, 4, 2] = torch.nan
     for ours, theirs in zip(best_cell(maps), maps.max(1), strict=True):

@@ -1,4 +1,4 @@
-"""The paper's page against written-out loops; padding never counts; a salient location by hand."""
+"""The paper's formulas against loops; padding never counts; a salient location by hand."""
 
 import pytest
 import torch

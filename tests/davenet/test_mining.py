@@ -1,4 +1,4 @@
-"""Impostors by hand; what belongs to a picture is never its impostor."""
+"""Impostors by hand; a picture and its own captions are never impostors of each other."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ DIAGONAL = torch.eye(3, dtype=torch.bool)
 
 
 class Table:
-    """Scores that are known beforehand."""
+    """Known scores."""
 
     def __init__(self, scores):
         self.scores = scores
@@ -34,7 +34,7 @@ def test_random_impostors_are_uniform_among_the_others():
 
 def test_random_impostors_are_no_positives():
     rng, positives = torch.Generator().manual_seed(0), torch.eye(5, dtype=torch.bool)
-    positives[:2, :2] = True  # captions 0 and 1 tell of one picture
+    positives[:2, :2] = True  # captions 0 and 1 describe the same picture
     positives[4] = True  # and this picture fits them all
     drawn = torch.stack([random_impostors(5, rng, positives) for _ in range(400)])
     assert set(drawn[:, 0].tolist()) == set(drawn[:, 1].tolist()) == {2, 3, 4}
@@ -53,7 +53,8 @@ def test_the_mask_of_the_diagonal_changes_no_draw():
 def test_semi_hard_is_the_highest_below_the_pair_also_for_negative_scores():
     scores = torch.tensor([[-5.0, -9.0, -1.0], [-7.0, -6.0, -8.0], [-1.0, -2.0, -9.0]])
     semi_hard = hardest_impostors(scores, DIAGONAL, "semi-hard")
-    assert semi_hard.tolist() == [1, 0, 0]  # the last row has none below: its hardest
+    # in the last row no score is below that of the true pair: its hardest impostor
+    assert semi_hard.tolist() == [1, 0, 0]
     assert hardest_impostors(scores, DIAGONAL, "hard").tolist() == [2, 0, 0]
 
 

@@ -1,4 +1,4 @@
-"""Which loss and which impostors the parameters choose."""
+"""Which loss and which negative mining the parameters choose."""
 
 import pytest
 import torch

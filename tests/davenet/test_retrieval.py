@@ -1,4 +1,4 @@
-"""Ranks under ties, and with several captions a picture."""
+"""Ranks with ties, and with several captions for a picture."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The commands in the bash blocks of pages, with the variables filled in that the pages export."""
+"""The commands in the bash blocks of pages, with the variables that the pages export."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ class Page:
         return Page(text, blocks, [*_commands(blocks)])
 
     def of(self, *words: str) -> list[list[str]]:
-        """The arguments of every command that begins so."""
+        """The arguments of every command that starts with these words."""
         return [
             command[len(words) :]
             for command in self.commands
@@ -44,7 +44,7 @@ class Page:
 
 
 def _lines(block: str) -> list[str]:
-    """The lines of a block; one that a backslash continues is one line."""
+    """The lines of a block; a backslash joins a line with the next."""
     return block.replace("\\\n", " ").splitlines()
 
 

@@ -128,7 +128,7 @@ def test_overlays_that_are_applied_are_checked_before():
 
 
 def kubectl_help(verb: str) -> str:
-    """What kubectl says of a verb and of the options that all verbs take."""
+    """What kubectl says about a command, and about the options of all commands."""
     if verb not in KUBECTL_PAGES:
         pages = [
             subprocess.run(["kubectl", *words], capture_output=True, text=True, check=True).stdout
@@ -149,7 +149,7 @@ def test_kubectl_commands(arguments):
 
 @pytest.mark.parametrize("arguments", PAGE.of("gcloud"), ids=lambda words: " ".join(words[:3]))
 def test_gcloud_commands_are_well_formed(arguments):
-    """Forms and missing values alone: offline, nothing knows gcloud's options."""
+    """Only the syntax and missing values: offline, no program here knows the options of gcloud."""
     for word in arguments:
         assert re.fullmatch(
             r"--[a-z]+(-[a-z0-9]+)*(=\S.*)?|[a-z][\w.@:/*-]*|\$\{[A-Z]+%%/\*\}", word
@@ -251,7 +251,7 @@ def _labels(node: dict[str, str]) -> dict[str, str]:
 
 
 def allocatable(machine: str) -> tuple[float, float]:
-    """What GKE leaves to pods: cores, and bytes of memory (its documented reservations)."""
+    """What GKE leaves for pods: cores, and bytes of memory (by its documented reservations)."""
     cores, gib = MACHINES[machine]
     reserved = sum(
         share * min(max(cores - start, 0), width)
@@ -287,7 +287,7 @@ def test_the_local_cluster_has_the_labels_of_its_pools():
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The rows of the table whose first line begins so."""
+    """The rows of the table whose header starts with this."""
     table = PAGE.text.partition(f"\n| {heading} |")[2].partition("\n\n")[0]
     return [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]

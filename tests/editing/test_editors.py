@@ -1,4 +1,4 @@
-"""Edits of a batch at its salient spots: what ablations and transplants make of the drawings."""
+"""Edits of a batch at its salient cells: what ablations and transplants do to the drawings."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,10 @@ COUNT, SIZE, FEATURES = 6, 16, 5
 
 @pytest.fixture
 def scene(tiny):
-    """An untrained generator, latents, and a batch whose pictures are salient in the cells (0, 0),
-    (0, 1), … of a 4×4 grid."""
+    """An untrained generator, latents, and a batch of pictures.
+
+    The salient cells of the pictures are (0, 0), (0, 1), … of a 4×4 grid.
+    """
     torch.manual_seed(3)
     generator = (
         Generator(GeneratorConfig(latent_dim=4, channels={4: 8, 8: 8, 16: 8}, resolution=SIZE))

@@ -1,4 +1,4 @@
-"""Ablation changes what it should and nothing else; edits grow until the picture differs."""
+"""Ablation changes the chosen units at the chosen cells only; edits grow until pictures differ."""
 
 import torch
 
@@ -65,7 +65,7 @@ def test_edits_grow_until_the_picture_differs():
 
 
 def test_an_edit_is_the_smallest_that_is_enough():
-    """Against raising the share step by step."""
+    """Compared with raising the share step by step."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(32, 6))
     original, where, nothing = (
@@ -108,7 +108,7 @@ def test_shares_end_with_all_units(tiny):
 
 
 def test_so_many_units_are_replaced_as_the_share_says():
-    """The order of a concept holds ranks as shares: 0/8, 1/8, …; the best unit alone is first."""
+    """The order of a concept holds ranks as shares: 0/8, 1/8, …; the best unit comes first."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(1, 6))
     ranks = torch.tensor([[3, 0, 7, 1, 2, 4, 5, 6]])

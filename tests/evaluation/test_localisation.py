@@ -1,4 +1,4 @@
-"""Maps, masks and phrases that are planted: pointing, overlap and naming are then known."""
+"""Planted maps, masks and phrases, whose pointing, overlap and naming are known."""
 
 import numpy as np
 import pytest
@@ -42,8 +42,8 @@ def drawings() -> Drawings:
 
 @pytest.fixture
 def features() -> tuple[torch.Tensor, torch.Tensor]:
-    """Two units: the first sees red and hears the first phrase, 'red' most; the second sees blue
-    and hears 'blue metal'."""
+    """Two units: the first detects red and the first phrase ('red' most), the second detects blue
+    and 'blue metal'."""
     images, audio = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 12)
     images[0, 0, 0, 0] = images[0, 1, 1, 1] = 1
     audio[0, 0, 1:5] = 1

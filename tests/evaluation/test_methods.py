@@ -1,4 +1,4 @@
-"""Methods follow from the encoders that are there; the best is chosen on validation."""
+"""Methods follow from the encoders that exist; the best is chosen on validation samples."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which tests run follows from what the data has; readers of results cope with what is missing."""
+"""The data decide which tests run; readers of results accept that numbers are missing."""
 
 import shutil
 

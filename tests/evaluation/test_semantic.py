@@ -1,4 +1,4 @@
-"""The semantic test's pairs are matched; intervals and edit success by hand."""
+"""The semantic test's pairs are matched; intervals and edit success rate by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What evaluate takes from the segmenter, and what it wrote of words and concepts."""
+"""What evaluate reads from the segmenter, and what it writes about words and concepts."""
 
 import json
 from collections import Counter
@@ -40,8 +40,10 @@ def test_metrics_and_tables_of_the_run(finished, tiny):
 
 
 def test_words_are_counted_as_they_were_said(finished, tiny):
-    """The occurrences of the detectors' words are those of the test captions, up to where the
-    features of long ones were cut."""
+    """The occurrences of the detectors' words are those in the test captions.
+
+    Words beyond the point where the features of long captions are cut off do not count.
+    """
     cut = tiny.captions.max_frames * tiny.captions.hop_ms / 1000
     words = [
         word

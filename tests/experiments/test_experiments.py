@@ -1,4 +1,4 @@
-"""`python -m experiments` on `tiny`, in a repository of its own; its tables of known numbers."""
+"""`python -m experiments` on `tiny`, in its own repository; its tables against known numbers."""
 
 import json
 import shutil
@@ -100,7 +100,7 @@ def test_an_ablation_is_validated_for_every_trial(done):
 
 
 def test_an_ablation_of_an_early_stage_is_measured_by_its_own_encoders_alone(repository, done):
-    """Not by those of a first trial that was done before."""
+    """Not by the encoders of a first trial that ran before."""
     ran = command(
         repository,
         sys.executable,
@@ -180,7 +180,7 @@ def test_a_kept_gan_and_segmenter_that_lack_a_file_are_refused(repository, done)
 
 
 def test_outcomes_of_edits_are_counted(repository):
-    """With the GAN and the segmenter that the project carries."""
+    """With the GAN and the segmenter of this repository."""
     ran = command(repository, sys.executable, "-m", "experiments.edits", "small", "--count", "100")
     assert ran.returncode == 0, ran.stderr
     rows = [
@@ -263,7 +263,7 @@ def test_a_cell_is_a_mean_with_student_s_interval():
 
 
 def test_gains_are_paired_by_trial(finished):
-    """Trials that differ by the same amount in all methods leave the gains as they are."""
+    """If all methods of a trial differ by the same amount, the gains do not change."""
     trial = read_json(finished.layout.metrics("evaluation"), Results)
     other = {
         name: {**one, "semantic": {key: value + 7 for key, value in one["semantic"].items()}}

@@ -44,7 +44,7 @@ def mutated(tree: Any) -> st.SearchStrategy[tuple[Any, tuple]]:
 
 
 def harmed(content: bytes) -> st.SearchStrategy[bytes]:
-    """The bytes cut off, with a bit turned, or with bytes put in."""
+    """The bytes cut off, with one bit changed, or with bytes inserted."""
     return SEEDS.map(lambda seed: harm(content, Random(seed)))
 
 
@@ -99,7 +99,7 @@ def paths(tree: Any, here: tuple = ()) -> list[tuple]:
 
 
 def nearby(value: Any) -> list[Any]:
-    """Values that somebody might write there instead."""
+    """Values that somebody might write instead."""
     if isinstance(value, bool) or value is None:
         return [not value]
     if isinstance(value, int | float):
@@ -110,5 +110,5 @@ def nearby(value: Any) -> list[Any]:
 
 
 def as_json(tree: Any) -> bytes:
-    """NaN and infinity as Python writes them, which is no JSON."""
+    """NaN and infinity as Python writes them, which JSON does not have."""
     return json.dumps(tree).encode()

@@ -1,4 +1,4 @@
-"""A small HTTP proxy before the GCS emulator that answers as a bucket in trouble does."""
+"""A small HTTP proxy before the GCS emulator that answers like a failing bucket."""
 
 import http.client
 import threading
@@ -70,10 +70,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            with suppress(BrokenPipeError):  # the other side gave up, as it may
+            with suppress(BrokenPipeError):  # the client closed the connection, as it may
                 self.wfile.write(content[:sent])
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = forward
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Print no log lines."""

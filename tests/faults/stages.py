@@ -1,4 +1,4 @@
-"""What each stage writes, and reading it whole."""
+"""The outputs of each stage, and reading them completely."""
 
 from pathlib import Path
 

@@ -33,7 +33,7 @@ def workspace(finished, tmp_path) -> Workspace:
 def run_stage(
     workspace: Workspace, stage: str, before: Callable[[], None]
 ) -> subprocess.CompletedProcess[str]:
-    """The stage as its own process; `before` limits what that may do."""
+    """The stage as its own process; `before` sets its limits."""
     mining = ["--mining", "hard"] if stage in WITH_MINING else []
     return subprocess.run(
         [str(Path(sys.executable).with_name("wordbrush")), stage.replace("_", "-"), *mining],
@@ -69,7 +69,7 @@ def require_a_sentence(
 @pytest.mark.parametrize("room", [0, 0.5])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk(workspace, stage, room):
-    """Files may have a hundred bytes, or half of the stage's largest file."""
+    """Files may have a hundred bytes, or half the size of the stage's largest file."""
     before = outputs(workspace, stage)
     limit = max(
         100,

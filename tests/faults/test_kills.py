@@ -21,7 +21,7 @@ STAGE, OUTPUT = ("pretrain-davenet", "--mining", "hard"), "data/encoders/pretrai
 
 
 def test_the_whole_group_is_killed_at_random_moments(tmp_path):
-    """Run after run, until there were enough kills."""
+    """Runs until there were enough kills."""
     chance, killed, resumed, runs = random.Random(1), 0, 0, 0
     undisturbed = Workspace.create(tmp_path / "undisturbed", Path.cwd()).longer(LONGER)
     undisturbed.run("dvc", "repro")
@@ -69,7 +69,7 @@ def test_the_whole_group_is_killed_at_random_moments(tmp_path):
     ],
 )
 def test_killed_at_a_checkpoint(finished, tmp_path, when, patch):
-    """The fourth checkpoint is the last thing that the process does."""
+    """The process is killed at its fourth checkpoint."""
     shutil.copytree(finished.root, tmp_path / "work")
     workspace = Workspace(tmp_path / "work").every_step()
     shutil.rmtree(workspace.root / OUTPUT)
@@ -92,7 +92,7 @@ def test_killed_at_a_checkpoint(finished, tmp_path, when, patch):
 
 
 def test_killed_while_pushing(finished, tmp_path):
-    """What `dvc push` left is completed by the next run of the stage, which runs nothing."""
+    """An incomplete `dvc push` is completed by the next run, which executes nothing."""
     from wordbrush.versioning.environment import RemoteConfig
     from wordbrush.versioning.keys import stage_keys
     from wordbrush.versioning.records import lost

@@ -90,7 +90,7 @@ class Patient:
 
 
 def kinds(content: dict[str, bytes]) -> set[str]:
-    """File names, shards of any number as one."""
+    """File names, with all shards as one."""
     return {re.sub(r"\d+", "#", name) for name in content}
 
 
@@ -117,7 +117,7 @@ def patient(finished, tmp_path, monkeypatch) -> Iterator[Patient]:
 
 
 def for_all(count: int, strategy: st.SearchStrategy, check) -> None:
-    """`check` for so many examples, the same ones every time."""
+    """`check` with this many examples, the same ones every time."""
 
     @settings(
         max_examples=count,
@@ -210,7 +210,7 @@ def test_bytes(patient, name, stage, count):
 
 @pytest.mark.parametrize("count", EXAMPLES)
 def test_pictures_and_scenes_of_clevr(patient, count):
-    """A folder of CLEVR v1.0, as people have it: PNG files and one JSON."""
+    """A folder of CLEVR v1.0 as people have it: PNG files and one JSON file."""
     names = [f"CLEVR_train_{number:06d}.png" for number in range(12)]
     listing = patient.root / "clevr/scenes/CLEVR_train_scenes.json"
     pictures = patient.root / "clevr/images/train"

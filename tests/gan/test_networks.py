@@ -1,4 +1,4 @@
-"""The GAN's parts against known answers."""
+"""The networks of the GAN against known answers."""
 
 import math
 

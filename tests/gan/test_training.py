@@ -1,4 +1,4 @@
-"""Losses by hand; the plan of levels; augmentation; distances; a training that repeats itself."""
+"""Losses by hand; the schedule of levels; augmentation; distances; a repeatable training."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ TEXT = (ROOT / "docker/Dockerfile").read_text()
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Name and text of each, comments and line ends removed."""
+    """The name and text of each instruction, without comments and line ends."""
     code = "\n".join(
         line for line in TEXT.splitlines() if not line.lstrip().startswith("#")
     ).replace("\\\n", " ")
@@ -22,7 +22,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def final() -> list[tuple[str, str]]:
-    """The instructions of the last stage, and of the one that it starts from."""
+    """The instructions of the last build stage, and of the one that it starts from."""
     stages: dict[str, tuple[str, list]] = {}
     for name, text in instructions():
         if name == "FROM":
@@ -72,7 +72,7 @@ def test_packages_come_from_the_lock_with_hashes():
 
 
 def test_nothing_of_the_building_machine_is_written_down():
-    """Hosts, mirrors, proxies and certificates come as secrets."""
+    """Hosts, mirrors, proxies and certificates are passed as secrets."""
     assert not re.search(r"https?://|proxy|trusted-host|index-url", TEXT, re.IGNORECASE)
     assert set(re.findall(r"type=secret,id=(\w+)", TEXT)) == {"apt_conf", "pip_conf", "ca_bundle"}
 

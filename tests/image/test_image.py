@@ -42,7 +42,7 @@ def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[s
 def run(
     *arguments: str, check: bool = True, locked: tuple[str, ...] = (*LOCKED, "--tmpfs", "/tmp")
 ) -> str:
-    """What a command in the image says, or its docker run with more options."""
+    """What a command in the image prints, or its docker run with more options."""
     done = docker("run", *locked, *arguments, check=check)
     return done.stdout + done.stderr
 

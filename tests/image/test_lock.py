@@ -1,4 +1,4 @@
-"""docker/lock.py: what an image installs is all that the project needs, and nothing else."""
+"""docker/lock.py: an image installs all that the project needs, and nothing else."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def names(text: str) -> set[str]:
 
 @pytest.mark.parametrize("variant", ["gpu", "cpu"])
 def test_an_image_installs_what_its_packages_require(variant):
-    """By the metadata of the installed packages: whatever one of them requires is there too."""
+    """By the metadata of the installed packages: all that they require is installed too."""
     kept = names(part(variant).stdout)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {canonicalize_name(Requirement(text).name) for text in project["dependencies"]} <= kept

@@ -19,7 +19,7 @@ def copied(folder: Path) -> Path:
 
 
 def everything(folder: Path) -> list[Manifest]:
-    """The overlay gke with the optional component switched on."""
+    """The overlay gke with the optional component turned on."""
     overlay = copied(folder) / "overlays/gke/kustomization.yaml"
     text = overlay.read_text()
     assert "  # - ../../components/pushgateway" in text

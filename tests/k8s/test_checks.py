@@ -44,7 +44,7 @@ def pools() -> Pools:
 
 
 def changed(objects: list[Manifest], which: str, path: str, value: Any) -> list[Manifest]:
-    """A copy in which one value of one object is another, or GONE."""
+    """A copy in which one value of one object is replaced, or removed (GONE)."""
     copy = [Manifest(deepcopy(one.data)) for one in objects]
     (one,) = (one for one in copy if str(one) == which)
     *steps, last = (int(step) if step.isdecimal() else step for step in path.split())

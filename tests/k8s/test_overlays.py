@@ -1,4 +1,4 @@
-"""The committed overlays, and what a wrong one says."""
+"""The committed overlays are good; a faulty one is one sentence."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def check(overlay: Path) -> subprocess.CompletedProcess:
 
 
 def test_the_overlay_of_a_local_cluster_is_good(tree):
-    """It has pools of its own: no GPU, no spot nodes, no queue."""
+    """It has its own pools: no GPU, no spot nodes, no queue."""
     assert (
         faults(build(tree / "overlays/kind"), load_pools(tree / "overlays/kind/pools.yaml")) == []
     )

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Server:
-    """What was asked, and what is there."""
+    """The requests received, and the objects that exist."""
 
     requests: list[tuple[str, str, dict | None, str | None]] = field(default_factory=list)
     schedules: dict[str, dict] = field(default_factory=dict)
@@ -157,9 +157,9 @@ def test_a_failed_run_is_exit_code_one(server, tmp_path):
 
 
 def test_outputs_that_the_remote_lost_get_another_cache_key(server, tmp_path):
-    """`tiny` was never run here, so every submission gives every stage a fresh key.
+    """`tiny` never ran here, so every submission gives every stage a new key.
 
-    KFP's cache cannot serve what is not there.
+    KFP's cache must not serve outputs that do not exist.
     """
 
     def keys() -> set[str]:

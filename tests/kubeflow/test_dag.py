@@ -1,4 +1,4 @@
-"""The DAG is made of dvc.yaml's edges; components and pools that do not fit them are named."""
+"""The DAG has the edges of dvc.yaml; components and pools that do not fit it are named."""
 
 import pytest
 from kfp import dsl

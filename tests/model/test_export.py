@@ -1,6 +1,6 @@
 """`wordbrush export` on the finished tiny run.
 
-What is read back is what was trained, and the cards say what was measured.
+The model is read back as it was trained, and the cards have the measured numbers.
 """
 
 import json
@@ -72,7 +72,7 @@ def test_what_is_read_back_is_what_was_trained(finished, params, exported):
 
 
 def test_sound_is_heard_as_in_the_tests(finished, exported, params):
-    """The captions' silence is put around a sound; so one without it scores as the caption does."""
+    """Silence is put around a sound as around captions, so without it the score stays the same."""
     model, layout = load_model(exported), finished.layout
     (row, *_) = read_shards(layout.speech)
     sound, silence = (

@@ -32,7 +32,7 @@ def drawings(model) -> np.ndarray:
     [("color", 0.3), ("material", 0.2), ("size", 0.2), ("shape", 0.15)],
 )
 def test_a_word_finds_drawings_that_it_fits(model, drawings, attribute, above_chance):
-    """Of the eight drawings that fit a word best, more have it than of all drawings."""
+    """Of the eight drawings that fit a word best, a larger share has it than of all drawings."""
     read = model.read(drawings)
     gains = []
     for value in ATTRIBUTES[attribute]:

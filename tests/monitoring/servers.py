@@ -1,4 +1,4 @@
-"""A real Prometheus and a real Pushgateway on loopback, and questions to them."""
+"""A real Prometheus and a real Pushgateway on loopback, and queries to them."""
 
 import json
 import socket
@@ -89,7 +89,7 @@ class Prometheus:
         self.address, self.began = address, time.time()
 
     def series(self, query: str) -> list[dict[str, Any]]:
-        """What a panel would draw from the beginning until now."""
+        """What a panel would show from the start until now."""
         asked = urllib.parse.urlencode(
             {"query": query, "start": self.began, "end": time.time(), "step": SCRAPE_SECONDS}
         )
@@ -98,7 +98,7 @@ class Prometheus:
         ]
 
     def numbers(self, query: str) -> list[float]:
-        """All values of its series that are numbers, in time."""
+        """All values of its series that are numbers, in order of time."""
         return [
             float(value)
             for series in self.series(query)

@@ -86,7 +86,7 @@ def start(finished: Workspace, folder: Path, stage: str, port: int) -> subproces
 
 
 def champion(folder: Path, finished: Workspace) -> None:
-    """The encoders of a method as champion, so that the gate has two to hear."""
+    """Promote the encoders of a method, so that the gate has two models to compare."""
     open_registry(str(folder)).promote(
         "other", finished.layout.encoders("pretrain", "random"), None
     )
@@ -108,7 +108,7 @@ def test_panels_of_the_gpu_have_data_where_there_is_one(asked, title):
 
 
 def test_what_was_scraped_is_what_happened(asked):
-    """The last scrape comes somewhat before the end."""
+    """The last scrape comes some time before the end."""
     assert (
         IMAGES / 2
         < max(asked.numbers('wordbrush_units_total{stage="train-gan", unit="image"}'))
@@ -149,7 +149,7 @@ def test_what_was_scraped_is_what_happened(asked):
 
 
 def test_labels_are_bounded(asked):
-    """Only these labels, and values that stand in the code."""
+    """Only these labels, and only values that are in the code."""
     known = {
         "__name__",
         "instance",

@@ -1,4 +1,4 @@
-"""`wordbrush champion`: the model that serves, from a folder and a bucket."""
+"""`wordbrush champion`: the best model so far, from a folder and a bucket."""
 
 import json
 from pathlib import Path

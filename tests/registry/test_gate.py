@@ -1,6 +1,6 @@
 """The gate on a finished `tiny` run.
 
-The first model passes, the same one changes nothing, a better champion stays.
+The first model is promoted, the same one changes nothing, a better champion stays.
 """
 
 import json
@@ -70,7 +70,7 @@ def test_the_first_model_is_promoted_and_the_same_one_changes_nothing(run, tmp_p
 
 
 def test_the_best_method_is_chosen_on_validation(finished, tmp_path):
-    """One method is made the best by its recall on the tests, another by its validation recall."""
+    """One method is the best by recall on the tests, another by recall on validation."""
     workspace = Workspace(tmp_path / "run")
     shutil.copytree(finished.root, workspace.root)
     path = workspace.layout.metrics("evaluation")
@@ -172,7 +172,7 @@ def champion(finished, tmp_path) -> tuple[Path, parameters.Params]:
 
 
 def test_a_champion_of_version_0_1_0_scores_as_it_did(finished, champion):
-    """Its encoders.json has all training parameters of its time, and none of later versions."""
+    """Its encoders.json has all training parameters of its version, and none of later ones."""
     folder, params = champion
     wanted = scores(folder, params, finished.layout)
     davenet = {**params.davenet.model_dump(), "given_up_since": 3}

@@ -1,4 +1,4 @@
-"""Champions in a folder and, against an emulator, in a bucket: whole, and never half promoted."""
+"""Champions in a folder and in a bucket (an emulator): complete, and never partly promoted."""
 
 import json
 

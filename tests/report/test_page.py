@@ -1,4 +1,4 @@
-"""The page stands alone, escapes what it is given, and is the same each time."""
+"""The page needs no other file, escapes its contents, and is the same each time."""
 
 from html.parser import HTMLParser
 

@@ -1,4 +1,4 @@
-"""The segmenter's targets and its reading of maps, by hand; and that it learns."""
+"""The segmenter's targets and how it reads its maps, by hand; and that it learns."""
 
 import numpy as np
 import torch

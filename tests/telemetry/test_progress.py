@@ -1,4 +1,4 @@
-"""Progress of a long task, for people."""
+"""Progress of a long task, on a terminal."""
 
 from wordbrush.telemetry.progress import Progress, track
 

@@ -24,7 +24,7 @@ class Killed(BaseException):
 
 
 class MortalStore(FolderStore):
-    """A folder, and a machine that vanishes after so many checkpoints."""
+    """A folder, and a machine that disappears after so many checkpoints."""
 
     def __init__(self, root: Path, life: int):
         super().__init__(root)
@@ -110,7 +110,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path,
     network = torch.nn.Linear(2, 2)
     for step in (3, 4):
         checkpoints.offer(step, {"network": network}, {"step": step})
-    assert time.monotonic() - checkpoints.last < 1  # the next is due again only later
+    assert time.monotonic() - checkpoints.last < 1  # the next one is due only later
     said = capsys.readouterr().err
     assert (
         f"no checkpoint of state 3 (the last one is step 2 in {tmp_path}/key)" in said

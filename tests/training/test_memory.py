@@ -1,4 +1,4 @@
-"""What does not fit into memory is refused before it is asked for, and said in the user's terms."""
+"""What does not fit into memory is refused before it is allocated, in terms of the parameters."""
 
 from importlib import import_module
 

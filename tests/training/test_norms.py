@@ -1,4 +1,4 @@
-"""Statistics of a batch against PyTorch's own, and against a written-out loop."""
+"""Statistics of a batch against PyTorch's own, and against a loop."""
 
 import pytest
 import torch

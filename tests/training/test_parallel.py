@@ -1,6 +1,6 @@
-"""Two processes, by torchrun and by the stage itself.
+"""Two processes, started by torchrun and by the stage itself.
 
-They train as one does, resume exactly, and leave no process behind.
+They train as one process does, resume exactly, and leave no process behind.
 """
 
 import json
@@ -45,7 +45,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> tuple[dict, dict]:
-    """Every training by two processes, and by this one."""
+    """Every training by two processes, and by one."""
     folder = tmp_path_factory.mktemp("trainings")
     trainings.prepare(trainings.tiny(), folder)
     subprocess.run(
@@ -102,7 +102,7 @@ def test_a_number_of_processes_is_a_number(monkeypatch, value):
 
 @pytest.fixture
 def unfinished(finished, tmp_path) -> Workspace:
-    """The inputs of a stage that will take many steps, and keep a checkpoint after each."""
+    """The inputs of a stage with many steps and a checkpoint after each."""
     workspace = Workspace(tmp_path / "work")
     shutil.copytree(finished.root, workspace.root)
     shutil.rmtree(workspace.root / OUTPUT)
@@ -123,7 +123,7 @@ def start(workspace: Workspace) -> subprocess.Popen[str]:
 def workers_at_step(
     workspace: Workspace, launcher: subprocess.Popen[str], step: int
 ) -> list[psutil.Process]:
-    """Waits for that step's checkpoint."""
+    """Wait for that step's checkpoint."""
     limit = time.monotonic() + 120
     while not list((workspace.root / ".wordbrush/checkpoints").glob(f"*/state-{step:010d}-*")):
         assert time.monotonic() < limit and launcher.poll() is None, f"no checkpoint of step {step}"
@@ -136,7 +136,7 @@ def outputs(workspace: Workspace) -> dict[str, bytes]:
 
 
 def test_stopped_and_resumed_two_processes_give_the_same_bytes(unfinished):
-    """One resume by our own launcher, the undisturbed run by torchrun's."""
+    """The resumed run is started by our launcher, the undisturbed run by torchrun."""
     process = start(unfinished)
     workers = workers_at_step(unfinished, process, 3)
     process.send_signal(signal.SIGTERM)
@@ -170,7 +170,7 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(finished):
 
 
 def test_edits_that_cannot_be_shared_are_one_sentence(unfinished):
-    """Of 16 pairs one process edits 0, 3, …, 15; two would edit 0, 3, 6 and 8, 11, 14."""
+    """Of 16 pairs one process edits 0, 3, …, 15; two edit 0, 3, 6 and 8, 11, 14."""
     path = unfinished.root / PARAMS
     path.write_text(re.sub(r"edit_every: \d+", "edit_every: 3", path.read_text()))
     done = unfinished.run("wordbrush", *STAGE, check=False, WORDBRUSH_PROCESSES="2")
@@ -184,7 +184,7 @@ def test_edits_that_cannot_be_shared_are_one_sentence(unfinished):
 
 @pytest.mark.faults
 def test_a_fault_of_another_process_is_told(finished, tmp_path):
-    """The second one runs elsewhere, and finds no parameters."""
+    """The second process starts in another folder, and finds no parameters."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os\nif os.environ.get('RANK') == '1':\n    os.chdir('/')\n"
     )

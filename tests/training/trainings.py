@@ -1,6 +1,6 @@
-"""Small trainings of every kind, by one process or, under torchrun, by several.
+"""Small trainings of every kind, by one process or by several under torchrun.
 
-Run as a module, they write their results.
+Run as a module, it writes their results.
 """
 
 import json
@@ -73,7 +73,8 @@ def tiny() -> Params:
 
 
 def trainings(params: Params, folder: Path) -> Iterator[tuple[str, Callable[[], Trained]]]:
-    """Names, and what trains and returns the curve and the network; it reads from `folder`."""
+    """The name of each training, and a function that reads from `folder`, trains, and returns the
+    curve and the network."""
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)
     for name, changes in GANS.items():
         yield f"GAN, {name}", lambda changes=changes: gan(params, pictures, changes)
@@ -102,7 +103,7 @@ def gan(params: Params, pictures: np.ndarray, changes: dict) -> Trained:
 
 
 def read_scenes(params: Params, pictures: np.ndarray) -> Trained:
-    """Some pictures hold nothing: losses of attributes count what both processes see."""
+    """Some pictures have no object: losses of attributes count the objects of both processes."""
     rng = np.random.default_rng(1)
     instances = rng.integers(0, 3, (COUNT, SIZE, SIZE), dtype=np.uint8) * (
         rng.random((COUNT, 1, 1)) < 0.6
@@ -124,7 +125,7 @@ def davenet(
     mining: str,
     edits: str | None,
 ) -> Trained:
-    """The curve is of every step. Plain descent: Adam hides a gradient of the wrong size."""
+    """The curve has every step. SGD, since Adam would hide a gradient of the wrong size."""
     settings = params.davenet.model_copy(
         update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes}
     )
@@ -179,7 +180,7 @@ def random_concepts(params: Params) -> ConceptSet:
 
 
 def run_all(folder: Path) -> dict[str, dict]:
-    """The curve of every training, and the sum of magnitudes of every tensor of its weights."""
+    """The curve of every training, and the sum of magnitudes of every weight tensor."""
     params, results = tiny(), {}
     for name, train in trainings(params, folder):
         set_seed(7)

@@ -1,4 +1,4 @@
-"""Nothing is stale: dvc.yaml and the keys of stages name all code that decides an output."""
+"""dvc.yaml and the keys of stages name all code that an output depends on."""
 
 import re
 import shutil
@@ -25,7 +25,8 @@ PACKAGE = ROOT / CODE
 STAGES = list(read_yaml(ROOT / "dvc.yaml")["stages"])
 DAVENET = {"pretrain-davenet", "random-edits", "cluster-units", "targeted-edits"}
 MEASURED = {"evaluate", "report"}
-# What decides outputs and once was no dependency, and the stages that read it themselves.
+# Code that decides outputs and once was missing from the dependencies, and the stages that read
+# it directly.
 CHANGES = {
     "segmenter/parsing.py": {
         "train-segmenter",
@@ -97,7 +98,7 @@ def test_written_dependencies_stay_as_they_are(tmp_path):
 
 
 def test_keys_of_tasks_follow_the_code_that_decides(tmp_path):
-    """The key of a KFP task changes for the stages that read a module, and for all after them."""
+    """The key of a KFP task changes for stages that read a module, and all after them."""
     project = Workspace.create(tmp_path / "project", ROOT)
     params = (project.root / "params.yaml").read_text()
 
@@ -117,7 +118,7 @@ def test_keys_of_tasks_follow_the_code_that_decides(tmp_path):
 
 
 def with_successors(stages: set[str], graph: dict[str, list[str]]) -> set[str]:
-    """The addresses of these stages, and of all that read from them."""
+    """The addresses of these stages, and of all stages that read from them."""
     found = {address for address in graph if address.partition("@")[0] in stages}
     while more := {address for address in graph if set(graph[address]) & found} - found:
         found |= more
@@ -125,7 +126,7 @@ def with_successors(stages: set[str], graph: dict[str, list[str]]) -> set[str]:
 
 
 def test_other_crops_train_anew(finished, tmp_path):
-    """The constant that makes short crops likelier decides what DAVEnet hears."""
+    """A constant that makes short crops more likely affects what DAVEnet is trained on."""
     workspace = Workspace(tmp_path / "workspace")
     shutil.copytree(finished.root, workspace.root, symlinks=True)
     code = workspace.root / CODE / "data/speech.py"

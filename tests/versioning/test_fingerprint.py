@@ -1,4 +1,4 @@
-"""The hash of a stage follows its parameters, code, data and mining, and nothing else."""
+"""The hash of a stage depends on its parameters, code, data and mining, and on nothing else."""
 
 import pytest
 

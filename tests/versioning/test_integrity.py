@@ -1,4 +1,4 @@
-"""Damage is found in folder, cache and remote, and repaired from where the bytes are whole."""
+"""Damage is found in folder, cache and remote, and repaired from an intact copy."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from tests.workspace import Workspace
 from wordbrush.doctor import examine
 
 FILE = "metrics/gan.json"
-# An artifact, and which of its files is harmed; "" is the artifact itself, of a folder its listing.
+# An artifact, and which of its files is damaged; "" is the artifact itself, or a folder's listing.
 KINDS = {
     "arrays": ("data/samples", "images.npy"),
     "listing": ("data/samples", ""),
@@ -45,7 +45,7 @@ def patient(original, tmp_path) -> Workspace:
 
 @pytest.fixture
 def doctor(patient, monkeypatch, capsys):
-    """Examines the patient: whether all is good, and what is said."""
+    """Examine the run: whether all is good, and what is printed."""
 
     def examined(fix: bool = False) -> tuple[bool, str]:
         monkeypatch.chdir(patient.root)

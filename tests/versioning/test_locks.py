@@ -1,4 +1,4 @@
-"""Locks are read, merged, or refused with the reason."""
+"""Locks are read and merged, or refused with the reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What made a model, as its card says."""
+"""How a model was made, as its card says."""
 
 import re
 import subprocess

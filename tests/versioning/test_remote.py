@@ -33,7 +33,7 @@ def empty(tmp_path_factory) -> Workspace:
 
 @pytest.fixture
 def project(empty, tmp_path, monkeypatch) -> Workspace:
-    """An empty DVC repository, in which the test stands."""
+    """An empty DVC repository, which is the current folder of the test."""
     shutil.copytree(empty.root, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return Workspace(tmp_path)
@@ -153,7 +153,7 @@ def test_outside_a_project_it_says_so(tmp_path):
 
 @pytest.fixture
 def emulator() -> Iterator[str]:
-    """A GCS emulator as a process of its own, with the bucket `shared`."""
+    """A GCS emulator as its own process, with the bucket `shared`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
