@@ -59,9 +59,8 @@ def test_edits_join_as_the_hardest_of_both_or_as_a_term_of_their_own():
 
 def test_the_donor_s_utterance_must_gain():
     valid, gain = torch.tensor([True, False, True]), torch.tensor([0.25, -4.0, 9.0])
-    edits = EditedScores(torch.zeros(3), valid, gain)
     # the others exceed the margin, or have no edit
-    assert gain_loss(edits, Hinge(1.0), 0.5).item() == pytest.approx(0.5 * 0.75 / 3)
+    assert gain_loss(gain, valid, Hinge(1.0), 0.5).item() == pytest.approx(0.5 * 0.75 / 3)
     soft = 0.5 * sum(math.log1p(math.exp(-one / 2)) for one in (0.25, 9.0)) / 3
     assert gain_loss(gain, valid, Logistic(2.0), 0.5).item() == pytest.approx(soft)
 
