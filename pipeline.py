@@ -223,7 +223,7 @@ def adopt(
     adoption.adopt(lock, target)
     print(
         f"{target}: the lock of {run}. "
-        "`dvc pull` fetches its artifacts (before the first time: wordbrush remote PLACE)."
+        "`dvc pull` fetches its artifacts (before the first time: wordbrush remote ADDRESS)."
     )
 
 

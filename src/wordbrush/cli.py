@@ -138,7 +138,7 @@ def doctor(
 
 @app.command(rich_help_panel="Helpers")
 def remote(
-    place: Annotated[str, typer.Argument(help="gs://bucket/prefix, or a folder.")],
+    address: Annotated[str, typer.Argument(help="gs://bucket/prefix, or a folder.")],
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,10 +147,10 @@ def remote(
         ),
     ] = None,
 ) -> None:
-    """Keep artifacts at PLACE from now on: try it out, then make it DVC's default remote."""
+    """Keep artifacts at ADDRESS from now on: try it out, then make it DVC's default remote."""
     from wordbrush.versioning.remote import set_remote
 
-    set_remote(Path("."), place, option or ())
+    set_remote(Path("."), address, option or ())
 
 
 @app.command("import", rich_help_panel="Helpers")

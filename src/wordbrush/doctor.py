@@ -89,7 +89,7 @@ def print_faults(repo: Repo) -> list[Fault]:
     examined: set[str] = set()
     found: list[Fault] = []
     for fault in faults(repo, examined.add):
-        print(f"wrong   {fault.artifact.path}, in the {fault.place}: {fault.what}")
+        print(f"wrong   {fault.artifact.path}, in the {fault.location}: {fault.what}")
         found.append(fault)
     damaged = {fault.artifact.path for fault in found}
     print(f"good    artifacts: {len(examined - damaged)} of {len(examined)} whole")

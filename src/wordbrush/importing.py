@@ -15,7 +15,7 @@ from wordbrush.storage.files import require_new, whole_directory
 BESIDE = ("__MACOSX", ".DS_Store")  # what a Mac leaves in archives
 
 
-def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
+def import_archive(address: str, target: Path, sha256: str | None = None) -> None:
     """Download, check and unpack an archive, and say what it holds.
 
     What was downloaded stays beside the target until the target is complete.
@@ -25,11 +25,11 @@ def import_archive(place: str, target: Path, sha256: str | None = None) -> None:
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise WordbrushError(f"--sha256 {sha256!r} is no sha256: 64 hexadecimal digits are needed.")
     require_new(target)
-    source = open_source(place)
+    source = open_source(address)
     kept = target.parent / f".{target.name}.download"
     try:
         archive = download(source, kept, sha256.lower() if sha256 else None)
-        if not sha256 and not place.startswith("gs://"):
+        if not sha256 and not address.startswith("gs://"):
             print(
                 f"The archive's sha256 is {digest(archive)}; "
                 "nothing was there to compare it with (--sha256)."

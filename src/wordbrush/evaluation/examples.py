@@ -78,7 +78,7 @@ def write_edits(
     seen, heard = batch.seen.features, batch.heard
     cells, _ = salient_location(seen, heard.features, heard.frame_counts)
     return {
-        "places": ((cells + 0.5) / seen.shape[-1]).tolist(),
+        "cells": ((cells + 0.5) / seen.shape[-1]).tolist(),
         "clusters": drawn[0].tolist() if drawn else None,
     }
 

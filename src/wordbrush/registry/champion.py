@@ -12,13 +12,13 @@ from wordbrush.storage.files import require_new, whole_directory
 from wordbrush.storage.validation import validated_json
 
 
-def show_champion(place: str | None, target: Path | None = None) -> None:
+def show_champion(address: str | None, target: Path | None = None) -> None:
     """Print card and numbers of the champion; its files go to `target`, all or none.
 
-    place: of the registry (WORDBRUSH_REGISTRY). Raises WordbrushError: no registry, no champion, a
-    file that is not what was promoted, a target that exists.
+    address: of the registry (WORDBRUSH_REGISTRY). Raises WordbrushError: no registry, no champion,
+    a file that is not what was promoted, a target that exists.
     """
-    registry = open_registry(place)
+    registry = open_registry(address)
     version = registry.champion()
     if version is None:
         raise WordbrushError(

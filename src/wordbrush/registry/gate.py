@@ -56,18 +56,18 @@ class Decision:
 def decide(
     params: str,
     lock: str | Path,
-    place: str | None = None,
+    address: str | None = None,
     source: Path | None = None,
     storage: RemoteConfig | None = None,
 ) -> Decision:
     """Compare the best method of a run with the champion, and keep the better.
 
-    params, lock: the run's params.yaml, as text, and its dvc.lock. place: of the registry
+    params, lock: the run's params.yaml, as text, and its dvc.lock. address: of the registry
     (WORDBRUSH_REGISTRY). Raises WordbrushError: no registry, lost artifacts, a champion that
     changed meanwhile. The champion is then what it was.
     """
     with reported("promote") as outcome:
-        registry = open_registry(place)
+        registry = open_registry(address)
         decision = compare(
             registry,
             params,
@@ -105,7 +105,7 @@ def tell(outcome: Outcome, decision: Decision, in_a_row: int) -> None:
     )
     outcome.set(
         "wordbrush_gate_rejections",
-        "Models in a row that did not take the champion's place",
+        "Models in a row that did not replace the champion",
         in_a_row,
     )
     scored = {"new": decision.new, "champion": decision.champion}

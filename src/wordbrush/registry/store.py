@@ -34,7 +34,7 @@ class Rejections(TypedDict):
 
 @dataclass(frozen=True)
 class Registry:
-    """Raises WordbrushError where the place cannot be read or written."""
+    """Raises WordbrushError where the store cannot be read or written."""
 
     store: Store
 
@@ -75,7 +75,7 @@ class Registry:
     def promote(self, version: str, folder: Path, before: str | None) -> None:
         """Keep the files of `folder` as `version`, and let it serve in place of `before`.
 
-        Raises WordbrushError where another version took that place meanwhile.
+        Raises WordbrushError where another version replaced it meanwhile.
         """
         pointer = self.store.read(CHAMPION)
         try:
@@ -119,12 +119,12 @@ class Registry:
             ) from None
 
 
-def open_registry(place: str | None = None) -> Registry:
+def open_registry(address: str | None = None) -> Registry:
     """A registry in a folder or a bucket, by default the one of WORDBRUSH_REGISTRY."""
-    place = place or os.environ.get("WORDBRUSH_REGISTRY")
-    if not place:
+    address = address or os.environ.get("WORDBRUSH_REGISTRY")
+    if not address:
         raise WordbrushError(
             "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder, "
             "gs://bucket/prefix, s3://bucket/prefix or az://container/prefix."
         )
-    return Registry(open_store(place))
+    return Registry(open_store(address))

@@ -137,7 +137,7 @@ def edits_section(
         rows.append(
             {
                 "text": examples["texts"][number],
-                "original": figures.png(figures.mark(images[picture], *about["places"][number])),
+                "original": figures.png(figures.mark(images[picture], *about["cells"][number])),
                 "random": figures.png(random[number]),
                 "targeted": figures.png(targeted[number]),
                 "cluster": clusters[number],

@@ -63,7 +63,7 @@ class Word(TypedDict):
 class Edits(TypedDict):
     """Where each shown picture was edited, as shares of it, and the concepts that were edited."""
 
-    places: list[tuple[Share, Share]]
+    cells: list[tuple[Share, Share]]
     clusters: list[Natural] | None
 
 
@@ -108,7 +108,7 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
     counts = {
-        f"{kind}_edits": len(edits["places"])
+        f"{kind}_edits": len(edits["cells"])
         for kind in EDIT_KINDS
         if (edits := examples["edits"].get(kind))
     }

@@ -86,7 +86,7 @@ def material(thing: dict) -> dict:
 def shapes(thing: dict, name: str) -> dict[str, dict]:
     """The Mitsuba shapes of one object; their names begin with `name`."""
     to_world = mitsuba().ScalarTransform4f
-    place = (
+    position = (
         to_world()
         .translate(thing["3d_coords"])
         .rotate([0, 0, 1], thing["rotation"])
@@ -94,18 +94,18 @@ def shapes(thing: dict, name: str) -> dict[str, dict]:
     )
     bsdf = material(thing)
     if thing["shape"] == "sphere":
-        return {name: {"type": "sphere", "to_world": place, "bsdf": bsdf}}
+        return {name: {"type": "sphere", "to_world": position, "bsdf": bsdf}}
     if thing["shape"] == "cube":
-        return {name: {"type": "cube", "to_world": place, "bsdf": bsdf}}
+        return {name: {"type": "cube", "to_world": position, "bsdf": bsdf}}
     return {
         name: {
             "type": "cylinder",
             "p0": [0, 0, -1],
             "p1": [0, 0, 1],
-            "to_world": place,
+            "to_world": position,
             "bsdf": bsdf,
         },
-        f"{name}_top": {"type": "disk", "to_world": place.translate([0, 0, 1]), "bsdf": bsdf},
+        f"{name}_top": {"type": "disk", "to_world": position.translate([0, 0, 1]), "bsdf": bsdf},
     }
 
 
@@ -125,8 +125,8 @@ def description(scene: dict, scenes: Scenes) -> dict:
         },
     }
     for name, power in (("key", 13.0), ("fill", 4.0), ("back", 4.0)):
-        place = world.LIGHTS[name] + scene["jitter"]["lights"][name]
-        look = to_world().look_at(origin=place.tolist(), target=[0, 0, 0], up=[0, 0.1, 1])
+        position = world.LIGHTS[name] + scene["jitter"]["lights"][name]
+        look = to_world().look_at(origin=position.tolist(), target=[0, 0, 0], up=[0, 0.1, 1])
         parts[name] = {
             "type": "rectangle",
             "to_world": look.scale(0.9),

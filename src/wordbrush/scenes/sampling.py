@@ -57,7 +57,7 @@ def sample_scene(scenes: Scenes, rng: np.random.Generator, index: int, split: st
 
 
 def complete(scene: dict, scenes: Scenes) -> dict:
-    """Fill in what follows from the objects: their place in the picture and their relations."""
+    """Fill in what follows from the objects: their position in the picture and their relations."""
     camera = world.CAMERA + scene["jitter"]["camera"]
     for thing in scene["objects"]:
         thing["pixel_coords"] = world.project(
@@ -88,7 +88,7 @@ def place_objects(scenes: Scenes, rng: np.random.Generator, count: int, ways: di
 def layout(
     attributes: list[dict], scenes: Scenes, rng: np.random.Generator, ways: dict
 ) -> list[dict]:
-    """The objects, each at a random place that fits; none where one finds no place."""
+    """The objects, each at a random position that fits; none where one fits nowhere."""
     objects: list[dict] = []
     for one in attributes:
         for _ in range(TRIES_PER_OBJECT):

@@ -53,10 +53,10 @@ def directions(camera: np.ndarray) -> dict[str, list[float]]:
 
 def relationships(objects: list[dict], ways: dict[str, list[float]]) -> dict[str, list[list[int]]]:
     """C: for each direction and object, the objects that lie that way by more than the epsilon."""
-    places = np.array([thing["3d_coords"] for thing in objects])
+    positions = np.array([thing["3d_coords"] for thing in objects])
     related = {}
     for name in ("right", "behind", "front", "left"):
-        along = places @ np.array(ways[name])
+        along = positions @ np.array(ways[name])
         related[name] = [np.flatnonzero(along > own + RELATION_EPSILON).tolist() for own in along]
     return related
 

@@ -65,10 +65,10 @@ def _objects(
     values = [chance.indices.tolist() for chance in chances]
     areas, confidences = mine.sum((2, 3)).tolist(), strength.tolist()
     found, number = [], torch.zeros(mine.shape[:2], dtype=torch.uint8)
-    for n, places in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+    for n, peaks_of_one in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
         peaks_in_order = sorted(
             (across, down, k)
-            for k, (across, down) in enumerate(zip(*places, strict=True))
+            for k, (across, down) in enumerate(zip(*peaks_of_one, strict=True))
             if confidences[n][k] >= MIN_PEAK
         )
         order = [k for _, _, k in peaks_in_order]

@@ -38,7 +38,7 @@ class FolderStore:
     def exchange(self, name: str, data: bytes, before: bytes | None) -> None:
         with (
             self._faults(name),
-            self._scratch(name, data) as scratch,  # first, so that the lock is held for moments
+            self._scratch(name, data) as scratch,  # first, so that the lock is held briefly
             one_at_a_time(self.root / EXCHANGES),
         ):
             if self.read(name) != before:

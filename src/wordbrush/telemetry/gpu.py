@@ -26,7 +26,7 @@ class Gpu(Collector):
                 return
             yield gauge(
                 "wordbrush_gpu_utilization_ratio",
-                "Share of the last moments in which a kernel ran",
+                "Share of the last seconds in which a kernel ran",
                 used,
             )
 

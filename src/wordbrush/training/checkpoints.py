@@ -30,8 +30,8 @@ from wordbrush.training.parallel import anyone, barrier, require_same
 
 T = TypeVar("T")
 KEPT = 2
-PLACE_VARIABLE = "WORDBRUSH_CHECKPOINTS"
-PLACE = ".wordbrush/checkpoints"
+ADDRESS_VARIABLE = "WORDBRUSH_CHECKPOINTS"
+DEFAULT_ADDRESS = ".wordbrush/checkpoints"
 NAME = re.compile(r"(?P<kind>[a-z-]+)-(?P<step>\d{10})-(?P<sha256>[0-9a-f]{64})\.safetensors")
 
 
@@ -199,7 +199,8 @@ def for_stage(key: str, minutes: float) -> Checkpoints:
     """Checkpoints in .wordbrush/checkpoints, or at the address (storage.addresses) that
     WORDBRUSH_CHECKPOINTS names.
     """
-    return Checkpoints(open_store(os.environ.get(PLACE_VARIABLE) or PLACE), key, 60 * minutes)
+    address = os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    return Checkpoints(open_store(address), key, 60 * minutes)
 
 
 def capture(part: Any) -> Any:

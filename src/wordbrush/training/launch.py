@@ -20,7 +20,7 @@ from wordbrush.process import is_worker, usable_cores
 
 VARIABLE = "WORDBRUSH_PROCESSES"
 MOST = 64
-MOMENT = 2.0  # seconds
+GRACE_SECONDS = 2.0
 
 
 def wanted() -> int:
@@ -95,5 +95,5 @@ def following() -> Iterator[None]:
     try:
         yield
     except Exception:
-        time.sleep(MOMENT)
+        time.sleep(GRACE_SECONDS)
         raise

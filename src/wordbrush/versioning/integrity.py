@@ -33,10 +33,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with an artifact in one of the three places."""
+    """What is wrong with an artifact in one of the three locations."""
 
     artifact: Artifact
-    place: str  # "folder", "cache" or "remote"
+    location: str  # "folder", "cache" or "remote"
     what: str  # such as: images.npy has other content
 
 
@@ -179,12 +179,12 @@ def repair(repo: Repo, found: list[Fault]) -> None:
     """
     cache, remote = object_stores(repo)
     for fault in found:
-        if store := {"cache": cache, "remote": remote}.get(fault.place):
+        if store := {"cache": cache, "remote": remote}.get(fault.location):
             store.drop_damaged(fault.artifact.md5)
     _refill_cache(repo, found, remote is not None)
     paths = sorted({fault.artifact.path for fault in found})
     for fault in found:
-        if fault.place == "folder":
+        if fault.location == "folder":
             _remove(Path(repo.root_dir) / fault.artifact.path)
     repo.checkout(targets=paths, force=True, allow_missing=True)
     if remote:
@@ -194,7 +194,7 @@ def repair(repo: Repo, found: list[Fault]) -> None:
 def _refill_cache(repo: Repo, found: list[Fault], has_remote: bool) -> None:
     """Bring artifacts back into the cache: from the folder where it is good, or from the remote."""
     paths = {fault.artifact.path for fault in found}
-    good_here = paths - {fault.artifact.path for fault in found if fault.place == "folder"}
+    good_here = paths - {fault.artifact.path for fault in found if fault.location == "folder"}
     # DvcException: some artifacts are whole nowhere; the next examination says which
     with suppress(dvc.exceptions.DvcException):
         for path in sorted(good_here):
