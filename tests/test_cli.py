@@ -64,7 +64,7 @@ def test_show_without_results_says_what_to_do(tmp_path):
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
 def test_every_command_of_the_pages_is_one(page):
-    """Lines of code that begin with `wordbrush`, as the parser reads them."""
+    """Lines that start with `wordbrush`; a backslash joins a line with the next."""
     commands = get_command(app).commands
     for block in re.findall(r"(?ms)^```\n(.*?)^```", page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():  # a backslash continues a line
