@@ -122,7 +122,7 @@ class ClusterScores(TypedDict):
     """What the concepts of one mining mean.
 
     seen_f1, heard_f1: the mean best F1 for values that are seen and that are said. agreement:
-    percent of concepts that mean the same value to eye and ear, with what chance gives.
+    percent of concepts with one meaning in pictures and speech, and what chance gives.
     """
 
     seen_f1: Finite

@@ -232,7 +232,7 @@ def card(version: str, method: str, result: Result, reason: str) -> str:
     if "semantic" in result:
         numbers.append(f"semantic test {result['semantic']['mean']:.1f} %")
     if "real_images" in result:
-        numbers.append(f"real pictures {result['real_images']:.1f} %")
+        numbers.append(f"real images {result['real_images']:.1f} %")
     return (
         f"# Wordbrush {version[:12]}\n\nSpeech and picture encoders, trained as `{method}` "
         f"({method_named(method).title}).\n\n{', '.join(numbers)}.\n\nPromoted because: {reason}"

@@ -52,7 +52,7 @@ def results_section(results: Results, best: str) -> dict[str, Rows]:
     """
     first = next((one["semantic"] for one in results.values() if "semantic" in one), {})
     semantic = Rows(list(first))
-    recall = Rows(["R@1", "R@5", "R@10", "median rank", "real pictures", "edit success"])
+    recall = Rows(["R@1", "R@5", "R@10", "median rank", "real images", "edit success rate"])
     for name, result in results.items():
         semantic.add(name, [semantic_cell(name, result, one) for one in semantic.columns], best)
         recall.add(name, recall_cells(name, result), best)
@@ -70,7 +70,7 @@ def semantic_cell(name: str, result: Result, attribute: str) -> Cell:
 
 
 def recall_cells(name: str, result: Result) -> list[Cell]:
-    """Recall with the paper's, median rank, real pictures and edit success."""
+    """Recall with the paper's, median rank, real images and edit success rate."""
     return [
         *(cell(result["recall"][k], None, published(name).recall.get(k)) for k in RECALL_LEVELS),
         Cell(f"{result['median_rank']:.0f}"),
