@@ -20,7 +20,7 @@ from wordbrush.kubeflow.plan import Plan, make_plan
 from wordbrush.stages.table import STAGES
 
 COMPONENTS = all_components()
-ADDRESSES = [address for stage in STAGES for address in stage.addresses]
+ADDRESSES = [stage.addresses[-1] for stage in STAGES]  # of each stage one, whatever its mining
 KINDS = {
     kind.schema_title: kind
     for kind in (
