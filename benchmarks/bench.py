@@ -165,11 +165,8 @@ class Bench:
             works["baseline"] = as_published(baseline) if published else baseline
         taken = alternate(works, self.repeats, self.budget)
         costs = count_cost(ours) if computed else {}
-        peaks = {
-            name: peak_bytes(one)
-            for name, one in works.items()
-            if memory and taken[name][WHOLE].median < self.budget
-        }
+        measured = [name for name in works if taken[name][WHOLE].median < self.budget]
+        peaks = {name: peak_bytes(works[name]) for name in measured} if memory else {}
         theirs = taken.get("baseline", {})
         for part, seconds in taken["ours"].items():
             line = Line(

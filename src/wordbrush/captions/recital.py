@@ -57,3 +57,19 @@ def recite_one(captions: Captions, line: Line) -> Recited:
         for word in utterance.words
     ]
     return encode(sound), words, log_mel(sound, config)
+
+
+def row(number: int, split: str, line: Line, sound: bytes, words: list[dict]) -> dict:
+    """A row of data/speech, as data.recordings.SCHEMA has it."""
+    return {
+        "audio": {"bytes": sound, "path": f"{number:06d}.flac"},
+        "sample": number,
+        "image": number,
+        "split": split,
+        "text": line.text,
+        "words": words,
+        "language": line.voice.language,
+        "voice": line.voice.name,
+        "rate": line.voice.rate,
+        "pitch": line.voice.pitch,
+    }

@@ -11,8 +11,8 @@ import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.captions.grammar import VOCABULARY
-from wordbrush.captions.lines import Line, drawing_lines, scene_lines
-from wordbrush.captions.recital import recite
+from wordbrush.captions.lines import drawing_lines, scene_lines
+from wordbrush.captions.recital import recite, row
 from wordbrush.captions.voices import check_voice
 from wordbrush.captions.words import write_words
 from wordbrush.data.manifest import Manifest
@@ -60,22 +60,6 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         write_words(folder / "words", captions, captions.held_out_voices, VOCABULARY)
         write_real_pairs(folder / "real_pairs", params, pairs)
     write_json(layout.metrics("captions"), summary(parsed, features, params))
-
-
-def row(number: int, split: str, line: Line, sound: bytes, words: list[dict]) -> dict:
-    """A row of data/speech, as data.recordings.SCHEMA has it."""
-    return {
-        "audio": {"bytes": sound, "path": f"{number:06d}.flac"},
-        "sample": number,
-        "image": number,
-        "split": split,
-        "text": line.text,
-        "words": words,
-        "language": line.voice.language,
-        "voice": line.voice.name,
-        "rate": line.voice.rate,
-        "pitch": line.voice.pitch,
-    }
 
 
 def write_real_pairs(folder: Path, params: Params, pairs: list[RealPair]) -> None:
