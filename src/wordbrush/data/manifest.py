@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.tables import read_table, write_table
 
 NAME = "captions.parquet"
-SPLITS = ("train", "validation", "test")
 SCHEMA = pa.schema(
     [
         ("image", pa.int64()),
@@ -73,8 +73,8 @@ class Manifest:
 
     def require_disjoint(self, origin: Path) -> None:
         """Raises WordbrushError where a picture has captions in more than one split."""
-        for number, split in enumerate(SPLITS):
-            for other in SPLITS[number + 1 :]:
+        for number, split in enumerate(CAPTIONED):
+            for other in CAPTIONED[number + 1 :]:
                 shared = set(self.images[self.splits == split]) & set(
                     self.images[self.splits == other]
                 )
@@ -115,9 +115,9 @@ def read_manifest(folder: Path, pictures: int, captions: int) -> Manifest:
             f"{path}, caption {wrong[0]}: there is no picture {manifest.images[wrong[0]]}; "
             f"there are {pictures}. Make them again: dvc repro."
         )
-    if unknown := set(manifest.splits.tolist()) - set(SPLITS):
+    if unknown := set(manifest.splits.tolist()) - set(CAPTIONED):
         raise WordbrushError(
-            f"{path}: the split {min(unknown)!r} is unknown; use {', '.join(SPLITS)}."
+            f"{path}: the split {min(unknown)!r} is unknown; use {', '.join(CAPTIONED)}."
         )
     manifest.require_disjoint(path)
     return manifest

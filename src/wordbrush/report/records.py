@@ -22,36 +22,6 @@ class GridFile(TypedDict):
     resolution: list[Count]
 
 
-class Picture(TypedDict):
-    """A drawing in which a concept is active, and where."""
-
-    sample: Natural
-    y: Share
-    x: Share
-
-
-class Stretch(TypedDict):
-    """A stretch of a caption in which a concept is active, in seconds."""
-
-    sample: Natural
-    start: Finite
-    end: Finite
-
-
-class Cluster(TypedDict):
-    units: Annotated[list[Natural], Field(min_length=1)]
-    gan_units: list[Natural]
-    agreement: Annotated[list[Finite], Field(min_length=1)]
-    pictures: Annotated[list[Picture], Field(min_length=1)]
-    sounds: list[Stretch]
-
-
-class ClusterFile(TypedDict):
-    """clusters.json"""
-
-    clusters: Annotated[list[Cluster], Field(min_length=1)]
-
-
 class Word(TypedDict):
     """A spoken word, in seconds."""
 

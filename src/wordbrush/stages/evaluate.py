@@ -11,12 +11,10 @@ from wordbrush.evaluation.protocol import read_subject, run_tests
 from wordbrush.evaluation.results import Results, best_method
 from wordbrush.evaluation.retrieval import validate
 from wordbrush.evaluation.words import WordTests
-from wordbrush.params import Params
+from wordbrush.params import MININGS, Params
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import Progress
-
-MININGS = ("random", "hard")  # whose encoders dvc.yaml names as dependencies of this stage
 
 
 def run(params: Params, layout: Layout) -> None:
