@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordbrush.evaluation.intervals import bootstrap, percent, percent_of
+from wordbrush.evaluation.intervals import bootstrap, bootstrap_groups, percent, percent_of
 
 HITS = [int(hit) for hit in "0001101001111111000011011110011111011"]
 PAIRED = [
@@ -34,6 +34,19 @@ def test_a_single_case_of_paired_numbers():
     assert bootstrap(np.array([[1.0], [4.0]]), percent_of, 100, 0) == {"low": 25.0, "high": 25.0}
 
 
+def test_groups_count_alike_however_many_cases_they_have():
+    # 75 ± 1.96 * 100 * sqrt(0.25 / 400) / 2; the pooled cases would have 85.7
+    interval = bootstrap_groups([np.ones(1000), np.arange(400) % 2], 4000, 0)
+    assert interval["low"] == pytest.approx(72.55, abs=0.4)
+    assert interval["high"] == pytest.approx(77.45, abs=0.4)
+
+
+def test_a_group_of_one_case_does_not_vary():
+    assert bootstrap_groups([np.ones(1), np.zeros(9)], 100, 0) == {"low": 50.0, "high": 50.0}
+
+
 def test_no_outcomes_are_an_error():
+    with pytest.raises(ValueError, match="no outcomes"):
+        bootstrap_groups([np.ones(3), np.empty(0)], 100, 0)
     with pytest.raises(ValueError, match="no outcomes"):
         bootstrap(np.empty(0), percent, 100, 0)

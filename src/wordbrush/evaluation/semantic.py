@@ -5,7 +5,7 @@ import numpy as np
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.evaluation.interface import Numbers, Subject, Test, needed
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap_groups
 from wordbrush.evaluation.material import Material
 
 CHANCE = 0.5
@@ -27,10 +27,9 @@ def run(material: Material, subject: Subject) -> Numbers:
             if len(pairs):
                 with_word, without = (scores[pairs[:, side]][:, spoken] for side in range(2))
                 by_value.append(outcomes(with_word, without).mean(1))
-        right = np.mean([each.mean() for each in by_value]) if by_value else CHANCE
-        accuracy[attribute] = round(100 * float(right), 2)
-        flat = np.concatenate(by_value) if by_value else np.array([CHANCE])
-        intervals[attribute] = bootstrap(flat, percent, params.evaluation.bootstrap, params.seed)
+        by_value = by_value or [np.array([CHANCE])]
+        accuracy[attribute] = round(100 * float(np.mean([each.mean() for each in by_value])), 2)
+        intervals[attribute] = bootstrap_groups(by_value, params.evaluation.bootstrap, params.seed)
     accuracy["mean"] = round(float(np.mean(list(accuracy.values()))), 2)
     return {"semantic": accuracy}, {"semantic": intervals}
 
