@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # DVC sends no usage statistics.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show bench results test test-faults test-cluster test-image image lint lock clean
+.PHONY: help setup pipeline demo show bench results test test-runs test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,8 +63,11 @@ results: setup ## six methods and ablations over several trials, into results/: 
 test: setup lint ## the fast test suite
 	@python -m pytest
 
+test-runs: setup ## whole runs compared: pipeline, experiments, benchmarks (five minutes)
+	@python -m pytest -m runs
+
 test-faults: setup ## kills, full disks, broken storage, damaged files (half an hour)
-	@python -m pytest -m faults -s
+	@python -m pytest -m faults -s -n 0
 
 test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
 	@python -m pytest -m cluster
@@ -86,7 +89,7 @@ image: ## build the image: make image VARIANT=cpu
 		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git show --no-patch --format=%cI) .
 
 test-image: setup ## build base and image, run `tiny` in it (root, docker, debootstrap; ten minutes, 13 GB)
-	@python -m pytest -m image -s
+	@python -m pytest -m image -s -n 0
 
 lint: setup ## style, layers and types
 	@ruff check --quiet .

@@ -1,16 +1,14 @@
-"""Fixtures of all tests: one thread, the repository's own files, a finished `tiny` run."""
+"""Fixtures of all tests: parameters, storage, and finished runs of `tiny`."""
 
 import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.kfp_server import pipeline
 from tests.workspace import Workspace
@@ -58,27 +56,46 @@ def long_runs(
     needed = {name for item in request.session.items for name in item.fixturenames} & set(starters)
     with ThreadPoolExecutor() as pool:
         yield {
-            name: pool.submit(starters[name], tmp_path_factory.mktemp(name))
+            name: pool.submit(once, shared_folder(tmp_path_factory) / name, starters[name])
             for name in sorted(needed)
         }
 
 
-def finished_run(folder: Path) -> Workspace:
-    workspace = Workspace.create(folder, ROOT)
-    workspace.run("dvc", "repro")
-    return workspace
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder of this run of pytest, which all its processes share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-def scratch_run(folder: Path) -> tuple[Path, str]:
+def once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process to come here has made; the others wait for it."""
+    whole = folder.with_name(f"{folder.name}.whole")
+    with FileLock(f"{folder}.lock"):
+        if not whole.exists():
+            folder.mkdir()
+            make(folder)
+            whole.touch()
+    return folder
+
+
+def finished_run(folder: Path) -> None:
+    Workspace.create(folder, ROOT).run("dvc", "repro")
+
+
+def scratch_run(folder: Path) -> None:
     done = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
+    (folder / "log").write_text(done.stdout)
 
 
 @pytest.fixture(scope="session")
-def finished(long_runs: dict[str, Future]) -> Workspace:
-    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests only read it."""
-    return long_runs["finished"].result()
+def finished(long_runs: dict[str, Future], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which `dvc repro` ran every stage on `tiny`. Tests only read it.
+
+    Each process of pytest has its own copy, so that two never run DVC in one folder.
+    """
+    folder = tmp_path_factory.mktemp("finished") / "workspace"
+    return Workspace(shutil.copytree(long_runs["finished"].result(), folder, symlinks=True))
 
 
 @pytest.fixture(scope="session")
@@ -98,4 +115,5 @@ def from_scratch(long_runs: dict[str, Future]) -> tuple[Path, str]:
 
     It has its own cache and remote.
     """
-    return long_runs["from_scratch"].result()
+    folder = long_runs["from_scratch"].result()
+    return folder, (folder / "log").read_text()

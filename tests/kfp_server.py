@@ -15,13 +15,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def pipeline(
     *arguments: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")}
     return subprocess.run(
         [sys.executable, str(ROOT / "pipeline.py"), *arguments],
         cwd=cwd,
         text=True,
         capture_output=True,
-        env={**clean, **environment},
+        env={**os.environ, **environment},
     )
 
 

@@ -21,6 +21,7 @@ def benchmarks(*arguments):
     )
 
 
+@pytest.mark.runs
 def test_a_row_is_measured_printed_and_written(tmp_path):
     done = benchmarks(
         "--quick",
@@ -58,6 +59,7 @@ def test_a_row_is_measured_printed_and_written(tmp_path):
     )
 
 
+@pytest.mark.runs
 def test_steps_with_edits_can_take_what_a_run_made(finished, tmp_path):
     done = benchmarks(
         "--quick",

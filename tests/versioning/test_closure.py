@@ -125,6 +125,7 @@ def with_successors(stages: set[str], graph: dict[str, list[str]]) -> set[str]:
     return found
 
 
+@pytest.mark.runs
 def test_other_crops_train_anew(finished, tmp_path):
     """A constant that makes short crops more likely affects what DAVEnet is trained on."""
     workspace = Workspace(tmp_path / "workspace")

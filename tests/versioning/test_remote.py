@@ -183,9 +183,6 @@ def emulator() -> Iterator[str]:
 def test_what_one_clone_pushes_another_pulls(finished, emulator, tmp_path, monkeypatch):
     """Two git clones share one bucket: they have the same bytes, and nothing is left to run."""
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "test")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.org")
     first, second = Workspace(tmp_path / "first"), Workspace(tmp_path / "second")
     shutil.copytree(finished.root, first.root)
     shutil.copy(ROOT / ".gitignore", first.root)

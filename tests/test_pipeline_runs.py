@@ -1,0 +1,124 @@
+"""`python pipeline.py run` on `tiny`: whole runs, what they leave, and how laptops share it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+from tests.kfp_server import pipeline
+from tests.workspace import Workspace
+
+pytestmark = pytest.mark.runs
+
+RUNNING = re.compile(r"^\s*Running stage '(.+)':", re.MULTILINE)
+TASK = re.compile(r"Executing task '?(?:\x1b\[\d+m)?([\w-]+)")
+
+
+def stages_of(lock: Path) -> dict:
+    return YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+
+
+def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
+    """Two runs from scratch, by two runners, give identical hashes for every output."""
+    folder, log = from_scratch
+    assert len(RUNNING.findall(log)) == 15
+    ours, theirs = (
+        stages_of(folder / ".wordbrush/kfp/dvc.lock"),
+        stages_of(finished.root / "dvc.lock"),
+    )
+    assert ours == theirs and len(finished.hashes()) > 35
+
+
+def test_a_second_run_executes_no_stage(from_scratch):
+    folder, _ = from_scratch
+    again = pipeline("run", "--preset", "tiny", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache"))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert TASK.findall(again.stdout + again.stderr) == []
+
+
+def test_the_gate_promotes_at_the_end(from_scratch, finished):
+    """The scheduled pipeline's last task, run from the compiled YAML; all others are cached."""
+    folder, _ = from_scratch
+    done = pipeline(
+        "run", "--preset", "tiny", "--gate", cwd=folder, WORDBRUSH_CACHE=str(folder / "cache")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert TASK.findall(done.stdout + done.stderr) == ["promote"]
+    version = json.loads((folder / ".wordbrush/kfp/registry/champion.json").read_text())["version"]
+    assert (folder / f".wordbrush/kfp/registry/versions/{version}/card.md").is_file()
+    (page,) = (folder / ".wordbrush/kfp/outputs").glob("wordbrush-*/promote/page")
+    assert "no champion yet" in page.read_text()
+
+
+def test_pipeline_first_laptop_second(from_scratch, tmp_path):
+    """A laptop that shares only the remote fetches what the pipeline made."""
+    folder, _ = from_scratch
+    laptop = Workspace.create(tmp_path, ROOT)
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(folder / ".wordbrush/kfp/remote"))
+    log = laptop.run("dvc", "repro", "--pull").stdout
+    assert RUNNING.findall(log) == []
+    assert laptop.hashes() == {
+        out["path"]: out["md5"]
+        for stage in stages_of(folder / ".wordbrush/kfp/dvc.lock").values()
+        for out in stage["outs"]
+    }
+
+
+def test_laptop_first_pipeline_second(finished, tmp_path):
+    """A pipeline that shares only the remote fetches what a laptop made."""
+    remote, folder = tmp_path / "remote", tmp_path / "local"
+    folder.mkdir()
+    laptop = Workspace(tmp_path / "laptop")
+    shutil.copytree(finished.root, laptop.root)
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(remote))
+    laptop.run("dvc", "push", "--run-cache")
+    done = pipeline(
+        "run",
+        "--preset",
+        "tiny",
+        "--remote",
+        str(remote),
+        cwd=folder,
+        WORDBRUSH_CACHE=str(folder / "cache"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert RUNNING.findall(done.stdout) == []
+    assert stages_of(folder / ".wordbrush/kfp/dvc.lock") == stages_of(finished.root / "dvc.lock")
+
+
+def test_people_see_pages_numbers_and_pointers(from_scratch):
+    """Every stage's page is small and whole; pointers name bytes that are in the remote."""
+    folder, _ = from_scratch
+    # of the first run: the later ones executed few stages
+    outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
+    pages = list(outputs.glob("*/page"))
+    assert len(pages) == 15
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
+        assert "http://" not in text.replace("http://www.w3.org", "") and "data:image/" in text
+    pointer = json.loads((outputs / "train-gan/generator").read_text())
+    assert (
+        pointer["path"] == "data/generator"
+        and Path(pointer["uri"]).is_file()
+        and pointer["size"] > 0
+    )
+    scalars = json.loads((outputs / "evaluate/scalars").read_text())
+    assert "hn_targeted_edits.recall.10" in scalars
+
+
+def test_adopting_a_local_run_brings_its_artifacts_home(from_scratch, tmp_path):
+    folder, _ = from_scratch
+    laptop = Workspace.create(tmp_path, ROOT)
+    (laptop.root / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    done = pipeline("adopt", str(folder / ".wordbrush/kfp/dvc.lock"), cwd=laptop.root)
+    assert done.returncode == 0, done.stderr
+    assert (laptop.root / "dvc.lock.before").read_text() == "schema: '2.0'\nstages: {}\n"
+    laptop.run("dvc", "remote", "add", "-d", "shared", str(folder / ".wordbrush/kfp/remote"))
+    laptop.run("dvc", "pull")
+    assert (laptop.root / "data/report/index.html").is_file()
+    assert "Data and pipelines are up to date" in laptop.run("dvc", "status").stdout
