@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from tests.monitoring.servers import free_port, get, pushgateway
+from tests.monitoring.servers import get, pushgateway
 from wordbrush.errors import Diverged, Stopped, WordbrushError
 from wordbrush.telemetry import outcome
 from wordbrush.telemetry.outcome import REASONS, Outcome, reported
@@ -111,7 +111,7 @@ def test_a_gateway_that_never_answers_costs_a_line_and_little_time(monkeypatch, 
 @pytest.mark.parametrize(
     "address",
     [
-        f"127.0.0.1:{free_port()}",
+        "127.0.0.1:1",  # a port that no service uses
         "no.such.host.invalid:9091",
         "http://[",
         "host:port",
