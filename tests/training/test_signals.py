@@ -120,7 +120,7 @@ def test_a_step_that_does_not_end_is_left_in_time():
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == EXIT_STOPPED and "the last checkpoint stands" in said
+    assert process.returncode == EXIT_STOPPED and "the last checkpoint is kept" in said
 
 
 @pytest.mark.parametrize("killed", ["the shell", "the caller above it"])
