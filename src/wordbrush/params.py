@@ -23,6 +23,9 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
+Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
+Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
 
 
 class Section(BaseModel):
@@ -108,8 +111,8 @@ class Samples(Section):
 class Captions(Section):
     voices: Annotated[list[str], Field(min_length=1)]
     held_out_voices: Annotated[list[str], Field(min_length=1)]
-    rates: Annotated[list[Annotated[int, Field(ge=80, le=450)]], Field(min_length=1)]
-    pitches: Annotated[list[Annotated[int, Field(ge=0, le=99)]], Field(min_length=1)]
+    rates: Annotated[list[Rate], Field(min_length=1)]
+    pitches: Annotated[list[Pitch], Field(min_length=1)]
     bands: Bands
     window_ms: Annotated[float, Field(ge=1, le=1000)]
     hop_ms: Annotated[float, Field(ge=1, le=1000)]

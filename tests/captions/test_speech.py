@@ -12,7 +12,7 @@ from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import SYNONYMS, describe, relate
 from wordbrush.captions.lines import Line
 from wordbrush.captions.recital import recite
-from wordbrush.captions.voices import Voice, check_voice, speak
+from wordbrush.captions.voices import Voice, speak
 from wordbrush.data.recordings import read_shards, write_shards
 from wordbrush.data.speech import Crops, FeatureStore, write_features
 from wordbrush.errors import WordbrushError
@@ -80,12 +80,6 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
     finally:
         os.sched_setaffinity(0, cores)
     assert everywhere == alone
-
-
-@pytest.mark.parametrize("name", ["klingon", "en-us+nobody"])
-def test_an_unknown_voice_is_named_with_what_exists(name):
-    with pytest.raises(WordbrushError, match=r"no voice .*f2"):
-        check_voice(name)
 
 
 @pytest.fixture
