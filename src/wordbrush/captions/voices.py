@@ -186,7 +186,7 @@ def known_voices() -> str:
 
 
 def no_voice(name: str) -> WordbrushError:
-    return WordbrushError(f"captions: there is no voice {name!r:.{SHOWN}}; {known_voices()}")
+    return WordbrushError(f"there is no voice {name!r:.{SHOWN}}; {known_voices()}")
 
 
 def check_voice(name: str) -> None:
