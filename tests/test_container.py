@@ -105,7 +105,9 @@ def test_a_library_that_does_not_load_is_named(monkeypatch):
 
     from wordbrush.captions import voices
 
-    monkeypatch.setattr(voices, "engine", voices.Engine)  # this process may have one already
+    # this process may have an engine already
+    monkeypatch.setattr(voices._Process, "engine", None)
+    monkeypatch.setattr(voices._Process, "loaded", False)
     monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: "/nowhere/libespeak-ng.so")
     assert next(container.libraries()).startswith(
         "espeak-ng does not load (/nowhere/libespeak-ng.so: cannot open"

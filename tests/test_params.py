@@ -8,6 +8,7 @@ import pytest
 from wordbrush import params as parameters
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
+from wordbrush.stages import preflight
 from wordbrush.storage.yaml import merge, read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +19,7 @@ def parse_with(**changes):
 
 
 def test_committed_parameters_and_presets_are_valid():
-    checked = list(presets.check_all(ROOT / "params.yaml", ROOT / "presets"))
+    checked = list(preflight.check_all(ROOT / "params.yaml", ROOT / "presets"))
     assert [Path(name).stem for name in checked] == ["params", "paper", "small", "tiny"]
 
 
@@ -43,6 +44,22 @@ def test_committed_parameters_and_presets_are_valid():
         ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
         ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
         ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
+        ({"edits": {"probability_step": 1e-12}}, ["edits.probability_step", "0.001"]),
+        ({"evaluation": {"bootstrap": 10**12}}, ["evaluation.bootstrap", "1000000"]),
+        ({"captions": {"rates": [170, 451]}}, ["captions.rates.1", "451", "450"]),
+        ({"captions": {"pitches": [100]}}, ["captions.pitches.0", "100", "99"]),
+        (
+            {"captions": {"held_out_voices": ["en-us+m1", "en+f1"]}},
+            ["captions: held_out_voices names en+f1", "voices has too"],
+        ),
+        ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
+        ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
+        ({"segmenter": {"held_out": 0.0}}, ["segmenter.held_out 0.0", "0 to measure on"]),
+        ({"segmenter": {"held_out": 1.0}}, ["segmenter.held_out 1.0", "0 scenes to learn"]),
+        (
+            {"schedule": {"pretrain": {"warmup_steps": 2000}}},
+            ["schedule.pretrain: warmup_steps 2000", "none of the 2000 steps"],
+        ),
     ],
 )
 def test_a_bad_value_is_named(changes, words):

@@ -101,8 +101,8 @@ def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as
 
 @app.command(rich_help_panel="Helpers")
 def check() -> None:
-    """Check params.yaml and every preset, and say what is wrong where."""
-    from wordbrush.presets import check_all
+    """Check params.yaml, the folders it names, and every preset: what no stage could use."""
+    from wordbrush.stages.preflight import check_all
 
     for checked in check_all(PARAMS_FILE, Path("presets")):
         print(f"{checked}: good")

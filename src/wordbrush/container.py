@@ -111,9 +111,9 @@ def _fault(attempt: Callable[[], object]) -> str | None:
 
 
 def _espeak() -> None:
-    from wordbrush.captions.voices import engine
+    from wordbrush.captions.voices import start
 
-    engine()
+    start()
 
 
 def _mitsuba() -> None:

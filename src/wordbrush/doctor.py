@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
-from wordbrush.presets import check_all
+from wordbrush.stages.preflight import check_all
 from wordbrush.versioning.integrity import Fault, Repo, faults, repair, repository
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)

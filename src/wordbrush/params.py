@@ -23,6 +23,9 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
+Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
+Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
 
 
 class Section(BaseModel):
@@ -108,8 +111,8 @@ class Samples(Section):
 class Captions(Section):
     voices: Annotated[list[str], Field(min_length=1)]
     held_out_voices: Annotated[list[str], Field(min_length=1)]
-    rates: Annotated[list[Annotated[int, Field(ge=80, le=450)]], Field(min_length=1)]
-    pitches: Annotated[list[Annotated[int, Field(ge=0, le=99)]], Field(min_length=1)]
+    rates: Annotated[list[Rate], Field(min_length=1)]
+    pitches: Annotated[list[Pitch], Field(min_length=1)]
     bands: Bands
     window_ms: Annotated[float, Field(ge=1, le=1000)]
     hop_ms: Annotated[float, Field(ge=1, le=1000)]
@@ -120,6 +123,16 @@ class Captions(Section):
     silence_ms: Annotated[float, Field(ge=0, le=10_000)]
     rows_per_shard: Count
     lines_per_process: Count
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Captions":
+        both = [voice for voice in self.held_out_voices if voice in self.voices]
+        if both:
+            raise ValueError(
+                f"held_out_voices names {', '.join(both)}, which voices has too: the tests must "
+                "hear other voices than the training"
+            )
+        return self
 
 
 class AudioLayer(Section):
@@ -145,6 +158,15 @@ class Training(Section):
     warmup_steps: Natural
     edit_weight: NonNegative
     edit_every: Count
+
+    @model_validator(mode="after")
+    def _beyond_warmup(self) -> "Training":
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps {self.warmup_steps} leaves none of the {self.steps} steps for the "
+                "stage's own negatives"
+            )
+        return self
 
 
 class Davenet(Section):
@@ -199,7 +221,7 @@ class Edits(Section):
     operation: Literal["ablate", "transplant"]
     resolution: Literal[4, 8, 16, 32, 64, 128, 256]
     probability: Annotated[float, Field(gt=0, le=1)]
-    probability_step: Annotated[float, Field(gt=0, le=1)]
+    probability_step: Annotated[float, Field(ge=0.001, le=1)]  # a thousand steps at most
     min_change: NonNegative
     radius: Natural
     units_per_cluster: Count
@@ -219,7 +241,7 @@ class Evaluation(Section):
     min_certainty: Share
     edit_samples: Count
     active_share: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap: Annotated[int, Field(ge=10)]
+    bootstrap: Annotated[int, Field(ge=10, le=1_000_000)]
     examples: Annotated[int, Field(ge=1, le=100)]
 
 
@@ -270,6 +292,34 @@ class Params(Section):
             raise ValueError(
                 f"gan.stable_kimg is 0 at {size}, the resolution of the pictures: nothing would be "
                 "learned there"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _measurable(self) -> "Params":
+        count, share = self.scenes.count, self.segmenter.held_out
+        if not 0 < (kept := round(count * (1 - share))) < count:
+            raise ValueError(
+                f"segmenter.held_out {share} of scenes.count {count} leaves {kept} scenes to learn "
+                f"from and {count - kept} to measure on; both need one or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _audible(self) -> "Params":
+        captions, davenet = self.captions, self.davenet
+        spoken = captions.max_frames * captions.hop_ms - captions.silence_ms
+        if spoken < 1000 * davenet.crop_min_seconds:
+            raise ValueError(
+                f"captions.max_frames {captions.max_frames} ends every caption after "
+                f"{max(0, spoken) / 1000:g} seconds of speech (hop_ms {captions.hop_ms}, "
+                f"silence_ms {captions.silence_ms}), which is less than a word "
+                f"(davenet.crop_min_seconds {davenet.crop_min_seconds})"
+            )
+        if not round(1000 * davenet.crop_min_seconds / captions.hop_ms):
+            raise ValueError(
+                f"davenet.crop_min_seconds {davenet.crop_min_seconds} is shorter than a frame of "
+                f"captions.hop_ms {captions.hop_ms}"
             )
         return self
 

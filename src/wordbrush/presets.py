@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from wordbrush.errors import WordbrushError
-from wordbrush.params import parse
+from wordbrush.params import Params, parse
 from wordbrush.storage.files import whole_file
 from wordbrush.storage.yaml import merge, read_yaml
 
@@ -39,14 +39,12 @@ def read_preset(name: str, params_file: Path, folder: Path) -> dict[str, Any]:
     return changes
 
 
-def check_all(params_file: Path, folder: Path) -> Iterator[str]:
-    """Validate params.yaml, then every preset laid over it; yields what was found good."""
+def read_all(params_file: Path, folder: Path) -> Iterator[tuple[Path, Params]]:
+    """params.yaml, then every preset laid over it: each file, and the parameters that it gives."""
     base = read_yaml(params_file)
-    parse(base, str(params_file))
-    yield str(params_file)
-    for preset_file in sorted(folder.glob("*.yaml")):
-        parse(merge(base, read_yaml(preset_file)), f"{params_file} with {preset_file}")
-        yield str(preset_file)
+    yield params_file, parse(base, str(params_file))
+    for file in sorted(folder.glob("*.yaml")):
+        yield file, parse(merge(base, read_yaml(file)), f"{params_file} with {file}")
 
 
 def _lay_over(document: dict, changes: dict) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +15,13 @@ from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import SYNONYMS, describe, relate
 from wordbrush.captions.lines import Line
 from wordbrush.captions.recital import recite
-from wordbrush.captions.voices import Voice, check_voice, speak
+from wordbrush.captions.voices import Voice, speak
 from wordbrush.data.recordings import read_shards, write_shards
 from wordbrush.data.speech import Crops, FeatureStore, write_features
 from wordbrush.errors import WordbrushError
 from wordbrush.scenes.world import ATTRIBUTES
 
+ROOT = Path(__file__).resolve().parents[2]
 THINGS = [
     {"shape": "cube", "material": "metal", "color": "red", "size": "small", "x": 3.0, "y": 10.0},
     {
@@ -82,10 +86,36 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tiny):
     assert everywhere == alone
 
 
-@pytest.mark.parametrize("name", ["klingon", "en-us+nobody"])
-def test_an_unknown_voice_is_named_with_what_exists(name):
-    with pytest.raises(WordbrushError, match=r"no voice .*f2"):
-        check_voice(name)
+STUBBORN = """
+import os, sys
+from wordbrush.captions.lines import Line
+from wordbrush.captions.recital import recite
+from wordbrush.captions.voices import Voice
+from wordbrush.errors import run_command
+from pathlib import Path
+from wordbrush.params import load
+import espeakng_loader
+if __name__ != "__main__":  # in a worker: the library is one that ends its process
+    espeakng_loader.get_library_path = lambda: os._exit(1)
+def command():
+    lines = [Line("a red cube", Voice("en", 170, 40)), Line("a blue cube", Voice("en", 170, 40))]
+    list(recite(lines, load(Path(sys.argv[1])).captions, "speaking"))
+run_command(command, "speak")
+"""
+
+
+def test_a_recital_whose_workers_die_ends_with_the_line(tmp_path):
+    program = tmp_path / "speak.py"
+    program.write_text(STUBBORN)
+    done = subprocess.run(
+        [sys.executable, str(program), str(ROOT / "params.yaml")],
+        text=True,
+        capture_output=True,
+        timeout=100,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "speak: speaking 'a red cube' in the voice en: the process" in done.stderr
+    assert "ended 2 times (exit code 1)" in done.stderr
 
 
 @pytest.fixture

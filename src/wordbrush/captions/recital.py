@@ -12,9 +12,8 @@ from wordbrush.audio.sound import encode
 from wordbrush.captions.lines import Line
 from wordbrush.captions.voices import speak
 from wordbrush.params import Captions
-from wordbrush.process import usable_cores
 from wordbrush.telemetry.progress import track
-from wordbrush.training.signals import leave_signals
+from wordbrush.training.workers import Task, ordered
 
 Recited = tuple[bytes, list[dict], np.ndarray]
 """FLAC, the words with start and end in seconds, and log-mel features float16 [T, bands]."""
@@ -29,18 +28,20 @@ def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) ->
     """
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__, "scipy.signal"])
-    with processes.Pool(usable_cores(), _start_worker, maxtasksperchild=1) as pool:
-        spoken = pool.imap(
-            partial(recite_one, captions), lines[first:], chunksize=captions.lines_per_process
-        )
-        yield from track(spoken, title, len(lines), "caption", first)
+    task = Task(
+        partial(recite_one, captions),
+        lambda line: f"speaking {line.text!r} in the voice {line.voice.name}",
+        captions.lines_per_process,
+        fresh=True,
+        prepare=_use_one_thread,
+    )
+    yield from track(ordered(task, lines[first:], processes), title, len(lines), "caption", first)
 
 
-def _start_worker() -> None:
+def _use_one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-    leave_signals()
 
 
 def recite_one(captions: Captions, line: Line) -> Recited:

@@ -1,47 +1,32 @@
-"""Speech by espeak-ng: the library and its voices come bundled with the package espeakng_loader."""
+"""Speech by espeak-ng: voices, what may be said, and one engine for each process."""
 
-import ctypes
+import threading
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
+from os import register_at_fork
 from pathlib import Path
 
 import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
+from wordbrush.captions.espeak import Engine
 from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.params import PITCHES, RATES
 
 with optional_packages():
     import espeakng_loader
 
-# espeak_ng.h: AUDIO_OUTPUT_RETRIEVAL, espeakCHARS_UTF8
-RETRIEVAL, CHARS_UTF8, PHONEMES_OFF = 1, 1, 0
-RATE, PITCH = 1, 3  # espeakRATE, espeakPITCH
-LIST_TERMINATED, WORD, END_PAUSE = 0, 1, 0x1000  # event types; espeakENDPAUSE is left off
-
-
-class Event(ctypes.Structure):
-    """espeak_EVENT of speak_lib.h."""
-
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", ctypes.c_char * 8),
-    ]
-
-
-Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event)
-)
+LONGEST_TEXT = 10_000  # characters, some ten minutes
+SPACES = "\t\n\v\f\r"  # the control characters of plain text
+SHOWN = 60  # characters of a text in messages
 
 
 @dataclass(frozen=True)
 class Voice:
-    """An espeak-ng voice, as in 'en-us+f2'; words a minute; pitch from 0 to 99."""
+    """An espeak-ng voice, as in 'en-us+f2'; words a minute, and pitch (params.RATES, PITCHES)."""
 
     name: str
     rate: int
@@ -61,100 +46,135 @@ class Utterance:
     words: list[dict]
 
 
-class Engine:
-    """One espeak-ng, one per process.
+class _Process:
+    """What this process has of espeak-ng: a lock around every call, and the engine once it spoke.
 
-    It keeps the phase of its oscillators from one utterance to the next, even through a restart:
-    the bytes of an utterance depend on those before it in the process. For the same bytes, the same
-    lines must be spoken in the same order, as `recite` does.
+    loaded: whether the library was loaded, by this process or one that it was forked from.
     """
 
-    def __init__(self) -> None:
-        self.library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self.pieces: list[np.ndarray] = []
-        self.events: list[tuple[int, int, int]] = []
-        self.callback = Callback(self._collect)  # kept: espeak holds only a pointer
-        data = espeakng_loader.get_data_path()
-        self.own_rate = self.library.espeak_Initialize(RETRIEVAL, 500, str(data).encode(), 0)
-        if self.own_rate <= 0:
-            raise WordbrushError(
-                f"espeak-ng does not start with its data in {data}; run make setup again."
-            )
-        self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath and vibrato
-        self.library.espeak_SetSynthCallback(self.callback)
-
-    def _collect(
-        self,
-        samples: "ctypes._Pointer[ctypes.c_short]",
-        count: int,
-        events: "ctypes._Pointer[Event]",
-    ) -> int:
-        if samples and count:
-            self.pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        number = 0
-        while events[number].type != LIST_TERMINATED:
-            event = events[number]
-            if event.type == WORD:
-                self.events.append((event.text_position, event.length, event.audio_position))
-            number += 1
-        return 0
-
-    def speak(self, text: str, voice: Voice) -> Utterance:
-        """Raises WordbrushError for a voice that espeak-ng does not have."""
-        if self.library.espeak_SetVoiceByName(voice.name.encode()) != 0:
-            raise WordbrushError(f"captions: there is no voice {voice.name!r}; {known_voices()}")
-        self.library.espeak_SetParameter(RATE, voice.rate, 0)
-        self.library.espeak_SetParameter(PITCH, voice.pitch, 0)
-        self.pieces.clear()
-        self.events.clear()
-        encoded = text.encode()
-        self.library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, CHARS_UTF8, None, None)
-        self.library.espeak_Synchronize()
-        own = np.concatenate(self.pieces).astype(np.float32) / 32768
-        sound = resample(own, self.own_rate)
-        return Utterance(sound, self._timings(text, len(sound) / SAMPLE_RATE))
-
-    def _timings(self, text: str, seconds: float) -> list[dict]:
-        """Words with start and end: each lasts until the next begins."""
-        begins = [position / 1000 for _, _, position in self.events]
-        ends = [*begins[1:], seconds]
-        return [
-            {
-                "word": text[at - 1 : at - 1 + length],
-                "start": round(begin, 3),
-                "end": round(max(begin, end), 3),
-            }
-            for (at, length, _), begin, end in zip(self.events, begins, ends, strict=True)
-        ]
+    lock = threading.Lock()
+    engine: Engine | None = None
+    loaded = False
 
 
-@cache
-def engine() -> Engine:
-    return Engine()
+def _forget_engine() -> None:
+    """In a forked child: the parent's lock may be held, and its engine may be speaking."""
+    _Process.lock, _Process.engine = threading.Lock(), None
+
+
+register_at_fork(after_in_child=_forget_engine)
+
+
+def _engine() -> Engine:
+    """This process's engine. The caller holds the lock."""
+    if _Process.engine is None:
+        fresh, _Process.loaded = _Process.loaded, True
+        _Process.engine = Engine(fresh)
+    return _Process.engine
+
+
+def start() -> None:
+    """Start this process's engine. Raises WordbrushError where it does not start."""
+    with _Process.lock:
+        _engine()
 
 
 def speak(text: str, voice: Voice) -> Utterance:
-    """Speak with this process's engine."""
-    return engine().speak(text, voice)
+    """Speak with this process's engine; threads wait for each other.
+
+    Raises WordbrushError for a voice, rate or pitch that does not exist, and for a text that is too
+    long, has control characters, or in which nothing can be heard.
+    """
+    check_text(text)
+    check_spoken_by(voice)
+    with _Process.lock:
+        engine = _engine()
+        if not engine.set_voice(voice.name):
+            raise no_voice(voice.name)
+        own, words = engine.speak(text, int(voice.rate), int(voice.pitch))
+        rate = engine.rate
+    if not words or not own.any():
+        raise WordbrushError(
+            f"nothing can be heard of the text {shown(text)} in the voice {voice.name}: it needs a "
+            "word."
+        )
+    sound = resample(own, rate)
+    return Utterance(sound, list(timed(words, len(sound) / SAMPLE_RATE)))
+
+
+def timed(words: list[dict], seconds: float) -> Iterator[dict]:
+    """Words with start and end: each lasts until the next begins."""
+    begins = [word["start"] for word in words]
+    for word, begin, end in zip(words, begins, [*begins[1:], seconds], strict=True):
+        yield {
+            "word": word["word"],
+            "start": round(begin, 3),
+            "end": round(max(begin, end), 3),
+        }
+
+
+def check_text(text: str) -> None:
+    """Raises WordbrushError for what is no text, and for what espeak-ng would take for commands."""
+    if not isinstance(text, str):
+        raise WordbrushError(f"{text!r:.{SHOWN}} is no text: give a string.")
+    if len(text) > LONGEST_TEXT:
+        raise WordbrushError(
+            f"the text {shown(text)} has {len(text)} characters, and {LONGEST_TEXT} is the most: "
+            "speak it in parts."
+        )
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in SPACES:
+            raise WordbrushError(
+                f"the text {shown(text)} has the character {character!r}, which cannot be "
+                "spoken: remove it."
+            )
+
+
+def check_spoken_by(voice: Voice) -> None:
+    """Raises WordbrushError for a voice, rate or pitch that espeak-ng does not have."""
+    if not isinstance(voice, Voice):
+        raise WordbrushError(f"{voice!r:.{SHOWN}} is no Voice: give a Voice(name, rate, pitch).")
+    check_voice(voice.name)
+    for name, value, allowed in (("rate", voice.rate, RATES), ("pitch", voice.pitch, PITCHES)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value not in allowed:
+            raise WordbrushError(
+                f"the {name} of a voice is {value!r:.{SHOWN}}; a whole number from {allowed[0]} to "
+                f"{allowed[-1]} is needed."
+            )
+
+
+def shown(text: str) -> str:
+    """A text in a message, cut where it is long."""
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}…"
 
 
 @cache
 def variants() -> frozenset[str]:
     """The names after the '+': speakers such as m1 and f2."""
-    return frozenset(
-        path.name for path in (Path(espeakng_loader.get_data_path()) / "voices/!v").iterdir()
-    )
+    return frozenset(path.name for path in (_data() / "voices/!v").iterdir())
 
 
 @cache
 def languages() -> frozenset[str]:
-    """The names before the '+', in lower case: en, en-us, de, …"""
-    files = (
-        path
-        for path in (Path(espeakng_loader.get_data_path()) / "lang").rglob("*")
-        if path.is_file()
-    )
-    return frozenset(path.name.lower() for path in files)
+    """The names before the '+', in lower case: en, en-us, de, … if their dictionary is there."""
+    files = (path for path in (_data() / "lang").rglob("*") if path.is_file())
+    return frozenset(path.name.lower() for path in files if _dictionary(path).is_file())
+
+
+def _data() -> Path:
+    folder = Path(espeakng_loader.get_data_path())
+    for part in ("lang", "voices/!v"):
+        if not (folder / part).is_dir():
+            raise WordbrushError(f"espeak-ng's {folder / part} is missing: run make setup again.")
+    return folder
+
+
+def _dictionary(language: Path) -> Path:
+    """The dictionary of a language's file: of the name that it gives, or of its first language."""
+    lines = [line.split() for line in language.read_text(encoding="utf-8").splitlines()]
+    named = {words[0]: words[1] for words in reversed(lines) if len(words) > 1}
+    name = named.get("dictionary") or named.get("language", "").partition("-")[0]
+    return _data() / f"{name}_dict"
 
 
 def known_voices() -> str:
@@ -165,11 +185,15 @@ def known_voices() -> str:
     )
 
 
+def no_voice(name: str) -> WordbrushError:
+    return WordbrushError(f"there is no voice {name!r:.{SHOWN}}; {known_voices()}")
+
+
 def check_voice(name: str) -> None:
     """Raises WordbrushError for a language or speaker that does not exist.
 
     espeak-ng itself would quietly take another.
     """
-    language, plus, variant = name.partition("+")
+    language, plus, variant = name.partition("+") if isinstance(name, str) else ("", "", "")
     if language not in languages() or (plus and variant not in variants()):
-        raise WordbrushError(f"captions: there is no voice {name!r}; {known_voices()}")
+        raise no_voice(name)

@@ -27,15 +27,30 @@ def check(folder: Path) -> list[ClevrScene]:
     return read_json(scenes_file, ClevrSceneFile)["scenes"]
 
 
-def pictures(folder: Path, count: int, resolution: int) -> Iterator[np.ndarray]:
-    """The first `count` training pictures, cropped to a square and resized: uint8 [H, W, 3]."""
+def paths(folder: Path, count: int) -> list[Path]:
+    """The first `count` training pictures.
+
+    Raises WordbrushError where there are fewer, or where one is missing.
+    """
     scenes = check(folder)
     if len(scenes) < count:
         raise WordbrushError(
-            f"scenes.count is {count}, but {folder} has {len(scenes)} training scenes."
+            f"scenes.count is {count}, but {folder} has {len(scenes)} training scenes: lower "
+            "scenes.count."
         )
-    for scene in scenes[:count]:
-        path = folder / "images/train" / scene["image_filename"]
+    found = [folder / "images/train" / scene["image_filename"] for scene in scenes[:count]]
+    missing = [path for path in found if not path.is_file()]
+    if missing:
+        raise WordbrushError(
+            f"scenes.clevr_path: {missing[0]} is missing, and {len(missing)} of the {count} "
+            "pictures in all: unpack CLEVR v1.0 again."
+        )
+    return found
+
+
+def pictures(folder: Path, count: int, resolution: int) -> Iterator[np.ndarray]:
+    """The first `count` training pictures, cropped to a square and resized: uint8 [H, W, 3]."""
+    for path in paths(folder, count):
         try:
             with Image.open(path) as image:
                 side = min(image.size)

@@ -14,10 +14,9 @@ import numpy as np
 
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import Scenes
-from wordbrush.process import usable_cores
 from wordbrush.scenes import edits, world
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
-from wordbrush.training.signals import leave_signals
+from wordbrush.training.workers import Task, ordered
 
 LOADS = 200  # attempts to get the lights in order
 MASK_GRID = 3  # rays a pixel and axis for the mask: the mask is the majority of nine
@@ -254,5 +253,7 @@ def render_all(
 ) -> Iterator[T]:
     """`function(scenes, seed, index)` for every index from `first` on, in order, on all cores."""
     if first < count:
-        with get_context("spawn").Pool(usable_cores(), leave_signals) as pool:
-            yield from pool.imap(partial(function, scenes, seed), range(first, count), chunksize=8)
+        task = Task(
+            partial(function, scenes, seed), lambda index: f"rendering scene {index}", chunk=8
+        )
+        yield from ordered(task, range(first, count), get_context("spawn"))

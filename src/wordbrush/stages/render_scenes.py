@@ -14,7 +14,6 @@ from wordbrush.params import Params
 from wordbrush.scenes import clevr
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.scenes.render import render_all, render_one, render_pair
-from wordbrush.scenes.sampling import require_room
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import track
@@ -33,11 +32,11 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         2 * scenes.count * scenes.resolution**2 * BYTES_A_PIXEL,
         "lower scenes.count or scenes.resolution",
     )
-    require_room(scenes, params.seed)
-    clevr_folder = Path(scenes.clevr_path or "") if scenes.source == "clevr" else None
-    if clevr_folder is not None:
-        clevr.check(clevr_folder)
     with whole_directory(layout.scenes) as folder:
+        if scenes.source == "clevr":  # first: rendering takes longer than to find a bad picture
+            source = clevr.pictures(Path(scenes.clevr_path or ""), scenes.count, scenes.resolution)
+            read = track(source, "reading CLEVR", scenes.count, "picture")
+            np.save(folder / "gan_images.npy", np.stack(list(read)))
         rendered = checkpoints.continued(
             "scenes", partial(render_all, render_one, scenes, params.seed, scenes.count)
         )
@@ -52,12 +51,6 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         ]
         np.save(folder / "attributes.npy", np.stack(planes))
         write_json(folder / "scenes.json", {"info": INFO, "scenes": list(records)})
-        if clevr_folder is not None:
-            source = clevr.pictures(clevr_folder, scenes.count, scenes.resolution)
-            np.save(
-                folder / "gan_images.npy",
-                np.stack(list(track(source, "reading CLEVR", scenes.count, "picture"))),
-            )
     with whole_directory(layout.real_pairs) as folder:
         pairs = checkpoints.continued(
             "pairs", partial(render_all, render_pair, scenes, params.seed, scenes.real_pairs)

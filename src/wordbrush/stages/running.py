@@ -25,6 +25,7 @@ def run(stage: Stage, **options: str) -> None:
     """
     if stage.parallel and (count := launch.wanted()) > 1:
         signals.install()
+        checked(stage)
         launch.launch(count)
         return
     from wordbrush.telemetry.outcome import reported
@@ -33,9 +34,19 @@ def run(stage: Stage, **options: str) -> None:
         _run_here(stage, **options)
 
 
+def checked(stage: Stage) -> parameters.Params:
+    """params.yaml. Raises WordbrushError where `stage`, or one that comes after it, would fail."""
+    params = parameters.load(Path(PARAMS))
+    if not is_worker():  # its launcher has checked
+        from wordbrush.stages.preflight import check_stage
+
+        check_stage(params, stage)
+    return params
+
+
 def _run_here(stage: Stage, **options: str) -> None:
     """Run the stage's module in this process."""
-    params = parameters.load(Path(PARAMS))
+    params = checked(stage)
     started = time.monotonic()
     signals.install(is_worker())
     module = importlib.import_module(stage.module)

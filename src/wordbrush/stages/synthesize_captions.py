@@ -13,7 +13,6 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.lines import drawing_lines, scene_lines
 from wordbrush.captions.recital import recite, row
-from wordbrush.captions.voices import check_voice
 from wordbrush.captions.words import write_words
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.recordings import write_shards
@@ -33,8 +32,6 @@ from wordbrush.training.compute import device
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     """Read the pictures, describe them, and speak the descriptions."""
     captions, size = params.captions, params.scenes.resolution
-    for name in (*captions.voices, *captions.held_out_voices):
-        check_voice(name)
     images = open_array(layout.samples / "images.npy", "uint8", (None, size, size, 3))
     parsed = parse(load_segmenter(layout.segmenter, device()), images)
     described = parsed[: captioned_count(params.samples)]

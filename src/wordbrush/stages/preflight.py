@@ -1,0 +1,112 @@
+"""What no stage could use, found before the first one works for hours.
+
+Whatever depends on parameters and given folders alone is checked here: by `wordbrush check`, by
+`wordbrush doctor`, and before every stage. What depends on the machine (its memory) or on what
+other stages made is checked by the stage that needs it. A check refuses, and changes nothing:
+stages do not import this module, so no output depends on it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from wordbrush import presets
+from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.features import require_full_bands
+from wordbrush.errors import WordbrushError
+from wordbrush.gan.networks import resolutions
+from wordbrush.params import Params
+from wordbrush.scenes.sampling import require_room
+from wordbrush.stages.table import Stage
+from wordbrush.storage.layout import PARAMS
+from wordbrush.training import launch
+
+NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
+
+
+def check_all(params_file: Path, folder: Path) -> Iterator[str]:
+    """Check params.yaml and its inputs, then every preset laid over it; yields what is good."""
+    for file, params in presets.read_all(params_file, folder):
+        applied = file == params_file
+        with named(str(file) if applied else f"{params_file} with {file}"):
+            check_parameters(params)
+            if applied:  # what a preset would read may be elsewhere
+                check_inputs(params)
+        yield str(file)
+
+
+def check_stage(params: Params, stage: Stage) -> None:
+    """All that can be known before `stage` runs, also of the stages that may come after it.
+
+    Raises WordbrushError for the first fault.
+    """
+    with named(PARAMS):
+        check_parameters(params)
+        if stage.name == "render-scenes":  # which alone reads them
+            check_inputs(params)
+        if stage.name in NEEDS_UNITS and params.samples.source == "renderer":
+            raise WordbrushError(
+                f"samples.source is renderer, and {stage.name} edits units of the generator, which "
+                "drew none of these samples: use generator, or stop after random-edits."
+            )
+        if not stage.parallel:  # a stage that trains uses the number, and checks its own batches
+            check_processes(params, launch.wanted())
+
+
+def check_parameters(params: Params) -> None:
+    """Raises WordbrushError for parameters of any stage that params.py cannot judge alone."""
+    require_room(params.scenes, params.seed)
+    with named("captions.bands"):
+        require_full_bands(FeatureConfig.taken_from(params.captions))
+    if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
+        from wordbrush.captions.voices import check_voice
+
+        for field in ("voices", "held_out_voices"):
+            with named(f"captions.{field}"):
+                for voice in getattr(params.captions, field):
+                    check_voice(voice)
+
+
+def check_inputs(params: Params) -> None:
+    """Raises WordbrushError where something is missing of the folders that the parameters name."""
+    if params.scenes.source == "clevr":
+        from wordbrush.scenes import clevr
+
+        clevr.paths(Path(params.scenes.clevr_path or ""), params.scenes.count)
+
+
+def check_processes(params: Params, count: int) -> None:
+    """Raises WordbrushError where so many processes could not share the batches of a stage."""
+    batch = min(params.davenet.batch_size, params.samples.train)
+    batches = {
+        **{
+            f"gan.batch_sizes[{size}]": params.gan.batch_sizes[size]
+            for size in resolutions(params.scenes.resolution)
+        },
+        "segmenter.batch_size": params.segmenter.batch_size,
+        "davenet.batch_size (or samples.train, if that is less)": batch,
+    }
+    for name, size in batches.items():
+        if size % count:
+            raise WordbrushError(
+                f"{name} is {size}, which {count} processes cannot share equally: choose another "
+                f"number, or another {launch.VARIABLE}."
+            )
+    for name in ("random_edits", "targeted_edits"):
+        every = getattr(params.schedule, name).edit_every
+        if count > 1 and batch // count % every:
+            raise WordbrushError(
+                f"schedule.{name}.edit_every is {every}, which does not divide the {batch // count}"
+                f" pairs of each of {count} processes: choose another edit_every or "
+                f"davenet.batch_size, or another {launch.VARIABLE}."
+            )
+
+
+@contextmanager
+def named(origin: str) -> Iterator[None]:
+    """Within, an error begins with what it is about."""
+    try:
+        yield
+    except WordbrushError as error:
+        raise WordbrushError(f"{origin}: {error}") from None
