@@ -1,21 +1,47 @@
 """Bringing the lock of a finished run home, after which `dvc pull` fetches its artifacts."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.client import report_key
+from wordbrush.kubeflow.connection import Connection
 from wordbrush.kubeflow.plan import params_text
-from wordbrush.storage.files import whole_file
+from wordbrush.storage.files import read_text, whole_file
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.locks import read_lock
 from wordbrush.versioning.records import recorded_lock
 from wordbrush.versioning.workspace import scratch_workspace
 
+ID = re.compile(r"[0-9A-Za-z-]+")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what ids of Kubeflow are
+
+
+def is_id(run: str) -> bool:
+    """Whether the id of a run is meant, and not a file, which may be missing."""
+    return bool(ID.fullmatch(run)) and not os.path.exists(run)
+
 
 def lock_of_file(path: Path) -> str:
-    """The lock of a local run. Raises WordbrushError where the file is no lock."""
+    """The lock of a local run. Raises WordbrushError where there is no file, or it is no lock."""
+    text = read_text(path, "Name the lock file of a local run, or the id of a run on a server.")
     read_lock(path)
-    return path.read_text(encoding="utf-8")
+    return text
+
+
+def key_of_run(server: Connection, run: str) -> str:
+    """The key of a finished run's last stage.
+
+    Raises WordbrushError: the server does not answer, or has no such run that is finished.
+    """
+    try:
+        return report_key(server, run)
+    except WordbrushError as error:
+        if UUID.fullmatch(run):
+            raise
+        raise WordbrushError(f"{run} is no file here, and as the id of a run: {error}") from None
 
 
 def lock_of_run(run: str, key: str, remote: RemoteConfig, source: Path) -> str:
@@ -34,7 +60,8 @@ def lock_of_run(run: str, key: str, remote: RemoteConfig, source: Path) -> str:
 
 def adopt(lock: str, target: Path) -> None:
     """Write the lock to `target`; another one that was there is kept beside it, as *.before."""
-    if target.is_file() and target.read_text(encoding="utf-8") != lock:
-        shutil.copyfile(target, target.with_name(f"{target.name}.before"))
+    if target.is_file() and target.read_bytes() != lock.encode():
+        with whole_file(target.with_name(f"{target.name}.before")) as before:
+            shutil.copyfile(target, before)
     with whole_file(target) as scratch:
         scratch.write_text(lock, encoding="utf-8")
