@@ -28,7 +28,7 @@ def examine(root: Path, fix: bool) -> bool:
 
 
 def environment(root: Path) -> Iterator[str]:
-    """Packages against the lock, if there is one, the place of the project, and space on its disk."""
+    """Packages against the lock, if there is one, the project's place, and space on the disk."""
     lock = root / "requirements.lock"
     yield from packages(lock, "run `make setup`") if lock.is_file() else ()
     if (root / DVC_FILE).is_file():
