@@ -1,5 +1,6 @@
 """Where DVC can work: it says so only when a stage is done, so this is checked before."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,16 @@ def require_usable(dvc_file: Path) -> None:
 def require_plain(path: str) -> None:
     """Raises WordbrushError for a project, cache or remote that DVC cannot keep objects in.
 
-    Its progress bars take braces for fields of a format, and its database takes UTF-8 alone.
+    Its progress bars take braces for fields of a format, and its database takes text alone.
     """
     if "{" in path or "}" in path:
-        fault = "has braces in its path"
+        fault, remedy = "has braces in its path", "choose another folder"
     elif any("\ud800" <= one <= "\udfff" for one in path):
-        fault = "has a name that is not UTF-8 in its path"
+        fault = f"has a name in its path that is no text in {sys.getfilesystemencoding()}"
+        remedy = "set PYTHONUTF8=1, or choose another folder"
     else:
         return
-    raise WordbrushError(f"{shown(path)} {fault}, which DVC cannot use: choose another folder.")
+    raise WordbrushError(f"{shown(path)} {fault}, which DVC cannot use: {remedy}.")
 
 
 def require_own_folders(dvc_file: Path) -> None:
