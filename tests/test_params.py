@@ -43,6 +43,8 @@ def test_committed_parameters_and_presets_are_valid():
         ),
         ({"edits": {"probability": 1.5}}, ["edits.probability", "1.5"]),
         ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
+        ({"scenes": {"clevr_path": ""}}, ["scenes.clevr_path", "'' is no path"]),
+        ({"scenes": {"clevr_path": "a\0b"}}, ["scenes.clevr_path", "a control character"]),
         ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
         ({"edits": {"probability_step": 1e-12}}, ["edits.probability_step", "0.001"]),
         ({"evaluation": {"bootstrap": 10**12}}, ["evaluation.bootstrap", "1000000"]),
@@ -90,6 +92,43 @@ def test_broken_yaml_names_its_line(tmp_path):
     broken.write_text("seed: 1\nscenes: {count: [\n")
     with pytest.raises(WordbrushError, match=r"params\.yaml:\d+ is not valid YAML"):
         parameters.load(broken)
+
+
+def test_the_path_of_clevr_is_one_as_people_write_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parse_with(scenes={"clevr_path": "~/CLEVR/"}).scenes.clevr_path == "/home/me/CLEVR"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 2019-13-45",
+        "a: !!int ''",
+        "a: !!bool x",
+        "a: !!timestamp x",
+        "a: \0",
+        "? [a]\n: 1\n1: 2",
+    ],
+)
+def test_a_value_that_yaml_does_not_have_is_one_sentence(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(WordbrushError, match=r"params\.yaml") as caught:
+        parameters.load(tmp_path / "params.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_file_is_named(tmp_path):
+    (tmp_path / "params.yaml").write_text("# nothing\n")
+    with pytest.raises(WordbrushError, match=r"params\.yaml is empty"):
+        parameters.load(tmp_path / "params.yaml")
+
+
+def test_a_preset_keeps_a_linked_file_a_link(tmp_path):
+    (tmp_path / "shared.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").symlink_to("shared.yaml")
+    presets.apply("tiny", tmp_path / "params.yaml", ROOT / "presets")
+    assert (tmp_path / "params.yaml").is_symlink()
+    assert read_yaml(tmp_path / "shared.yaml")["scenes"]["count"] == 64
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from wordbrush.errors import WordbrushError
 from wordbrush.stages.preflight import check_all
 from wordbrush.versioning.integrity import Fault, Repo, faults, repair, repository
+from wordbrush.versioning.places import DVC_FILE, require_usable
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 FREE_GIB = 5.0  # what a demo and its cache take on the disk
@@ -27,9 +28,14 @@ def examine(root: Path, fix: bool) -> bool:
 
 
 def environment(root: Path) -> Iterator[str]:
-    """Packages against the lock, if there is one, and space on the disk."""
+    """Packages against the lock, if there is one, the project's place, and space on the disk."""
     lock = root / "requirements.lock"
     yield from packages(lock, "run `make setup`") if lock.is_file() else ()
+    if (root / DVC_FILE).is_file():
+        try:
+            require_usable(root / DVC_FILE)
+        except WordbrushError as error:
+            yield str(error)
     free = shutil.disk_usage(root).free / 2**30
     if free < FREE_GIB:
         yield f"only {free:.1f} GiB are free on this disk; a demo needs {FREE_GIB:g}."

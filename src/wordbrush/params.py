@@ -6,8 +6,10 @@ There are no defaults here: every number is in params.yaml, and only there.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from wordbrush.errors import WordbrushError
+from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import Count, Natural, validated
 from wordbrush.storage.yaml import read_yaml
 
@@ -28,6 +30,17 @@ Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
 
 
+def _given(text: str) -> str:
+    """A path as `given_path` reads it; pydantic names the field of a ValueError."""
+    try:
+        return str(given_path(text))
+    except WordbrushError as error:
+        raise ValueError(str(error)) from None
+
+
+GivenPath = Annotated[str, AfterValidator(_given)]
+
+
 class Section(BaseModel):
     """Base of every section: unknown names are refused, types are strict, values are frozen."""
 
@@ -36,7 +49,7 @@ class Section(BaseModel):
 
 class Scenes(Section):
     source: Literal["render", "clevr"]
-    clevr_path: str | None
+    clevr_path: GivenPath | None
     count: Count
     min_objects: Annotated[int, Field(ge=1, le=10)]
     max_objects: Annotated[int, Field(ge=1, le=10)]

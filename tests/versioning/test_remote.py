@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from dvc.config import Config
 
 from tests.faults.proxy import Proxy
 from tests.faults.test_full_disk import CAP_DAC_OVERRIDE, PR_CAPBSET_DROP
@@ -85,6 +86,11 @@ def test_a_folder_works_too_and_stays_relative(project, tmp_path):
         ("gs://wordbrush/x", ["credentialpath=key.json"], "credentialpath=key.json is unknown"),
         ("gs://wordbrush/x", ["projectname"], "each as NAME=VALUE"),
         ("folder", ["projectname=x"], "--option is for gs://"),
+        ("", None, "is no path or address"),
+        ("a\nb", None, "has a control character"),
+        ("a{b}", None, "has braces in its path, which DVC cannot use"),
+        ("a%(b)s", None, "DVC does not take the remote"),
+        (os.fsdecode(b"a\xff"), None, "in its path that is no text in utf-8"),
     ],
 )
 def test_a_location_that_cannot_be_used_changes_nothing(
@@ -94,6 +100,28 @@ def test_a_location_that_cannot_be_used_changes_nothing(
     with pytest.raises(WordbrushError, match=words) as caught:
         set_remote(Path("."), location, emulated(bucket_server) if options == () else options or ())
     assert "\n" not in str(caught.value) and configured(project) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        ("été 東京", "../été 東京"),
+        ("~/store", "{home}/store"),
+        ("file://{home}/a%20b", "{home}/a b"),
+        ('it\'s, "so" #1', '../it\'s, "so" #1'),
+        ("[a]$=%s", "../[a]$=%s"),
+    ],
+)
+def test_a_folder_may_have_any_name(project, monkeypatch, place, url):
+    """DVC reads back what was written, and the rest of the file stays, comments too."""
+    monkeypatch.setenv("HOME", home := str(project.root / "home"))
+    with (project.root / ".dvc/config").open("a") as config:
+        config.write("# mine\n['remote \"other\"']\n    url = elsewhere\n")
+    set_remote(Path("."), place.format(home=home))
+    found = Config.load_file(project.root / ".dvc/config")
+    assert found["remote"]["wordbrush"] == {"url": url.format(home=home), "verify": "True"}
+    assert found["core"]["remote"] == "wordbrush" and found["remote"]["other"]["url"] == "elsewhere"
+    assert "# mine" in configured(project)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from wordbrush.report import timings
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.training import launch, signals
-from wordbrush.versioning.outputs import require_own_folders
+from wordbrush.versioning import places
 
-DVC_FILE = Path("dvc.yaml")
+DVC_FILE = Path(places.DVC_FILE)
 
 
 def run(stage: Stage, **options: str) -> None:
@@ -26,7 +26,7 @@ def run(stage: Stage, **options: str) -> None:
     Raises WordbrushError where DVC would not take the outputs, before any work.
     """
     if DVC_FILE.is_file():
-        require_own_folders(DVC_FILE)
+        places.require_usable(DVC_FILE)
     if stage.parallel and (count := launch.wanted()) > 1:
         signals.install()
         checked(stage)

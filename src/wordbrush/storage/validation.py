@@ -3,6 +3,7 @@
 What does not fit is named in one sentence, with field, value and what is allowed.
 """
 
+import reprlib
 from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -18,6 +19,9 @@ Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 NAMED = 3  # faults of one file; the others are counted
 REMEDY = "Make it again: dvc repro."
+SHORT = reprlib.Repr()  # YAML can nest values without end, and repeat them in each other
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 3, 80, 80, 80
+SHORT.maxlist = SHORT.maxdict = SHORT.maxtuple = SHORT.maxset = 12
 
 
 def one_of(values: Iterable[str]) -> GetPydanticSchema:
@@ -70,5 +74,5 @@ def _fault(fault: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = SHORT.repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -13,6 +13,7 @@ from dvc.repo import Repo
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import whole_file
+from wordbrush.versioning.places import require_plain
 
 REMOTE = "wordbrush"  # the name of the remote in DVC's configuration
 REMOTE_SECTION = f'remote "{REMOTE}"'
@@ -25,6 +26,8 @@ def configure(repo: Repo, remote: Mapping[str, Any], **sections: Mapping[str, An
     those that are there. All else in the file stays.
     Raises WordbrushError, and leaves the file as it was, where DVC would not read the same from it.
     """
+    for path in (remote["url"], sections.get("cache", {}).get("dir", "")):
+        require_plain(path if "://" in path else str(Path(repo.dvc_dir, path).resolve()))
     file = Path(repo.dvc_dir, Config.CONFIG).resolve()
     document = ConfigObj(str(file), encoding="utf-8", interpolation=False, indent_type="    ")
     document.pop(REMOTE_SECTION, None)

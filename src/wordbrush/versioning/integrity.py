@@ -18,7 +18,7 @@ import dvc.scm
 from dvc.repo import Repo as Repo  # part of what this module offers
 from dvc_data.hashfile.db import HashFileDB
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, refusal
 from wordbrush.versioning.listings import guard, require_inside
 from wordbrush.versioning.locks import LOCK, read_lock
 
@@ -60,7 +60,9 @@ def repository(root: Path) -> Iterator[Repo]:
             f"{' '.join(str(error).split())}, as an archive of the project is not: run `git init`, "
             "or use DVC without git: dvc config --local core.no_scm true."
         ) from None
-    except (dvc.exceptions.DvcException, OSError) as error:
+    except OSError as error:
+        raise WordbrushError(f"the artifacts cannot be looked at: {refusal(error)}.") from error
+    except dvc.exceptions.DvcException as error:
         raise WordbrushError(
             f"the artifacts cannot be looked at: {' '.join(str(error).split())}"
         ) from error
