@@ -1,30 +1,23 @@
 """Recurring runs on a Kubeflow Pipelines server: one for each name, by a cron expression."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import kfp
-from croniter import croniter
+from kfp_server_api import RecurringRunServiceApi, models
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.client import Connection, connect, faults
+from wordbrush.kubeflow.api import Api
+from wordbrush.kubeflow.client import (
+    by_name,
+    connect,
+    experiment_id,
+    pipeline_spec,
+    runtime_config,
+)
+from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.cron import check_cron
 
-
-def check_cron(expression: str) -> str:
-    """The expression itself, if it has Kubeflow's six fields, seconds first.
-
-    Raises WordbrushError: it has not. The client checks nothing.
-    """
-    fields = expression.split()
-    if len(fields) != 6 or not croniter.is_valid(
-        expression.replace("?", "*"), second_at_beginning=True
-    ):
-        raise WordbrushError(
-            f"--cron {expression!r} is not valid: six fields are needed "
-            "(second minute hour day month weekday); an example, Mondays at three: '0 0 3 * * 1'."
-        )
-    return expression
+PAGE = 100  # schedules in one answer
 
 
 def schedule(connection: Connection, package: Path, name: str, cron: str) -> str:
@@ -32,54 +25,63 @@ def schedule(connection: Connection, package: Path, name: str, cron: str) -> str
 
     One run goes at a time, and runs that were missed are not made up for.
     """
-    client = connect(connection)
-    with faults(connection.host):
-        experiment = client.create_experiment(connection.experiment, namespace=connection.namespace)
-        before = recurring(client, connection, name)
-        made = client.create_recurring_run(
-            experiment.experiment_id,
-            name,
-            cron_expression=check_cron(cron),
-            max_concurrency=1,
-            no_catchup=True,
-            pipeline_package_path=str(package),
-            pipeline_root=connection.pipeline_root,
-            service_account=connection.service_account,
-        )
-        for old in before:
-            client.delete_recurring_run(old.recurring_run_id)
-    return made.recurring_run_id
+    api = connect(connection)
+    service = RecurringRunServiceApi(api)
+    run = models.V2beta1RecurringRun(
+        display_name=name,
+        experiment_id=experiment_id(api, connection),
+        pipeline_spec=pipeline_spec(package),
+        runtime_config=runtime_config(connection),
+        service_account=connection.service_account,
+        trigger=models.V2beta1Trigger(
+            cron_schedule=models.V2beta1CronSchedule(cron=check_cron(cron))
+        ),
+        mode=models.RecurringRunMode.ENABLE,
+        max_concurrency=1,
+        no_catchup=True,
+    )
+    before = [api.id_in(old, "recurring_run_id") for old in recurring(api, connection, name)]
+    made = api.id_in(service.recurring_run_service_create_recurring_run(run), "recurring_run_id")
+    for old in before:
+        service.recurring_run_service_delete_recurring_run(old)
+    return made
 
 
 def list_schedules(connection: Connection) -> list[str]:
-    """The schedules of the namespace, a line each: id, name, cron expression, state."""
-    client = connect(connection)
-    with faults(connection.host):
-        runs = recurring(client, connection)
+    """The schedules of the namespace, a line each: id, name, when, state."""
+    api = connect(connection)
     return [
-        f"{run.recurring_run_id}  {run.display_name}  {run.trigger.cron_schedule.cron}  "
-        f"{(run.status or '').lower()}"
-        for run in runs
+        f"{api.id_in(run, 'recurring_run_id')}  {api.clean(run.display_name)}  "
+        f"{api.clean(when(run))}  {api.clean(run.status or '').lower()}"
+        for run in recurring(api, connection)
     ]
 
 
-def recurring(client: kfp.Client, connection: Connection, name: str | None = None) -> list[Any]:
+def when(run: models.V2beta1RecurringRun) -> str:
+    """A cron expression, or the interval that other clients may set instead."""
+    trigger = run.trigger or models.V2beta1Trigger()
+    if trigger.cron_schedule:
+        return trigger.cron_schedule.cron
+    if trigger.periodic_schedule:
+        return f"every {trigger.periodic_schedule.interval_second} s"
+    return "never"
+
+
+def recurring(api: Api, connection: Connection, name: str | None = None) -> list[Any]:
     """The recurring runs of the namespace, or those of one name."""
-    predicate = {
-        "predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]
-    }
-    found, page = [], ""
+    service, wanted = RecurringRunServiceApi(api), {} if name is None else {"filter": by_name(name)}
+    found, page, pages = [], "", set[str]()
     while True:
-        answer = client.list_recurring_runs(
-            page_token=page,
-            page_size=100,
-            namespace=connection.namespace,
-            filter=json.dumps(predicate) if name else None,
+        answer = service.recurring_run_service_list_recurring_runs(
+            page_token=page, page_size=PAGE, namespace=connection.namespace, **wanted
         )
         found += [run for run in answer.recurring_runs or [] if name in (None, run.display_name)]
         page = answer.next_page_token
         if not page:
             return found
+        if page in pages:
+            raise api.stranger("the same page of a list again and again")
+        pages.add(page)
 
 
 def change_schedule(connection: Connection, name: str, change: str) -> int:
@@ -87,16 +89,16 @@ def change_schedule(connection: Connection, name: str, change: str) -> int:
 
     Raises WordbrushError: there is none.
     """
-    client = connect(connection)
+    api = connect(connection)
+    service = RecurringRunServiceApi(api)
     act = {
-        "pause": client.disable_recurring_run,
-        "resume": client.enable_recurring_run,
-        "delete": client.delete_recurring_run,
+        "pause": service.recurring_run_service_disable_recurring_run,
+        "resume": service.recurring_run_service_enable_recurring_run,
+        "delete": service.recurring_run_service_delete_recurring_run,
     }[change]
-    with faults(connection.host):
-        runs = recurring(client, connection, name)
-        for run in runs:
-            act(run.recurring_run_id)
+    runs = [api.id_in(run, "recurring_run_id") for run in recurring(api, connection, name)]
+    for run in runs:
+        act(run)
     if not runs:
         raise WordbrushError(
             f"{connection.host}: there is no schedule {name!r} in the namespace "
