@@ -35,6 +35,8 @@ MININGS := mining-random mining-hard
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
 .PHONY: stages $(MININGS)
 stages:
+# DVC wants a git repository unless it is told otherwise; an archive of the project is none.
+	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
 	@dvc repro synthesize-captions
 	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
 	@dvc repro

@@ -25,11 +25,19 @@ from benchmarks.scaling import Sweep, sweeps
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.process import usable_cores
-from wordbrush.storage.files import whole_file, write_json
+from wordbrush.storage.files import require_writable, whole_file, write_json
 from wordbrush.storage.layout import PARAMS
+from wordbrush.storage.paths import given_path
 
 SEED = 0
 T = TypeVar("T", Line, Sweep)
+
+
+def whole_path(text: str) -> Path:
+    """The path that somebody wrote, from the root on: rows change the current folder."""
+    return given_path(text).resolve()
+
+
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Small sizes, few repeats, no whole runs.")
 ]
@@ -43,20 +51,21 @@ ScalingOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")
 ]
-JsonOption = Annotated[Path, typer.Option(help="Where to write all numbers.")]
-MarkdownOption = Annotated[Path | None, typer.Option(help="Where to write the table for the docs.")]
+JsonOption = Annotated[Path, typer.Option(help="Where to write all numbers.", parser=given_path)]
+MarkdownOption = Annotated[
+    Path | None, typer.Option(help="Where to write the table for the docs.", parser=given_path)
+]
 DemoOption = Annotated[
     Path | None,
     typer.Option(
         help="A folder in which `make demo` has run: the steps with edits take its "
         "drawings, captions and clusters.",
-        exists=True,
-        resolve_path=True,
+        parser=whole_path,
     ),
 ]
 PeerOption = Annotated[
     Path | None,
-    typer.Option(help="A checkout to compare with.", show_default=False, resolve_path=True),
+    typer.Option(help="A checkout to compare with.", show_default=False, parser=whole_path),
 ]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -76,6 +85,9 @@ def main(
     denseav: PeerOption = None,
 ) -> None:
     rows = chosen_rows(only, quick, scaling)
+    for target in (json, markdown):
+        if target:
+            require_writable(target)  # before hours of work
     peers = Peers(davenet, gan_zoo, gandissect, denseav)
     if demo:
         parameters.load(demo / PARAMS)  # refuse a folder without a run before anything is measured

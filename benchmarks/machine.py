@@ -205,7 +205,7 @@ def facts() -> dict[str, Any]:
 def cpu_model() -> str:
     """The name that the kernel gives; without one, the name that Python gives."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     return next(

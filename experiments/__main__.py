@@ -18,6 +18,7 @@ from experiments.tables import read_trials, write_tables
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.process import usable_cores
 from wordbrush.storage.files import write_json
+from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import validated
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.versioning.git import git
@@ -30,7 +31,8 @@ TrialsOption = Annotated[
 JobsOption = Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")]
 AblationsOption = Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")]
 DrawingOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.")
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Take GAN and segmenter from here.", parser=given_path),
 ]
 KeepOption = Annotated[
     bool,
@@ -80,17 +82,25 @@ def main(
     write_json(folder / "about.json", about)
     write_tables(folder, read_variants(None))
     draw_methods(folder / "methods.svg", read_trials(folder))
-    print((folder / "tables.md").read_text())
+    print((folder / "tables.md").read_text(encoding="utf-8"))
 
 
 def committed() -> str:
-    """The current commit; raises WordbrushError where files differ from it."""
-    if changed := git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs"):
+    """The current commit; raises WordbrushError where there is none, or files differ from it."""
+    try:
+        changed = git(ROOT, "status", "--porcelain", "--", ".", ":!results", ":!docs")
+        commit = git(ROOT, "rev-parse", "--verify", "HEAD")
+    except WordbrushError as error:
+        raise WordbrushError(
+            f"results belong to a commit, and git names none ({error}): clone the repository, or "
+            "begin one (git init, git add ., git commit)."
+        ) from None
+    if changed:
         raise WordbrushError(
             f"results belong to a commit, but these files are changed:\n{changed}\n"
             "Commit them first."
         )
-    return git(ROOT, "rev-parse", "HEAD")
+    return commit
 
 
 def report(what: str, seconds: float) -> None:

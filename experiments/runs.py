@@ -160,9 +160,9 @@ class Run:
         self.change_params()
         if self.variant and self.variant.mining not in MATRIX:
             stages = self.workspace / "dvc.yaml"
-            stages.write_text(
-                stages.read_text().replace(MATRIX, MATRIX.replace("]", f", {self.variant.mining}]"))
-            )
+            text = stages.read_text(encoding="utf-8")
+            more = MATRIX.replace("]", f", {self.variant.mining}]")
+            stages.write_text(text.replace(MATRIX, more), encoding="utf-8")
         self.call("dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
         self.call("dvc", "config", "--local", "cache.type", "reflink,hardlink,copy")
         first = Run(self.preset, "methods", 0)
@@ -241,18 +241,21 @@ class Run:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         log = self.workspace / "experiment.log"
-        with log.open("a") as out:
+        with log.open("a", encoding="utf-8") as out:
             done = subprocess.run(
                 command,
                 cwd=self.workspace,
                 env=variables,
                 stdout=subprocess.PIPE,
                 stderr=out,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
             out.write(done.stdout)
         if done.returncode:
-            last = "\n".join(log.read_text().splitlines()[-LAST_LINES:])
+            last = "\n".join(
+                log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+            )
             raise WordbrushError(
                 f"{self}: {' '.join(command)} ended with {done.returncode}. The last lines of "
                 f"{log}:\n{last}"

@@ -86,7 +86,9 @@ def run(folder: Path, *command: str) -> None:
         "PYTHONPATH": str(folder / "src"),
         "DVC_NO_ANALYTICS": "1",
     }
-    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, env=variables)
+    done = subprocess.run(
+        command, cwd=folder, encoding="utf-8", errors="replace", capture_output=True, env=variables
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-300:]
         raise WordbrushError(f"{' '.join(command)} ended with {done.returncode}: {said}")

@@ -12,6 +12,7 @@ from k8s.checks import cluster, pods, references, schemas
 from k8s.checks.manifests import Manifest, build
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.kubeflow.pools import Pools, load_pools
+from wordbrush.storage.paths import given_path
 
 POOLS = Path(__file__).resolve().parents[1] / "pools.yaml"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -47,7 +48,10 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
 @app.command()
 def check(
     overlay: Annotated[
-        Path, typer.Argument(help="A folder with a kustomization, such as k8s/overlays/gke.")
+        Path,
+        typer.Argument(
+            help="A folder with a kustomization, such as k8s/overlays/gke.", parser=given_path
+        ),
     ],
 ) -> None:
     """Build an overlay and check it.

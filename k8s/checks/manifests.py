@@ -43,7 +43,10 @@ def build(overlay: Path) -> list[Manifest]:
     """What `kubectl apply -k` would send. Raises WordbrushError where kubectl cannot build it."""
     try:
         built = subprocess.run(
-            ["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=False
+            ["kubectl", "kustomize", str(overlay)],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
     except FileNotFoundError:
         raise WordbrushError(

@@ -22,6 +22,7 @@ from wordbrush.errors import WordbrushError, run_command
 from wordbrush.stages import running
 from wordbrush.stages.table import STAGES, Stage
 from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.paths import given_path
 from wordbrush.training import signals
 
 app = typer.Typer(
@@ -158,7 +159,7 @@ def import_(
     source: Annotated[
         str, typer.Argument(help="A zip, tar or tar.gz at gs://bucket/name or https://…")
     ],
-    target: Annotated[Path, typer.Argument(help="The folder that it becomes.")],
+    target: Annotated[Path, typer.Argument(help="The folder that it becomes.", parser=given_path)],
     sha256: Annotated[str | None, typer.Option(help="What the archive's hash must be.")] = None,
 ) -> None:
     """Download an archive, such as CLEVR_v1.0.zip, and unpack it. Called again, it resumes."""
@@ -170,7 +171,9 @@ def import_(
 
 @app.command(rich_help_panel="Helpers")
 def champion(
-    target: Annotated[Path | None, typer.Argument(help="A folder for the model's files.")] = None,
+    target: Annotated[
+        Path | None, typer.Argument(help="A folder for the model's files.", parser=given_path)
+    ] = None,
     registry: Annotated[
         str | None,
         typer.Option(help="A folder, gs://…, s3://… or az://…; or set WORDBRUSH_REGISTRY."),
@@ -184,7 +187,9 @@ def champion(
 
 @app.command(rich_help_panel="Helpers")
 def export(
-    target: Annotated[Path, typer.Argument(help="The folder that the model becomes.")],
+    target: Annotated[
+        Path, typer.Argument(help="The folder that the model becomes.", parser=given_path)
+    ],
 ) -> None:
     """Write the model of the full method, with model card and dataset card, to a folder."""
     from wordbrush.model.export import export as export_model
@@ -205,7 +210,10 @@ def measure(
         ),
     ] = "validation",
     keep: Annotated[
-        Path, typer.Option(help="The folder that keeps the fresh drawings for the next call.")
+        Path,
+        typer.Option(
+            help="The folder that keeps the fresh drawings for the next call.", parser=given_path
+        ),
     ] = Path(".wordbrush/validation"),
 ) -> None:
     """Print, as JSON, what the trained encoders of one mining reach."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import wordbrush
 from wordbrush.doctor import packages
+from wordbrush.process import variable
 from wordbrush.versioning.fingerprint import digest
 from wordbrush.versioning.workspace import CODE
 
@@ -57,7 +58,7 @@ def user() -> Iterator[str]:
 def folders() -> Iterator[str]:
     """Whether the folders for scratch files can be written; all else may be read-only."""
     writable = []
-    for folder in sorted({"/tmp", os.environ.get("WORDBRUSH_WORK") or "/tmp"}):
+    for folder in sorted({"/tmp", variable("WORDBRUSH_WORK") or "/tmp"}):
         try:
             tempfile.TemporaryFile(dir=folder).close()
             writable.append(folder)

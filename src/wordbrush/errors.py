@@ -1,7 +1,11 @@
 """The one error that people see: what is wrong, where, and what to do."""
 
+import codecs
+import errno
+import io
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -27,6 +31,7 @@ class Stopped(SystemExit):
 # The smallest extra of pyproject.toml that brings each package, by the name that imports it.
 EXTRAS = {
     "PIL": "render",
+    "configobj": "pipeline",
     "croniter": "pipeline",
     "docker": "dev",
     "drjit": "render",
@@ -66,13 +71,44 @@ def optional_packages() -> Iterator[None]:
         ) from None
 
 
+# What the system refuses, and what to do about it.
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "raise the limit on file sizes",
+    errno.EACCES: "check its owner and mode",
+    errno.EPERM: "check its owner and mode",
+    errno.EROFS: "name a folder that can be written",
+    errno.ENOTDIR: "a part of the path is a file: name another folder",
+    errno.EISDIR: "name a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def refusal(error: OSError) -> str:
+    """What the system says, where, and what to do, if we know: one line without a full stop."""
+    reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+    remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+    named = isinstance(error.filename, str | bytes)
+    return f"{shown(os.fsdecode(error.filename))}: {reason}{remedy}" if named else reason + remedy
+
+
+def shown(text: str) -> str:
+    """A name as it is, or quoted where it would break a line or show nothing."""
+    return text if text.isprintable() and text.strip() else repr(text)
+
+
 def run_command(command: Callable[[], None], name: str) -> None:
     """Run a command line: a WordbrushError is one sentence and exit code 2.
 
-    A stop by a signal is one sentence and EXIT_STOPPED.
+    So is what the system refuses about a file or a disk. A stop by a signal is one sentence and
+    EXIT_STOPPED. Every other exception is a fault of ours, and keeps its traceback.
     """
+    print_anywhere()
     try:
         with optional_packages():
+            require_current_folder()
+            require_values(sys.argv[1:])
             command()
     except Stopped as stop:
         print(f"{name}: {stop.reason}", file=sys.stderr)
@@ -80,3 +116,61 @@ def run_command(command: Callable[[], None], name: str) -> None:
     except WordbrushError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None and error.errno not in REMEDIES:
+            raise
+        print(f"{name}: {refusal(error)}.", file=sys.stderr)
+        sys.exit(2)
+
+
+def require_current_folder() -> None:
+    """Raises WordbrushError where the current folder was deleted."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise WordbrushError(
+            "the current folder was deleted: cd to the project's folder, and run again."
+        ) from None
+
+
+def require_values(arguments: Sequence[str]) -> None:
+    """Raises WordbrushError for an argument or a value of an option that is empty.
+
+    Mostly it stands for an unset variable, as in `--image "$IMAGE"`. No command has a use for one.
+    """
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        if not argument.strip():
+            what = before if before.startswith("-") else "an argument"
+        elif option.startswith("--") and equals and not value.strip():
+            what = option
+        else:
+            continue
+        raise WordbrushError(
+            f"{what} is empty, which an unset variable can cause: give a value, or leave it out."
+        )
+
+
+# Signs that we print, for terminals whose encoding lacks them.
+PLAIN = {"–": "-", "—": "-", "×": "x", "±": "+-", "…": "...", "→": "->", "§": "section "}
+PLAIN_SIGNS = "wordbrush.plain"  # the name of the error handler
+
+
+def plain_signs(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of encodings: a sign that looks alike, else an escape such as \\xe9."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    part = error.object[error.start : error.end]
+    escaped = (PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in part)
+    return "".join(escaped), error.end
+
+
+def print_anywhere() -> None:
+    """Let standard output and error take every character, whatever their encoding is.
+
+    An encoding without a sign, such as Latin-1 or ASCII, must not end a stage.
+    """
+    codecs.register_error(PLAIN_SIGNS, plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN_SIGNS)

@@ -22,7 +22,7 @@ def import_archive(address: str, target: Path, sha256: str | None = None) -> Non
     Raises WordbrushError: the target exists, the source cannot be read, its hash differs, the
     archive is bad, or there is no space.
     """
-    if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise WordbrushError(f"--sha256 {sha256!r} is no sha256: 64 hexadecimal digits are needed.")
     require_new(target)
     source = open_source(address)

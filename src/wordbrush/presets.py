@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import parse
-from wordbrush.storage.files import whole_file
-from wordbrush.storage.yaml import merge, read_yaml
+from wordbrush.storage.files import read_text, whole_file
+from wordbrush.storage.yaml import MISSING, merge, read_yaml
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
@@ -22,9 +22,9 @@ def change(params_file: Path, changes: dict[str, Any]) -> None:
     parse(merge(read_yaml(params_file), changes), f"{params_file}, changed")
     yaml = YAML()
     yaml.width = 200
-    document = yaml.load(params_file.read_text(encoding="utf-8"))
+    document = yaml.load(read_text(params_file, MISSING))
     _lay_over(document, changes)
-    with whole_file(params_file) as scratch:
+    with whole_file(params_file.resolve()) as scratch:  # a link to the file stays one
         yaml.dump(document, scratch)
 
 
@@ -32,7 +32,8 @@ def read_preset(name: str, params_file: Path, folder: Path) -> dict[str, Any]:
     """What preset `name` changes, found good when laid over `params_file`."""
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
-        raise WordbrushError(f"no preset {name!r} in {folder}; there are: {', '.join(known)}.")
+        there = f"there are: {', '.join(known)}" if known else "run from the project's folder"
+        raise WordbrushError(f"no preset {name!r} in {folder}; {there}.")
     preset_file = folder / f"{name}.yaml"
     changes = read_yaml(preset_file)
     parse(merge(read_yaml(params_file), changes), f"{params_file} with {preset_file}")

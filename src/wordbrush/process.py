@@ -1,4 +1,4 @@
-"""This process: its cores, and its rank among the processes of one training."""
+"""This process: its cores, its rank among the processes of one training, its environment."""
 
 import os
 
@@ -11,6 +11,14 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def variable(name: str) -> str | None:
+    """A variable of the environment, without white space around it.
+
+    None where it is not set or nothing is left: as in a shell, an empty variable is not set.
+    """
+    return os.environ.get(name, "").strip() or None
 
 
 def is_worker() -> bool:

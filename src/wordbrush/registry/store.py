@@ -8,7 +8,6 @@ monitoring.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError
+from wordbrush.process import variable
 from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.storage.validation import Natural, validated_json
@@ -121,8 +121,7 @@ class Registry:
 
 def open_registry(address: str | None = None) -> Registry:
     """A registry in a folder or a bucket, by default the one of WORDBRUSH_REGISTRY."""
-    address = address or os.environ.get("WORDBRUSH_REGISTRY")
-    if not address:
+    if address is None and (address := variable("WORDBRUSH_REGISTRY")) is None:
         raise WordbrushError(
             "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder, "
             "gs://bucket/prefix, s3://bucket/prefix or az://container/prefix."

@@ -13,6 +13,7 @@ from wordbrush.report import timings
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.training import launch, signals
+from wordbrush.versioning.outputs import require_own_folders
 
 DVC_FILE = Path("dvc.yaml")
 
@@ -22,7 +23,10 @@ def run(stage: Stage, **options: str) -> None:
 
     options: `mining`, where the stage runs per mining. A stage that can train in parallel starts
     as many processes as WORDBRUSH_PROCESSES asks for; each of them comes through here again.
+    Raises WordbrushError where DVC would not take the outputs, before any work.
     """
+    if DVC_FILE.is_file():
+        require_own_folders(DVC_FILE)
     if stage.parallel and (count := launch.wanted()) > 1:
         signals.install()
         launch.launch(count)

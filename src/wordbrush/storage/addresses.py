@@ -7,6 +7,7 @@ from wordbrush.storage.buckets import BucketStore, bucket_and_name
 from wordbrush.storage.cloud import SCHEMES, ObstoreStore
 from wordbrush.storage.folders import FolderStore
 from wordbrush.storage.objects import PATIENCE, Store
+from wordbrush.storage.paths import given_address
 
 
 def open_store(address: str, patience: float = PATIENCE) -> Store:
@@ -15,6 +16,7 @@ def open_store(address: str, patience: float = PATIENCE) -> Store:
     patience: seconds for which a bucket in trouble is asked again.
     Raises WordbrushError where the address is of another kind or names no bucket.
     """
+    address = given_address(address)
     if address.startswith("gs://"):
         return BucketStore(*bucket_and_name(address), patience)
     if address.startswith(SCHEMES):

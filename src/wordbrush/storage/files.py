@@ -6,42 +6,38 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import REMEDIES, WordbrushError, refusal, shown
 from wordbrush.storage.validation import REMEDY, validated_json
 
 T = TypeVar("T")
 
-WRITE_FAULTS = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EFBIG: "raise the limit on file sizes",
-    errno.EACCES: "check its owner and mode",
-    errno.EPERM: "check its owner and mode",
-    errno.EROFS: "name a folder that can be written",
-    errno.ENOTDIR: "a part of the path is a file: name another folder",
-}
-
 
 @contextmanager
 def write_faults(path: Path) -> Iterator[None]:
-    """A full disk, a folder that cannot be written and the like, as one sentence with `path`."""
+    """A full disk, a folder that cannot be written and the like, as one sentence with `path`.
+
+    Around the writing of `path`, or of a scratch file beside it. What the system refuses of another
+    file is raised as it is, and names that file.
+    """
     try:
         yield
     except OSError as error:
         code = error.errno
         if code is None and str(error).endswith(" written"):  # numpy's, of a part of an array
             code = errno.ENOSPC
-        if code not in WRITE_FAULTS:
+        ours = code in REMEDIES if error.filename is None else _is_of(error.filename, path)
+        if code is None or not ours:
             raise
+        remedy = REMEDIES.get(code, "name another place")
         raise WordbrushError(
-            f"{path} cannot be written: {os.strerror(code).lower()}; {WRITE_FAULTS[code]}, "
+            f"{shown(str(path))} cannot be written: {os.strerror(code).lower()}; {remedy}, "
             "then run again."
         ) from error
     except SafetensorError as error:
@@ -52,13 +48,31 @@ def write_faults(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _scratch(path: Path) -> Path:
+    """What `path` is called until it is whole."""
+    return path.parent / f".{path.name}.partial"
+
+
+def _is_of(name: object, path: Path) -> bool:
+    """Whether a file's name is that of `path`, of a folder above it, or of its scratch files."""
+    if not isinstance(name, str):
+        return False
+    return Path(name) in (path, *path.parents) or Path(name).is_relative_to(_scratch(path))
+
+
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Yield a scratch folder beside `path`; on success only, it replaces what is at `path`."""
-    scratch = path.parent / f".{path.name}.partial"
+    """Yield a scratch folder beside `path`; on success only, it replaces what is at `path`.
+
+    Raises WordbrushError, before anything is made, where `path` is a file or a symbolic link.
+    """
+    scratch = _scratch(path)
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         with write_faults(path):
+            if path.is_symlink() or path.is_file():
+                kind = "a symbolic link" if path.is_symlink() else "a file"
+                raise WordbrushError(f"{path} is {kind}, and must be a folder: move it away.")
             scratch.mkdir(parents=True)
             yield scratch
             shutil.rmtree(path, ignore_errors=True)
@@ -69,15 +83,58 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a scratch file name beside `path`; the file takes the name `path` only on success."""
-    scratch = path.parent / f".{path.name}.partial"
+    """Yield an empty scratch file beside `path`; it takes the name `path` only on success.
+
+    Raises WordbrushError, before the caller works, where `path` is a folder or nothing can be
+    written beside it.
+    """
+    scratch = _scratch(path)
     try:
         with write_faults(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             path.parent.mkdir(parents=True, exist_ok=True)
+            scratch.touch()
             yield scratch
             os.replace(scratch, path)
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # a place that cannot be written has nothing to delete
+            scratch.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raises WordbrushError where no file could be written at `path`, as `whole_file` does.
+
+    For long work whose result will go there.
+    """
+    with suppress(_Enough), whole_file(path):
+        raise _Enough
+
+
+class _Enough(Exception):
+    """Leaves `whole_file` without a file."""
+
+
+def read_text(path: Path, missing: str) -> str:
+    """The text of a file that people write or bring, in UTF-8, with or without a mark of that.
+
+    missing: what to do where there is no such file.
+    Raises WordbrushError: it is missing, no file but a folder or a device, or not UTF-8.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe would wait for its other end
+            kind = "a folder" if path.is_dir() else "a device or a pipe"
+            raise WordbrushError(f"{shown(str(path))} is {kind}, and must be a file.")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise WordbrushError(f"{shown(str(path))} is missing. {missing}") from None
+    except OSError as error:
+        raise WordbrushError(f"{refusal(error)}.") from None
+    except UnicodeDecodeError as error:
+        raise WordbrushError(
+            f"{shown(str(path))} is not text in UTF-8 ({error.reason} at byte {error.start}): save "
+            "it as UTF-8."
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from wordbrush.errors import WordbrushError
-from wordbrush.storage.files import WRITE_FAULTS
+from wordbrush.errors import REMEDIES, WordbrushError
 from wordbrush.storage.locks import one_at_a_time
 from wordbrush.storage.objects import Changed, inside
 
@@ -83,7 +82,7 @@ class FolderStore:
         try:
             yield
         except OSError as error:
-            hint = WRITE_FAULTS.get(error.errno or 0, "look at the disk")
+            hint = REMEDIES.get(error.errno or 0, "look at the disk")
             raise WordbrushError(
                 f"{self.root / name}: {(error.strerror or str(error)).lower()}; {hint}."
             ) from error

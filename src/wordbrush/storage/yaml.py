@@ -7,19 +7,28 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from wordbrush.errors import WordbrushError
+from wordbrush.storage.files import read_text
+
+MISSING = "Run from the project's folder."
+# What ruamel lets through, of dates such as 2019-13-45, tags such as `!!int ''`, and deep nesting.
+UNCAUGHT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file as plain data; a missing or broken one is a WordbrushError with its line."""
+    text = read_text(path, MISSING)
     try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WordbrushError(f"{path} is missing. Run from the project's folder.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+        data = YAML(typ="safe").load(text)
+    except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise WordbrushError(f"{path}{where} is not valid YAML: {reason}.") from None
+    except UNCAUGHT as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise WordbrushError(f"{path} holds a value that YAML does not have: {reason}.") from None
+    if data is None:
+        raise WordbrushError(f"{path} is empty; it must hold a mapping of sections.")
     if not isinstance(data, dict):
         raise WordbrushError(f"{path} must hold a mapping of sections, not {type(data).__name__}.")
     return data

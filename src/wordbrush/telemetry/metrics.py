@@ -4,7 +4,6 @@ docs/monitoring.md explains each. They are kept whether or not anybody scrapes, 
 microseconds a step. Labels are bounded: stage, mining, and names that are constants here.
 """
 
-import os
 import re
 import sys
 import time
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Gauge, disable_created_metrics, start_http_server
 
 from wordbrush.errors import WordbrushError
+from wordbrush.process import variable
 
 PORT_VARIABLE = "WORDBRUSH_METRICS_PORT"
 STAGE = ("stage", "mining")
@@ -78,7 +78,7 @@ def serve(stage: str, mining: str) -> None:
 
     A port in use is one line on stderr, not an error.
     """
-    port = os.environ.get(PORT_VARIABLE, "")
+    port = variable(PORT_VARIABLE)
     if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise WordbrushError(
             f"{PORT_VARIABLE} is {port!r}; a port number from 1 to 65535 is needed."

@@ -4,7 +4,6 @@ Nothing is pushed if the variable is not set. Only the outcome is pushed, as Pro
 batch jobs; what changes while a stage runs is scraped (`metrics`).
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from http.client import HTTPException
 from prometheus_client import CollectorRegistry, Gauge, pushadd_to_gateway
 
 from wordbrush.errors import Diverged, Stopped, WordbrushError
+from wordbrush.process import variable
 from wordbrush.telemetry import metrics
 
 GATEWAY_VARIABLE = "WORDBRUSH_PUSHGATEWAY"
@@ -47,7 +47,7 @@ class Outcome:
 
         A gateway that does not answer is one line on stderr.
         """
-        gateway = os.environ.get(GATEWAY_VARIABLE)
+        gateway = variable(GATEWAY_VARIABLE)
         if not gateway:
             return
         group = {"stage": stage, "mining": mining} if mining else {"stage": stage}

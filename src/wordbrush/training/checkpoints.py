@@ -8,7 +8,6 @@ depends on, so a checkpoint of other parameters, data or code is never found.
 
 import hashlib
 import json
-import os
 import re
 import sys
 import time
@@ -21,7 +20,7 @@ import torch
 from safetensors.torch import load, save
 
 from wordbrush.errors import EXIT_STOPPED, Stopped, WordbrushError
-from wordbrush.process import is_main
+from wordbrush.process import is_main, variable
 from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.telemetry import metrics
@@ -199,7 +198,7 @@ def for_stage(key: str, minutes: float) -> Checkpoints:
     """Checkpoints in .wordbrush/checkpoints, or at the address (storage.addresses) that
     WORDBRUSH_CHECKPOINTS names.
     """
-    address = os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    address = variable(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
     return Checkpoints(open_store(address), key, 60 * minutes)
 
 

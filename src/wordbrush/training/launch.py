@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wordbrush.errors import EXIT_STOPPED, WordbrushError
-from wordbrush.process import is_worker, usable_cores
+from wordbrush.process import is_worker, usable_cores, variable
 
 VARIABLE = "WORDBRUSH_PROCESSES"
 MOST = 64
@@ -25,7 +25,7 @@ GRACE_SECONDS = 2.0
 
 def wanted() -> int:
     """How many processes a training stage shall start: 1 means that it runs in this one."""
-    value = os.environ.get(VARIABLE) or "1"
+    value = variable(VARIABLE) or "1"
     if not re.fullmatch("[0-9]{1,3}", value) or not 1 <= int(value) <= MOST:
         raise WordbrushError(f"{VARIABLE} is {value!r}; a number from 1 to {MOST} is needed.")
     return 1 if is_worker() else int(value)
@@ -83,7 +83,7 @@ def tell(rank: int, code: int, folder: Path) -> None:
         )
     elif rank > 0:
         for log in folder.glob(f"**/{rank}/stderr.log"):
-            sys.stderr.write(log.read_text())
+            sys.stderr.write(log.read_text(encoding="utf-8", errors="replace"))
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """What the environment says of a run: where artifacts are kept, and where the code is."""
 
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
+from wordbrush.process import variable
+from wordbrush.storage.paths import given_address, given_path
+from wordbrush.storage.validation import validated_json
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class RemoteConfig:
     """
 
     url: str
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str | bool | int | float] = field(default_factory=dict)
     cache: Path | None = None
 
     @staticmethod
@@ -25,25 +26,37 @@ class RemoteConfig:
         """From WORDBRUSH_REMOTE, WORDBRUSH_REMOTE_OPTIONS (JSON) and WORDBRUSH_CACHE.
 
         url: the remote, in place of WORDBRUSH_REMOTE.
-        Raises WordbrushError: no remote is named, or the options are not JSON.
+        Raises WordbrushError: no remote is named, it or the cache is no place, or the options are
+        no JSON of names and values.
         """
-        url = url or os.environ.get("WORDBRUSH_REMOTE")
-        if not url:
+        if url is None and (url := variable("WORDBRUSH_REMOTE")) is None:
             raise WordbrushError(
                 "WORDBRUSH_REMOTE is not set: name the DVC remote, a folder or gs://bucket/prefix."
             )
-        text = os.environ.get("WORDBRUSH_REMOTE_OPTIONS") or "{}"
-        try:
-            options = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise WordbrushError(
-                f"WORDBRUSH_REMOTE_OPTIONS is not JSON ({error}); "
-                'an example: {"projectname": "p"}.'
-            ) from None
-        cache = os.environ.get("WORDBRUSH_CACHE")
-        return RemoteConfig(url, options, Path(cache) if cache else None)
+        options = validated_json(
+            dict[str, str | bool | int | float],
+            (variable("WORDBRUSH_REMOTE_OPTIONS") or "{}").encode(errors="backslashreplace"),
+            "WORDBRUSH_REMOTE_OPTIONS",
+            'An example: {"projectname": "p"}.',
+        )
+        cache = variable("WORDBRUSH_CACHE")
+        return RemoteConfig(given_address(url), options, given_path(cache) if cache else None)
 
 
 def source_from_environment() -> Path:
     """The folder with dvc.yaml and src: WORDBRUSH_SOURCE, or the current one."""
-    return Path(os.environ.get("WORDBRUSH_SOURCE", "."))
+    return given_path(variable("WORDBRUSH_SOURCE") or ".")
+
+
+def work_from_environment() -> Path | None:
+    """The folder for the workspaces of tasks: WORDBRUSH_WORK; None: where the system has such.
+
+    Raises WordbrushError where it is no folder.
+    """
+    named = variable("WORDBRUSH_WORK")
+    if named is None:
+        return None
+    folder = given_path(named)
+    if not folder.is_dir():
+        raise WordbrushError(f"WORDBRUSH_WORK is {named}, which is no folder: make it first.")
+    return folder

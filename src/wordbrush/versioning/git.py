@@ -14,7 +14,12 @@ def git(folder: Path, *words: str) -> str:
     """
     try:
         done = subprocess.run(
-            ["git", *words], cwd=folder, text=True, capture_output=True, check=False
+            ["git", *words],
+            cwd=folder,
+            encoding="utf-8",
+            errors="backslashreplace",
+            capture_output=True,
+            check=False,
         )
     except FileNotFoundError as error:
         raise WordbrushError(f"git {words[0]}: {error.filename} is missing.") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import dvc.exceptions
+import dvc.scm
 from dvc.repo import Repo as Repo  # part of what this module offers
 from dvc_data.hashfile.db import HashFileDB
 
@@ -53,6 +54,11 @@ def repository(root: Path) -> Iterator[Repo]:
     except dvc.exceptions.NotDvcRepoError:
         raise WordbrushError(
             f"{root.resolve()} is no DVC repository: run in the project's folder, or `dvc init`."
+        ) from None
+    except dvc.scm.SCMError as error:
+        raise WordbrushError(
+            f"{' '.join(str(error).split())}, as an archive of the project is not: run `git init`, "
+            "or use DVC without git: dvc config --local core.no_scm true."
         ) from None
     except (dvc.exceptions.DvcException, OSError) as error:
         raise WordbrushError(

@@ -9,7 +9,9 @@ from ruamel.yaml.error import YAMLError
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError
+from wordbrush.storage.files import read_text
 from wordbrush.storage.validation import validated
+from wordbrush.storage.yaml import UNCAUGHT
 from wordbrush.versioning.listings import require_inside
 
 LOCK = "dvc.lock"
@@ -35,12 +37,8 @@ def read_lock(path: Path) -> dict[str, Any]:
     Raises WordbrushError: it is missing, is no lock, or names an output outside of its folder.
     """
     try:
-        lock = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WordbrushError(
-            f"{path} is missing: the stage before did not leave its lock."
-        ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
+        lock = YAML(typ="safe").load(read_text(path, "The stage before did not leave its lock."))
+    except (YAMLError, *UNCAUGHT) as error:
         raise WordbrushError(
             f"{path} is not a readable dvc.lock ({str(error).splitlines()[0]})."
         ) from None

@@ -1,17 +1,17 @@
 """`wordbrush remote`: a place for DVC's objects, tried out before it becomes the default."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
-
-from dvc.config import ConfigError
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.addresses import open_store
 from wordbrush.storage.buckets import BucketStore, bucket_and_name, bucket_client
 from wordbrush.storage.objects import Store
+from wordbrush.storage.paths import given_address
+from wordbrush.versioning.configuration import REMOTE, configure
 from wordbrush.versioning.integrity import repository
-from wordbrush.versioning.workspace import REMOTE
 
 # Of DVC's gs:// remotes; none of them is a secret.
 OPTIONS = ("projectname", "endpointurl", "allow_anonymous_login")
@@ -23,21 +23,14 @@ def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
     options: settings of the remote, each as `NAME=VALUE`.
     Raises WordbrushError, and changes nothing, where the place cannot be read and written.
     """
-    settings = read_options(options)
-    if "://" not in place:
-        place = str(Path(place).expanduser())
+    settings, place = read_options(options), given_address(place)
     with repository(root) as repo:
         try_out(open_remote(place, settings))
         before = repo.config["core"].get("remote")
         was = repo.config["remote"].get(before, {}).get("url")
-        try:
-            with repo.config.edit("repo") as config:
-                config["core"]["remote"] = REMOTE
-                config["remote"][REMOTE] = {"url": place, "verify": True, **settings}
-        except ConfigError as error:
-            raise WordbrushError(
-                f"DVC does not take the remote {place}: {' '.join(str(error).split())}."
-            ) from None
+        bucket = "://" in place
+        url = place if bucket or Path(place).is_absolute() else os.path.relpath(place, repo.dvc_dir)
+        configure(repo, {"url": url, "verify": True, **settings})
         print(
             f"{place} can be read and written. It is the default DVC remote now "
             f"(`{REMOTE}` in .dvc/config, verify true"

@@ -4,7 +4,6 @@ A stage that anyone ever ran with the same code, parameters and inputs is fetche
 run cache travels with the data, so laptop and cluster share one cache. Nothing here knows Kubeflow.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,11 @@ from dvc.repo import Repo
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import read_json
-from wordbrush.versioning.environment import RemoteConfig, source_from_environment
+from wordbrush.versioning.environment import (
+    RemoteConfig,
+    source_from_environment,
+    work_from_environment,
+)
 from wordbrush.versioning.failures import reasons, storage_errors
 from wordbrush.versioning.keys import stage_keys
 from wordbrush.versioning.locks import LOCK, merge_locks
@@ -75,7 +78,7 @@ def run_stage(
     remote = remote or RemoteConfig.from_environment()
     source = source or source_from_environment()
     lock = merge_locks([Path(path) for path in locks])
-    folder = Path(tempfile.mkdtemp(prefix="wordbrush-", dir=os.environ.get("WORDBRUSH_WORK")))
+    folder = Path(tempfile.mkdtemp(prefix="wordbrush-", dir=work_from_environment()))
     try:
         with workspace(folder, source, params, lock, remote) as repo:
             own_key = _require_key(repo, stage, key)

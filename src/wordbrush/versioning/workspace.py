@@ -13,6 +13,7 @@ from dvc.repo import Repo
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.versioning.configuration import configure
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.failures import reasons, storage_errors
 from wordbrush.versioning.listings import guard
@@ -20,7 +21,6 @@ from wordbrush.versioning.locks import LOCK, merge_locks, write_lock
 
 CODE = ("dvc.yaml", ".dvcignore", "src")  # what a workspace takes from the source
 NOT_CODE = ("__pycache__", "*.pyc", "*.egg-info")
-REMOTE = "wordbrush"  # the name of the remote in DVC's configuration
 
 
 @contextmanager
@@ -64,11 +64,14 @@ def _copy_code(source: Path, folder: Path) -> None:
 def _configure(remote: RemoteConfig, base: Path) -> None:
     """Name remote and cache in the current repository; relative paths are relative to `base`."""
     url = remote.url if "://" in remote.url else str((base / remote.url).resolve())
-    with Repo(".") as repo, repo.config.edit() as config:
-        config["core"] |= {"remote": REMOTE, "analytics": False}
-        config["remote"][REMOTE] = {"url": url, "verify": True, **remote.options}
-        if remote.cache:
-            config["cache"]["dir"] = str((base / remote.cache).resolve())
+    cache = {"dir": str((base / remote.cache).resolve())} if remote.cache else {}
+    with Repo(".") as repo:
+        configure(
+            repo,
+            {"url": url, "verify": True, **remote.options},
+            core={"analytics": False},
+            cache=cache,
+        )
 
 
 @contextmanager
