@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordbrush.errors import WordbrushError, run_command
+from wordbrush.storage.paths import given_path
 
 if TYPE_CHECKING:
     from wordbrush.kubeflow.plan import Plan
@@ -39,7 +40,7 @@ ImageOption = Annotated[
 RemoteOption = Annotated[
     str | None, typer.Option(envvar="WORDBRUSH_REMOTE", help="The DVC remote, a folder or gs://….")
 ]
-PoolsOption = Annotated[Path, typer.Option(help="The node pools.")]
+PoolsOption = Annotated[Path, typer.Option(help="The node pools.", parser=given_path)]
 HostOption = Annotated[
     str, typer.Option(envvar="WORDBRUSH_KFP_HOST", help="The Kubeflow Pipelines server.")
 ]
@@ -67,12 +68,17 @@ def compile_command(
     preset: PresetOption = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
-    output: Annotated[Path, typer.Option(help="The file to write.")] = ROOT / "pipeline.yaml",
+    output: Annotated[Path, typer.Option(help="The file to write.", parser=given_path)] = (
+        ROOT / "pipeline.yaml"
+    ),
 ) -> None:
     """Write the pipeline as YAML, for `submit` or the KFP UI.
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
+    from wordbrush.storage.files import require_writable
+
+    require_writable(output)
     write(plan(preset, image, pools), output)
     print(f"{output}: written.")
 
@@ -81,7 +87,9 @@ def compile_command(
 def run(
     preset: PresetOption = None,
     remote: RemoteOption = str(LOCAL / "remote"),
-    lock: Annotated[Path, typer.Option(help="Where the merged lock goes.")] = LOCAL / "dvc.lock",
+    lock: Annotated[
+        Path, typer.Option(help="Where the merged lock goes.", parser=given_path)
+    ] = LOCAL / "dvc.lock",
     gate: Annotated[
         bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")
     ] = False,
@@ -106,7 +114,9 @@ def run(
     """
     from components import all_components
     from wordbrush.kubeflow import local
+    from wordbrush.storage.files import require_writable
 
+    require_writable(lock)
     local.prepare(ROOT, LOCAL, remote, registry)
     # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
@@ -130,7 +140,7 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two polls.")] = 15,
+    every: Annotated[float, typer.Option(help="Seconds between two polls.")] = 15,
 ) -> None:
     """Start a run on a cluster.
 
@@ -138,9 +148,11 @@ def submit(
 
     Example: python pipeline.py submit --remote gs://bucket/dvc --preset small --wait
     """
-    from wordbrush.kubeflow import client
+    from wordbrush.kubeflow import client, values
+    from wordbrush.kubeflow.connection import make_connection
 
-    server = client.make_connection(host, namespace, experiment, pipeline_root, service_account)
+    server = make_connection(host, namespace, experiment, pipeline_root, service_account)
+    name, every = values.title("--name", name), values.seconds("--every", every)
     planned = plan(preset, image, pools).marked(configured(remote))
     with compiled(planned) as package:
         run = client.submit(server, package, name)
@@ -176,18 +188,21 @@ def schedule(
 
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
-    from wordbrush.kubeflow import client, schedules
+    from wordbrush.kubeflow import schedules, values
+    from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.kubeflow.cron import check_cron
 
     options = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron}
     given = [option for option, value in options.items() if value not in (None, False)]
     if len(given) != 1:
         raise WordbrushError("name one of --cron, --list, --pause, --resume and --delete.")
-    server = client.make_connection(host, namespace, experiment, pipeline_root, service_account)
+    server = make_connection(host, namespace, experiment, pipeline_root, service_account)
+    name = values.title("--name", name)
     if show:
         lines = schedules.list_schedules(server)
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
-        schedules.check_cron(cron)
+        cron = check_cron(cron)
         # KFP's cache would not notice changed inputs, so DVC decides which stages run
         with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
             made = schedules.schedule(server, package, name, cron)
@@ -205,7 +220,9 @@ def adopt(
     host: HostOption = HOST,
     namespace: NamespaceOption = NAMESPACE,
     remote: RemoteOption = None,
-    target: Annotated[Path, typer.Option(help="The lock to write.")] = Path("dvc.lock"),
+    target: Annotated[Path, typer.Option(help="The lock to write.", parser=given_path)] = Path(
+        "dvc.lock"
+    ),
 ) -> None:
     """Take over the lock of a finished run, so that `dvc pull` fetches its artifacts.
 
@@ -213,13 +230,16 @@ def adopt(
 
     Example: python pipeline.py adopt 0f8b6d2e --remote gs://bucket/dvc
     """
-    from wordbrush.kubeflow import adoption, client
+    from wordbrush.kubeflow import adoption
+    from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.storage.files import require_writable
 
-    if Path(run).is_file():
-        lock = adoption.lock_of_file(Path(run))
+    require_writable(target)
+    if adoption.is_id(run):
+        server = make_connection(host, namespace, NAME)
+        lock = adoption.lock_of_run(server, run, configured(remote), ROOT)
     else:
-        key = client.report_key(client.make_connection(host, namespace, NAME), run)
-        lock = adoption.lock_of_run(run, key, configured(remote), ROOT)
+        lock = adoption.lock_of_file(given_path(run))
     adoption.adopt(lock, target)
     print(
         f"{target}: the lock of {run}. "
@@ -239,7 +259,8 @@ def plan(
     from components import IMAGE
     from wordbrush.kubeflow.plan import make_plan
 
-    return make_plan(ROOT, preset, image or IMAGE, pools, cached, gate, retries)
+    image = IMAGE if image is None else image
+    return make_plan(ROOT, preset, image, pools, cached, gate, retries)
 
 
 def write(planned: "Plan", target: Path) -> None:

@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import kubernetes_validate
-from croniter import croniter
 from kubernetes_validate.utils import all_versions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from k8s.checks.manifests import Manifest, fields
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.cron import check_cron
 
 VERSIONS = list(dict.fromkeys(all_versions()))[-4:]
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$"
@@ -232,11 +233,11 @@ def schedules(objects: list[Manifest]) -> Iterator[str]:
     """Cron schedules: Kubernetes' have five fields."""
     for one in objects:
         cron = one.spec.get("schedule") if one.kind == "CronJob" else None
-        if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
-            yield (
-                f"{one}: the schedule {cron!r} is not valid; five fields are needed, such as "
-                "'0 3 * * 1'."
-            )
+        try:
+            if cron is not None:
+                check_cron(str(cron), seconds=False)
+        except WordbrushError as error:
+            yield f"{one}: {error}"
 
 
 def quantity(value: Any) -> float | None:

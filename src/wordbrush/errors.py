@@ -32,7 +32,6 @@ class Stopped(SystemExit):
 EXTRAS = {
     "PIL": "render",
     "configobj": "pipeline",
-    "croniter": "pipeline",
     "docker": "dev",
     "drjit": "render",
     "dvc": "pipeline",

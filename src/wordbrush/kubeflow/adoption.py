@@ -1,28 +1,48 @@
 """Bringing the lock of a finished run home, after which `dvc pull` fetches its artifacts."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.client import report_key
+from wordbrush.kubeflow.connection import Connection
 from wordbrush.kubeflow.plan import params_text
-from wordbrush.storage.files import whole_file
+from wordbrush.storage.files import read_text, whole_file
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.locks import read_lock
 from wordbrush.versioning.records import recorded_lock
 from wordbrush.versioning.workspace import scratch_workspace
 
+ID = re.compile(r"[0-9A-Za-z-]+")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what ids of Kubeflow are
+
+
+def is_id(run: str) -> bool:
+    """Whether the id of a run is meant, and not a file, which may be missing."""
+    return bool(ID.fullmatch(run)) and not os.path.exists(run)
+
 
 def lock_of_file(path: Path) -> str:
-    """The lock of a local run. Raises WordbrushError where the file is no lock."""
+    """The lock of a local run. Raises WordbrushError where there is no file, or it is no lock."""
+    text = read_text(path, "Name the lock file of a local run, or the id of a run on a server.")
     read_lock(path)
-    return path.read_text(encoding="utf-8")
+    return text
 
 
-def lock_of_run(run: str, key: str, remote: RemoteConfig, source: Path) -> str:
+def lock_of_run(server: Connection, run: str, remote: RemoteConfig, source: Path) -> str:
     """The lock that the remote keeps of a finished run on a server.
 
-    key: that of its last stage. Raises WordbrushError: the run left no lock in this remote.
+    Raises WordbrushError: the server does not know the run, it is not finished, or it left no lock
+    in this remote.
     """
+    try:
+        key = report_key(server, run)
+    except WordbrushError as error:
+        if UUID.fullmatch(run):
+            raise
+        raise WordbrushError(f"{run} is no file here, and as the id of a run: {error}") from None
     with scratch_workspace(source, params_text(source), remote) as repo:
         lock = recorded_lock(repo, key)
     if lock is None:
@@ -34,7 +54,8 @@ def lock_of_run(run: str, key: str, remote: RemoteConfig, source: Path) -> str:
 
 def adopt(lock: str, target: Path) -> None:
     """Write the lock to `target`; another one that was there is kept beside it, as *.before."""
-    if target.is_file() and target.read_text(encoding="utf-8") != lock:
-        shutil.copyfile(target, target.with_name(f"{target.name}.before"))
+    if target.is_file() and target.read_bytes() != lock.encode():
+        with whole_file(target.with_name(f"{target.name}.before")) as before:
+            shutil.copyfile(target, before)
     with whole_file(target) as scratch:
         scratch.write_text(lock, encoding="utf-8")

@@ -6,6 +6,7 @@ Here an answer is a JSON object of bounded size that came in bounded time, or a 
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -101,7 +102,12 @@ class Api(kfp_server_api.ApiClient):
     def id_in(self, answer: Any, field: str) -> str:
         """A field that is an id. Raises WordbrushError where the answer has none."""
         value = getattr(answer, field)
-        if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        if (
+            not isinstance(value, str)
+            or not value
+            or not value.isascii()
+            or not value.isprintable()
+        ):
             raise self.stranger(f"an answer without {field}")
         return value
 
@@ -190,12 +196,14 @@ class Api(kfp_server_api.ApiClient):
         return kind(f"{self.host} answered {status}{given}: {todo}.")
 
     def _redirect(self, response: urllib3.BaseHTTPResponse) -> WordbrushError:
-        """A redirect, which is not followed: mostly to a login page, and its query may be secret."""
-        parts = urlsplit(response.headers.get("Location", ""))
-        place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else (parts.path or "nowhere")
+        """A redirect, mostly to a login page. It is not followed, and its query not shown."""
+        place = "nowhere"
+        with suppress(ValueError):
+            parts = urlsplit(response.headers.get("Location", ""))
+            place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.path or place
         return WordbrushError(
-            f"{self.host} answered {response.status}, a redirect to {self.clean(place)}: if that is a login "
-            f"page, set {TOKENS}; if the server moved, name its new --host."
+            f"{self.host} answered {response.status}, a redirect to {self.clean(place)}: if that "
+            f"is a login page, set {TOKENS}; if the server moved, name its new --host."
         )
 
 
@@ -237,7 +245,9 @@ def reason_in(content: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None if is_html(content) else content[: 4 * SHOWN].decode("utf-8", "replace")
     while isinstance(value, dict | list):  # {"error": {"message": …}}
-        inner = value[:1] if isinstance(value, list) else [value[n] for n in REASONS if value.get(n)]
+        inner = (
+            value[:1] if isinstance(value, list) else [value[n] for n in REASONS if value.get(n)]
+        )
         value = inner[0] if inner else None
     return None if value is None else str(value)
 

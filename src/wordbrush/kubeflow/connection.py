@@ -1,14 +1,14 @@
 """Where a Kubeflow Pipelines server is, and as whom to speak to it."""
 
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow import values
+from wordbrush.process import variable
+from wordbrush.storage.paths import given_path
 
 TOKEN, TOKEN_FILE = "WORDBRUSH_KFP_TOKEN", "WORDBRUSH_KFP_TOKEN_FILE"
 LONGEST_TOKEN = 1 << 16  # bytes; servers take headers of 8 to 64 KiB
@@ -50,33 +50,29 @@ def make_connection(
 def token_from_environment() -> SecretStr | None:
     """WORDBRUSH_KFP_TOKEN, or the content of the file that WORDBRUSH_KFP_TOKEN_FILE names.
 
-    None where neither is set. Raises WordbrushError, which does not show it: what is set is empty,
-    or cannot be the token in an HTTP header.
+    None where neither is set. Raises WordbrushError, which does not show it: the file cannot be
+    read, or what is there cannot be a token.
     """
-    token, file = os.environ.get(TOKEN), os.environ.get(TOKEN_FILE)
-    if file and not token:
-        return _checked(f"{TOKEN_FILE}: {file}", _content(file))
-    if token is not None:
+    if token := variable(TOKEN):
         return _checked(TOKEN, token)
-    if file is not None:
-        raise WordbrushError(f"{TOKEN_FILE} is set but empty: name a file, or unset it.")
+    if file := variable(TOKEN_FILE):
+        return _checked(f"{TOKEN_FILE}: {file}", _content(file))
     return None
 
 
 def _content(file: str) -> str:
     try:
-        with Path(file).open("rb") as content:  # which may be a pipe
+        with given_path(file).open("rb") as content:  # which may be a pipe, or endless
             return content.read(LONGEST_TOKEN + 1).decode("latin-1")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise WordbrushError(f"{TOKEN_FILE}: {file} is not readable ({reason}).") from None
+    except OSError as error:
+        raise WordbrushError(f"{TOKEN_FILE}: {file} is not readable ({error.strerror}).") from None
 
 
 def _checked(origin: str, text: str) -> SecretStr:
     """The token without the white space around it."""
     token = text.strip()
     if not token:
-        raise WordbrushError(f"{origin} is empty: put the token there, or unset the variable.")
+        raise WordbrushError(f"{origin} is empty: put the token there.")
     if len(token) > LONGEST_TOKEN or not re.fullmatch(r"[\x21-\x7e]+", token):
         raise WordbrushError(
             f"{origin} is not a token: it holds a space, the end of a line or a letter beyond "

@@ -21,8 +21,8 @@ PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 LONGEST = 2**63 / 1e9  # seconds of a Go duration
 YEARS = 5  # in which a time must come: robfig looks no further
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-WEEKDAYS = "sun mon tue wed thu fri sat".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,9 @@ def _parse_range(text: str, one: Field) -> Times:
     if len(steps) > 1 or (len(ends) > 1 and not star):
         raise _fault(text, one, "has too many slashes or hyphens")
     low = one.low if star else _number(start, text, one)
-    if star or (steps and not ends):  # N/step is N-max/step
-        high = one.high
-    else:
-        high = _number(ends[0], text, one) if ends else low
+    high = one.high if star or steps else low  # N/step is N-max/step
+    if ends and not star:
+        high = _number(ends[0], text, one)
     step = _number(steps[0], text, Field("step", 1, one.high)) if steps else 1
     if low < one.low or high > one.high:
         raise _fault(text, one, "is out of bounds")

@@ -14,6 +14,8 @@ from wordbrush.kubeflow.containers import docker_runner
 from wordbrush.kubeflow.dag import Components, write_pipeline
 from wordbrush.kubeflow.plan import Plan
 from wordbrush.storage.files import whole_file
+from wordbrush.storage.paths import given_address
+from wordbrush.versioning.environment import remote_address
 
 # Variables whose names begin so may change a sum's last bits, and with them the hashes.
 ARITHMETIC = ("ATEN_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_")
@@ -26,7 +28,7 @@ def prepare(source: Path, folder: Path, remote: str, registry: str) -> None:
     """
     os.environ |= {
         "WORDBRUSH_SOURCE": str(source),
-        "WORDBRUSH_REMOTE": _absolute(remote),
+        "WORDBRUSH_REMOTE": _absolute(remote_address(remote)),
         "WORDBRUSH_REGISTRY": _absolute(registry),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
@@ -36,7 +38,8 @@ def prepare(source: Path, folder: Path, remote: str, registry: str) -> None:
 
 
 def _absolute(location: str) -> str:
-    return location if "://" in location else str(Path(location).resolve())
+    place = given_address(location)
+    return place if "://" in place else str(Path(place).resolve())
 
 
 def process_runner() -> local.SubprocessRunner:

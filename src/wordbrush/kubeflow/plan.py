@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from wordbrush.kubeflow import values
 from wordbrush.kubeflow.pools import Pools, load_pools
 from wordbrush.params import parse
 from wordbrush.presets import read_preset
@@ -63,6 +64,7 @@ def make_plan(
     params.yaml. pools: the file of the node pools.
     Raises WordbrushError that names file and field.
     """
+    values.image(image)
     params = params_text(source, preset)
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
@@ -74,10 +76,10 @@ def make_plan(
 def params_text(source: Path, preset: str | None = None) -> str:
     """params.yaml with a preset laid over it, without its comments."""
     file = source / PARAMS
-    values = read_yaml(file)
-    if preset:
-        values = merge(values, read_preset(preset, file, source / "presets"))
-    parse(values, PARAMS)
+    found = read_yaml(file)
+    if preset is not None:
+        found = merge(found, read_preset(preset, file, source / "presets"))
+    parse(found, PARAMS)
     text = io.StringIO()
-    YAML(typ="safe").dump(values, text)
+    YAML(typ="safe").dump(found, text)
     return text.getvalue()

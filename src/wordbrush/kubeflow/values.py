@@ -3,7 +3,6 @@
 Each check returns the value itself, or raises a WordbrushError that names the option.
 """
 
-import math
 import re
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ IMAGE = re.compile(
     rf"(?P<name>(?:{HOST}/)?{WORDS}(?:/{WORDS})*)(?::{TAG})?(?:@{DIGEST})?", re.ASCII
 )
 ROOT = re.compile(r"(?:gs|s3|minio)://[^/?\s][^?\s]*(?:\?\S+)?")  # what KFP's launcher takes
+PAUSE = (0.1, 86400.0)  # seconds
 LONGEST_IMAGE, LONGEST_SUBDOMAIN, LONGEST_NAME = 255, 253, 255
 
 
@@ -31,7 +31,7 @@ def image(value: str) -> str:
             "--image",
             value,
             "the name of an image",
-            "letters of its path are small; an example: registry.example.org/wordbrush-python:0.1.0",
+            "small letters, as in registry.example.org/wordbrush-python:0.1.0",
         )
     return value
 
@@ -73,7 +73,10 @@ def pipeline_root(value: str) -> str:
     """Where KFP keeps what its pages show."""
     if not value.isprintable() or not ROOT.fullmatch(value):
         raise _refused(
-            "--pipeline-root", value, "a bucket", "gs://, s3:// or minio://, such as gs://bucket/kfp"
+            "--pipeline-root",
+            value,
+            "a bucket",
+            "gs://, s3:// or minio://, such as gs://bucket/kfp",
         )
     return value
 
@@ -96,9 +99,10 @@ def host(value: str) -> str:
     return value.rstrip("/")
 
 
-def seconds(option: str, value: float, least: float, most: float) -> float:
-    """A time that one can wait for."""
-    if not math.isfinite(value) or not least <= value <= most:
+def seconds(option: str, value: float) -> float:
+    """A time to wait for."""
+    least, most = PAUSE
+    if not least <= value <= most:  # nor is NaN
         raise WordbrushError(f"{option} {value:g}: {least:g} to {most:g} seconds are possible.")
     return value
 

@@ -93,6 +93,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         with write_faults(path):
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            if path.exists() and not path.is_file():  # it would be replaced
+                raise WordbrushError(f"{path} is a device or a pipe, and must be a file.")
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch.touch()
             yield scratch

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wordbrush.errors import WordbrushError
 from wordbrush.process import variable
+from wordbrush.storage.buckets import bucket_and_name
 from wordbrush.storage.paths import given_address, given_path
 from wordbrush.storage.validation import validated_json
 
@@ -26,8 +27,8 @@ class RemoteConfig:
         """From WORDBRUSH_REMOTE, WORDBRUSH_REMOTE_OPTIONS (JSON) and WORDBRUSH_CACHE.
 
         url: the remote, in place of WORDBRUSH_REMOTE.
-        Raises WordbrushError: no remote is named, it or the cache is no place, or the options are
-        no JSON of names and values.
+        Raises WordbrushError: no remote is named, DVC cannot use it, the cache is no place, or the
+        options are no JSON of names and values.
         """
         if url is None and (url := variable("WORDBRUSH_REMOTE")) is None:
             raise WordbrushError(
@@ -40,7 +41,23 @@ class RemoteConfig:
             'An example: {"projectname": "p"}.',
         )
         cache = variable("WORDBRUSH_CACHE")
-        return RemoteConfig(given_address(url), options, given_path(cache) if cache else None)
+        return RemoteConfig(remote_address(url), options, given_path(cache) if cache else None)
+
+
+def remote_address(text: str) -> str:
+    """The address of a DVC remote that somebody wrote.
+
+    Raises WordbrushError: it is neither a folder nor in a bucket of Google Cloud Storage.
+    """
+    place = given_address(text)
+    if place.startswith("gs://"):
+        bucket_and_name(place)
+    elif "://" in place:
+        raise WordbrushError(
+            f"{place!r} is neither a folder nor gs://bucket/prefix, where a DVC remote can be. "
+            "Checkpoints and the registry may also be at s3:// and az://."
+        )
+    return place
 
 
 def source_from_environment() -> Path:

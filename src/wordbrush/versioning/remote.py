@@ -9,8 +9,8 @@ from wordbrush.errors import WordbrushError
 from wordbrush.storage.addresses import open_store
 from wordbrush.storage.buckets import BucketStore, bucket_and_name, bucket_client
 from wordbrush.storage.objects import Store
-from wordbrush.storage.paths import given_address
 from wordbrush.versioning.configuration import REMOTE, configure
+from wordbrush.versioning.environment import remote_address
 from wordbrush.versioning.integrity import repository
 
 # Of DVC's gs:// remotes; none of them is a secret.
@@ -23,7 +23,7 @@ def set_remote(root: Path, place: str, options: Sequence[str] = ()) -> None:
     options: settings of the remote, each as `NAME=VALUE`.
     Raises WordbrushError, and changes nothing, where the place cannot be read and written.
     """
-    settings, place = read_options(options), given_address(place)
+    settings, place = read_options(options), remote_address(place)
     with repository(root) as repo:
         try_out(open_remote(place, settings))
         before = repo.config["core"].get("remote")
@@ -58,11 +58,6 @@ def read_options(options: Sequence[str]) -> dict[str, str]:
 
 def open_remote(place: str, settings: dict[str, str]) -> Store:
     """The place as DVC will reach it, by the same settings."""
-    if "://" in place and not place.startswith("gs://"):
-        raise WordbrushError(
-            f"{place!r} is neither a folder nor gs://bucket/prefix, where a DVC remote can be. "
-            "Checkpoints and the registry may also be at s3:// and az://."
-        )
     if not settings:
         return open_store(place)
     if not place.startswith("gs://"):
