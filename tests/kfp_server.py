@@ -1,10 +1,16 @@
-"""A compiled pipeline read back from its YAML, and `pipeline.py` run as people run it."""
+"""A real server of the KFP API, `pipeline.py` run as people run it, and its YAML read back."""
 
+import json
 import os
+import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -69,3 +75,125 @@ class Compiled:
         return self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][
             self.executor(name)
         ]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as bytes, which need not be one of Kubeflow's."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    missing: int = 0  # bytes that are promised and do not come
+    breaks: bool = False  # closes the connection in place of an answer
+    hangs: bool = False  # says nothing until the server ends
+
+
+@dataclass
+class Server:
+    """A server of the KFP API: the requests received, and the objects that exist.
+
+    always: in place of every answer. next: in place of the next ones to paths that begin so.
+    """
+
+    requests: list[tuple[str, str, dict | None, str | None]] = field(default_factory=list)
+    schedules: dict[str, dict] = field(default_factory=dict)
+    states: list[str] = field(default_factory=lambda: ["PENDING", "RUNNING", "SUCCEEDED"])
+    runs: dict[str, dict] = field(default_factory=dict)
+    always: Reply | None = None
+    next: dict[str, list[Reply]] = field(default_factory=dict)
+    port: int = 0
+    ended: Event = field(default_factory=Event)
+
+    def reply(self, method: str, path: str, body: dict | None) -> Reply:
+        path = path.removeprefix("/apis/v2beta1")
+        if self.always:
+            return self.always
+        for start, replies in self.next.items():
+            if path.startswith(start) and replies:
+                return replies.pop(0)
+        status, content = self.answer(method, path, body)
+        return Reply(json.dumps(content).encode(), status)
+
+    def answer(self, method: str, path: str, body: dict | None) -> tuple[int, dict]:
+        """What Kubeflow answers."""
+        if path == "/healthz":
+            return 200, {"multi_user": False}
+        if path == "/experiments":
+            known = {"experiment_id": "e1", "display_name": "wordbrush", "namespace": "kubeflow"}
+            return 200, ({"experiments": []} if method == "GET" else known)
+        if path == "/runs" and method == "POST":
+            self.runs["r1"] = {**(body or {}), "run_id": "r1", "experiment_id": "e1"}
+            return 200, self.runs["r1"]
+        if found := re.fullmatch(r"/runs/(\w+)", path):
+            if found[1] not in self.runs:
+                return 404, {"error": "run not found"}
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            return 200, {**self.runs[found[1]], "state": state}
+        if path == "/recurringruns" and method == "POST":
+            number = f"s{len(self.schedules) + 1}"
+            self.schedules[number] = {
+                **(body or {}),
+                "recurring_run_id": number,
+                "status": "ENABLED",
+            }
+            return 200, self.schedules[number]
+        if path == "/recurringruns":
+            return 200, {"recurringRuns": list(self.schedules.values())}
+        if found := re.fullmatch(r"/recurringruns/(\w+)(:\w+)?", path):
+            if method == "DELETE":
+                del self.schedules[found[1]]
+            return 200, {}
+        return 404, {"error": path}
+
+    @property
+    def host(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def asked(self, method: str, path: str) -> list[tuple[str, str, dict | None, str | None]]:
+        wanted = (method, f"/apis/v2beta1{path}")
+        return [
+            request for request in self.requests if (request[0], request[1].split("?")[0]) == wanted
+        ]
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server that answers while it is needed."""
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            size = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(size)) if size else None
+            state.requests.append(
+                (self.command, self.path, body, self.headers.get("Authorization"))
+            )
+            self.send(state.reply(self.command, self.path.split("?")[0], body))
+
+        do_GET = do_POST = do_DELETE = handle_any
+
+        def send(self, reply: Reply) -> None:
+            self.close_connection = True
+            if reply.hangs:
+                state.ended.wait()
+            if reply.hangs or reply.breaks:
+                return
+            headers = {"Content-Type": "application/json", **reply.headers}
+            headers["Content-Length"] = str(len(reply.body) + reply.missing)
+            self.send_response(reply.status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):  # the client may have heard enough
+                self.wfile.write(reply.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        state.port = http.server_port
+        Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield state
+        state.ended.set()
+        http.shutdown()

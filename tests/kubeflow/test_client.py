@@ -1,107 +1,9 @@
-"""submit, schedule and adopt, through kfp's own client.
+"""submit, schedule and adopt, against a server that answers as the KFP API does."""
 
-The server answers as the KFP API does, and records what it was asked.
-"""
-
-import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
-import pytest
-
-from tests.kfp_server import Compiled, pipeline
-from wordbrush.errors import WordbrushError
+from tests.kfp_server import Compiled, Server, pipeline
 from wordbrush.kubeflow.client import key_of
-from wordbrush.kubeflow.schedules import check_cron
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class Server:
-    """The requests received, and the objects that exist."""
-
-    requests: list[tuple[str, str, dict | None, str | None]] = field(default_factory=list)
-    schedules: dict[str, dict] = field(default_factory=dict)
-    states: list[str] = field(default_factory=lambda: ["PENDING", "RUNNING", "SUCCEEDED"])
-    runs: dict[str, dict] = field(default_factory=dict)
-    fault: tuple[str, int] | None = None  # a path's beginning and the status it gets
-    port: int = 0
-
-    def answer(self, method: str, path: str, body: dict | None) -> tuple[int, dict]:
-        path = path.removeprefix("/apis/v2beta1")
-        if self.fault and path.startswith(self.fault[0]):
-            return self.fault[1], {"error": "no"}
-        if path == "/healthz":
-            return 200, {"multi_user": False}
-        if path == "/experiments":
-            known = {"experiment_id": "e1", "display_name": "wordbrush", "namespace": "kubeflow"}
-            return 200, ({"experiments": []} if method == "GET" else known)
-        if path == "/runs" and method == "POST":
-            self.runs["r1"] = {**body, "run_id": "r1", "experiment_id": "e1"}
-            return 200, self.runs["r1"]
-        if found := re.fullmatch(r"/runs/(\w+)", path):
-            if found[1] not in self.runs:
-                return 404, {"error": "run not found"}
-            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-            return 200, {**self.runs[found[1]], "state": state}
-        if path == "/recurringruns" and method == "POST":
-            number = f"s{len(self.schedules) + 1}"
-            self.schedules[number] = {**body, "recurring_run_id": number, "status": "ENABLED"}
-            return 200, self.schedules[number]
-        if path == "/recurringruns":
-            return 200, {"recurringRuns": list(self.schedules.values())}
-        if found := re.fullmatch(r"/recurringruns/(\w+)(:\w+)?", path):
-            if method == "DELETE":
-                del self.schedules[found[1]]
-            return 200, {}
-        return 404, {"error": path}
-
-    @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def asked(self, method: str, path: str) -> list[tuple[str, str, dict | None, str | None]]:
-        wanted = (method, f"/apis/v2beta1{path}")
-        return [
-            request for request in self.requests if (request[0], request[1].split("?")[0]) == wanted
-        ]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
-            state.requests.append(
-                (self.command, self.path, body, self.headers.get("Authorization"))
-            )
-            status, content = state.answer(self.command, self.path.split("?")[0], body)
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_DELETE = handle_any
-
-        def log_message(self, *_) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        state.port = http.server_port
-        thread = Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield state
-        http.shutdown()
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):
@@ -238,26 +140,3 @@ def test_only_a_finished_run_is_adopted(server, tmp_path):
     assert done.returncode == 2 and "the run r1 is running" in done.stderr
     unknown = adopt(server, tmp_path, "r2")
     assert unknown.returncode == 2 and "does not know that" in unknown.stderr
-
-
-@pytest.mark.parametrize(
-    ("status", "word"),
-    [(401, "WORDBRUSH_KFP_TOKEN"), (403, "may not"), (404, "does not know"), (500, "500")],
-)
-@pytest.mark.parametrize("path", ["/healthz", "/runs"])
-def test_faults_of_the_server_are_one_sentence(server, tmp_path, status, word, path):
-    server.fault = (path, status)
-    done = submit(server, tmp_path)
-    assert done.returncode == 2 and word in done.stderr and server.host in done.stderr
-    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize("cron", ["0 0 3 * * 1", "0 */15 * * * *", "0 0 9 ? * 2-6"])
-def test_six_fields_are_a_cron(cron):
-    assert check_cron(cron) == cron
-
-
-@pytest.mark.parametrize("cron", ["0 3 * * 1", "61 0 3 * * 1", "0 0 25 * * 1", "nonsense", ""])
-def test_other_crons_are_refused(cron):
-    with pytest.raises(WordbrushError, match="six fields"):
-        check_cron(cron)

@@ -135,7 +135,8 @@ class Api(kfp_server_api.ApiClient):
                 body=body,
                 headers={"Content-Type": "application/json", **headers},
                 timeout=TIMEOUT,
-                retries=False,  # nor redirects
+                retries=False,
+                redirect=False,
                 preload_content=False,
             )
             try:
