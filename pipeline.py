@@ -157,7 +157,8 @@ def submit(
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
-        f"{run}: started at {server.host}. `python pipeline.py adopt {run}` takes over its results."
+        f"{run}: started at {server.host}/#/runs/details/{run}. "
+        f"`python pipeline.py adopt {run}` takes over its results."
     )
     if wait and client.wait(server, run, every) != "SUCCEEDED":
         sys.exit(1)
@@ -175,7 +176,8 @@ def schedule(
     pools: PoolsOption = POOLS,
     name: NameOption = NAME,
     cron: Annotated[
-        str | None, typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1'.")
+        str | None,
+        typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the schedules.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Pause the schedule.")] = False,
@@ -236,8 +238,8 @@ def adopt(
 
     require_writable(target)
     if adoption.is_id(run):
-        server = make_connection(host, namespace, NAME)
-        lock = adoption.lock_of_run(server, run, configured(remote), ROOT)
+        key = adoption.key_of_run(make_connection(host, namespace, NAME), run)
+        lock = adoption.lock_of_run(run, key, configured(remote), ROOT)
     else:
         lock = adoption.lock_of_file(given_path(run))
     adoption.adopt(lock, target)

@@ -4,16 +4,24 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from dvc.repo import Repo
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pipeline import app
 from ruamel.yaml import YAML
 
 from tests.kfp_server import Compiled, pipeline
 from tests.workspace import Workspace
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.storage.files import require_writable, whole_file
 from wordbrush.versioning.keys import edges
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -255,24 +263,109 @@ def test_adopting_a_local_run_brings_its_artifacts_home(from_scratch, tmp_path):
     ("arguments", "words"),
     [
         (("compile", "--preset", "huge"), ("huge", "paper, small, tiny")),
+        (("compile", "--preset", "../small"), ("no preset '../small'",)),
+        (("compile", "--preset", ""), ("--preset is empty",)),
+        (("compile", "--image", ""), ("--image is empty",)),
+        (("compile", "--image="), ("--image is empty",)),
+        (("compile", "--image", "my image"), ("'my image' is not the name of an image",)),
+        (("compile", "--image", "Image:1"), ("small letters",)),
+        (("compile", "--image", "a\nb"), (r"'a\nb'",)),
         (("compile", "--pools", "nowhere.yaml"), ("nowhere.yaml is missing",)),
+        (("compile", "--pools", "."), (". is a folder",)),
+        (("compile", "--output", "/proc/x.yaml"), ("/proc/x.yaml cannot be written",)),
+        (("compile", "--output", "."), ("name a file",)),
+        (("compile", "--output", "/dev/null"), ("is a device",)),
+        (("compile", "--output", "/etc/hostname/x.yaml"), ("cannot be written",)),
+        (("compile", "--output", "a" * 300), ("shorter name",)),
         (("run", "--preset", "huge"), ("huge",)),
+        (("run", "--lock", "/proc/x.lock"), ("cannot be written",)),
+        (("run", "--remote", "s3://bucket/x"), ("neither a folder nor gs://bucket/prefix",)),
+        (("run", "--remote", "ftp://bucket/x"), ("neither a folder nor",)),
+        (("run", "--remote", "gs://"), ("names no bucket",)),
+        (("run", "--registry", ""), ("--registry is empty",)),
         (("run", "--docker", "--remote", "gs://bucket/dvc"), ("gs://bucket/dvc", "leave --remote")),
         (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
-        (("schedule", "--cron", "0 0 25 * * 1"), ("not valid",)),
+        (("schedule", "--cron", "0 0 25 * * 1"), ("not valid", "allowed are 0-23")),
+        (("schedule", "--cron", "0 0 3 * * 7"), ("allowed are 0-6 or sun-sat",)),
+        (("schedule", "--cron", "0 0 3 30 2 *"), ("never run",)),
         (("schedule",), ("name one of",)),
+        (("schedule", "--list", "--name", "a\nb"), ("--name",)),
         (("submit",), ("WORDBRUSH_REMOTE is not set",)),
+        (("submit", "--remote", "s3://bucket/x"), ("neither a folder nor gs://bucket/prefix",)),
+        (("submit", "--remote", "az://container/x"), ("neither a folder nor",)),
         (("submit", "--host", "localhost"), ("not a URL",)),
-        (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer",)),
+        (("submit", "--host", "http://me:secret@h"), ("WORDBRUSH_KFP_TOKEN",)),
+        (("submit", "--namespace", "My_Space"), ("not a Kubernetes namespace",)),
+        (("submit", "--service-account", "Runner"), ("not the name of a Kubernetes account",)),
+        (("submit", "--pipeline-root", "folder"), ("gs://, s3:// or minio://",)),
+        (("submit", "--every", "nan"), ("86400 seconds",)),
+        (("submit", "--experiment", " "), ("--experiment is empty",)),
+        (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer", "no file here")),
+        (("adopt", "nowhere.lock"), ("nowhere.lock is missing",)),
+        (("adopt", "nowhere/lock"), ("nowhere/lock is missing",)),
+        (("adopt", "~/nowhere.lock"), ("nowhere.lock is missing",)),
+        (("adopt", "."), ("is a folder",)),
+        (("adopt", ""), ("an argument is empty",)),
+        (("adopt", str(ROOT / "README.md")), ("is not a",)),
+        (("adopt", "x.lock", "--target", "."), ("name a file",)),
+        (("adopt", "x.lock", "--target", "/proc/dvc.lock"), ("cannot be written",)),
     ],
 )
-def test_bad_input_is_one_sentence(arguments, words, tmp_path):
-    done = pipeline(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+def test_bad_input_is_one_sentence(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["pipeline.py", *arguments])
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WORDBRUSH_")}
+    with patch.dict(os.environ, clean, clear=True), pytest.raises(SystemExit) as ended:
+        run_command(app, "pipeline")
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and not said.out
+    assert len(said.err.strip().splitlines()) == 1 and "secret" not in said.err
     for word in words:
-        assert word in done.stderr
-    assert not (tmp_path / "pipeline.yaml").exists()
+        assert word in said.err
+    kept = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept == set()
+
+
+def test_a_mistake_is_one_sentence_in_a_process_of_its_own(tmp_path):
+    done = pipeline("compile", "--image", "my image", cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("pipeline: --image 'my image' is not the name of an image")
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "pipeline.yaml").exists()
+
+
+PARTS = st.sampled_from(
+    [
+        *("a", "new", "a b", "été", "日本", "...", "-x", "x.yaml", "'", "%s", "a" * 255, "a" * 256),
+        *("file", "folder", "pipe", "link", "..", "."),
+    ]
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(parts=st.lists(PARTS, min_size=1, max_size=4))
+def test_where_a_file_can_be_written_is_known_before(parts):
+    """A path is refused with one sentence, or takes the file; nothing else is changed."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) / "one/two/three/four"  # `..` stays inside
+        (root / "folder").mkdir(parents=True)
+        (root / "file").write_text("old")
+        (root / "link").symlink_to("folder")
+        os.mkfifo(root / "pipe")
+        target = root.joinpath(*parts)
+        try:
+            require_writable(target)
+        except WordbrushError as error:
+            assert str(error).isprintable() and not os.path.isfile(target)
+            with pytest.raises(WordbrushError), whole_file(target) as scratch:
+                scratch.write_text("new")
+        else:
+            before = (root / "file").read_text()
+            with whole_file(target) as scratch:
+                scratch.write_text("new")
+            assert target.read_text() == "new" and before == "old"
+        assert not list(Path(name).rglob(".*.partial"))
+        assert stat.S_ISFIFO((root / "pipe").lstat().st_mode)
+        assert (root / "file").read_text() in ("old", "new") and (root / "folder").is_dir()
 
 
 def test_pools_name_file_and_field(tmp_path):

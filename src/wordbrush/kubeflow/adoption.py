@@ -31,18 +31,24 @@ def lock_of_file(path: Path) -> str:
     return text
 
 
-def lock_of_run(server: Connection, run: str, remote: RemoteConfig, source: Path) -> str:
-    """The lock that the remote keeps of a finished run on a server.
+def key_of_run(server: Connection, run: str) -> str:
+    """The key of a finished run's last stage.
 
-    Raises WordbrushError: the server does not know the run, it is not finished, or it left no lock
-    in this remote.
+    Raises WordbrushError: the server does not answer, or has no such run that is finished.
     """
     try:
-        key = report_key(server, run)
+        return report_key(server, run)
     except WordbrushError as error:
         if UUID.fullmatch(run):
             raise
         raise WordbrushError(f"{run} is no file here, and as the id of a run: {error}") from None
+
+
+def lock_of_run(run: str, key: str, remote: RemoteConfig, source: Path) -> str:
+    """The lock that the remote keeps of a finished run on a server.
+
+    key: that of its last stage. Raises WordbrushError: the run left no lock in this remote.
+    """
     with scratch_workspace(source, params_text(source), remote) as repo:
         lock = recorded_lock(repo, key)
     if lock is None:

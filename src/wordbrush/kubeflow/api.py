@@ -5,6 +5,7 @@ Here an answer is a JSON object of bounded size that came in bounded time, or a 
 """
 
 import json
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,7 @@ TIMEOUT = urllib3.Timeout(connect=10, read=60)  # seconds; read: between two pie
 LONGEST = 120  # seconds for a whole answer
 MOST = 64 << 20  # bytes of an answer; a run's has its whole pipeline
 PIECE = 1 << 16
+WORD = re.compile(r"[\x21-\x7e]{1,200}")  # an id or a state
 SHOWN = 300  # characters of what a server says
 TRANSIENT = (408, 429, 502, 503, 504)
 REASONS = ("error_message", "message", "error", "detail", "details")  # of Kubeflow, and of proxies
@@ -102,12 +104,7 @@ class Api(kfp_server_api.ApiClient):
     def id_in(self, answer: Any, field: str) -> str:
         """A field that is an id. Raises WordbrushError where the answer has none."""
         value = getattr(answer, field)
-        if (
-            not isinstance(value, str)
-            or not value
-            or not value.isascii()
-            or not value.isprintable()
-        ):
+        if not isinstance(value, str) or not WORD.fullmatch(value):
             raise self.stranger(f"an answer without {field}")
         return value
 
@@ -209,7 +206,10 @@ class Api(kfp_server_api.ApiClient):
 
 
 class Patience:
-    """Bears a server in trouble for so many seconds at a time, and says so once."""
+    """Bears a server in trouble for so many seconds at a time, and says so once.
+
+    Raises the trouble itself where it lasts longer.
+    """
 
     def __init__(self, seconds: float):
         self.seconds, self.said = seconds, False

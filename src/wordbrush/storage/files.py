@@ -91,7 +91,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     scratch = _scratch(path)
     try:
         with write_faults(path):
-            if path.is_dir():
+            if path.is_dir() or path.name == "..":
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             if path.exists() and not path.is_file():  # it would be replaced
                 raise WordbrushError(f"{path} is a device or a pipe, and must be a file.")
