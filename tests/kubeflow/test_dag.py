@@ -56,3 +56,27 @@ def test_pools_are_those_of_the_stages(tmp_path, before, after, complaint):
     (tmp_path / "pools.yaml").write_text(text.replace(before, after))
     with pytest.raises(WordbrushError, match=rf"pools\.yaml: stages: .*{complaint}"):
         load_pools(tmp_path / "pools.yaml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ("name: wordbrush\n", "name: my project\n", "labels"),
+        ("app.kubernetes.io/name:", "App/na me:", "labels"),
+        ("{wordbrush/pool: cpu}", '{wordbrush/pool: "-cpu"}', "pools.cpu.node_selector"),
+        ("type: nvidia.com/gpu", 'type: ""', "pools.gpu.accelerator.type"),
+        ("key: nvidia.com/gpu", "key: nvidia.com/", "pools.gpu.tolerations.0.key"),
+        ("timeout_hours: 24", "timeout_hours: .inf", "pools.cpu.timeout_hours"),
+        ("timeout_hours: 24", "timeout_hours: .nan", "pools.cpu.timeout_hours"),
+        ("factor: 2.0, longest_seconds: 900", "factor: .inf, longest_seconds: 900", "factor"),
+        ("wait_seconds: 60, factor: 2.0, longest_seconds: 900", "wait_seconds: -1", "wait_seconds"),
+        ("memory: 8Gi", "memory: 8 GB", "pools.cpu.memory"),
+    ],
+)
+def test_what_kubernetes_would_refuse_is_named(tmp_path, before, after, field):
+    text = POOLS.read_text()
+    assert before in text
+    (tmp_path / "pools.yaml").write_text(text.replace(before, after))
+    with pytest.raises(WordbrushError) as caught:
+        load_pools(tmp_path / "pools.yaml")
+    assert field in str(caught.value) and "pools.yaml" in str(caught.value)

@@ -15,6 +15,11 @@ from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
+# Kubernetes' names of labels, taints and resources, after a DNS name and a slash, and of values.
+NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+Key = Annotated[str, Field(pattern=rf"^([a-z0-9][a-z0-9.-]{{0,251}}[a-z0-9]/)?{NAME}$")]
+Value = Annotated[str, Field(pattern=rf"^({NAME})?$")]
+YEAR = 366 * 24  # hours
 USER = 10001  # the image's user; no root
 SETTINGS = "wordbrush"  # the ConfigMap that names the cluster's storage
 SETTINGS_KEYS = {
@@ -35,29 +40,29 @@ class Strict(BaseModel):
 
 
 class Accelerator(Strict):
-    type: str
+    type: Key
     count: Annotated[int, Field(ge=1, le=16)]
 
 
 class Toleration(Strict):
-    key: str
+    key: Key
     operator: Literal["Equal", "Exists"]
-    value: str | None = None
+    value: Value | None = None
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"]
 
 
 class Placement(Strict):
     """Which nodes a pod may run on."""
 
-    node_selector: dict[str, str]
+    node_selector: dict[Key, Value]
     tolerations: list[Toleration]
 
 
 class Retries(Strict):
     count: Annotated[int, Field(ge=0, le=20)]
-    wait_seconds: Annotated[int, Field(ge=0)]
-    factor: Annotated[float, Field(ge=1)]
-    longest_seconds: Annotated[int, Field(ge=0)]
+    wait_seconds: Annotated[int, Field(ge=0, le=YEAR * 3600)]
+    factor: Annotated[float, Field(ge=1, le=100)]
+    longest_seconds: Annotated[int, Field(ge=0, le=YEAR * 3600)]
 
 
 class Pool(Placement):
@@ -66,14 +71,14 @@ class Pool(Placement):
     memory: Quantity
     shared_memory: Quantity
     spot: bool
-    timeout_hours: Annotated[float, Field(gt=0)]
+    timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
 
 
 class Pools(Strict):
     """The labels of every pod, the pools, what spot nodes need, and the pool of each stage."""
 
-    labels: dict[str, str]
+    labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
     stages: dict[str, str]
