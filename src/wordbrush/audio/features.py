@@ -26,7 +26,8 @@ def log_mel(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
     the maximum. D pads with its loudest value, and we with silence.
     """
     window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (features.window_ms, features.hop_ms))
-    wave = torch.from_numpy(sound) - float(sound.mean() if sound.size else 0)
+    sound = sound if len(sound) else np.zeros(1, np.float32)  # nothing is a frame of silence
+    wave = torch.from_numpy(sound) - float(sound.mean())
     wave = torch.cat([wave[:1], wave[1:] - features.pre_emphasis * wave[:-1]])
     power = _mel_spectrogram(features.bands, window, hop, features.low_hz)(wave).T
     if power.max() <= FLOOR:
