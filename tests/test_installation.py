@@ -116,6 +116,31 @@ def test_the_core_alone_names_the_extra_that_a_command_needs(core_alone):
     )
 
 
+BRING = """
+import numpy as np
+from wordbrush.audio.inputs import load_sound
+from wordbrush.data.pictures import load_pictures
+from wordbrush.errors import WordbrushError
+for load in (
+    lambda: load_sound(b"RIFF"),
+    lambda: load_sound(np.sin(np.arange(48000)), rate=48000),
+    lambda: load_pictures("picture.png"),
+):
+    try:
+        load()
+    except WordbrushError as error:
+        print(error)
+"""
+
+
+def test_the_core_alone_names_the_extra_that_files_and_other_rates_need(core_alone):
+    done = in_the_core(core_alone, BRING)
+    assert done.stdout.splitlines() == [
+        f"{package} is not installed: pip install 'wordbrush[{extra}]'."
+        for package, extra in (("soundfile", "speech"), ("scipy", "speech"), ("PIL", "render"))
+    ], done.stderr
+
+
 def test_the_core_is_small():
     assert not installed("") & {"mitsuba", "scipy", "matplotlib", "pyarrow", "dvc", "kfp"}
 

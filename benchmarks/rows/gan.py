@@ -7,9 +7,8 @@ import torch
 from benchmarks.bench import Bench, Line, Target
 from benchmarks.peers import Peers
 from benchmarks.timing import Work
-from wordbrush.gan.drawings import BATCH
 from wordbrush.gan.networks import Generator, GeneratorConfig, resolutions
-from wordbrush.gan.sampling import draw
+from wordbrush.gan.sampling import LATENTS, draw
 from wordbrush.gan.training import Trainer
 from wordbrush.params import Gan
 from wordbrush.training.compute import device
@@ -125,4 +124,4 @@ def sampling(bench: Bench) -> Iterator[Line]:
 
 
 def drawing(generator: Generator, latents: torch.Tensor) -> Work:
-    return lambda: draw(generator, latents, BATCH)
+    return lambda: draw(generator, latents, LATENTS)

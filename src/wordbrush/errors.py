@@ -13,6 +13,33 @@ class WordbrushError(Exception):
     """A fault in what the user gave or has: the command line prints it and exits with code 2."""
 
 
+REMAKE = "Make it again: dvc repro."
+
+
+class FileFault(WordbrushError):
+    """A file is missing or damaged: `fault` says which and how, `remedy` what to do.
+
+    The code that reads a file takes it for an artifact of a run, which `dvc repro` makes again.
+    Who knows that it is another's file gives other advice: `advising`.
+    """
+
+    def __init__(self, fault: str, remedy: str = REMAKE):
+        super().__init__(fault, remedy)
+        self.fault, self.remedy = fault, remedy
+
+    def __str__(self) -> str:
+        return f"{self.fault} {self.remedy}"
+
+
+@contextmanager
+def advising(remedy: str) -> Iterator[None]:
+    """Within, what is wrong with a file comes with this advice."""
+    try:
+        yield
+    except FileFault as error:
+        raise FileFault(error.fault, remedy) from None
+
+
 class Diverged(WordbrushError):
     """A loss or gradient is no longer a finite number."""
 

@@ -8,7 +8,6 @@ from huggingface_hub import ModelCard
 
 from wordbrush import params as parameters
 from wordbrush.captions.voices import Voice, speak
-from wordbrush.model import Model, load_model
 from wordbrush.model.export import LIMIT
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -18,27 +17,22 @@ NEVER_HEARD = Voice("en-us+m1", 170, 35)  # params.yaml: captions.test_voices
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return load_model(FOLDER)
-
-
-@pytest.fixture(scope="module")
-def drawings(model) -> np.ndarray:
-    return model.draw(DRAWINGS, seed=0)
+def drawings(small) -> np.ndarray:
+    return small.draw(DRAWINGS, seed=0)
 
 
 @pytest.mark.parametrize(
     ("attribute", "above_chance"),
     [("color", 0.3), ("material", 0.2), ("size", 0.2), ("shape", 0.15)],
 )
-def test_a_word_finds_drawings_that_it_fits(model, drawings, attribute, above_chance):
+def test_a_word_finds_drawings_that_it_fits(small, drawings, attribute, above_chance):
     """Of the eight drawings that fit a word best, a larger share has it than of all drawings."""
-    read = model.read(drawings)
+    read = small.read(drawings)
     gains = []
     for value in ATTRIBUTES[attribute]:
         has = np.array([any(one[attribute] == value for one in objects) for objects in read])
         best = (
-            model.scores(drawings, speak(value, NEVER_HEARD).sound)
+            small.scores(drawings, speak(value, NEVER_HEARD).sound)
             .argsort(descending=True)[:8]
             .cpu()
             .numpy()

@@ -146,7 +146,8 @@ import numpy as np
 from wordbrush.model import load_model
 model = load_model(Path("models/small"))
 pictures = model.draw(2, seed=1)
-print(len(model.read(pictures)), tuple(model.scores(pictures, np.ones(4000, np.float32)).shape))
+sound = np.sin(np.arange(4000) / 5)
+print(len(model.read(pictures)), tuple(model.scores(pictures, sound).shape))
 """)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "(2,)"]

@@ -76,8 +76,11 @@ def test_damage_is_found_by_the_hashes(registry, tmp_path, name, content, words)
     else:
         registry.store.write(f"versions/one/{name}", content)
     (tmp_path / "out").mkdir()
-    with pytest.raises(WordbrushError, match=words):
+    with pytest.raises(WordbrushError, match=words) as found:
         registry.fetch("one", tmp_path / "out")
+    assert str(found.value).endswith(
+        "Bring it back from a copy, or delete champion.json, and the next run is promoted."
+    )
 
 
 @pytest.mark.parametrize("location", ["gs://", "ftp://host/x"])

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from wordbrush import params as parameters
+from wordbrush.errors import WordbrushError
 from wordbrush.gan.sampling import load_generator
+from wordbrush.scenes import clevr
 from wordbrush.stages import render_scenes, train_gan
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device, set_seed
@@ -49,3 +51,19 @@ def test_the_gan_learns_from_clevr(clevr_folder, tmp_path, tiny):
     train_gan.run(params, layout)
     other = load_generator(layout.generator, device()).state_dict()
     assert any((learned[name] != other[name]).any() for name in learned)
+
+
+def test_scenes_may_begin_with_a_byte_order_mark(clevr_folder, tiny):
+    path = clevr_folder / "scenes/CLEVR_train_scenes.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(clevr.check(clevr_folder)) == tiny.scenes.count
+
+
+@pytest.mark.parametrize("content", ["{", '{"scenes": []}', '{"scenes": [{"image": "a.png"}]}'])
+def test_damaged_scenes_are_their_owner_s(clevr_folder, content):
+    (clevr_folder / "scenes/CLEVR_train_scenes.json").write_text(content)
+    with pytest.raises(
+        WordbrushError, match=r"CLEVR_train_scenes\.json.* wordbrush import"
+    ) as found:
+        clevr.check(clevr_folder)
+    assert "dvc" not in str(found.value)

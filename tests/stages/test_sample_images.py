@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from wordbrush.errors import WordbrushError
-from wordbrush.gan.drawings import BATCH, describable_drawings
+from wordbrush.gan.drawings import describable_drawings
+from wordbrush.gan.sampling import LATENTS
 from wordbrush.params import Params
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import describable, parse
@@ -18,8 +19,8 @@ def asking(params: Params, min_certainty: float) -> Params:
 
 
 def test_only_describable_drawings_are_kept_in_their_order(finished, tiny):
-    latents, images, share = describable_drawings(tiny, finished.layout, 4 * BATCH, 7)
-    assert share == 1 and len(images) == len(latents) == 4 * BATCH
+    latents, images, share = describable_drawings(tiny, finished.layout, 4 * LATENTS, 7)
+    assert share == 1 and len(images) == len(latents) == 4 * LATENTS
     parsed = parse(load_segmenter(finished.layout.segmenter, device()), images)
     least = float(np.median([min(thing["certainty"] for thing in objects) for objects in parsed]))
     wanted = [

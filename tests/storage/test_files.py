@@ -2,11 +2,12 @@
 
 import csv
 import json
+import pickle
 
 import numpy as np
 import pytest
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import FileFault, WordbrushError, advising
 from wordbrush.storage.files import (
     open_array,
     read_json,
@@ -44,6 +45,29 @@ def test_json_round_trip_and_nan(tmp_path):
     (tmp_path / "c.json").write_text('{"a": ')
     with pytest.raises(WordbrushError, match=r"c\.json is not readable JSON"):
         read_json(tmp_path / "c.json", dict[str, int])
+
+
+def test_json_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(tmp_path / "a.json", dict[str, int]) == {"a": 1}
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    with pytest.raises(WordbrushError, match=r"a\.json is a pointer of Git LFS.* git lfs pull"):
+        read_json(tmp_path / "a.json", dict[str, int])
+
+
+def test_who_knows_whose_file_it_is_gives_the_advice(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    for name, fault in (("a.json", "is not readable JSON"), ("b.json", "is missing")):
+        with pytest.raises(FileFault, match=f"{fault}.*dvc repro"):
+            read_json(tmp_path / name, dict[str, int])
+        with pytest.raises(FileFault, match=fault) as found, advising("Ask its owner."):
+            read_json(tmp_path / name, dict[str, int])
+        assert str(found.value).endswith(". Ask its owner.") and "dvc" not in str(found.value)
+        again = pickle.loads(pickle.dumps(found.value))  # as from another process
+        assert str(again) == str(found.value)
 
 
 def test_csv_has_a_header_and_short_floats(tmp_path):

@@ -23,15 +23,18 @@ def with_silence(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
 def log_mel(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
     """Features float16 [T, bands] in 0..1 of a 16 kHz sound [S].
 
-    1 is the maximum of the utterance, 0 is `range_db` or more below it. As in D: the mean is
-    removed, then pre-emphasis, a Hamming window, and power in decibels relative to the maximum.
-    D pads with its loudest value, and we with silence.
+    1 is the maximum of the utterance, 0 is `range_db` or more below it; all of silence is 0. As in
+    D: the mean is removed, then pre-emphasis, a Hamming window, and power in decibels relative to
+    the maximum. D pads with its loudest value, and we with silence.
     """
     window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (features.window_ms, features.hop_ms))
+    sound = sound if len(sound) else np.zeros(1, np.float32)  # nothing is a frame of silence
     wave = torch.from_numpy(sound) - float(sound.mean())
     wave = torch.cat([wave[:1], wave[1:] - features.pre_emphasis * wave[:-1]])
     power = _mel_spectrogram(features.bands, window, hop, features.low_hz)(wave).T
-    decibels = 10 * torch.log10(power.clamp(min=FLOOR) / power.max().clamp(min=FLOOR))
+    if power.max() <= FLOOR:
+        return np.zeros((min(len(power), features.max_frames), features.bands), np.float16)
+    decibels = 10 * torch.log10(power.clamp(min=FLOOR) / power.max())
     scaled = (decibels / features.range_db + 1).clamp(0, 1)
     return scaled[: features.max_frames].to(torch.float16).numpy()
 

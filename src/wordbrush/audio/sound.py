@@ -4,13 +4,13 @@ soundfile and scipy are imported where they are used: a trained model runs witho
 """
 
 import io
-from functools import cache
+from functools import lru_cache
 from math import gcd
 from types import ModuleType
 
 import numpy as np
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
 
 SAMPLE_RATE = 16000
 
@@ -28,28 +28,38 @@ def decode(data: bytes, origin: str) -> np.ndarray:
     Raises WordbrushError, which names `origin`, where it cannot be read, or has another rate or
     several channels.
     """
-    soundfile = _soundfile()
-    try:
-        sound, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise WordbrushError(f"{origin} is not readable sound ({error}).") from None
+    sound, rate = read_sound(data, origin)
     if rate != SAMPLE_RATE or sound.ndim != 1:
         raise WordbrushError(f"{origin} must be one channel at {SAMPLE_RATE} Hz.")
     return sound
+
+
+def read_sound(data: bytes, origin: str) -> tuple[np.ndarray, int]:
+    """A file's sound, float32 [S] or [S, channels], and its sample rate.
+
+    Raises WordbrushError, which names `origin`, where it is in no format that libsndfile reads.
+    """
+    soundfile = _soundfile()
+    try:
+        return soundfile.read(io.BytesIO(data), dtype="float32")
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", error)  # without the name of our buffer
+        raise WordbrushError(f"{origin} is not readable sound ({reason}).") from None
 
 
 def resample(sound: np.ndarray, rate: int) -> np.ndarray:
     """A sound float32 [S] of any sample rate, at 16 kHz."""
     if rate == SAMPLE_RATE:
         return sound
-    from scipy.signal import resample_poly  # takes a second to import, and most commands never do
+    with optional_packages():
+        from scipy.signal import resample_poly  # takes a second to import, and is seldom needed
 
     common = gcd(SAMPLE_RATE, rate)
     up, down = SAMPLE_RATE // common, rate // common
     return resample_poly(sound, up, down, window=_low_pass(max(up, down))).astype(np.float32)
 
 
-@cache
+@lru_cache(maxsize=8)  # people's own rates have long filters
 def _low_pass(factor: int) -> np.ndarray:
     """The filter that `resample_poly` would otherwise design anew for each sound."""
     from scipy.signal import firwin
@@ -59,11 +69,6 @@ def _low_pass(factor: int) -> np.ndarray:
 
 def _soundfile() -> ModuleType:
     """Raises WordbrushError where soundfile is not installed."""
-    try:
+    with optional_packages():
         import soundfile
-    except ImportError:
-        raise WordbrushError(
-            "soundfile is not installed, which reads and writes sound: "
-            "pip install 'wordbrush[speech]'."
-        ) from None
     return soundfile

@@ -1,4 +1,4 @@
-"""Speech in Parquet shards that Hugging Face `datasets` opens with an audio column."""
+"""Speech in Parquet shards that Hugging Face `datasets` opens, its sound as the bytes of a file."""
 
 import json
 from pathlib import Path
@@ -29,11 +29,12 @@ SCHEMA = pa.schema(
         ("pitch", pa.int64()),
     ]
 )
-# What `datasets` reads to know that the column is sound.
+# What `datasets` reads to know that the column is sound. It leaves the bytes as they are: to decode
+# them, it needs torchcodec, and that the libraries of FFmpeg, which no package brings.
 FEATURES = {
     "info": {
         "features": {
-            "audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
+            "audio": {"sampling_rate": SAMPLE_RATE, "decode": False, "_type": "Audio"},
             "sample": {"dtype": "int64", "_type": "Value"},
             "image": {"dtype": "int64", "_type": "Value"},
             "split": {"dtype": "string", "_type": "Value"},

@@ -116,7 +116,7 @@ def best_cell(maps: Tensor) -> tuple[Tensor, Tensor]:
 def blocks(images: Tensor, frames: int) -> Iterator[tuple[slice, slice]]:
     """Cut pictures [N, D, h, w] and so many frames so that a block's dot products stay in cache."""
     width = -(-frames // -(-frames // BLOCK_FRAMES))
-    height = max(1, BLOCK_VALUES // (width * images[0, 0].numel()))
+    height = max(1, BLOCK_VALUES // (width * images.shape[2:].numel()))
     for row in range(0, len(images), height):
         for column in range(0, frames, width):
             yield slice(row, row + height), slice(column, column + width)

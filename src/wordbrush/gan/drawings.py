@@ -4,11 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import draw, load_generator
+from wordbrush.gan.sampling import LATENTS, draw, latent_blocks, load_generator
 from wordbrush.params import Params
 from wordbrush.segmenter.network import Segmenter, load_segmenter
 from wordbrush.segmenter.parsing import describable, parse
@@ -16,7 +15,6 @@ from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.compute import device
 
-BATCH = 64
 PATIENCE = 50  # drawings tried for each one that is kept
 
 Keep = Callable[[np.ndarray], np.ndarray]
@@ -54,18 +52,18 @@ def kept_drawings(generator: Generator, count: int, seed: int, keep: Keep | None
 
     Raises WordbrushError where that would take for ever.
     """
-    rng = torch.Generator().manual_seed(seed)
+    blocks = latent_blocks(generator.latent_dim, seed)
     latents, images, found, tried = [], [], 0, 0
     with Progress("drawing", count, "picture") as progress:
         while found < count:
-            z = torch.randn(BATCH, generator.latent_dim, generator=rng)
-            pictures = draw(generator, z, BATCH)
-            kept = keep(pictures) if keep else np.ones(BATCH, bool)
+            z = next(blocks)
+            pictures = draw(generator, z, LATENTS)
+            kept = keep(pictures) if keep else np.ones(LATENTS, bool)
             latents.append(z.numpy()[kept])
             images.append(pictures[kept])
             progress.advance(min(kept.sum(), count - found))
-            found, tried = found + int(kept.sum()), tried + BATCH
-            if tried > PATIENCE * (found + BATCH):
+            found, tried = found + int(kept.sum()), tried + LATENTS
+            if tried > PATIENCE * (found + LATENTS):
                 raise WordbrushError(
                     f"of {tried} drawings only {found} are describable. Train the GAN for longer "
                     "(gan.stable_kimg), or lower samples.min_certainty."

@@ -1,5 +1,6 @@
 """Drawing with a trained generator."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.compute import channels_last
+
+LATENTS = 64  # that are drawn at once
 
 
 def load_generator(folder: Path, device: torch.device) -> Generator:
@@ -28,3 +31,14 @@ def draw(generator: Generator, latents: Tensor, batch: int) -> np.ndarray:
     """Pictures uint8 [N, H, W, 3] of latents [N, Z], `batch` at a time."""
     device = next(generator.parameters()).device
     return np.concatenate([to_uint8(generator(part.to(device))) for part in latents.split(batch)])
+
+
+def latent_blocks(dim: int, seed: int) -> Iterator[Tensor]:
+    """Latents [64, dim] without end.
+
+    PyTorch's random numbers depend on how many are asked for at once. In blocks of one size, latent
+    number i depends on the seed and i alone.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    while True:
+        yield torch.randn(LATENTS, dim, generator=rng)

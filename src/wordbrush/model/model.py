@@ -4,9 +4,11 @@ It has a generator that draws, a segmenter that reads pictures, encoders that ma
 pictures, and concepts. `load_model` needs torch, numpy, safetensors, pydantic and torchaudio alone.
 """
 
+import operator
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,16 +17,19 @@ from torch import Tensor, nn
 from typing_extensions import TypedDict
 
 from wordbrush.audio.features import log_mel, with_silence
+from wordbrush.audio.inputs import Sound, load_sound
+from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
+from wordbrush.data.pictures import Pictures, load_pictures, resized
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders, load_encoders
-from wordbrush.davenet.kernels import similarities
+from wordbrush.davenet.kernels import similarities, slices
 from wordbrush.davenet.matchmap import matchmap
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import FileFault, WordbrushError, advising
 from wordbrush.evaluation.results import Concept
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import draw, load_generator
+from wordbrush.gan.sampling import LATENTS, draw, latent_blocks, load_generator
 from wordbrush.model.config import ModelConfig
 from wordbrush.segmenter.network import Segmenter, load_segmenter
 from wordbrush.segmenter.parsing import parse
@@ -33,8 +38,14 @@ from wordbrush.storage.files import read_json, require_counts
 from wordbrush.storage.validation import Count, Finite, Natural
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.compute import device
+from wordbrush.training.memory import free_memory
 
-DRAWN = 64  # pictures at once
+DRAWN, SEEN = 16, 256  # pictures at once; DRAWN divides LATENTS
+SEEDS = range(-(2**63), 2**64)  # that PyTorch takes
+REMEDY = (
+    "Fetch this model again (from git: git checkout and git lfs pull), or export it again from a "
+    "finished run: wordbrush export."
+)
 
 
 class Meaning(Concept):
@@ -79,7 +90,10 @@ class Concepts(nn.Module):
 class Model:
     """All parts, on the GPU where there is one.
 
-    Pictures are uint8 [N, H, W, 3], sound is 16 kHz float32 [S] in [-1, 1].
+    Every method takes pictures and sound in any form that `load_pictures` and `load_sound` know:
+    files, and arrays and tensors of most types. Pictures must be square, and are scaled to the
+    model's own `side`. Sound has the sample rate `rate`; if that is not given, a file has its own,
+    and samples 16,000 a second. Raises WordbrushError, which says what came, for anything else.
     """
 
     config: ModelConfig
@@ -89,50 +103,122 @@ class Model:
     concepts: Concepts
     meanings: list[Meaning]
 
+    @property
+    def side(self) -> int:
+        """Pixels a side, of the pictures that it draws and was trained on."""
+        return self.generator.config.resolution
+
     def draw(self, count: int, seed: int) -> np.ndarray:
-        """`count` new pictures."""
-        latents = torch.randn(
-            count, self.generator.latent_dim, generator=torch.Generator().manual_seed(seed)
-        )
-        return draw(self.generator, latents, DRAWN)
+        """`count` new pictures, uint8 [count, side, side, 3].
 
-    def read(self, pictures: np.ndarray) -> list[list[dict]]:
-        """The objects that the segmenter finds in each picture, with their attributes."""
-        return parse(self.segmenter, pictures)
+        Picture number i depends on `seed` and i alone, to the byte: pictures are always drawn in
+        the same groups of 16, so one costs as much as 16.
+        """
+        count, seed = whole_number("count", count), whole_number("seed", seed)
+        if count < 0 or seed not in SEEDS:
+            raise WordbrushError(
+                f"count={count}, seed={seed}: count is 0 or more, seed from -2^63 to 2^64 - 1."
+            )
+        if (needed := count * self.side**2 * 3) > free_memory():
+            raise WordbrushError(
+                f"{count} pictures take {needed / 2**30:.1f} GiB, more than is free: draw fewer."
+            )
+        pictures = np.empty((count, self.side, self.side, 3), np.uint8)
+        blocks = latent_blocks(self.generator.latent_dim, seed)
+        for block in slices(count, LATENTS):
+            groups = next(blocks).split(DRAWN)
+            for rows, latents in zip(slices(len(pictures[block]), DRAWN), groups, strict=False):
+                part = pictures[block][rows]
+                part[:] = draw(self.generator, latents, DRAWN)[: len(part)]
+        return pictures
+
+    def read(self, pictures: Pictures) -> list[list[dict]]:
+        """The objects that the segmenter finds in each picture, with their attributes.
+
+        x, y and area are in pixels of the pictures that came.
+        """
+        own = load_pictures(pictures)
+        found = parse(self.segmenter, resized(own, self.side))
+        scale = own.shape[1] / self.side
+        return found if scale == 1 else [[scaled(one, scale) for one in each] for each in found]
 
     @torch.no_grad()
-    def see(self, pictures: np.ndarray) -> Tensor:
+    def see(self, pictures: Pictures) -> Tensor:
         """Features [N, D, h, w]."""
-        return self.encoders.encode_images(to_images(pictures).to(device())).features
+        images = resized(load_pictures(pictures), self.side)
+        parts = [images[rows] for rows in slices(len(images), SEEN)] or [images]
+        seen = [self.encoders.encode_images(to_images(part).to(device())) for part in parts]
+        return torch.cat([part.features for part in seen])
 
     @torch.no_grad()
-    def hear(self, sound: np.ndarray) -> Tensor:
-        """Features [1, D, t], with silence around the sound as captions have it."""
-        features = self.config.features
-        frames = torch.from_numpy(log_mel(with_silence(sound, features), features)).float()
+    def hear(self, sound: Sound, rate: float | None = None) -> Tensor:
+        """Features [1, D, t], with silence around the sound as captions have it.
+
+        Raises WordbrushError also for a sound that is longer than the model hears.
+        """
+        features, samples = self.config.features, load_sound(sound, rate)
+        seconds = len(samples) / SAMPLE_RATE
+        longest = (features.max_frames * features.hop_ms - 2 * features.silence_ms) / 1000
+        if seconds > longest:
+            raise WordbrushError(
+                f"the sound lasts {seconds:.1f} s, and this model hears {longest:.1f} s at most: "
+                "cut it into shorter ones."
+            )
+        frames = torch.from_numpy(log_mel(with_silence(samples, features), features)).float()
         return self.encoders.encode_audio(
             frames.T[None].to(device()), torch.tensor([len(frames)], device=device())
         ).features
 
-    def scores(self, pictures: np.ndarray, sound: np.ndarray) -> Tensor:
+    def scores(self, pictures: Pictures, sound: Sound, rate: float | None = None) -> Tensor:
         """How well the sound fits each picture: [N]."""
-        heard = self.hear(sound)
+        seen, heard = self.see(pictures), self.hear(sound, rate)
         speech = Encoded(heard, torch.tensor([heard.shape[2]], device=heard.device))
-        similarity = self.encoders.config.similarity
-        return similarities(Encoded(self.see(pictures)), speech, similarity)[:, 0]
+        return similarities(Encoded(seen), speech, self.encoders.config.similarity)[:, 0]
 
-    def matchmap(self, picture: np.ndarray, sound: np.ndarray) -> Tensor:
-        """How well each cell of one picture [H, W, 3] fits each frame of the sound: [h, w, t]."""
-        return matchmap(self.see(picture[None]), self.hear(sound))[0]
+    def matchmap(self, picture: Pictures, sound: Sound, rate: float | None = None) -> Tensor:
+        """How well each cell of one picture fits each frame of the sound: [h, w, t]."""
+        seen = self.see(picture)
+        if len(seen) != 1:
+            raise WordbrushError(
+                f"{len(seen)} pictures came, and a matchmap is of one: bring a single picture."
+            )
+        return matchmap(seen, self.hear(sound, rate))[0]
 
 
-def load_model(folder: Path) -> Model:
+def whole_number(name: str, value: Any) -> int:
+    """Raises WordbrushError for what is no integer."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise WordbrushError(f"{name}={value!r} is no whole number.") from None
+
+
+def scaled(thing: dict, scale: float) -> dict:
+    """An object that was found in a scaled picture, where it lies in the picture itself."""
+    x, y = ((thing[name] + 0.5) * scale - 0.5 for name in ("x", "y"))  # centres of pixels
+    return {**thing, "x": x, "y": y, "area": round(thing["area"] * scale**2)}
+
+
+def load_model(folder: str | os.PathLike) -> Model:
     """What `wordbrush export` wrote, by this version or an older one.
 
     Raises WordbrushError where a part is missing or damaged, does not fit the others, or is newer
     than this version knows.
     """
-    where = device()
+    if not isinstance(folder, str | os.PathLike):
+        raise WordbrushError(f"{folder!r} is no path: name the folder of a model.")
+    folder = Path(folder)
+    if not os.path.isfile(folder / "model.json"):  # also where no file can have such a name
+        what = "holds no model.json" if os.path.isdir(folder) else "is no folder"
+        raise WordbrushError(
+            f"{folder} {what}: name the folder of a model, as wordbrush export writes it."
+        )
+    with advising(REMEDY):
+        return read_model(folder, device())
+
+
+def read_model(folder: Path, where: torch.device) -> Model:
+    """The parts of a model. Raises FileFault where they do not fit each other."""
     config = read_config(folder / "model.json", ModelConfig)
     encoders = load_encoders(folder / "encoders", where).requires_grad_(False)
     table = read_json(folder / "clusters/clusters.json", ConceptFile)
@@ -144,9 +230,8 @@ def load_model(folder: Path) -> Model:
         units_of_the_encoders=encoders.config.embedding,
     )
     if not encoders.config.hears(config.features):
-        raise WordbrushError(
-            f"{folder}: model.json describes other features of sound than encoders/encoders.json. "
-            "Fetch this model again, or export it again: wordbrush export."
+        raise FileFault(
+            f"{folder}: model.json describes other features of sound than encoders/encoders.json."
         )
     return Model(
         config,

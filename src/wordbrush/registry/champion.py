@@ -7,7 +7,7 @@ from rich.console import Console
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
 from wordbrush.evaluation.table import results_table
-from wordbrush.registry.store import open_registry
+from wordbrush.registry.store import RESTORE, open_registry
 from wordbrush.storage.files import require_new, whole_directory
 from wordbrush.storage.validation import validated_json
 
@@ -31,8 +31,7 @@ def show_champion(address: str | None, target: Path | None = None) -> None:
             registry.fetch(version, folder)
     print(f"{registry.store.address}: {version}\n\n{registry.read(version, 'card.md').decode()}")
     origin = f"{registry.store.address}/versions/{version}/metrics.json"
-    Console().print(
-        results_table(validated_json(Results, registry.read(version, "metrics.json"), origin))
-    )
+    results = validated_json(Results, registry.read(version, "metrics.json"), origin, RESTORE)
+    Console().print(results_table(results))
     if target:
         print(f"The files are in {target}.")

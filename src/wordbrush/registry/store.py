@@ -15,13 +15,14 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import FileFault, WordbrushError
 from wordbrush.process import variable
 from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.storage.validation import Natural, validated_json
 
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
+RESTORE = f"Bring it back from a copy, or delete {CHAMPION}, and the next run is promoted."
 Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # a name, and no path
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -51,7 +52,7 @@ class Registry:
                 f"{self.store.address}/{path} is missing, but {CHAMPION} names that version: "
                 f"delete {CHAMPION}, and the next run is promoted."
             )
-        return validated_json(dict[Name, Sha256], listing, f"{self.store.address}/{path}")
+        return validated_json(dict[Name, Sha256], listing, f"{self.store.address}/{path}", RESTORE)
 
     def read(self, version: str, name: str) -> bytes:
         """One of a version's files, as it was promoted."""
@@ -66,10 +67,7 @@ class Registry:
         data = self.store.read(f"versions/{version}/{name}")
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
             fault = "is missing" if data is None else "has another content than was promoted"
-            raise WordbrushError(
-                f"{self.store.address}/versions/{version}/{name} {fault}: bring it back from a "
-                f"copy, or delete {CHAMPION}, and the next run is promoted."
-            )
+            raise FileFault(f"{self.store.address}/versions/{version}/{name} {fault}.", RESTORE)
         return data
 
     def promote(self, version: str, folder: Path, before: str | None) -> None:
@@ -114,8 +112,9 @@ class Registry:
         try:
             return json.loads(pointer)["version"]
         except (ValueError, KeyError, TypeError):
-            raise WordbrushError(
-                f"{self.store.address}/{CHAMPION} is damaged: it must hold JSON with a `version`."
+            raise FileFault(
+                f"{self.store.address}/{CHAMPION} is damaged: it must hold JSON with a `version`.",
+                RESTORE,
             ) from None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.errors import WordbrushError, advising, optional_packages
 from wordbrush.scenes.records import ClevrScene, ClevrSceneFile
 from wordbrush.storage.files import read_json
 
@@ -16,7 +16,7 @@ with optional_packages():
 def check(folder: Path) -> list[ClevrScene]:
     """The training scenes of a CLEVR folder.
 
-    Raises WordbrushError that names the first part that is missing.
+    Raises WordbrushError that names the first part that is missing or damaged.
     """
     scenes_file = folder / "scenes/CLEVR_train_scenes.json"
     for part in (folder, folder / "images/train", scenes_file):
@@ -24,7 +24,8 @@ def check(folder: Path) -> list[ClevrScene]:
             raise WordbrushError(
                 f"scenes.clevr_path: {folder} is not a CLEVR v1.0 folder: {part} is missing."
             )
-    return read_json(scenes_file, ClevrSceneFile)["scenes"]
+    with advising("Correct it, or fetch CLEVR v1.0 again: wordbrush import."):
+        return read_json(scenes_file, ClevrSceneFile)["scenes"]
 
 
 def paths(folder: Path, count: int) -> list[Path]:

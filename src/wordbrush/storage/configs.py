@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import FileFault, WordbrushError
 from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.validation import validated_json
 
@@ -67,7 +67,7 @@ def read_config(path: Path, shape: type[C]) -> C:
     data = read_json(path, dict[str, Any], REMEDY)
     number, newest = data.pop(FORMAT, FIRST), shape.newest_format()
     if type(number) is not int or number < FIRST:
-        raise WordbrushError(f"{path}: format = {number!r} is not a number from {FIRST}. {REMEDY}")
+        raise FileFault(f"{path}: format = {number!r} is not a number from {FIRST}.", REMEDY)
     if number > newest:
         raise WordbrushError(
             f"{path} has format {number}, and this version of Wordbrush reads formats up to "
@@ -83,8 +83,6 @@ def migrated(data: dict[str, Any], migration: Migration, path: Path) -> dict[str
     try:
         return migration(data)
     except KeyError as missing:
-        raise WordbrushError(f"{path}: {missing.args[0]} is missing. {REMEDY}") from None
+        raise FileFault(f"{path}: {missing.args[0]} is missing.", REMEDY) from None
     except (AttributeError, TypeError, ValueError):
-        raise WordbrushError(
-            f"{path} does not have the fields of a configuration. {REMEDY}"
-        ) from None
+        raise FileFault(f"{path} does not have the fields of a configuration.", REMEDY) from None

@@ -1,5 +1,6 @@
 """Files: outputs appear complete or not at all, inputs are checked before they are used."""
 
+import codecs
 import csv
 import errno
 import json
@@ -13,10 +14,13 @@ from typing import Any, TypeVar
 import numpy as np
 from safetensors import SafetensorError
 
-from wordbrush.errors import REMEDIES, WordbrushError, refusal, shown
-from wordbrush.storage.validation import REMEDY, validated_json
+from wordbrush.errors import REMAKE, REMEDIES, FileFault, WordbrushError, refusal, shown
+from wordbrush.storage.validation import validated_json
 
 T = TypeVar("T")
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_SIZE = 1024  # bytes: pointers are smaller
 
 
 @contextmanager
@@ -167,30 +171,38 @@ def require_space(folder: Path, size: int, what: str) -> None:
         )
 
 
-def read_json(path: Path, shape: type[T], remedy: str = REMEDY) -> T:
-    """A JSON file as plain data of this shape.
+def read_json(path: Path, shape: type[T], remedy: str = REMAKE) -> T:
+    """A JSON file as plain data of this shape; a byte order mark before it is skipped.
 
-    Raises WordbrushError where it is missing, damaged or of another shape, with what to do.
+    Raises FileFault where it is missing, damaged or of another shape, with what to do.
     """
-    return validated_json(shape, require_file(path).read_bytes(), str(path), remedy)
+    text = require_file(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+    return validated_json(shape, text, str(path), remedy)
 
 
 def require_file(path: Path) -> Path:
-    """Return `path` if it is a file, else say what is missing and what to do."""
+    """Return `path` if it is a file, else say what is missing and what to do.
+
+    Raises FileFault, also for a pointer that Git LFS leaves in place of a file that it did not
+    fetch.
+    """
     if not path.is_file():
+        raise FileFault(
+            f"{path} is missing.",
+            "Run the stage that writes it (dvc repro), or fetch it (dvc pull).",
+        )
+    if path.stat().st_size < LFS_SIZE and path.read_bytes().startswith(LFS_POINTER):
         raise WordbrushError(
-            f"{path} is missing. Run the stage that writes it (dvc repro), or fetch it (dvc pull)."
+            f"{path} is a pointer of Git LFS, and not the file itself: fetch it with git lfs pull."
         )
     return path
 
 
 def require_counts(path: Path, **counts: int) -> None:
-    """Raises WordbrushError where counts of what belongs together, such as captions, differ."""
+    """Raises FileFault where counts of what belongs together, such as captions, differ."""
     if len(set(counts.values())) > 1:
         numbers = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        raise WordbrushError(
-            f"{path}: what belongs together differs in number: {numbers}. Make it again: dvc repro."
-        )
+        raise FileFault(f"{path}: what belongs together differs in number: {numbers}.")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -227,9 +239,7 @@ def open_array(
         # As an ndarray, since slices of a np.memmap cost twice as much.
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
-        raise WordbrushError(
-            f"{path} is not a readable array ({error}). Make it again: dvc repro."
-        ) from None
+        raise FileFault(f"{path} is not a readable array ({error}).") from None
     fits = len(array.shape) == len(shape) and all(
         w is None or w == h for w, h in zip(shape, array.shape, strict=True)
     )
@@ -243,5 +253,5 @@ def open_array(
     if most is not None:
         axes = tuple(axis for axis in range(array.ndim) if np.ndim(most) == 0 or axis != 1)
         if (array.max(axes) > most).any():
-            raise WordbrushError(f"{path} holds values above {most}. Make it again: dvc repro.")
+            raise FileFault(f"{path} holds values above {most}.")
     return array

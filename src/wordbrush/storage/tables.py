@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.errors import FileFault, optional_packages
 from wordbrush.storage.files import require_file
 
 with optional_packages():
@@ -29,17 +29,12 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
             page_checksum_verification=True,
         )
     except (pa.ArrowException, OSError) as error:
-        raise WordbrushError(
-            f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}). "
-            "Make it again: dvc repro."
-        ) from None
+        reason = str(error).splitlines()[0]
+        raise FileFault(f"{path} is not a readable Parquet file ({reason}).") from None
     for field in wanted:
         if (
             field.name not in table.column_names
             or table.schema.field(field.name).type != field.type
         ):
-            raise WordbrushError(
-                f"{path}: the column {field.name} of type {field.type} is missing. "
-                "Make it again: dvc repro."
-            )
+            raise FileFault(f"{path}: the column {field.name} of type {field.type} is missing.")
     return table.to_pylist()

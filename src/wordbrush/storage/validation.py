@@ -11,14 +11,13 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, GetPydanticSchema, TypeAdapter, ValidationError
 from pydantic_core.core_schema import literal_schema
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import REMAKE, FileFault, WordbrushError
 
 T = TypeVar("T")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 NAMED = 3  # faults of one file; the others are counted
-REMEDY = "Make it again: dvc repro."
 SHORT = reprlib.Repr()  # YAML can nest values without end, and repeat them in each other
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 3, 80, 80, 80
 SHORT.maxlist = SHORT.maxdict = SHORT.maxtuple = SHORT.maxset = 12
@@ -38,10 +37,10 @@ def validated(shape: type[T], data: Any, origin: str) -> T:
         raise WordbrushError(f"{origin}: {'; '.join(map(_fault, error.errors()))}") from None
 
 
-def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMEDY) -> T:
+def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMAKE) -> T:
     """JSON as `shape`.
 
-    Raises WordbrushError, which names `origin`, the first faults, and what to do (`remedy`).
+    Raises FileFault, which names `origin`, the first faults, and what to do (`remedy`).
     """
     try:
         return _adapter(shape).validate_json(text, strict=True)  # type: ignore[arg-type]
@@ -49,11 +48,10 @@ def validated_json(shape: type[T], text: bytes, origin: str, remedy: str = REMED
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
             reason = faults[0]["ctx"]["error"]
-            raise WordbrushError(f"{origin} is not readable JSON ({reason}). {remedy}") from None
+            raise FileFault(f"{origin} is not readable JSON ({reason}).", remedy) from None
         more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
-        raise WordbrushError(
-            f"{origin}: {'; '.join(map(_fault, faults[:NAMED]))}{more}. {remedy}"
-        ) from None
+        named = "; ".join(map(_fault, faults[:NAMED]))
+        raise FileFault(f"{origin}: {named}{more}.", remedy) from None
 
 
 @cache  # whose types do not know that a type is hashable

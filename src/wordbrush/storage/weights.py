@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import FileFault
 from wordbrush.storage.configs import Config, write_config
 from wordbrush.storage.files import require_file, whole_file
 
@@ -38,6 +38,4 @@ def load_weights(folder: Path, name: str, module: torch.nn.Module) -> None:
         module.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise WordbrushError(
-            f"{path} does not hold this network's weights ({reason}). Make it again: dvc repro."
-        ) from None
+        raise FileFault(f"{path} does not hold this network's weights ({reason}).") from None
