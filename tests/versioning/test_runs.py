@@ -95,7 +95,7 @@ def test_an_unknown_stage_a_missing_remote_and_no_source_are_named(
             pass
     monkeypatch.setenv("WORDBRUSH_REMOTE", "somewhere")
     monkeypatch.setenv("WORDBRUSH_REMOTE_OPTIONS", "{")
-    with pytest.raises(WordbrushError, match="WORDBRUSH_REMOTE_OPTIONS is not JSON"):
+    with pytest.raises(WordbrushError, match="WORDBRUSH_REMOTE_OPTIONS is not readable JSON"):
         RemoteConfig.from_environment()
 
 
