@@ -18,7 +18,6 @@ from typing_extensions import TypedDict
 
 from wordbrush.audio.features import log_mel, with_silence
 from wordbrush.audio.inputs import Sound, load_sound
-from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
 from wordbrush.data.pictures import Pictures, load_pictures, resized
@@ -154,16 +153,9 @@ class Model:
     def hear(self, sound: Sound, rate: float | None = None) -> Tensor:
         """Features [1, D, t], with silence around the sound as captions have it.
 
-        Raises WordbrushError also for a sound that is longer than the model hears.
+        What is longer than `config.features.max_frames` is cut, as captions are.
         """
         features, samples = self.config.features, load_sound(sound, rate)
-        seconds = len(samples) / SAMPLE_RATE
-        longest = (features.max_frames * features.hop_ms - 2 * features.silence_ms) / 1000
-        if seconds > longest:
-            raise WordbrushError(
-                f"the sound lasts {seconds:.1f} s, and this model hears {longest:.1f} s at most: "
-                "cut it into shorter ones."
-            )
         frames = torch.from_numpy(log_mel(with_silence(samples, features), features)).float()
         return self.encoders.encode_audio(
             frames.T[None].to(device()), torch.tensor([len(frames)], device=device())
