@@ -24,12 +24,15 @@ from wordbrush.versioning.keys import edges
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def compile_to(target: Path, *options: str) -> Compiled:
+    """What `pipeline.py compile` writes, in this process, which loads kfp once for all tests."""
+    app(["compile", *options, "--output", str(target)], standalone_mode=False)
+    return Compiled.read(target)
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory) -> Compiled:
-    target = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
-    done = pipeline("compile", "--output", str(target))
-    assert done.returncode == 0, done.stderr
-    return Compiled.read(target)
+    return compile_to(tmp_path_factory.mktemp("compiled") / "pipeline.yaml")
 
 
 def test_the_dag_is_that_of_dvc(compiled):
@@ -115,13 +118,7 @@ def keys(one: Compiled) -> dict[str, str]:
 
 
 def test_another_image_changes_every_key(compiled, tmp_path):
-    assert (
-        pipeline(
-            "compile", "--image", "other:1", "--output", str(tmp_path / "other.yaml")
-        ).returncode
-        == 0
-    )
-    other = Compiled.read(tmp_path / "other.yaml")
+    other = compile_to(tmp_path / "other.yaml", "--image", "other:1")
     assert other.container("evaluate")["image"] == "other:1"
     assert not set(keys(other).values()) & set(keys(compiled).values())
 
@@ -258,33 +255,22 @@ def test_where_a_file_can_be_written_is_known_before(parts):
 
 
 def test_pools_name_file_and_field(tmp_path):
+    pools, target = tmp_path / "pools.yaml", tmp_path / "x.yaml"
     text = (ROOT / "k8s/pools.yaml").read_text()
-    (tmp_path / "pools.yaml").write_text(text.replace("train-gan: gpu", "train-gan: tpu"))
-    assert (
-        "'tpu'"
-        in pipeline(
-            "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")
-        ).stderr
-    )
-    (tmp_path / "pools.yaml").write_text(text.replace("memory: 24Gi", "memory: lots"))
-    done = pipeline(
-        "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "x.yaml")
-    )
-    assert (
-        "pools.gpu.memory" in done.stderr
-        and "pools.yaml" in done.stderr
-        and not (tmp_path / "x.yaml").exists()
-    )
+    pools.write_text(text.replace("train-gan: gpu", "train-gan: tpu"))
+    with pytest.raises(WordbrushError, match="'tpu'"):
+        compile_to(target, "--pools", str(pools))
+    pools.write_text(text.replace("memory: 24Gi", "memory: lots"))
+    with pytest.raises(WordbrushError, match=r"pools\.yaml.*pools\.gpu\.memory"):
+        compile_to(target, "--pools", str(pools))
+    assert not target.exists()
 
 
 def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
     (tmp_path / "pools.yaml").write_text(
         (ROOT / "k8s/pools.yaml").read_text().replace("gpu, count: 1", "gpu, count: 2")
     )
-    pipeline(
-        "compile", "--pools", str(tmp_path / "pools.yaml"), "--output", str(tmp_path / "two.yaml")
-    )
-    two = Compiled.read(tmp_path / "two.yaml")
+    two = compile_to(tmp_path / "two.yaml", "--pools", str(tmp_path / "pools.yaml"))
     for stage, variables in (
         ("train-gan", [{"name": "WORDBRUSH_PROCESSES", "value": "2"}]),
         ("render-scenes", []),

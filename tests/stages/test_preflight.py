@@ -68,7 +68,7 @@ def test_good_parameters_pass_before_every_stage(tiny, stage, monkeypatch):
         ),
     ],
 )
-@pytest.mark.parametrize("stage", ["render-scenes", "train-gan", "report"])
+@pytest.mark.parametrize("stage", ["render-scenes", "report"])
 def test_a_fault_of_any_stage_is_found_before_every_stage(tiny, stage, changes, words):
     with pytest.raises(WordbrushError) as caught:
         check_stage(changed(tiny, changes), BY_NAME[stage])
@@ -137,7 +137,7 @@ def test_processes_that_could_not_share_a_batch_are_found_first(tiny, changes, w
         check_stage(changed(tiny, changes), BY_NAME["render-scenes"])
 
 
-@pytest.mark.parametrize("command", ["check", "render-scenes", "train-gan"])
+@pytest.mark.parametrize("command", ["check", "train-gan"])
 def test_the_command_line_refuses_an_unknown_voice_at_once(tmp_path, command):
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     presets.apply("tiny", tmp_path / "params.yaml", ROOT / "presets")

@@ -135,6 +135,7 @@ def outputs(workspace: Workspace) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (workspace.root / OUTPUT).iterdir()}
 
 
+@pytest.mark.runs
 def test_stopped_and_resumed_two_processes_give_the_same_bytes(unfinished):
     """The resumed run is started by our launcher, the undisturbed run by torchrun."""
     process = start(unfinished)

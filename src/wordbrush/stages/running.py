@@ -50,9 +50,9 @@ def checked(stage: Stage) -> parameters.Params:
 
 def _run_here(stage: Stage, **options: str) -> None:
     """Run the stage's module in this process."""
-    params = checked(stage)
     started = time.monotonic()
-    signals.install(is_worker())
+    signals.install(is_worker())  # before the checks, which take seconds
+    params = checked(stage)
     module = importlib.import_module(stage.module)
     from wordbrush.telemetry import gpu
     from wordbrush.training import checkpoints
