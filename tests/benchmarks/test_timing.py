@@ -1,26 +1,43 @@
 """Works take turns, parts add up, warm-ups and budgets are kept, peaks match known allocations."""
 
-import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks.timing import WHOLE, Seconds, alternate, peak_bytes, timed
+from benchmarks import timing
+from benchmarks.timing import WHOLE, Seconds, Work, alternate, peak_bytes, timed
 
 
-def test_works_take_turns_and_the_first_turn_warms_up():
-    order = []
+@pytest.fixture
+def lasting(monkeypatch) -> Callable[[float], Work]:
+    """Work that lasts so many seconds, by a clock that only such work moves on."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock.now)
+
+    def work(seconds: float) -> Work:
+        def move_on() -> None:
+            clock.now += seconds
+
+        return move_on
+
+    return work
+
+
+def test_works_take_turns_and_the_first_turn_warms_up(lasting):
+    order, work = [], lasting(0.15)
 
     def named(name):
-        return lambda: order.append(name) or time.sleep(0.15)
+        return lambda: order.append(name) or work()
 
     taken = alternate({"a": named("a"), "b": named("b")}, 3, 60.0)
     assert order == ["a", "b"] * 4
     assert len(taken["a"][WHOLE].taken) == len(taken["b"][WHOLE].taken) == 3
 
 
-def test_slow_work_drops_out_after_its_budget_and_the_other_continues():
-    taken = alternate({"slow": lambda: time.sleep(0.2), "fast": lambda: None}, 4, 0.1)
+def test_slow_work_drops_out_after_its_budget_and_the_other_continues(lasting):
+    taken = alternate({"slow": lasting(0.2), "fast": lasting(0.001)}, 4, 0.1)
     # the first turn counts, since it took all of the budget
     assert len(taken["slow"][WHOLE].taken) == 1
     assert len(taken["fast"][WHOLE].taken) >= 4

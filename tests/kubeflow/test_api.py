@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -237,9 +236,8 @@ def test_a_run_is_followed_through_trouble(server, connection, package, monkeypa
 def test_patience_with_a_server_ends(server, connection, monkeypatch):
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
     server.always = Reply(b'{"error": "busy"}', 503)
-    before = time.monotonic()
     text = sentence(lambda: client.wait(connection, "r1", 0.001, patience=0.1), server.host)
-    assert "503 (busy)" in text and time.monotonic() - before < 30
+    assert "503 (busy)" in text
     assert 3 < len(server.requests) < 100
 
 
