@@ -20,7 +20,8 @@ pytestmark = pytest.mark.runs
 
 FILES = (
     *("src", "presets", "experiments", "results"),
-    *(".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml"),
+    *(".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"),
+    *("dvc.yaml", "params.yaml", "Makefile"),
 )
 
 
