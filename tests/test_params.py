@@ -58,10 +58,6 @@ def test_committed_parameters_and_presets_are_valid():
         ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
         ({"segmenter": {"held_out": 0.0}}, ["segmenter.held_out 0.0", "0 to measure on"]),
         ({"segmenter": {"held_out": 1.0}}, ["segmenter.held_out 1.0", "0 scenes to learn"]),
-        (
-            {"schedule": {"pretrain": {"warmup_steps": 2000}}},
-            ["schedule.pretrain: warmup_steps 2000", "none of the 2000 steps"],
-        ),
     ],
 )
 def test_a_bad_value_is_named(changes, words):

@@ -172,15 +172,6 @@ class Training(Section):
     edit_weight: NonNegative
     edit_every: Count
 
-    @model_validator(mode="after")
-    def _beyond_warmup(self) -> "Training":
-        if self.warmup_steps >= self.steps:
-            raise ValueError(
-                f"warmup_steps {self.warmup_steps} leaves none of the {self.steps} steps for the "
-                "stage's own negatives"
-            )
-        return self
-
 
 class Davenet(Section):
     image_network: Literal["vgg16", "small"]
