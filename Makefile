@@ -72,7 +72,7 @@ test-faults: setup ## kills, full disks, broken storage, damaged files (half an 
 	@python -m pytest -m faults -s -n 0
 
 test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
-	@python -m pytest -m cluster
+	@python -m pytest -m cluster -n 0
 
 # The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF,
 # PIP_CONF, CA_BUNDLE: what the build needs to reach packages without direct access to the Internet.
