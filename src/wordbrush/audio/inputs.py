@@ -13,6 +13,7 @@ import torch
 
 from wordbrush.audio.sound import SAMPLE_RATE, read_sound, resample
 from wordbrush.errors import WordbrushError
+from wordbrush.storage.arrays import as_array
 
 
 class Spoken(Protocol):
@@ -116,20 +117,12 @@ def _whole_rate(rate: Any) -> int:
 
 def _array(given: Any) -> np.ndarray:
     """Raises WordbrushError for what is no array of samples."""
-    if isinstance(given, torch.Tensor):
-        given = given.detach().cpu()
-        given = given.float() if given.dtype == torch.bfloat16 else given  # NumPy has no bfloat16
-        try:
-            given = given.numpy()
-        except (TypeError, RuntimeError):  # sparse, quantised, float8
-            raise WordbrushError(f"{_kind(given)} came as sound: bring {FORMS}.") from None
-    if not isinstance(given, np.ndarray):
-        raise WordbrushError(f"{_kind(given)} came as sound: bring {FORMS}.")
-    return np.asarray(given)
-
-
-def _kind(given: Any) -> str:
-    return f"an object of type {type(given).__name__}"
+    array = as_array(given)
+    if array is None:
+        raise WordbrushError(
+            f"an object of type {type(given).__name__} came as sound: bring {FORMS}."
+        )
+    return array
 
 
 def _centred(samples: np.ndarray) -> np.ndarray:

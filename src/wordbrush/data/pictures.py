@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.storage.arrays import as_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,18 +100,16 @@ def _array(given: Any) -> np.ndarray:
     pillow = sys.modules.get("PIL.Image")  # whoever brings Pillow's pictures has imported it
     if pillow is not None and isinstance(given, pillow.Image):
         return _from_pillow(given)
-    if isinstance(given, torch.Tensor):
-        given = given.detach().cpu()
-        given = given.float() if given.dtype == torch.bfloat16 else given  # NumPy has no bfloat16
-        try:
-            given = given.numpy()
-        except (TypeError, RuntimeError):  # sparse, quantised, float8
-            raise WordbrushError(f"a tensor of {given.dtype} came: bring {FORMS}.") from None
-    if not isinstance(given, np.ndarray):
-        raise WordbrushError(f"an object of type {type(given).__name__} came: bring {FORMS}.")
-    if given.dtype.kind not in "uif":
-        raise WordbrushError(f"pictures of type {given.dtype} came: bring {FORMS}.")
-    return np.asarray(given)
+    array = as_array(given)
+    if array is None:
+        tensor = isinstance(given, torch.Tensor)
+        came = (
+            f"a tensor of {given.dtype}" if tensor else f"an object of type {type(given).__name__}"
+        )
+        raise WordbrushError(f"{came} came: bring {FORMS}.")
+    if array.dtype.kind not in "uif":
+        raise WordbrushError(f"pictures of type {array.dtype} came: bring {FORMS}.")
+    return array
 
 
 def _file(path: Path) -> np.ndarray:

@@ -188,10 +188,10 @@ class Api(kfp_server_api.ApiClient):
             return WordbrushError(f"{self.host} answered {status}{given}: {ADVICE[status]}.")
         kind = Unavailable if status in TRANSIENT else WordbrushError
         if status >= 500:
-            todo = "see the server's log, and try again later"
+            advice = "see the server's log, and try again later"
         else:
-            todo = "try again later" if status in TRANSIENT else "change what it refuses"
-        return kind(f"{self.host} answered {status}{given}: {todo}.")
+            advice = "try again later" if status in TRANSIENT else "change what it refuses"
+        return kind(f"{self.host} answered {status}{given}: {advice}.")
 
     def _redirect(self, response: urllib3.BaseHTTPResponse) -> WordbrushError:
         """A redirect, mostly to a login page. It is not followed, and its query not shown."""
