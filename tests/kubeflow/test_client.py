@@ -1,17 +1,10 @@
 """submit, schedule and adopt, against a server that answers as the KFP API does."""
 
-import hashlib
-import json
 from pathlib import Path
 
-from pipeline import app
-
-from tests.conftest import ROOT
 from tests.kfp_server import Compiled, Server, pipeline
 from wordbrush.kubeflow.client import key_of
-from wordbrush.versioning.environment import RemoteConfig
-from wordbrush.versioning.records import record_lock, remote_objects
-from wordbrush.versioning.workspace import scratch_workspace
+from wordbrush.kubeflow.plan import UNMARKED
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):
@@ -66,53 +59,14 @@ def test_a_failed_run_is_exit_code_one(server, tmp_path):
     assert submit(server, tmp_path, "--wait", "--every", "0.1").returncode == 1
 
 
-def submitted(server: Server, folder: Path, *more: str) -> Compiled:
-    """The pipeline of one more submission, made in this process, which loads kfp once."""
-    remote, options = str(folder / "remote"), ("--preset", "tiny", *more)
-    app(["submit", "--host", server.host, "--remote", remote, *options], standalone_mode=False)
+def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_path):
+    done = submit(server, tmp_path, "--no-cache")
+    assert done.returncode == 0, done.stderr
     sent = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]
-    return Compiled(sent["pipeline_spec"], sent["platform_spec"])
-
-
-def keep_outputs(folder: Path, keys: dict[str, str]) -> Path:
-    """Leave an output of every stage in the remote, as finished stages do. Returns its file."""
-    content = b"an output"
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    with scratch_workspace(ROOT, "", RemoteConfig(str(folder / "remote"))) as repo:
-        output = Path(remote_objects(repo).oid_to_path(md5))
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(content)
-        for address, key in keys.items():
-            lock = {"stages": {address: {"outs": [{"path": "data/output", "md5": md5}]}}}
-            record_lock(repo, key, json.dumps(lock).encode())
-    return output
-
-
-def prints(one: Compiled) -> dict[str, dict]:
-    return {name: one.fingerprint(name) for name in one.tasks}
-
-
-def test_kfps_cache_is_not_asked_for_outputs_that_the_remote_lost(server, tmp_path):
-    """What KFP compares changes as long as outputs are missing, and stays once they are there."""
-    never_ran, still_missing = submitted(server, tmp_path), submitted(server, tmp_path)
-    assert len(never_ran.tasks) == 15
-    for name, before in prints(never_ran).items():
-        assert prints(still_missing)[name] != before
-    keys = {name: never_ran.parameters(name)["key"] for name in never_ran.tasks}
-    output = keep_outputs(tmp_path, keys)
-    finished, again = submitted(server, tmp_path), submitted(server, tmp_path)
-    assert prints(finished) == prints(again)
-    assert finished.tasks == again.tasks  # so no other part could tell them apart either
-    assert {name: again.parameters(name)["key"] for name in again.tasks} == keys
-    output.unlink()
-    cleaned = prints(submitted(server, tmp_path))
-    assert all(cleaned[name] != before for name, before in prints(again).items())
-
-
-def test_without_cache_no_stage_is_answered_by_kfp(server, tmp_path):
-    sent = submitted(server, tmp_path, "--no-cache")
-    assert len(sent.tasks) == 15
-    assert not any(task["cachingOptions"].get("enableCache") for task in sent.tasks.values())
+    tasks = Compiled(sent["pipeline_spec"], sent["platform_spec"])
+    marks = {tasks.parameters(name)["mark"] for name in tasks.tasks}
+    assert len(marks) == 15 and UNMARKED not in marks
+    assert not any(one["cachingOptions"].get("enableCache") for one in tasks.tasks.values())
 
 
 def schedule(server: Server, folder: Path, *more: str):
