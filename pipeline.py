@@ -72,7 +72,9 @@ def compile_command(
         ROOT / "pipeline.yaml"
     ),
 ) -> None:
-    """Write the pipeline as YAML, for `submit` or the KFP UI.
+    """Write the pipeline as YAML, for the KFP UI.
+
+    KFP's cache answers for such a file even if the remote lost outputs; `submit` looks for them.
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
