@@ -72,7 +72,9 @@ def compile_command(
         ROOT / "pipeline.yaml"
     ),
 ) -> None:
-    """Write the pipeline as YAML, for `submit` or the KFP UI.
+    """Write the pipeline as YAML, for the KFP UI.
+
+    KFP's cache answers for such a file even if the remote lost outputs; `submit` looks for them.
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
@@ -137,6 +139,14 @@ def submit(
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
     name: NameOption = NAME,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help="Start the pod of every stage, whatever KFP has cached. A pod still fetches "
+            "outputs that the remote has; it runs its stage only if they are missing.",
+        ),
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
@@ -153,7 +163,7 @@ def submit(
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).marked(configured(remote))
+    planned = plan(preset, image, pools, cached=not no_cache).marked(configured(remote))
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(

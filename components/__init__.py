@@ -3,7 +3,8 @@
 Each runs its stage and publishes what it left. The bodies run in the image, where Wordbrush is
 installed; nothing is installed at run time. The image is named here alone; `pipeline.py --image`
 puts another in its place, best pinned by digest. An input is the lock of the stage that it is
-named after; compiling fails where dvc.yaml says otherwise.
+named after; compiling fails where dvc.yaml says otherwise. No body reads `mark`: it is there for
+KFP's cache, which compares a task's parameters.
 """
 
 from functools import partial

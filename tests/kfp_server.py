@@ -70,6 +70,27 @@ class Compiled:
     def container(self, name: str) -> dict[str, Any]:
         return self.spec["deploymentSpec"]["executors"][self.executor(name)]["container"]
 
+    def parameters(self, name: str) -> dict[str, Any]:
+        """The constants that a task is given."""
+        given = self.tasks[name]["inputs"]["parameters"]
+        return {key: value["runtimeValue"]["constant"] for key, value in given.items()}
+
+    def fingerprint(self, name: str) -> dict[str, Any]:
+        """What KFP compares before its cache answers a task.
+
+        So do 2.4.0 to 2.17.0 (backend/src/v2/cacheutils, GenerateCacheKey). The cache's own key,
+        `cachingOptions.cacheKey`, is not among it. Of an input artifact the name counts, which is
+        the task's, and never its content.
+        """
+        component = self.spec["components"][self.tasks[name]["componentRef"]["name"]]
+        container = self.container(name)
+        return {
+            "inputArtifactNames": sorted(self.tasks[name]["inputs"].get("artifacts", {})),
+            "inputParameterValues": self.parameters(name),
+            "outputArtifactsSpec": component["outputDefinitions"]["artifacts"],
+            "containerSpec": [container["image"], container["command"], container["args"]],
+        }
+
     def kubernetes(self, name: str) -> dict[str, Any]:
         return self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][
             self.executor(name)

@@ -1,5 +1,6 @@
 """pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys."""
 
+import json
 import os
 import shutil
 import stat
@@ -87,6 +88,7 @@ def test_pools_can_be_read_back(compiled):
             "sizeLimit": pool["shared_memory"],
             "volumeName": "shared-memory",
         }
+        assert mounts["/tmp"]["sizeLimit"] == pool["scratch"]
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
         assert kubernetes["podMetadata"]["labels"] == pools["labels"]
@@ -114,13 +116,20 @@ def test_pods_read_the_settings_of_the_cluster(compiled):
 
 
 def keys(one: Compiled) -> dict[str, str]:
-    return {name: task["cachingOptions"]["cacheKey"] for name, task in one.tasks.items()}
+    return {name: one.parameters(name)["key"] for name in one.tasks}
 
 
-def test_another_image_changes_every_key(compiled, tmp_path):
+def test_another_image_is_another_entry_of_the_cache_for_every_stage(compiled, tmp_path):
     other = compile_to(tmp_path / "other.yaml", "--image", "other:1")
     assert other.container("evaluate")["image"] == "other:1"
-    assert not set(keys(other).values()) & set(keys(compiled).values())
+    assert keys(other) == keys(compiled)
+    for name in compiled.tasks:
+        assert other.fingerprint(name) != compiled.fingerprint(name)
+
+
+def test_stages_of_one_component_are_told_apart(compiled):
+    prints = [json.dumps(compiled.fingerprint(name)) for name in compiled.tasks]
+    assert len(set(prints)) == 15
 
 
 def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):

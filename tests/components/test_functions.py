@@ -85,6 +85,7 @@ def test_it_publishes_what_its_stage_left(address, plan, finished, environment, 
     COMPONENTS[stage].python_func(
         params=(finished.root / "params.yaml").read_text(),
         key=plan.keys[address],
+        mark=plan.mark(address),
         **({"mining": mining} if mining else {}),
         **locks,
         **made,
@@ -109,6 +110,6 @@ def test_other_code_is_refused(plan, environment, finished, tmp_path):
     made = artifacts("render-scenes", tmp_path)
     with pytest.raises(Exception, match="not those that the pipeline was compiled from"):
         COMPONENTS["render-scenes"].python_func(
-            params=(finished.root / "params.yaml").read_text(), key="0" * 64, **made
+            params=(finished.root / "params.yaml").read_text(), key="0" * 64, mark="", **made
         )
     assert not any(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.kfp_server import Compiled, Server, pipeline
 from wordbrush.kubeflow.client import key_of
+from wordbrush.kubeflow.plan import UNMARKED
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):
@@ -58,21 +59,14 @@ def test_a_failed_run_is_exit_code_one(server, tmp_path):
     assert submit(server, tmp_path, "--wait", "--every", "0.1").returncode == 1
 
 
-def test_outputs_that_the_remote_lost_get_another_cache_key(server, tmp_path):
-    """`tiny` never ran here, so every submission gives every stage a new key.
-
-    KFP's cache must not serve outputs that do not exist.
-    """
-
-    def keys() -> set[str]:
-        assert submit(server, tmp_path).returncode == 0
-        spec = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]["pipeline_spec"]
-        return {
-            task["cachingOptions"]["cacheKey"] for task in spec["root"]["dag"]["tasks"].values()
-        }
-
-    first, second = keys(), keys()
-    assert len(first) == 15 and not first & second
+def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_path):
+    done = submit(server, tmp_path, "--no-cache")
+    assert done.returncode == 0, done.stderr
+    sent = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]
+    tasks = Compiled(sent["pipeline_spec"], sent["platform_spec"])
+    marks = {tasks.parameters(name)["mark"] for name in tasks.tasks}
+    assert len(marks) == 15 and UNMARKED not in marks
+    assert not any(one["cachingOptions"].get("enableCache") for one in tasks.tasks.values())
 
 
 def schedule(server: Server, folder: Path, *more: str):

@@ -3,7 +3,6 @@
 No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it.
 """
 
-import hashlib
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -17,7 +16,7 @@ from wordbrush.kubeflow.pools import place_on_pool
 from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.files import whole_file
 
-OWN_INPUTS = {"params", "key", "mining"}  # of a component, beside the locks of other stages
+OWN_INPUTS = {"params", "key", "mark", "mining"}  # of a component, beside the locks of other stages
 LAST = "report"  # the stage whose lock is the run's
 
 Components = Mapping[str, BaseComponent]  # by the stage's name
@@ -54,8 +53,8 @@ def build(plan: Plan, components: Components) -> BaseComponent:
                 name: tasks[before].outputs["lock"] for name, before in inputs[address].items()
             }
             own = {"mining": mining} if mining else {}
-            component = components[stage]
-            task = component(params=plan.params, key=plan.keys[address], **own, **locks)
+            own |= {"key": plan.keys[address], "mark": plan.mark(address)}
+            task = components[stage](params=plan.params, **own, **locks)
             tasks[address] = settle(task, address, plan)
         lock = tasks[LAST].outputs["lock"]
         if plan.gate:
@@ -96,12 +95,9 @@ def input_name(before: str, reader: str) -> str:
 
 
 def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool, retries and cache key."""
+    """Give a task its image, node pool and retries, and say whether KFP's cache may answer it."""
     task.set_container_image(plan.image).set_display_name(address)
     place_on_pool(task, plan.pools, address.partition("@")[0])
     if not plan.retries:
         task.set_retry(0)
-    key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
-    return task.set_caching_options(
-        plan.cached and address in plan.keys, cache_key=hashlib.sha256(key.encode()).hexdigest()
-    )
+    return task.set_caching_options(plan.cached and address in plan.keys)

@@ -17,6 +17,8 @@ from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
 
+UNMARKED = "unmarked"  # the mark of a stage whose outputs nobody looked for
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -24,7 +26,7 @@ class Plan:
 
     params: the text of params.yaml. edges: each stage and those that it reads from, by address.
     keys: what each stage would compute, as a hash. cached: whether KFP's cache may answer.
-    marks: parts of the cache's keys that change where the remote lost a stage's outputs.
+    marks: what changes, by address, where the remote lost a stage's outputs.
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
     """
 
@@ -42,11 +44,15 @@ class Plan:
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
 
-        KFP trusts its cache even where the objects are gone: with the marks, stages whose outputs
-        the remote lost get another cache key.
+        KFP trusts its cache even where the objects are gone. A mark is a parameter of its stage,
+        which every release of KFP compares, so stages whose outputs the remote lost run again.
         """
         with scratch_workspace(self.source, self.params, remote) as repo:
             return replace(self, marks=marks(repo, self.keys))
+
+    def mark(self, address: str) -> str:
+        """The mark of a stage."""
+        return self.marks.get(address, UNMARKED)
 
 
 def make_plan(
