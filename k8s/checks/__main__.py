@@ -50,7 +50,11 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
 def faults_of_runs(pipeline: Path, defaults: Path) -> list[str]:
     """Every fault of a compiled pipeline and of Argo's defaults, with the file that has it."""
     tasks, spec = compiled.read(pipeline), workflows.read(defaults)
-    ends = [*workflows.retries(spec), *workflows.deadline(spec, tasks)]
+    ends = [
+        *workflows.retries(spec),
+        *workflows.stopping(spec),
+        *workflows.deadline(spec, tasks),
+    ]
     return [
         *(f"{pipeline}: {fault}" for fault in compiled.faults(tasks)),
         *(f"{defaults}: {fault}" for fault in ends),

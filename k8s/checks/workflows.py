@@ -1,11 +1,15 @@
-"""Argo's defaults for every run (k8s/workflow-defaults.yaml): what is tried again, and the end.
+"""Argo's defaults for every run (k8s/workflow-defaults.yaml): how pods end, and what comes after.
 
 Argo 4.0.5 merges them into every template, DAGs too (operator.go, mergedTemplateDefaultsInto), and
-asks the expression after each attempt (processNodeRetries). KFP 2.17.0 compiles a limit and pauses
-for stages, no policy and no expression (argocompiler/container.go), so these apply to stages too.
+asks the expression after each attempt (processNodeRetries). It patches every pod by the
+podSpecPatch here, then by KFP's own (workflowpod.go, processPodSpecPatch). KFP 2.17.0 compiles a
+limit and pauses for stages, no policy and no expression (argocompiler/container.go), so these apply
+to stages too.
 """
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,11 @@ from ruamel.yaml.error import YAMLError
 from k8s.checks.compiled import Compiled
 from k8s.checks.expressions import holds
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow import grace
 from wordbrush.storage.files import read_text
 
 MOST_RETRIES = 3  # of pods that bring no limit of their own
+HOOK = ["python", "-m", grace.__name__]
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,22 @@ def retries(spec: dict[str, Any]) -> Iterator[str]:
             if holds(strategy["expression"], asdict(attempt)) is not wanted:
                 wrong = "is not" if wanted else "is"
                 yield f"retryStrategy: {what} {wrong} tried again; correct the expression."
+
+
+def stopping(spec: dict[str, Any]) -> Iterator[str]:
+    """A pod that is stopped before its stage has saved."""
+    containers = []
+    with suppress(ValueError, KeyError, TypeError):
+        containers = json.loads(spec["podSpecPatch"])["containers"]
+    hooks = {
+        one.get("name"): one.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+        for one in containers
+    }
+    if hooks.get("main") != HOOK:
+        yield (
+            "podSpecPatch: the container main has no preStop hook that runs "
+            f"`{' '.join(HOOK)}`, so a stage would be killed before it saves."
+        )
 
 
 def deadline(spec: dict[str, Any], pipeline: Compiled) -> Iterator[str]:

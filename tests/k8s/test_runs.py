@@ -256,3 +256,20 @@ def test_the_command_checks_the_pipeline_that_it_is_given(documents, tmp_path):
     wrong = check(saved(tmp_path, documents))
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
     assert "backoffMaxDuration is 900 s" in wrong.stderr and "train-gan" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        None,
+        "{",
+        "{}",
+        '{"containers": [{"name": "main"}]}',
+        '{"containers": [{"name": "wait", "lifecycle": {"preStop": {"exec": {"command": '
+        '["python", "-m", "wordbrush.kubeflow.grace"]}}}}]}',
+    ],
+)
+def test_a_stage_that_could_not_save_is_found(spec, patch):
+    assert list(workflows.stopping(spec)) == []
+    (fault,) = workflows.stopping(spec | {"podSpecPatch": patch})
+    assert "preStop" in fault
