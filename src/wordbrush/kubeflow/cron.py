@@ -123,11 +123,14 @@ def next_times(cron: Cron, after: datetime, since: datetime | None = None) -> It
         start = since or after
         passed = max((after - start) // cron.every, 0)
         return (start + number * cron.every for number in count(passed + 1))
-    second, minute, hour, *day = cron.fields
-    clock = [time(*at) for at in product(*(sorted(one.values) for one in (hour, minute, second)))]
+    second, minute, hour, day, month, weekday = cron.fields
+    clock = [
+        time(*at)
+        for at in product(sorted(hour.values), sorted(minute.values), sorted(second.values))
+    ]
     times = (
         datetime.combine(when, at, UTC)
-        for when in fitting_days(*day, first=after.date())
+        for when in fitting_days(day, month, weekday, after.date())
         for at in clock
     )
     return (when for when in times if when > after)
