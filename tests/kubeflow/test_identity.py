@@ -4,9 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pipeline import app
 
 from tests.conftest import ROOT
-from tests.kfp_server import Compiled, pipeline
+from tests.kfp_server import Compiled
 from tests.workspace import Workspace
 from wordbrush.kubeflow.identity import Identity, identify, label_value
 from wordbrush.kubeflow.plan import make_plan
@@ -42,7 +43,7 @@ def test_values_of_labels_are_those_of_kubernetes(text, value):
 def test_the_commit_is_that_of_the_source(tmp_path):
     source = Workspace.create(tmp_path / "source", ROOT).root
 
-    def commit(*more: str) -> str | None:
+    def commit() -> str | None:
         return identify(make_plan(source, None, "image:1", ROOT / "k8s/pools.yaml")).commit
 
     assert commit() is None
@@ -63,14 +64,13 @@ def git(folder: Path, *words: str) -> str:
     ).stdout.strip()
 
 
-def test_submit_names_describes_and_labels(server, tmp_path):
+def test_submit_names_describes_and_labels(server, tmp_path, capsys):
     remote = str(tmp_path / "remote")
     arguments = ("--preset", "tiny", "--trial", "4", "--note", "another seed", "--remote", remote)
-    done = pipeline("submit", "--host", server.host, *arguments)
-    assert done.returncode == 0, done.stderr
+    app(["submit", "--host", server.host, *arguments], standalone_mode=False)
     run = server.runs["r1"]
     assert run["display_name"].startswith("tiny-") and run["display_name"].endswith("-trial-4")
-    assert run["display_name"] in done.stdout
+    assert run["display_name"] in capsys.readouterr().out
     assert run["description"].startswith("another seed (preset tiny, commit ")
     sent = Compiled(run["pipeline_spec"]["pipeline_spec"], run["pipeline_spec"]["platform_spec"])
     for name, task in sent.tasks.items():

@@ -3,24 +3,26 @@
 from datetime import UTC, datetime
 
 import pytest
+from pipeline import app
 
 from tests.conftest import ROOT
-from tests.kfp_server import Compiled, Server, pipeline
+from tests.kfp_server import Compiled, Server, serving
 from wordbrush.kubeflow import schedules
 from wordbrush.kubeflow.pools import load_pools
 
 MONDAYS = "0 0 3 * * 1"
 
 
-def schedule(server: Server, *more: str):
-    return pipeline("schedule", "--host", server.host, "--preset", "tiny", *more)
+def schedule(server: Server, *more: str) -> None:
+    app(["schedule", "--host", server.host, "--preset", "tiny", *more], standalone_mode=False)
 
 
-@pytest.fixture
-def made(server) -> dict:
-    done = schedule(server, "--cron", MONDAYS, "--note", "weekly")
-    assert done.returncode == 0, done.stderr
-    return server.schedules["s1"] | {"said": done.stdout}
+@pytest.fixture(scope="module")
+def made() -> dict:
+    """What the server got of a schedule."""
+    with serving() as server:
+        schedule(server, "--cron", MONDAYS, "--note", "weekly")
+        return server.schedules["s1"]
 
 
 def compiled(made: dict) -> Compiled:
@@ -73,17 +75,21 @@ def test_a_run_without_stages_is_adopted_as_any_other(made, server, tmp_path):
     (locks / f"{key}.lock").write_text("schema: '2.0'\nstages: {}\n")
     server.runs["r1"] = {"run_id": "r1", "pipeline_spec": made["pipeline_spec"]}
     server.states = ["SUCCEEDED"]
-    remote = str(tmp_path / "remote")
-    done = pipeline("adopt", "r1", "--host", server.host, "--remote", remote, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    where = ["--remote", str(tmp_path / "remote"), "--target", str(tmp_path / "dvc.lock")]
+    app(["adopt", "r1", "--host", server.host, *where], standalone_mode=False)
     assert (tmp_path / "dvc.lock").is_file()
 
 
-def test_what_is_scheduled_says_what_it_is_and_when_it_runs(made, server):
+def test_what_is_scheduled_says_what_it_is(made):
     assert made["description"].startswith("weekly (preset tiny, commit ")
-    assert "next: Mon 20" in made["said"] and made["said"].count("03:00:00") == 3
-    assert made["said"].endswith("UTC.\n")
-    listed = schedule(server, "--list").stdout
+
+
+def test_the_next_three_times_are_shown(server, capsys):
+    schedule(server, "--cron", MONDAYS)
+    said = capsys.readouterr().out
+    assert "next: Mon 20" in said and said.count("03:00:00") == 3 and said.endswith("UTC.\n")
+    schedule(server, "--list")
+    listed = capsys.readouterr().out
     assert listed.count("03:00:00") == 3 and "UTC" in listed
 
 
@@ -126,7 +132,12 @@ def test_schedules_of_others_are_listed_with_their_times(server, connection, tri
 
 
 def test_what_is_paused_has_no_next_time(server, connection):
-    schedule(server, "--cron", MONDAYS)
-    server.schedules["s1"]["status"] = "DISABLED"
+    trigger = {"cron_schedule": {"cron": MONDAYS}}
+    server.schedules["s1"] = {
+        "recurring_run_id": "s1",
+        "display_name": "wordbrush",
+        "status": "DISABLED",
+        "trigger": trigger,
+    }
     (line,) = schedules.list_schedules(connection)
     assert line == f"s1  wordbrush  {MONDAYS}  disabled"
