@@ -209,8 +209,12 @@ def upload(
     from wordbrush.kubeflow.identity import identify
 
     server, name = make_connection(host, namespace, NAME), values.title("--name", name)
-    for preset in presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")):
-        planned = plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial)
+    chosen = presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+    plans = [
+        plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial)
+        for preset in chosen
+    ]
+    for planned in plans:  # all were read without a fault
         identity = identify(planned)
         with compiled(planned.labelled(identity.labels)) as package:
             version = uploads.version_name(f"{identity.name}{'-gate' * gate}", package)

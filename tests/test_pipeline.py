@@ -166,7 +166,7 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
         (("compile", "--output", "no/x.yaml"), ("no/x.yaml", "the folder no is not there")),
         (("compile", "--trial", "1000"), ("--trial 1000", "less than 1000")),
         (("compile", "--trial", "-1"), ("--trial -1", "greater than or equal to 0")),
-        (("upload", "--preset", "huge"), ("no preset 'huge'",)),
+        (("upload", "--preset", "tiny", "--preset", "huge"), ("no preset 'huge'",)),
         (("submit", "--note", "a\nb", "--remote", "x"), ("--note",)),
         (("run", "--preset", "huge"), ("huge",)),
         (("run", "--lock", "/proc/x.lock"), ("cannot be written",)),

@@ -146,7 +146,7 @@ def version_spec(
 def key_of(spec: dict[str, Any], task: str) -> str:
     """The key that was compiled into a task, of the pipeline or of a condition in it.
 
-    Raises KeyError, TypeError: there is none.
+    Raises KeyError, TypeError, ValueError: there is none.
     """
     graphs = [spec["root"], *spec.get("components", {}).values()]
     (found,) = (
