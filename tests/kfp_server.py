@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from ruamel.yaml import YAML
 
@@ -51,7 +54,7 @@ class Compiled:
 
     @property
     def edges(self) -> dict[str, list[str]]:
-        """Each stage with the stages whose lock it reads."""
+        """Each stage with the stages whose lock it reads, of those beside it."""
         names = {
             task: body["taskInfo"]["name"]
             for task, body in self.spec["root"]["dag"]["tasks"].items()
@@ -60,9 +63,16 @@ class Compiled:
             name: sorted(
                 names[artifact["taskOutputArtifact"]["producerTask"]]
                 for artifact in task.get("inputs", {}).get("artifacts", {}).values()
+                if "taskOutputArtifact" in artifact
             )
             for name, task in self.tasks.items()
         }
+
+    def within(self, condition: str) -> "Compiled":
+        """What a condition holds, of those of the pipeline."""
+        (task,) = (task for name, task in self.tasks.items() if name == condition)
+        root = self.spec["components"][task["componentRef"]["name"]]
+        return Compiled({**self.spec, "root": root}, self.platform)
 
     def executor(self, name: str) -> str:
         return self.spec["components"][self.tasks[name]["componentRef"]["name"]]["executorLabel"]
@@ -120,19 +130,26 @@ class Server:
     schedules: dict[str, dict] = field(default_factory=dict)
     states: list[str] = field(default_factory=lambda: ["PENDING", "RUNNING", "SUCCEEDED"])
     runs: dict[str, dict] = field(default_factory=dict)
+    pipelines: dict[str, dict] = field(default_factory=dict)
+    versions: dict[str, dict] = field(default_factory=dict)
     always: Reply | None = None
     next: dict[str, list[Reply]] = field(default_factory=dict)
     port: int = 0
     ended: Event = field(default_factory=Event)
 
-    def reply(self, method: str, path: str, body: dict | None) -> Reply:
+    def reply(
+        self, method: str, path: str, body: dict | None, query: dict[str, str] | None = None
+    ) -> Reply:
         path = path.removeprefix("/apis/v2beta1")
         if self.always:
             return self.always
         for start, replies in self.next.items():
             if path.startswith(start) and replies:
                 return replies.pop(0)
-        status, content = self.answer(method, path, body)
+        if path.startswith("/pipelines"):
+            status, content = self.answer_of_pipelines(method, path, body or {}, query or {})
+        else:
+            status, content = self.answer(method, path, body)
         return Reply(json.dumps(content).encode(), status)
 
     def answer(self, method: str, path: str, body: dict | None) -> tuple[int, dict]:
@@ -166,6 +183,32 @@ class Server:
             return 200, {}
         return 404, {"error": path}
 
+    def answer_of_pipelines(
+        self, method: str, path: str, body: dict, query: dict[str, str]
+    ) -> tuple[int, dict]:
+        """What Kubeflow answers of pipelines and their versions, which are uploaded as files."""
+        if path == "/pipelines" and method == "POST":
+            number = f"p{len(self.pipelines) + 1}"
+            self.pipelines[number] = {**body, "pipeline_id": number}
+            return 200, self.pipelines[number]
+        if path == "/pipelines":
+            return 200, {"pipelines": list(self.pipelines.values())}
+        if path == "/pipelines/upload_version" and method == "POST":
+            spec, platform = YAML(typ="safe").load_all(body["uploadfile"])
+            number = f"v{len(self.versions) + 1}"
+            self.versions[number] = {
+                "pipeline_id": query["pipelineid"],
+                "pipeline_version_id": number,
+                "display_name": query["name"],
+                "description": query["description"],
+                "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform},
+            }
+            return 200, self.versions[number]
+        if found := re.fullmatch(r"/pipelines/(\w+)/versions(?:/(\w+))?", path):
+            of = [one for one in self.versions.values() if one["pipeline_id"] == found[1]]
+            return 200, self.versions[found[2]] if found[2] else {"pipeline_versions": of}
+        return 404, {"error": path}
+
     @property
     def host(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -177,6 +220,19 @@ class Server:
         ]
 
 
+def read_body(headers: Message, content: bytes) -> dict[str, Any]:
+    """A body of JSON, or the files of a form by their fields."""
+    if headers.get_content_type() != "multipart/form-data":
+        return json.loads(content)
+    form = message_from_bytes(
+        b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + content
+    )
+    return {
+        part.get_param("name", header="content-disposition"): part.get_payload(decode=True).decode()
+        for part in form.get_payload()
+    }
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server that answers while it is needed."""
@@ -185,11 +241,13 @@ def serving() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
+            body = read_body(self.headers, self.rfile.read(size)) if size else None
             state.requests.append(
                 (self.command, self.path, body, self.headers.get("Authorization"))
             )
-            self.send(state.reply(self.command, self.path.split("?")[0], body))
+            url = urlsplit(self.path)
+            query = dict(parse_qsl(url.query))
+            self.send(state.reply(self.command, url.path, body, query))
 
         do_GET = do_POST = do_DELETE = handle_any
 

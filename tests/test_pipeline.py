@@ -172,6 +172,11 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
         (("compile", "--output", "/dev/null"), ("is a device",)),
         (("compile", "--output", "/etc/hostname/x.yaml"), ("cannot be written",)),
         (("compile", "--output", "a" * 300), ("shorter name",)),
+        (("compile", "--output", "no/x.yaml"), ("no/x.yaml", "the folder no is not there")),
+        (("compile", "--trial", "1000"), ("--trial 1000", "less than 1000")),
+        (("compile", "--trial", "-1"), ("--trial -1", "greater than or equal to 0")),
+        (("upload", "--preset", "tiny", "--preset", "huge"), ("no preset 'huge'",)),
+        (("submit", "--note", "a\nb", "--remote", "x"), ("--note",)),
         (("run", "--preset", "huge"), ("huge",)),
         (("run", "--lock", "/proc/x.lock"), ("cannot be written",)),
         (("run", "--remote", "s3://bucket/x"), ("neither a folder nor gs://bucket/prefix",)),
@@ -203,6 +208,8 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
         (("adopt", ""), ("an argument is empty",)),
         (("adopt", str(ROOT / "README.md")), ("is not a",)),
         (("adopt", "x.lock", "--target", "."), ("name a file",)),
+        (("adopt", "x.lock", "--target", "no/dvc.lock"), ("the folder no is not there",)),
+        (("run", "--lock", "no/dvc.lock"), ("the folder no is not there",)),
         (("adopt", "x.lock", "--target", "/proc/dvc.lock"), ("cannot be written",)),
     ],
 )
@@ -263,6 +270,16 @@ def test_where_a_file_can_be_written_is_known_before(parts):
         assert (root / "file").read_text() in ("old", "new") and (root / "folder").is_dir()
 
 
+def test_a_trial_changes_the_keys_of_the_stages_that_train_davenet(compiled, tmp_path):
+    other = compile_to(tmp_path / "trial.yaml", "--trial", "1")
+    before, after = keys(compiled), keys(other)
+    same = {name.partition("@")[0] for name in before if before[name] == after[name]}
+    assert same == {
+        *("render-scenes", "train-gan", "train-segmenter"),
+        *("sample-images", "synthesize-captions"),
+    }
+
+
 def test_pools_name_file_and_field(tmp_path):
     pools, target = tmp_path / "pools.yaml", tmp_path / "x.yaml"
     text = (ROOT / "k8s/pools.yaml").read_text()
@@ -292,7 +309,7 @@ def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
 
 
 def test_help_is_quick_and_has_examples():
-    for verb in ("compile", "run", "submit", "schedule", "adopt"):
+    for verb in ("compile", "run", "submit", "upload", "schedule", "adopt"):
         done = pipeline(verb, "--help")
         assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(
             done.stdout.split()

@@ -10,7 +10,7 @@ from kfp import dsl, kubernetes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordbrush.errors import WordbrushError
-from wordbrush.stages.table import BY_NAME, GATE
+from wordbrush.stages.table import BY_NAME, COMPARE, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
 
@@ -131,7 +131,7 @@ class Pools(Strict):
 
 
 def load_pools(path: Path) -> Pools:
-    """The node pools of a file, with a pool for every stage of the table and for the gate.
+    """The node pools of a file, with a pool for every stage of the table and the tasks around them.
 
     Raises WordbrushError that names file and field.
     """
@@ -143,7 +143,7 @@ def load_pools(path: Path) -> Pools:
             for fault in error.errors()
         )
         raise WordbrushError(f"{path}: {faults}") from None
-    known = {*BY_NAME, GATE}
+    known = {*BY_NAME, COMPARE, GATE}
     if missing := sorted(known - set(pools.stages)):
         raise WordbrushError(f"{path}: stages: {', '.join(missing)} has no pool.")
     if unknown := sorted(set(pools.stages) - known):
