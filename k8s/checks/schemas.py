@@ -38,11 +38,19 @@ class Taint(Shape):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
+class FlavorToleration(Shape):
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
 class ResourceFlavor(Shape):
     """kueue.x-k8s.io/v1beta2."""
 
     nodeLabels: Labels = {}
     nodeTaints: list[Taint] = []
+    tolerations: list[FlavorToleration] = []
 
 
 class Quota(Shape):

@@ -70,7 +70,8 @@ def test_pools_are_those_of_the_stages(tmp_path, before, after, complaint):
         ("timeout_hours: 24", "timeout_hours: .nan", "pools.cpu.timeout_hours"),
         ("factor: 2.0, longest_seconds: 900", "factor: .inf, longest_seconds: 900", "factor"),
         ("wait_seconds: 60, factor: 2.0, longest_seconds: 900", "wait_seconds: -1", "wait_seconds"),
-        ("memory: 8Gi", "memory: 8 GB", "pools.cpu.memory"),
+        ("memory: 24Gi", "memory: 24 GB", "pools.cpu.memory"),
+        ("spot: true", "spot: maybe", "pools.cpu.spot"),
     ],
 )
 def test_what_kubernetes_would_refuse_is_named(tmp_path, before, after, field):

@@ -66,22 +66,37 @@ class Retries(Strict):
 
 
 class Pool(Placement):
+    """spot: True, spot nodes if the cluster's queue sends a pod there; "only", spot nodes, whoever
+    places pods; False, on-demand nodes.
+    """
+
     accelerator: Accelerator | None
     cpu: Quantity
     memory: Quantity
     shared_memory: Quantity
-    spot: bool
+    spot: Literal[True, False, "only"]
     timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
 
 
 class Pools(Strict):
-    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage."""
+    """The labels of every pod, the pools, what each kind of node needs, and each stage's pool."""
 
     labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
+    on_demand: Placement
     stages: dict[str, str]
+
+    def placements(self, pool: Pool) -> list[Placement]:
+        """What a pod of a pool asks for by itself.
+
+        A pod that may run on either kind of node names neither: Kueue's flavors add the labels and
+        tolerations of one. Where nothing does, it runs on demand, for spot nodes have a taint.
+        """
+        if pool.spot == "only":
+            return [pool, self.spot]
+        return [pool] if pool.spot else [pool, self.on_demand]
 
     def of(self, stage: str) -> Pool:
         """The pool of a stage. Raises WordbrushError where the file has none of its name."""
@@ -124,7 +139,7 @@ def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
     pool = pools.of(stage)
     _set_resources(task, pool)
     _set_limits(task, pool)
-    for placement in (pool, pools.spot) if pool.spot else (pool,):
+    for placement in pools.placements(pool):
         for key, value in placement.node_selector.items():
             kubernetes.add_node_selector(task, key, value)
         for one in placement.tolerations:
