@@ -41,6 +41,7 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
         *cluster.settings(around),
         *cluster.metrics(around),
         *cluster.queues(around, pools),
+        *cluster.classes(around, pools),
         *cluster.budgets(around, pools),
     ]
 
@@ -53,6 +54,13 @@ def check(
             help="A folder with a kustomization, such as k8s/overlays/gke.", parser=given_path
         ),
     ],
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            help="The node pools that runs will use; else the overlay's own, or k8s/pools.yaml.",
+            parser=given_path,
+        ),
+    ] = None,
 ) -> None:
     """Build an overlay and check it.
 
@@ -61,7 +69,7 @@ def check(
     """
     own = overlay / "pools.yaml"
     objects = build(overlay)
-    wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
+    wrong = faults(objects, load_pools(pools or (own if own.is_file() else POOLS)))
     if wrong:
         raise WordbrushError(
             "\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong])

@@ -21,6 +21,7 @@ from wordbrush.kubeflow.pools import (
 )
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+CLASS_LABEL = "cloud.google.com/compute-class"  # also the key of the taint of its nodes
 PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")
 # Resources and verbs that no training needs.
 RESOURCES = {"pods/exec", "pods/attach", "pods/portforward", "serviceaccounts/token", "*"}
@@ -198,6 +199,28 @@ def _room(nodes: str, wanted: dict[str, float], quota: dict[str, float]) -> Iter
                 f"ClusterQueue: the quota of {resource} for {nodes} is below what a pod needs: "
                 "none would start."
             )
+
+
+def classes(cluster: Cluster, pools: Pools) -> Iterator[str]:
+    """GKE's compute classes, where an overlay has them, against the pools."""
+    made = {one.name: one for one in cluster.objects if one.kind == "ComputeClass"}
+    for name, pool in pools.pools.items() if made else ():
+        wanted = pool.node_selector.get(CLASS_LABEL)
+        if wanted not in made:
+            yield (
+                f"ComputeClass: the pool {name} asks for {wanted!r} ({CLASS_LABEL} in its "
+                f"node_selector), but there are {', '.join(made)}; name the pools' file (--pools)."
+            )
+            continue
+        one = made[wanted]
+        if CLASS_LABEL not in {toleration.key for toleration in pool.tolerations}:
+            yield f"{one}: its nodes have the taint {CLASS_LABEL}, which the pool {name} lacks."
+        if pool.spot and not one.spec["priorities"][0].get("spot"):
+            yield f"{one}: its first priority is not spot, as the pool {name} wants it."
+        count = pool.accelerator.count if pool.accelerator else 0
+        for rule in one.spec["priorities"]:
+            if rule.get("gpu", {}).get("count", 0) != count:
+                yield f"{one}: a node of {rule['machineType']} must have {count} GPUs for {name}."
 
 
 def budgets(cluster: Cluster, pools: Pools) -> Iterator[str]:

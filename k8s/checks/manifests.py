@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from wordbrush.errors import WordbrushError
 
+SETTINGS = "settings.env"  # what an overlay must know of a project; git ignores it
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -40,7 +42,13 @@ class Manifest:
 
 
 def build(overlay: Path) -> list[Manifest]:
-    """What `kubectl apply -k` would send. Raises WordbrushError where kubectl cannot build it."""
+    """What `kubectl apply -k` would send.
+
+    Raises WordbrushError: kubectl cannot build it, or nobody filled in the settings.
+    """
+    settings, example = overlay / SETTINGS, overlay / f"{SETTINGS}.example"
+    if example.is_file() and not settings.is_file():
+        raise WordbrushError(f"{settings} is missing: copy {example} and fill it in.")
     try:
         built = subprocess.run(
             ["kubectl", "kustomize", str(overlay)],

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from k8s.checks import cluster, pods, references, schemas
-from k8s.checks.manifests import Manifest
+from k8s.checks.manifests import Manifest, build
 from k8s.checks.references import Cluster
-from tests.k8s.overlays import ROOT, everything
+from tests.k8s.overlays import ROOT, everything, with_classes
 from wordbrush.kubeflow.pools import Pools, load_pools
 
 pytestmark = pytest.mark.cluster
@@ -447,6 +447,31 @@ def test_spot_nodes_are_tried_first(good, pools):
         "ClusterQueue: wordbrush-gpu stands before wordbrush-gpu-spot, so no pod of the pool gpu "
         "would run on spot nodes; name spot first."
     ]
+
+
+GPU_CLASS = "ComputeClass wordbrush-gpu"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("metadata name", "gpus", "the pool gpu asks for 'wordbrush-gpu'"),
+        ("spec priorities 0 spot", False, "its first priority is not spot"),
+        ("spec priorities 2 gpu count", 2, "a node of g2-standard-8 must have 1 GPUs for gpu"),
+    ],
+)
+def test_compute_classes(tmp_path, path, value, sentence):
+    classes = build(with_classes(tmp_path))
+    own = load_pools(ROOT / "k8s/components/compute-classes/pools.yaml")
+    assert list(cluster.classes(around(classes, own), own)) == []
+    (fault,) = cluster.classes(around(changed(classes, GPU_CLASS, path, value), own), own)
+    assert sentence in fault
+
+
+def test_compute_classes_have_a_shape(tmp_path):
+    classes = build(with_classes(tmp_path))
+    worse = changed(classes, GPU_CLASS, "spec priorities 0 spott", True)
+    assert "priorities.0.spott" in next(schemas.shapes(worse))
 
 
 @pytest.mark.parametrize(
