@@ -60,6 +60,13 @@ AccountOption = Annotated[
     str | None,
     typer.Option(envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account."),
 ]
+NotifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--notify",
+        help="Post the run's end to the webhook that the Secret wordbrush-webhook names.",
+    ),
+]
 NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 
 
@@ -137,6 +144,7 @@ def submit(
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
     name: NameOption = NAME,
+    notify: NotifyOption = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
@@ -153,7 +161,8 @@ def submit(
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).marked(configured(remote))
+    ui = server.host if notify else None
+    planned = plan(preset, image, pools, notify=ui).marked(configured(remote))
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
@@ -175,6 +184,7 @@ def schedule(
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
     name: NameOption = NAME,
+    notify: NotifyOption = False,
     cron: Annotated[
         str | None,
         typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
@@ -206,7 +216,8 @@ def schedule(
     elif cron is not None:
         cron = check_cron(cron)
         # KFP's cache would not notice changed inputs, so DVC decides which stages run
-        with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
+        ui = server.host if notify else None
+        with compiled(plan(preset, image, pools, cached=False, gate=True, notify=ui)) as package:
             made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
     else:
@@ -256,13 +267,14 @@ def plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
+    notify: str | None = None,
 ) -> "Plan":
     """The plan that this project's pipeline is compiled from."""
     from components import IMAGE
     from wordbrush.kubeflow.plan import make_plan
 
     image = IMAGE if image is None else image
-    return make_plan(ROOT, preset, image, pools, cached, gate, retries)
+    return make_plan(ROOT, preset, image, pools, cached, gate, retries, notify)
 
 
 def write(planned: "Plan", target: Path) -> None:

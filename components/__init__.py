@@ -12,6 +12,7 @@ from importlib import import_module
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
+from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.stages.table import GATE, STAGES
 
 IMAGE = "wordbrush-python:0.1.0"
@@ -20,8 +21,9 @@ component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
 def all_components() -> dict[str, BaseComponent]:
-    """The components of the table's stages and of the gate, by name."""
-    identifiers = {stage.name: stage.identifier for stage in STAGES} | {GATE: GATE}
+    """The components of the table's stages, of the gate and of the exit task, by name."""
+    identifiers = {stage.name: stage.identifier for stage in STAGES}
+    identifiers |= {GATE: GATE, NOTIFY: NOTIFY}
     return {
         name: getattr(import_module(f"components.{identifier}"), identifier)
         for name, identifier in identifiers.items()

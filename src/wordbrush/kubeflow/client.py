@@ -128,8 +128,15 @@ def report_key(connection: Connection, run: str) -> str:
 
 
 def key_of(spec: dict[str, Any], task: str) -> str:
-    """The key that was compiled into a task. Raises KeyError, TypeError: there is none."""
-    inputs = spec["root"]["dag"]["tasks"][task]["inputs"]
+    """The key that was compiled into a task.
+
+    Raises AttributeError, KeyError, TypeError: there is none.
+    The task is one of the root's, or of a group's, such as that of an exit handler.
+    """
+    tasks: dict[str, Any] = {}
+    for group in (spec["root"], *spec.get("components", {}).values()):
+        tasks |= group.get("dag", {}).get("tasks", {})
+    inputs = tasks[task]["inputs"]
     key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
     if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
         raise KeyError(key)

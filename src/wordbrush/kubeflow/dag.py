@@ -10,10 +10,12 @@ from pathlib import Path
 
 from kfp import compiler, dsl
 from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_channel import PipelineArtifactChannel
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.kubeflow.plan import Plan
-from wordbrush.kubeflow.pools import place_on_pool
+from wordbrush.kubeflow.pools import place_beside_kubeflow, place_on_pool
 from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.files import whole_file
 
@@ -42,11 +44,8 @@ def build(plan: Plan, components: Components) -> BaseComponent:
     order = list(TopologicalSorter(plan.edges).static_order())
     inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
 
-    @dsl.pipeline(
-        name="wordbrush",
-        description="Learns what spoken words mean by drawing pictures (CVPR 2019).",
-    )
-    def wordbrush() -> dsl.Artifact:
+    def stages() -> PipelineArtifactChannel:
+        """Every task, with its edges. Returns the lock of the run."""
         tasks: dict[str, dsl.PipelineTask] = {}
         for address in order:
             stage, _, mining = address.partition("@")
@@ -62,7 +61,31 @@ def build(plan: Plan, components: Components) -> BaseComponent:
             settle(components[GATE](params=plan.params, report=lock), GATE, plan)
         return lock
 
+    about = {
+        "name": "wordbrush",
+        "description": "Learns what spoken words mean by drawing pictures (CVPR 2019).",
+    }
+    if plan.notify is None:
+
+        @dsl.pipeline(**about)
+        def wordbrush() -> dsl.Artifact:
+            return stages()
+
+    else:
+
+        @dsl.pipeline(**about)
+        def wordbrush() -> None:  # kfp takes no output out of an exit handler
+            with exit_handler(plan, components):
+                stages()
+
     return wordbrush
+
+
+def exit_handler(plan: Plan, components: Components) -> dsl.ExitHandler:
+    """What runs the stages, and then tells how they ended."""
+    task = components[NOTIFY](run=dsl.PIPELINE_JOB_ID_PLACEHOLDER, ui=plan.notify)
+    place_beside_kubeflow(task.set_container_image(plan.image).set_caching_options(False))
+    return dsl.ExitHandler(task, name="stages")
 
 
 def lock_inputs(address: str, upstream: list[str], components: Components) -> dict[str, str]:

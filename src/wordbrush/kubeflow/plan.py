@@ -26,6 +26,7 @@ class Plan:
     keys: what each stage would compute, as a hash. cached: whether KFP's cache may answer.
     marks: parts of the cache's keys that change where the remote lost a stage's outputs.
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
+    notify: the address of the KFP UI, to which the exit task's notice links; None: no exit task.
     """
 
     source: Path
@@ -38,6 +39,7 @@ class Plan:
     marks: dict[str, str] = field(default_factory=dict)
     gate: bool = False
     retries: bool = True
+    notify: str | None = None
 
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
@@ -57,6 +59,7 @@ def make_plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
+    notify: str | None = None,
 ) -> Plan:
     """Read all that the user may have got wrong.
 
@@ -69,7 +72,16 @@ def make_plan(
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
     return Plan(
-        source, params, graph, keys, image, load_pools(pools), cached, gate=gate, retries=retries
+        source,
+        params,
+        graph,
+        keys,
+        image,
+        load_pools(pools),
+        cached,
+        gate=gate,
+        retries=retries,
+        notify=notify,
     )
 
 

@@ -10,6 +10,7 @@ from kfp import dsl, kubernetes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.notices import KEY, SECRET, VARIABLE
 from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
@@ -149,6 +150,18 @@ def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
     kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
+
+
+def place_beside_kubeflow(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Give the exit task the webhook's address and a small pod on the nodes of Kubeflow itself.
+
+    It is in no pool: it must neither wait in a queue nor start a node of its own.
+    """
+    kubernetes.use_secret_as_env(task, SECRET, {KEY: VARIABLE}, optional=True)
+    kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit="1Gi")
+    kubernetes.set_timeout(task, 600)
+    return task.set_cpu_limit("500m").set_memory_limit("1Gi")
 
 
 def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:
