@@ -20,12 +20,22 @@ resource "google_artifact_registry_repository_iam_member" "nodes" {
   member     = google_service_account.nodes.member
 }
 
-# The Kubernetes service account `wordbrush` of the namespace `kubeflow` itself (k8s/base): there is no
-# Google service account to act as, and no key. The pool of identities exists once a cluster has it.
-resource "google_storage_bucket_iam_member" "runs" {
+# Kubernetes service accounts of the namespace `kubeflow` themselves: there is no Google service account
+# to act as, and no key. `wordbrush` is that of a run's pods (k8s/base). Kubeflow's UI shows the pages
+# that runs leave in the bucket. The pool of identities exists once a cluster has it.
+locals {
+  bucket_roles = {
+    wordbrush      = "roles/storage.objectUser"
+    ml-pipeline-ui = "roles/storage.objectViewer"
+  }
+}
+
+resource "google_storage_bucket_iam_member" "account" {
+  for_each = local.bucket_roles
+
   bucket = google_storage_bucket.runs.name
-  role   = "roles/storage.objectUser"
-  member = "principal://iam.googleapis.com/projects/${data.google_project.this.number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog/subject/ns/kubeflow/sa/wordbrush"
+  role   = each.value
+  member = "principal://iam.googleapis.com/projects/${data.google_project.this.number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog/subject/ns/kubeflow/sa/${each.key}"
 
   depends_on = [google_container_cluster.wordbrush]
 }

@@ -172,13 +172,17 @@ def test_the_bucket_is_private_and_keeps_what_runs_share():
 
 
 def test_the_account_of_runs_is_that_of_the_manifests(cluster):
-    """Workload Identity binds the Kubernetes account itself, to the bucket alone."""
-    granted = {name: one for name, one in blocks("resource").items() if "principal://" in str(one)}
-    assert list(granted) == ["google_storage_bucket_iam_member.runs"]
-    member = granted["google_storage_bucket_iam_member.runs"]["member"]
-    (space, account) = re.search(r"/subject/ns/(\w+)/sa/(\w+)$", member).groups()
+    """Workload Identity binds Kubernetes accounts themselves, to the bucket alone."""
+    granted = [name for name, one in blocks("resource").items() if "principal://" in str(one)]
+    assert granted == ["google_storage_bucket_iam_member.account"]
+    member = blocks("resource")[granted[0]]["member"]
+    assert member.endswith("/subject/ns/kubeflow/sa/${each.key}")
+    assert local_values()["bucket_roles"] == {
+        "wordbrush": "roles/storage.objectUser",
+        "ml-pipeline-ui": "roles/storage.objectViewer",  # KFP's own
+    }
     made = {(one.kind, one.namespace, one.name) for one in cluster.objects}
-    assert ("ServiceAccount", space, account) in made
+    assert ("ServiceAccount", "kubeflow", "wordbrush") in made
 
 
 def test_settings_are_written_as_the_overlay_reads_them():
