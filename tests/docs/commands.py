@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\$(\w+)")
 
@@ -88,3 +90,13 @@ def options(arguments: list[str]) -> dict[str, str]:
                 value if equals else "" if following.startswith("--") else following
             )
     return found
+
+
+def parses(app: typer.Typer, arguments: list[str]) -> None:
+    """The command's own parser accepts the arguments, types included; nothing runs."""
+    command = typer.main.get_command(app)
+    if isinstance(command, typer.core.TyperGroup):
+        verb, *arguments = arguments
+        assert verb in command.commands, f"there is no verb {verb}"
+        command = command.commands[verb]
+    command.make_context("command", list(arguments))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pipeline
 import pytest
-import typer
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 from ruamel.yaml import YAML
@@ -15,7 +14,7 @@ from ruamel.yaml import YAML
 from k8s.checks import schemas
 from k8s.checks.__main__ import app as checks
 from k8s.checks.manifests import Manifest, build
-from tests.docs.commands import Page, options, parses_in_bash
+from tests.docs.commands import Page, options, parses, parses_in_bash
 from tests.k8s.overlays import copied
 from tests.k8s.terraform import FOLDER, blocks, local_values
 from wordbrush import cli
@@ -55,16 +54,6 @@ def test_every_command_is_of_a_tool_that_this_test_knows():
         "dvc",
         "make",
     }
-
-
-def parses(app: typer.Typer, arguments: list[str]) -> None:
-    """The command's own parser accepts the arguments, types included; nothing runs."""
-    command = typer.main.get_command(app)
-    if isinstance(command, typer.core.TyperGroup):
-        verb, *arguments = arguments
-        assert verb in command.commands, f"there is no verb {verb}"
-        command = command.commands[verb]
-    command.make_context("command", list(arguments))
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("python", "pipeline.py"), ids=" ".join)
