@@ -46,9 +46,7 @@ def build(overlay: Path) -> list[Manifest]:
 
     Raises WordbrushError: kubectl cannot build it, or nobody filled in the settings.
     """
-    settings, example = overlay / SETTINGS, overlay / f"{SETTINGS}.example"
-    if example.is_file() and not settings.is_file():
-        raise WordbrushError(f"{settings} is missing: copy {example} and fill it in.")
+    _require_settings(overlay)
     try:
         built = subprocess.run(
             ["kubectl", "kustomize", str(overlay)],
@@ -63,6 +61,21 @@ def build(overlay: Path) -> list[Manifest]:
     if built.returncode != 0:
         raise WordbrushError(f"{overlay} does not build: {reason(built.stderr)}")
     return [Manifest(data) for data in YAML(typ="safe").load_all(built.stdout) if data]
+
+
+def _require_settings(overlay: Path) -> None:
+    """An overlay whose settings have an example has settings, with every key of the example."""
+    settings, example = overlay / SETTINGS, overlay / f"{SETTINGS}.example"
+    if not example.is_file():
+        return
+    if not settings.is_file():
+        raise WordbrushError(f"{settings} is missing: copy {example} and fill it in.")
+    if lacking := ", ".join(sorted(_keys(example) - _keys(settings))):
+        raise WordbrushError(f"{settings} lacks {lacking}: {example.name} says what belongs there.")
+
+
+def _keys(settings: Path) -> set[str]:
+    return set(re.findall(r"^(\w[\w-]*)=", settings.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def reason(complaint: str) -> str:

@@ -106,6 +106,13 @@ def test_missing_settings_are_named_with_what_to_copy(tmp_path):
     )
 
 
+def test_settings_of_an_earlier_version_are_named_with_what_they_lack(tmp_path):
+    overlay = copied(tmp_path) / "overlays/gke"
+    (overlay / "settings.env").write_text("# ours\nbucket=b\nservice-account=a@b\n")
+    with pytest.raises(WordbrushError, match=r"settings\.env lacks nodes: settings\.env\.example"):
+        build(overlay)
+
+
 def test_git_ignores_the_settings():
     command = ["git", "check-ignore", "--quiet", "--no-index", "k8s/overlays/gke/settings.env"]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from components import all_components
 from tests.conftest import ROOT
+from tests.kfp_server import pipeline
 from wordbrush.kubeflow.client import key_of
 from wordbrush.kubeflow.dag import exit_handler, write_pipeline
 from wordbrush.kubeflow.notices import NOTIFY, SECRET, VARIABLE, notify
@@ -133,6 +134,26 @@ def test_the_compiled_task_runs_however_the_stages_end(plan, tmp_path):
     assert container["image"] == "image:1"
 
 
+@pytest.mark.parametrize("command", [["submit"], ["schedule", "--cron", "@weekly"]], ids=" ".join)
+def test_the_command_line_links_to_the_server_that_it_speaks_to(server, tmp_path, command):
+    done = pipeline(
+        *command,
+        "--notify",
+        "--preset=tiny",
+        f"--host={server.host}",
+        f"--image=registry.example.org/wordbrush@sha256:{64 * '0'}",
+        "--service-account=wordbrush",
+        cwd=tmp_path,
+        WORDBRUSH_REMOTE=str(tmp_path / "remote"),
+    )
+    assert done.returncode == 0, done.stderr
+    path = "/runs" if command == ["submit"] else "/recurringruns"
+    (_, _, sent, _) = server.asked("POST", path)[0]
+    tasks = sent["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
+    ui = tasks[NOTIFY]["inputs"]["parameters"]["ui"]
+    assert ui["runtimeValue"]["constant"] == server.host
+
+
 def test_without_notify_there_is_no_task(plan, tmp_path):
     silent = make_plan(ROOT, "tiny", "image:1", ROOT / "k8s/pools.yaml")
     write_pipeline(silent, all_components(), tmp_path / "pipeline.yaml")
@@ -148,11 +169,11 @@ def stage(fails: bool):
 @pytest.mark.parametrize(("fails", "end"), [(False, "succeeded"), (True, "failed")])
 def test_kfps_own_runner_runs_the_task_at_the_end(plan, tmp_path, monkeypatch, fails, end):
     @dsl.pipeline(name="wordbrush")
-    def pipeline() -> None:
+    def finishing() -> None:
         with exit_handler(plan, all_components()):
             stage(fails=fails)
 
-    compiler.Compiler().compile(pipeline, str(tmp_path / "pipeline.yaml"))
+    compiler.Compiler().compile(finishing, str(tmp_path / "pipeline.yaml"))
     local.init(
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(tmp_path / "outputs"),
