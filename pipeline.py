@@ -161,8 +161,8 @@ def submit(
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     name, every = values.title("--name", name), values.seconds("--every", every)
-    ui = server.host if notify else None
-    planned = plan(preset, image, pools, notify=ui).marked(configured(remote))
+    planned = plan(preset, image, pools).marked(configured(remote))
+    planned = planned.notifying(server.host) if notify else planned
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
@@ -216,8 +216,8 @@ def schedule(
     elif cron is not None:
         cron = check_cron(cron)
         # KFP's cache would not notice changed inputs, so DVC decides which stages run
-        ui = server.host if notify else None
-        with compiled(plan(preset, image, pools, cached=False, gate=True, notify=ui)) as package:
+        planned = plan(preset, image, pools, cached=False, gate=True)
+        with compiled(planned.notifying(server.host) if notify else planned) as package:
             made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
     else:
@@ -267,14 +267,13 @@ def plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
-    notify: str | None = None,
 ) -> "Plan":
     """The plan that this project's pipeline is compiled from."""
     from components import IMAGE
     from wordbrush.kubeflow.plan import make_plan
 
     image = IMAGE if image is None else image
-    return make_plan(ROOT, preset, image, pools, cached, gate, retries, notify)
+    return make_plan(ROOT, preset, image, pools, cached, gate, retries)
 
 
 def write(planned: "Plan", target: Path) -> None:

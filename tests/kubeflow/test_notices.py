@@ -109,7 +109,7 @@ def test_addresses_that_lead_nowhere_are_said_and_bearable(monkeypatch, capsys, 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return make_plan(ROOT, "tiny", "image:1", ROOT / "k8s/pools.yaml", gate=True, notify=UI)
+    return make_plan(ROOT, "tiny", "image:1", ROOT / "k8s/pools.yaml", gate=True).notifying(UI)
 
 
 def test_the_compiled_task_runs_however_the_stages_end(plan, tmp_path):

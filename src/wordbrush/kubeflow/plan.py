@@ -41,6 +41,10 @@ class Plan:
     retries: bool = True
     notify: str | None = None
 
+    def notifying(self, ui: str) -> "Plan":
+        """The plan with an exit task, whose notice links to the KFP UI at this address."""
+        return replace(self, notify=ui)
+
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
 
@@ -59,7 +63,6 @@ def make_plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
-    notify: str | None = None,
 ) -> Plan:
     """Read all that the user may have got wrong.
 
@@ -72,16 +75,7 @@ def make_plan(
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
     return Plan(
-        source,
-        params,
-        graph,
-        keys,
-        image,
-        load_pools(pools),
-        cached,
-        gate=gate,
-        retries=retries,
-        notify=notify,
+        source, params, graph, keys, image, load_pools(pools), cached, gate=gate, retries=retries
     )
 
 
