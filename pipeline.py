@@ -61,6 +61,13 @@ AccountOption = Annotated[
     str | None,
     typer.Option(envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account."),
 ]
+NotifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--notify",
+        help="Post the run's end to the webhook that the Secret wordbrush-webhook names.",
+    ),
+]
 NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 RunNameOption = Annotated[
     str | None, typer.Option(help="The name shown by the server; by default PRESET-COMMIT.")
@@ -152,6 +159,7 @@ def submit(
     trial: TrialOption = None,
     name: RunNameOption = None,
     note: NoteOption = None,
+    notify: NotifyOption = False,
     no_cache: Annotated[
         bool,
         typer.Option(
@@ -181,7 +189,8 @@ def submit(
     planned = plan(preset, image, pools, cached=not no_cache, trial=trial)
     identity = identify(planned)
     name = name or identity.name
-    with compiled(planned.labelled(identity.labels).marked(storage)) as package:
+    planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
+    with compiled(planned.marked(storage)) as package:
         run = client.submit(server, package, name, identity.description(note))
     print(
         f"{run}: {name} started at {server.host}/#/runs/details/{run}. "
@@ -248,6 +257,7 @@ def schedule(
     trial: TrialOption = None,
     name: NameOption = NAME,
     note: NoteOption = None,
+    notify: NotifyOption = False,
     cron: Annotated[
         str | None,
         typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
@@ -283,7 +293,8 @@ def schedule(
         # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
         planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
         identity = identify(planned)
-        with compiled(planned.labelled(identity.labels)) as package:
+        planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
+        with compiled(planned) as package:
             made = schedules.schedule(server, package, name, times.text, identity.description(note))
         following = schedules.shown(next_times(times, datetime.now(UTC)))
         print(f"{made}: {name} runs {identity.name} at {times.text!r}; {following}.")
