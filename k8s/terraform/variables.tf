@@ -1,5 +1,5 @@
-# dev.tfvars and prod.tfvars have the values of two environments. Give each its own Google Cloud
-# project.
+# dev.tfvars and prod.tfvars have the values of two environments, each of its own Google Cloud
+# project. What you set goes there, not onto the command line: an `apply` without it would undo it.
 
 variable "project" {
   description = "The Google Cloud project."
