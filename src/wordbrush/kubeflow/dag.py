@@ -5,6 +5,7 @@ No edge is written here: dvc.yaml has them. An edge carries the lock of the stag
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from kfp.dsl.base_component import BaseComponent
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.plan import Plan
 from wordbrush.kubeflow.pools import place_on_pool
+from wordbrush.kubeflow.provenance import VARIABLE, Provenance
 from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.files import whole_file
 
@@ -96,12 +98,23 @@ def input_name(before: str, reader: str) -> str:
 
 
 def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool, retries and cache key."""
+    """Give a task its image, node pool, retries, cache key, and what its page says of the order."""
     task.set_container_image(plan.image).set_display_name(address)
-    place_on_pool(task, plan.pools, address.partition("@")[0])
+    stage = address.partition("@")[0]
+    place_on_pool(task, plan.pools, stage)
+    task.set_env_variable(VARIABLE, ordered(plan, stage).as_text())
     if not plan.retries:
         task.set_retry(0)
     key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
     return task.set_caching_options(
         plan.cached and address in plan.keys, cache_key=hashlib.sha256(key.encode()).hexdigest()
     )
+
+
+def ordered(plan: Plan, stage: str) -> Provenance:
+    """What the page of a stage's task says of the order; outside of containers, there is no pool."""
+    if plan.ordered.image is None:
+        return plan.ordered
+    pool = plan.pools.of(stage)
+    name = f"{plan.pools.stages[stage]}, {'spot' if pool.spot else 'on demand'}"
+    return replace(plan.ordered, pool=name, price=pool.price)

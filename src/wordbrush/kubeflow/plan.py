@@ -8,11 +8,13 @@ from ruamel.yaml import YAML
 
 from wordbrush.kubeflow import values
 from wordbrush.kubeflow.pools import Pools, load_pools
+from wordbrush.kubeflow.provenance import Provenance
 from wordbrush.params import parse
 from wordbrush.presets import read_preset
 from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.git import described_head
 from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
@@ -26,6 +28,7 @@ class Plan:
     keys: what each stage would compute, as a hash. cached: whether KFP's cache may answer.
     marks: parts of the cache's keys that change where the remote lost a stage's outputs.
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
+    ordered: what pages say of the order; no result depends on it.
     """
 
     source: Path
@@ -38,6 +41,17 @@ class Plan:
     marks: dict[str, str] = field(default_factory=dict)
     gate: bool = False
     retries: bool = True
+    ordered: Provenance = Provenance(preset=None, image=None)
+
+    def named(self, contained: bool = True) -> "Plan":
+        """The plan with the commit of its source, which a committed file cannot name.
+
+        contained: whether its tasks run in the image.
+        """
+        image = self.image if contained else None
+        return replace(
+            self, ordered=replace(self.ordered, commit=described_head(self.source), image=image)
+        )
 
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
@@ -69,7 +83,16 @@ def make_plan(
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
     return Plan(
-        source, params, graph, keys, image, load_pools(pools), cached, gate=gate, retries=retries
+        source,
+        params,
+        graph,
+        keys,
+        image,
+        load_pools(pools),
+        cached,
+        gate=gate,
+        retries=retries,
+        ordered=Provenance(preset, image),
     )
 
 

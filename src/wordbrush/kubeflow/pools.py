@@ -65,6 +65,13 @@ class Retries(Strict):
     longest_seconds: Annotated[int, Field(ge=0, le=YEAR * 3600)]
 
 
+class Prices(Strict):
+    """Dollars an hour of a node."""
+
+    spot: Annotated[float, Field(gt=0)]
+    on_demand: Annotated[float, Field(gt=0)]
+
+
 class Pool(Placement):
     accelerator: Accelerator | None
     cpu: Quantity
@@ -73,6 +80,13 @@ class Pool(Placement):
     spot: bool
     timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
+    price_per_hour: Prices | None = None
+
+    @property
+    def price(self) -> float | None:
+        """Dollars an hour of the nodes that the pool asks for; None: the file names none."""
+        prices = self.price_per_hour
+        return prices and (prices.spot if self.spot else prices.on_demand)
 
 
 class Pools(Strict):
