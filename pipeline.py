@@ -121,7 +121,9 @@ def run(
     # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
-    local.run(planned.marked(configured(None)), all_components(), runner, LOCAL, lock)
+    planned = planned.named(contained=docker).marked(configured(None))
+    local.run(planned, all_components(), runner, LOCAL, lock)
+    print(f"{LOCAL / 'outputs'}: pages and artifacts. {LOCAL / local.LOG}: the whole log.")
     print(f"{lock}: the lock of this run. `python pipeline.py adopt {lock}` takes it over.")
 
 
@@ -153,7 +155,7 @@ def submit(
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).marked(configured(remote))
+    planned = plan(preset, image, pools).named().marked(configured(remote))
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
@@ -206,7 +208,7 @@ def schedule(
     elif cron is not None:
         cron = check_cron(cron)
         # KFP's cache would not notice changed inputs, so DVC decides which stages run
-        with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
+        with compiled(plan(preset, image, pools, cached=False, gate=True).named()) as package:
             made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
     else:

@@ -112,7 +112,7 @@ def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask
 
 
 def ordered(plan: Plan, stage: str) -> Provenance:
-    """What the page of a stage's task says of the order; outside of containers, there is no pool."""
+    """What the page of a stage's task says of the order; without a container, there is no pool."""
     if plan.ordered.image is None:
         return plan.ordered
     pool = plan.pools.of(stage)

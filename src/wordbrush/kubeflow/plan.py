@@ -41,7 +41,7 @@ class Plan:
     marks: dict[str, str] = field(default_factory=dict)
     gate: bool = False
     retries: bool = True
-    ordered: Provenance = Provenance(preset=None, image=None)
+    ordered: Provenance = field(default_factory=Provenance)
 
     def named(self, contained: bool = True) -> "Plan":
         """The plan with the commit of its source, which a committed file cannot name.

@@ -85,8 +85,9 @@ class Pool(Placement):
     @property
     def price(self) -> float | None:
         """Dollars an hour of the nodes that the pool asks for; None: the file names none."""
-        prices = self.price_per_hour
-        return prices and (prices.spot if self.spot else prices.on_demand)
+        if self.price_per_hour is None:
+            return None
+        return self.price_per_hour.spot if self.spot else self.price_per_hour.on_demand
 
 
 class Pools(Strict):

@@ -34,8 +34,8 @@ class Provenance:
     hour of its node, as the pools say. None: not known.
     """
 
-    preset: str | None
-    image: str | None
+    preset: str | None = None
+    image: str | None = None
     commit: str | None = None
     pool: str | None = None
     price: float | None = None

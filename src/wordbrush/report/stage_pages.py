@@ -59,11 +59,11 @@ def _scenes(made: Finished) -> list[Section]:
         : PICTURES // 2
     ]
     return [
-        Section("Scenes", [_tile(images)]),
-        Section("Their objects", [_tile(MASK_COLOURS[masks % len(MASK_COLOURS)])]),
+        Section("Scenes", pictures=[_tile(images)]),
+        Section("Their objects", pictures=[_tile(MASK_COLOURS[masks % len(MASK_COLOURS)])]),
         Section(
             "Pairs that differ in one attribute of one object",
-            [_tile(pairs.reshape(-1, *pairs.shape[2:]))],
+            pictures=[_tile(pairs.reshape(-1, *pairs.shape[2:]))],
         ),
     ]
 
@@ -78,7 +78,9 @@ def _gan(made: Finished) -> list[Section]:
     }
     distance = {"": curve(layout.plots("gan_swd"), "kimg", "swd")}
     return [
-        Section(f"Drawings after {seen[-1]:.0f} thousand pictures", [figures.png(grids[-1])]),
+        Section(
+            f"Drawings after {seen[-1]:.0f} thousand pictures", pictures=[figures.png(grids[-1])]
+        ),
         Section(
             "Training",
             charts=[
@@ -87,7 +89,7 @@ def _gan(made: Finished) -> list[Section]:
             ],
         ),
         *(
-            Section(f"After {kimg:.1f} thousand", [figures.png(grid)])
+            Section(f"After {kimg:.1f} thousand", pictures=[figures.png(grid)])
             for kimg, grid in zip(seen[:-1], grids[:-1], strict=True)
         ),
     ]
@@ -110,7 +112,9 @@ def _samples(made: Finished) -> list[Section]:
     layout = made.layout
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     share = read_json(layout.metrics("samples"), dict[str, Finite])["describable"]
-    return [Section(f"Drawings, kept of all: {share:.1f} %", [_tile(images[: 2 * PICTURES])])]
+    return [
+        Section(f"Drawings, kept of all: {share:.1f} %", pictures=[_tile(images[: 2 * PICTURES])])
+    ]
 
 
 def _captions(made: Finished) -> list[Section]:
