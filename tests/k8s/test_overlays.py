@@ -60,6 +60,7 @@ def test_settings_reach_every_place(tree):
         "remote: gs://speech-and-pictures/dvc",
         "registry: gs://speech-and-pictures/registry",
         "checkpoints: gs://speech-and-pictures/checkpoints",
+        "defaultPipelineRoot: gs://speech-and-pictures/pages",
         "iam.gke.io/gcp-service-account: wordbrush@acme-research.iam.gserviceaccount.com",
     ):
         assert line in built
@@ -68,7 +69,7 @@ def test_settings_reach_every_place(tree):
 
 def test_an_overlay_that_nobody_filled_in_is_refused():
     wrong = list(cluster.settings(Cluster(build(ROOT / "k8s/overlays/gke"), [])))
-    assert len(wrong) == 4 and all(
+    assert len(wrong) == 5 and all(
         "write yours into settings.env (docs/cluster.md)" in fault for fault in wrong
     )
 
