@@ -5,6 +5,7 @@ kfp 2.17 about a task's start, end, and cache.
 """
 
 import io
+import logging
 import re
 import time
 from collections import deque
@@ -72,8 +73,25 @@ def logged(path: Path, out: TextIO, titles: Mapping[str, str]) -> Iterator[None]
 
     A WordbrushError that passes through names the file.
     """
-    with path.open("w", encoding="utf-8") as file, redirect_stdout(TaskLog(file, out, titles)):
-        try:
-            yield
-        except WordbrushError as error:
-            raise WordbrushError(f"{error} The whole log: {path}") from None
+    with path.open("w", encoding="utf-8") as file:
+        log = TaskLog(file, out, titles)
+        with redirect_stdout(log), _logging_to(log):
+            try:
+                yield
+            except WordbrushError as error:
+                raise WordbrushError(f"{error} The whole log: {path}") from None
+
+
+@contextmanager
+def _logging_to(log: TaskLog) -> Iterator[None]:
+    """Take what kfp logs outside of tasks, such as that its cache had the outputs of one."""
+    logger, handler = logging.getLogger(), logging.StreamHandler(log)
+    handler.setFormatter(logging.Formatter("%(levelname)s - %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
