@@ -27,6 +27,11 @@ from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.versioning.runs import StageRun
 
 POINTER = "pointer.json"  # to an output in DVC's remote
+SCORES = {
+    "recall_10": "recall@10",
+    "semantic": "semantic test",
+    "score": "score, the mean of these",
+}
 TITLES = {
     "promoted": "Promoted: the new model is the champion",
     "rejected": "The champion stays",
@@ -106,9 +111,9 @@ def decided(decision: Decision) -> list[Section]:
     models = [
         ["", "new model", "champion before"],
         ["version", decision.version[:12], (decision.before or "none")[:12]],
-        ["method", method_named(decision.method).title, ""],
+        ["method", method_named(decision.method).title, "–"],
         *(
-            [f"{name}, %", f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"]
+            [f"{SCORES[name]}, %", f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"]
             for name, value in decision.new.items()
         ),
     ]

@@ -78,7 +78,8 @@ def order_facts(task: str) -> dict[str, str]:
             "commit": made.commit or f"{UNKNOWN}: the pipeline was compiled without one",
             "image": made.image or "none: the task ran outside of containers",
         }
-    return facts | ({"pod": pod} if (pod := variable(POD)) else {})
+    facts |= {"pod": pod} if (pod := variable(POD)) else {}
+    return facts | {"finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
 
 
 def effort(run: StageRun) -> dict[str, str]:
@@ -102,7 +103,6 @@ def effort(run: StageRun) -> dict[str, str]:
     return {
         "duration": f"{duration(run.seconds)} ({work})",
         "cost": cost,
-        "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 

@@ -17,6 +17,7 @@ PLAYERS = re.compile(r"<audio\b[^>]*></audio>")
 PICTURES = re.compile(r"<img\b[^>]*>")
 LEFT_OUT = "<small>(left out: the page would be too large)</small>"
 QUALITY = 80  # of WebP, in percent
+COMPRESSION = 0.9  # of MP3, from 0 to 1: about 37 kbit/s of speech
 
 
 def fitted(page: str, limit: int) -> str:
@@ -54,5 +55,5 @@ def _webp(data: bytes) -> tuple[str, bytes]:
 def _mp3(data: bytes) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     sound, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-    soundfile.write(buffer, sound, rate, format="MP3")
+    soundfile.write(buffer, sound, rate, format="MP3", compression_level=COMPRESSION)
     return "audio/mpeg", buffer.getvalue()

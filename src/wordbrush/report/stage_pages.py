@@ -21,6 +21,11 @@ from wordbrush.storage.validation import Finite
 
 PICTURES, COLUMNS = 48, 12
 CAPTIONS_SHOWN = 8
+# In the frame of the KFP UI (srcdoc), links within the page would lead to the UI's own address.
+OWN_LINKS = (
+    '<script>if (location.href.startsWith("about:srcdoc")) document.head.prepend('
+    'Object.assign(document.createElement("base"), {href: "about:srcdoc"}))</script>'
+)
 FLOOR = (40, 40, 46)
 MASK_COLOURS = np.array(
     [FLOOR, *(tuple(bytes.fromhex(accent[1:])) for accent in figures.ACCENTS)], np.uint8
@@ -44,6 +49,7 @@ def stage_page(
 def _report(layout: Layout, about: About | None) -> str:
     """The report itself, with where it comes from at the place of the run times."""
     page = read_text(layout.report / "index.html", "The stage report writes it: dvc repro.")
+    page = page.replace("<head>", f"<head>{OWN_LINKS}", 1)
     return fitted(page.replace(TIMES_MARK, about_section(about) if about else ""), LIMIT)
 
 
