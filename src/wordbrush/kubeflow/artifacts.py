@@ -61,7 +61,7 @@ def publish(
     pointers = {pointer.path: asdict(pointer) for pointer in run.pointers}
     for path, artifact in outputs.items():
         folder = Path(artifact.path)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / POINTER, pointers[path])
         write_download(folder, made[path], layout, origin)
         artifact.metadata.update(pointers[path])

@@ -21,6 +21,12 @@ from wordbrush.storage.validation import Finite
 
 PICTURES, COLUMNS = 48, 12
 CAPTIONS_SHOWN = 8
+TOLD = {  # of metrics/captions.json
+    "found": "drawings in which the segmenter is sure of an object, percent",
+    "objects": "objects in a drawing, mean",
+    "seconds": "seconds of a caption, mean",
+    "truncated": "captions cut at captions.max_frames",
+}
 # In the frame of the KFP UI (srcdoc), links within the page would lead to the UI's own address.
 OWN_LINKS = (
     '<script>if (location.href.startsWith("about:srcdoc")) document.head.prepend('
@@ -139,7 +145,7 @@ def _captions(made: Finished) -> list[Section]:
         Section("Drawings and what is said of them", examples=examples),
         Section(
             "All captions",
-            table=[["", ""], *([name, f"{value:g}"] for name, value in numbers.items())],
+            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in TOLD.items())],
         ),
     ]
 
