@@ -141,7 +141,9 @@ def run(
     # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
-    local.run(planned.marked(configured(None)), all_components(), runner, LOCAL, lock)
+    planned = planned.named(contained=docker).marked(configured(None))
+    local.run(planned, all_components(), runner, LOCAL, lock)
+    print(f"{LOCAL / 'outputs'}: pages and artifacts. {LOCAL / local.LOG}: the whole log.")
     print(f"{lock}: the lock of this run. `python pipeline.py adopt {lock}` takes it over.")
 
 
@@ -189,7 +191,8 @@ def submit(
     planned = plan(preset, image, pools, cached=not no_cache, trial=trial)
     identity = identify(planned)
     name = name or identity.name
-    planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
+    planned = planned.named().labelled(identity.labels)
+    planned = planned.notifying(server.host if notify else None)
     with compiled(planned.marked(storage)) as package:
         run = client.submit(server, package, name, identity.description(note))
     print(
@@ -235,7 +238,7 @@ def upload(
     ]
     for planned in plans:  # all were read without a fault
         identity = identify(planned)
-        with compiled(planned.labelled(identity.labels)) as package:
+        with compiled(planned.named().labelled(identity.labels)) as package:
             version = uploads.version_name(f"{identity.name}{'-gate' * gate}", package)
             found = uploads.upload(server, package, name, version, identity.description())
         print(
@@ -293,7 +296,8 @@ def schedule(
         # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
         planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
         identity = identify(planned)
-        planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
+        planned = planned.named().labelled(identity.labels)
+        planned = planned.notifying(server.host if notify else None)
         with compiled(planned) as package:
             made = schedules.schedule(server, package, name, times.text, identity.description(note))
         following = schedules.shown(next_times(times, datetime.now(UTC)))

@@ -41,6 +41,7 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
         *cluster.namespaces(objects),
         *cluster.rights(objects),
         *cluster.settings(around),
+        *cluster.pages(around),
         *cluster.metrics(around),
         *cluster.queues(around, pools),
         *cluster.classes(around, pools),

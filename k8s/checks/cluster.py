@@ -22,6 +22,9 @@ from wordbrush.kubeflow.pools import (
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 CLASS_LABEL = "cloud.google.com/compute-class"  # also the key of the taint of its nodes
+LAUNCHER, LAUNCHER_KEYS = "kfp-launcher", {"defaultPipelineRoot", "providers"}
+KFP_PART = {"application-crd-id": "kubeflow-pipelines"}
+PIPELINE_ROOT = re.compile(r"(gs|s3|minio)://[^/\s]+/\S*[^/\s]")
 PLACEHOLDER = re.compile(r"\b(PROJECT|BUCKET|SERVICE_ACCOUNT)\b")
 # Resources and verbs that no training needs.
 RESOURCES = {"pods/exec", "pods/attach", "pods/portforward", "serviceaccounts/token", "*"}
@@ -104,6 +107,28 @@ def settings(cluster: Cluster) -> Iterator[str]:
                     f"{one}: {path[-1]} is still {value!r}; write yours into settings.env "
                     "(docs/cluster.md)."
                 )
+
+
+def pages(cluster: Cluster) -> Iterator[str]:
+    """KFP's ConfigMap that says where pages go, where an overlay has it.
+
+    Its keys are those of KFP 2.17.0 (backend/src/v2/config/env.go), its label that of
+    manifests/kustomize/env/platform-agnostic: an object that lost it is no part of KFP any more.
+    """
+    for one in cluster.objects:
+        if (one.kind, one.name) != ("ConfigMap", LAUNCHER):
+            continue
+        data = one.data.get("data", {})
+        if unknown := ", ".join(sorted(data.keys() - LAUNCHER_KEYS)):
+            yield f"{one}: KFP reads no {unknown}; it reads {', '.join(sorted(LAUNCHER_KEYS))}."
+        root = data.get("defaultPipelineRoot", "")
+        if not PIPELINE_ROOT.fullmatch(root):
+            yield (
+                f"{one}: defaultPipelineRoot is {root!r}; name a place in a bucket, such as "
+                "gs://my-bucket/pages."
+            )
+        if not KFP_PART.items() <= one.data["metadata"].get("labels", {}).items():
+            yield f"{one}: KFP's own has the label {_only(KFP_PART)}; applying would remove it."
 
 
 def metrics(cluster: Cluster) -> Iterator[str]:

@@ -10,19 +10,39 @@ from typing import Any
 
 import pytest
 from kfp import dsl
+from PIL import Image
 from ruamel.yaml import YAML
 
 from components import all_components
 from tests.conftest import ROOT
 from tests.workspace import Workspace
+from wordbrush.audio.sound import decode
 from wordbrush.kubeflow.dag import lock_inputs
 from wordbrush.kubeflow.plan import Plan, make_plan
+from wordbrush.kubeflow.provenance import VARIABLE, Provenance
+from wordbrush.report.sections import LIMIT
 from wordbrush.stages.table import CHANGED, COMPARE, STAGES, UNCHANGED
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.records import record_lock
 from wordbrush.versioning.workspace import scratch_workspace
 
 COMPONENTS = all_components()
+SHOWN = {
+    "edits": "<figcaption>before</figcaption>",
+    "sounds": "<audio controls",
+    "charts": "data:image/svg+xml",
+    "pictures": "data:image/",
+    "report": "Words learned by drawing",
+    "words": " of 3)",  # a word is in so many of a concept's three sounds
+}
+SHOWS = {  # what the pages of some stages must show
+    "train-gan": ("pictures", "charts"),
+    "synthesize-captions": ("pictures", "sounds"),
+    "random-edits": ("edits", "sounds", "charts"),
+    "cluster-units": ("pictures", "sounds", "words"),
+    "targeted-edits": ("edits", "sounds", "charts"),
+    "report": ("report", "sounds", "pictures"),
+}
 ADDRESSES = [stage.addresses[-1] for stage in STAGES]  # of each stage one, whatever its mining
 KINDS = {
     kind.schema_title: kind
@@ -74,13 +94,30 @@ def artifacts(stage: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def require_usable(folder: Path, output: Path) -> None:
+    """A download has what a person opens: the weights themselves, pictures and sounds."""
+    weights = [path.name for path in output.glob("*.safetensors")]
+    for name in weights:
+        assert (folder / name).read_bytes() == (output / name).read_bytes()
+    if (output / "images.npy").is_file():
+        Image.open(next((folder / "pictures").glob("*.png"))).verify()
+    if list(output.glob("*.parquet")) and output.name == "speech":
+        sounds = list((folder / "sounds").glob("*.flac"))
+        assert len((folder / "captions.csv").read_text().splitlines()) == len(sounds) + 1
+        assert decode(sounds[0].read_bytes(), "it").size > 0
+
+
 def entries(lock: Path) -> dict[str, Any]:
     return YAML(typ="safe").load(lock.read_text())["stages"]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_it_publishes_what_its_stage_left(address, plan, finished, environment, tmp_path):
+def test_it_publishes_what_its_stage_left(
+    address, plan, finished, environment, tmp_path, monkeypatch
+):
     stage, _, mining = address.partition("@")
+    order = Provenance("tiny", "registry/image:1", "0123abc", "gpu, spot", 0.34)
+    monkeypatch.setenv(VARIABLE, order.as_text())
     made = artifacts(stage, tmp_path)
     # the lock of the whole run is good for every earlier stage
     lock = dsl.Artifact(name="lock", uri=str(finished.root / "dvc.lock"))
@@ -97,13 +134,21 @@ def test_it_publishes_what_its_stage_left(address, plan, finished, environment, 
     assert entries(Path(made["lock"].path))[address] == wanted
     page = Path(made["page"].path).read_text()
     assert page.startswith("<!doctype html>") and address in page
+    assert len(page.encode()) <= LIMIT
+    assert [one for one in SHOWS.get(stage, ()) if SHOWN[one] not in page] == []
+    assert "preset</th><td>tiny" in page and "0123abc" in page and "registry/image:1" in page
+    assert "an earlier run had made the outputs" in page and "$ an hour" in page
     hashes = {out["path"]: out["md5"] for out in wanted["outs"]}
     pointers = [one for one in made.values() if "md5" in one.metadata]
     assert pointers
     for one in pointers:
-        pointer = json.loads(Path(one.path).read_text())
+        folder = Path(one.path)
+        pointer = json.loads((folder / "pointer.json").read_text())
         assert pointer == one.metadata and hashes[pointer["path"]] == pointer["md5"]
-        assert Path(pointer["uri"]).is_file()
+        assert Path(pointer["uri"]).is_file() and pointer["uri"] in page
+        card = (folder / "README.md").read_text()
+        assert card.startswith(f"# {pointer['path']}\n") and pointer["md5"] in card
+        require_usable(folder, finished.root / pointer["path"])
     if "scalars" in made:
         numbers = json.loads(Path(made["scalars"].path).read_text())
         assert numbers and numbers.items() <= made["scalars"].metadata.items()

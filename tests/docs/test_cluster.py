@@ -274,3 +274,10 @@ def test_the_costs_add_up():
         float(work.replace(",", "")) / 36000 == pytest.approx(float(hours), abs=0.06)
         for work, hours in quotients
     )
+
+
+def test_the_prices_of_the_pools_are_those_of_the_page():
+    text = (ROOT / "docs/cluster-costs.md").read_text()
+    for name, pool in load_pools(ROOT / "k8s/pools.yaml").pools.items():
+        (row,) = re.findall(rf"^\|[^|]+\| `{name}` \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+        assert (pool.price_per_hour.on_demand, pool.price_per_hour.spot) == tuple(map(float, row))

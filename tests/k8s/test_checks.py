@@ -380,6 +380,22 @@ def test_settings(good, pools, path, value, sentence):
     assert sentence in fault
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("data defaultPipelineRoot", "", "defaultPipelineRoot is ''; name a place in a bucket"),
+        ("data defaultPipelineRoot", "gs://bucket", "defaultPipelineRoot is 'gs://bucket'"),
+        ("data defaultPipelineRoot", "/mnt/pages", "defaultPipelineRoot is '/mnt/pages'"),
+        ("data pipelineRoot", "gs://bucket/pages", "KFP reads no pipelineRoot"),
+        ("metadata labels", {}, "KFP's own has the label application-crd-id=kubeflow-pipelines"),
+    ],
+)
+def test_where_pages_go(good, pools, path, value, sentence):
+    assert list(cluster.pages(around(good, pools))) == []
+    (fault,) = cluster.pages(around(changed(good, "ConfigMap kfp-launcher", path, value), pools))
+    assert sentence in fault
+
+
 def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
     assert list(cluster.metrics(around(good, pools))) == []
     moved = around(changed(good, SETTINGS, "data metrics-port", "9200"), pools)

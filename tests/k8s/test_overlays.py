@@ -61,6 +61,7 @@ def test_settings_reach_every_place(tree):
         "remote: gs://speech-and-pictures/dvc",
         "registry: gs://speech-and-pictures/registry",
         "checkpoints: gs://speech-and-pictures/checkpoints",
+        "defaultPipelineRoot: gs://speech-and-pictures/pages",
     ):
         assert line in built
     assert "local-config" not in built
@@ -90,7 +91,7 @@ def test_settings_that_nobody_filled_in_are_refused(tmp_path):
     overlay = copied(tmp_path) / "overlays/gke"
     shutil.copy(overlay / "settings.env.example", overlay / "settings.env")
     wrong = list(cluster.settings(Cluster(build(overlay), [])))
-    assert len(wrong) == 3 and all(
+    assert len(wrong) == 4 and all(
         "write yours into settings.env (docs/cluster.md)" in fault for fault in wrong
     )
 

@@ -126,7 +126,7 @@ def test_the_decision_is_pushed(run, tmp_path, monkeypatch):
 
 
 def made(verdict: str) -> Decision:
-    return Decision(verdict, "", "0123", "davenet", {"score": 50.0}, None)
+    return Decision(verdict, "", "0123", "davenet", {"score": 50.0}, None, None, 1.0)
 
 
 def test_rejections_in_a_row_are_counted(tmp_path):

@@ -1,6 +1,7 @@
 """What the report draws of some test samples: edits, retrievals and matchmaps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +66,45 @@ def choose(material: Material) -> list[int]:
     return (showing or every)[:count]
 
 
+@dataclass(frozen=True)
+class EditedPictures:
+    """Edits of some captions' pictures, as a method's training makes them.
+
+    pictures: edited, uint8 [N, H, W, 3]. valid: whether each differs enough to train on.
+    cells: the salient place of each, as shares of the picture. clusters: the concept of each
+    targeted edit.
+    """
+
+    pictures: np.ndarray
+    valid: list[bool]
+    cells: list[list[float]]
+    clusters: list[int] | None
+
+
+def edit_pictures(material: Material, method: Method, samples: np.ndarray) -> EditedPictures:
+    """Edit the pictures of the captions with these numbers, for the method's own encoders."""
+    encoders = load_encoders(material.layout.encoders(method.stage, method.mining), device())
+    drawn: list[Tensor] = []
+    batch = batch_of(material, encoders, samples)
+    edited = editor_of(material, method, drawn)(batch)
+    seen, heard = batch.seen.features, batch.heard
+    cells, _ = salient_location(seen, heard.features, heard.frame_counts)
+    return EditedPictures(
+        to_uint8(edited.pictures),
+        edited.valid.tolist(),
+        ((cells + 0.5) / seen.shape[-1]).tolist(),
+        drawn[0].tolist() if drawn else None,
+    )
+
+
 def write_edits(
     folder: Path, material: Material, method: Method, samples: np.ndarray
 ) -> dict[str, Any]:
     """Edit the samples as the method's training did: where, as shares of the picture, and which
     concept."""
-    encoders = load_encoders(material.layout.encoders(method.stage, method.mining), device())
-    drawn: list[Tensor] = []
-    batch = batch_of(material, encoders, samples)
-    edited = editor_of(material, method, drawn)(batch).pictures
-    np.save(folder / f"{method.edits}_edits.npy", to_uint8(edited))
-    seen, heard = batch.seen.features, batch.heard
-    cells, _ = salient_location(seen, heard.features, heard.frame_counts)
-    return {
-        "cells": ((cells + 0.5) / seen.shape[-1]).tolist(),
-        "clusters": drawn[0].tolist() if drawn else None,
-    }
+    edited = edit_pictures(material, method, samples)
+    np.save(folder / f"{method.edits}_edits.npy", edited.pictures)
+    return {"cells": edited.cells, "clusters": edited.clusters}
 
 
 def write_matchmaps(

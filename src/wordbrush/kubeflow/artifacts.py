@@ -5,17 +5,38 @@ This runs inside tasks. KFP's artifacts have `path` and `metadata`; kfp is not i
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wordbrush.evaluation.methods import method_named
+from wordbrush.kubeflow.provenance import about, order_facts
+from wordbrush.params import load
 from wordbrush.registry.gate import Decision
+from wordbrush.report.about import About
+from wordbrush.report.downloads import write_download
 from wordbrush.report.page import curve, read_csv
-from wordbrush.report.stage_pages import Section, section_page, stage_page
+from wordbrush.report.sections import Section, section_page
+from wordbrush.report.spoken import Spoken, spoken_in
+from wordbrush.report.stage_pages import stage_page
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.stages.table import CHANGED, UNCHANGED
-from wordbrush.storage.layout import Layout
+from wordbrush.stages.table import CHANGED, GATE, UNCHANGED
+from wordbrush.storage.files import write_json
+from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.versioning.runs import StageRun
+
+POINTER = "pointer.json"  # to an output in DVC's remote
+SCORES = {
+    "recall_10": "recall@10",
+    "semantic": "semantic test",
+    "score": "score, the mean of these",
+}
+TITLES = {
+    "promoted": "Promoted: the new model is the champion",
+    "rejected": "The champion stays",
+    "unchanged": "Nothing changed",
+}
 
 
 def publish(
@@ -29,16 +50,22 @@ def publish(
 ) -> None:
     """Fill the artifacts of a task.
 
-    outputs: artifacts by DVC path; each becomes a pointer, since the DVC remote has the bytes.
-    lock: what the next stages read. page: HTML.
+    outputs: artifacts by DVC path; each becomes a folder for people, with a pointer to the DVC
+    remote, which has all the bytes. lock: what the next stages read. page: HTML.
     scalars: Metrics. confusion, roc: ClassificationMetrics.
     """
     layout = Layout(run.workspace)
     write(lock, run.lock, {"stage": run.stage})
+    origin = about(run, {path: artifact.uri for path, artifact in outputs.items()})
+    made = {one.path: one for one in origin.outputs}
     pointers = {pointer.path: asdict(pointer) for pointer in run.pointers}
     for path, artifact in outputs.items():
-        write(artifact, json.dumps(pointers[path], indent=1), pointers[path])
-    write(page, stage_page(run.stage, layout))
+        folder = Path(artifact.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / POINTER, pointers[path])
+        write_download(folder, made[path], layout, origin)
+        artifact.metadata.update(pointers[path])
+    write(page, stage_page(run.stage, layout, origin, spoken(run)))
     if scalars is not None:
         log_scalars(scalars, run.metrics)
     if confusion is not None:
@@ -48,6 +75,24 @@ def publish(
     if roc is not None:
         write(roc, "")
         roc.log_roc_curve(*roc_curve(layout))
+
+
+def spoken(run: StageRun) -> Spoken:
+    """The captions of a run, whose shards are fetched only where a page asks for them.
+
+    A stage that learns from speech reads no text; its page is made when it has finished.
+    """
+    rows_per_shard = load(run.workspace / PARAMS).captions.rows_per_shard
+
+    def rows(samples: Iterable[int]) -> dict[int, dict]:
+        shards = run.files.names(Layout().speech)
+        places = [run.workspace / one for one in shards]
+        return spoken_in(places, rows_per_shard, fetch)(samples)
+
+    def fetch(paths: Sequence[Path]) -> None:
+        run.files.fetch([path.relative_to(run.workspace) for path in paths])
+
+    return rows
 
 
 def publish_comparison(known: str | None, lock: Any, page: Any) -> str:
@@ -73,17 +118,34 @@ def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
     numbers = {f"new.{name}": value for name, value in decision.new.items()}
     numbers |= {f"champion.{name}": value for name, value in (decision.champion or {}).items()}
     log_scalars(scalars, numbers | {"promoted": float(decision.promoted)})
-    title = "Promoted" if decision.promoted else "The champion stays"
+    text = section_page(TITLES[decision.verdict], decided(decision), About(order_facts(GATE)))
+    metadata = {"version": decision.version, "method": decision.method, "margin": decision.margin}
+    write(page, text, metadata)
+
+
+def decided(decision: Decision) -> list[Section]:
+    """The decision for people: which model, by which method, and by which margin."""
     old = decision.champion or {}
-    table = [
-        ["percent", "new", "champion"],
+    models = [
+        ["", "new model", "champion before"],
+        ["version", decision.version[:12], (decision.before or "none")[:12]],
+        ["method", method_named(decision.method).title, "–"],
         *(
-            [name, f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"]
+            [f"{SCORES[name]}, %", f"{value:.1f}", f"{old[name]:.1f}" if name in old else "–"]
             for name, value in decision.new.items()
         ),
     ]
-    text = section_page(title, [Section(decision.reason, table=table)])
-    write(page, text, {"version": decision.version, "method": decision.method})
+    gain = decision.new["score"] - old["score"] if old else None
+    rule = [
+        ["score of the new model above the champion's", "points"],
+        ["asked for (promotion.margin)", f"{decision.margin:+.1f}"],
+        ["found", "–" if gain is None else f"{gain:+.1f}"],
+    ]
+    return [
+        Section("Why", decision.reason),
+        Section("The models", table=models),
+        Section("The margin", table=rule),
+    ]
 
 
 def log_scalars(artifact: Any, numbers: dict[str, float]) -> None:

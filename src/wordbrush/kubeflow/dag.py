@@ -5,6 +5,7 @@ No edge is written here: dvc.yaml has them. An edge carries the lock of the stag
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.kubeflow.plan import LAST, Plan
 from wordbrush.kubeflow.pools import place_beside_kubeflow, place_on_pool
+from wordbrush.kubeflow.provenance import VARIABLE, Provenance
 from wordbrush.stages.table import BY_NAME, CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import whole_file
 
 OWN_INPUTS = {"params", "key", "mark", "mining"}  # of a component, beside the locks of other stages
 NAME, DESCRIPTION = "wordbrush", "Learns what spoken words mean by drawing pictures (CVPR 2019)."
+
+NODES = {True: "spot if it got one", "only": "spot", False: "on demand"}  # in words, for pages
 
 Components = Mapping[str, BaseComponent]  # by the stage's name
 Channel = Any  # a task's output, which carries a lock; kfp has no public name for it
@@ -136,9 +140,23 @@ def input_name(before: str, reader: str) -> str:
 
 
 def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool and retries, and say whether KFP's cache may answer it."""
+    """Give a task its image, node pool and retries, and what its page says of the order.
+
+    KFP's cache may answer it if the plan says so.
+    """
     task.set_container_image(plan.image).set_display_name(address)
-    place_on_pool(task, plan.pools, address.partition("@")[0])
+    stage = address.partition("@")[0]
+    place_on_pool(task, plan.pools, stage)
+    task.set_env_variable(VARIABLE, ordered(plan, stage).as_text())
     if not plan.retries:
         task.set_retry(0)
     return task.set_caching_options(plan.cached and address in plan.keys)
+
+
+def ordered(plan: Plan, stage: str) -> Provenance:
+    """What the page of a stage's task says of the order; without a container, there is no pool."""
+    if plan.ordered.image is None:
+        return plan.ordered
+    pool = plan.pools.of(stage)
+    name = f"{plan.pools.stages[stage]}, {NODES[pool.spot]}"
+    return replace(plan.ordered, pool=name, price=pool.price)

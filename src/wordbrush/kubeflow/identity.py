@@ -57,7 +57,7 @@ def identify(plan: Plan) -> Identity:
     """The identity of a plan. Its commit ends in -dirty where files differ from it, as in git."""
     found = head(plan.source)
     return Identity(
-        plan.preset or BASE,
+        plan.ordered.preset or BASE,
         f"{found[0][:COMMIT]}{'-dirty' * found[1]}" if found else None,
         parse(YAML(typ="safe").load(io.StringIO(plan.params)), PARAMS).trial,
         plan.run_key,

@@ -5,18 +5,26 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from kfp import components as kfp_components
 from kfp import local
+from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.containers import docker_runner
 from wordbrush.kubeflow.dag import Components, write_pipeline
 from wordbrush.kubeflow.plan import Plan
+from wordbrush.kubeflow.task_log import COLOUR, logged
 from wordbrush.storage.files import whole_file
 from wordbrush.storage.paths import given_address
 from wordbrush.versioning.environment import remote_address
 
+LOG = "run.log"  # of the last local run
+HARMLESS = (  # what kfp warns of, in its own spelling: local runs have no nodes to choose from
+    "You may be attemping to run a task that uses custom or non-Python base image",
+    ".*settings .* have no effect in the current local runner",
+)
 # Variables whose names begin so may change a sum's last bits, and with them the hashes.
 ARITHMETIC = ("ATEN_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_")
 
@@ -87,17 +95,31 @@ def run(
     """
     package = folder / "pipeline.yaml"
     write_pipeline(plan, components, package)
-    warnings.filterwarnings(
-        "ignore",
-        # kfp's own spelling
-        message="You may be attemping to run a task that uses custom or non-Python base image",
-    )
+    for message in HARMLESS:
+        warnings.filterwarnings("ignore", message=message)
     local.init(runner, pipeline_root=str(folder / "outputs"), enable_caching=True)
+    pipeline = kfp_components.load_component_from_file(str(package))
+    with logged(folder / LOG, sys.stdout, titles(pipeline)):
+        outputs = _finished(pipeline)
+    with whole_file(lock) as scratch:
+        shutil.copyfile(outputs["Output"].path, scratch)
+
+
+def _finished(pipeline: BaseComponent) -> dict[str, Any]:
+    """The outputs of a pipeline, once it has run."""
     try:
-        finished = kfp_components.load_component_from_file(str(package))()
+        return pipeline().outputs
     except RuntimeError as error:
         raise WordbrushError(
-            f"the run did not finish: {error} What the stage said stands above."
+            f"the run did not finish: {COLOUR.sub('', str(error))} What the stage said last stands "
+            "above."
         ) from None
-    with whole_file(lock) as scratch:
-        shutil.copyfile(finished.outputs["Output"].path, scratch)
+
+
+def titles(pipeline: BaseComponent) -> dict[str, str]:
+    """The titles of a pipeline's tasks, by the names that the local runner gives them."""
+    return {
+        name: task.task_info.name
+        for key, task in pipeline.pipeline_spec.root.dag.tasks.items()
+        for name in (key, task.component_ref.name.removeprefix("comp-"))
+    }

@@ -8,11 +8,13 @@ from ruamel.yaml import YAML
 
 from wordbrush.kubeflow import values
 from wordbrush.kubeflow.pools import Pools, load_pools
+from wordbrush.kubeflow.provenance import Provenance
 from wordbrush.params import parse
 from wordbrush.presets import read_preset
 from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.git import described_head
 from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
@@ -30,8 +32,8 @@ class Plan:
     marks: what changes, by address, where the remote lost a stage's outputs.
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
     compares: whether no stage starts where the remote has the results of all keys.
-    preset: what was laid over params.yaml.
     notify: the address of the KFP UI, to which the exit task's notice links; None: no exit task.
+    ordered: what pages say of the order; no result depends on it.
     """
 
     source: Path
@@ -45,8 +47,8 @@ class Plan:
     gate: bool = False
     retries: bool = True
     compares: bool = False
-    preset: str | None = None
     notify: str | None = None
+    ordered: Provenance = field(default_factory=Provenance)
 
     @property
     def run_key(self) -> str:
@@ -61,6 +63,16 @@ class Plan:
     def notifying(self, ui: str | None) -> "Plan":
         """The plan with an exit task, whose notice links to the KFP UI at this address."""
         return replace(self, notify=ui)
+
+    def named(self, contained: bool = True) -> "Plan":
+        """The plan with the commit of its source, which a committed file cannot name.
+
+        contained: whether its tasks run in the image.
+        """
+        image = self.image if contained else None
+        return replace(
+            self, ordered=replace(self.ordered, commit=described_head(self.source), image=image)
+        )
 
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
@@ -108,7 +120,7 @@ def make_plan(
         gate=gate,
         retries=retries,
         compares=compares,
-        preset=preset,
+        ordered=Provenance(preset, image),
     )
 
 

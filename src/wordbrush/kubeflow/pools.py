@@ -85,6 +85,13 @@ class Retries(Strict):
         return self
 
 
+class Prices(Strict):
+    """Dollars an hour of a node."""
+
+    spot: Annotated[float, Field(gt=0)]
+    on_demand: Annotated[float, Field(gt=0)]
+
+
 class Pool(Placement):
     """spot: True, spot nodes if the cluster's queue sends a pod there; "only", spot nodes, whoever
     places pods; False, on-demand nodes.
@@ -98,6 +105,14 @@ class Pool(Placement):
     spot: Literal[True, False, "only"]
     timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
+    price_per_hour: Prices | None = None
+
+    @property
+    def price(self) -> float | None:
+        """Dollars an hour of the nodes that the pool asks for first; None: the file names none."""
+        if self.price_per_hour is None:
+            return None
+        return self.price_per_hour.spot if self.spot else self.price_per_hour.on_demand
 
     @property
     def timeout(self) -> int:

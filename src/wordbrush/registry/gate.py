@@ -38,6 +38,8 @@ Verdict = Literal["promoted", "rejected", "unchanged"]
 class Decision:
     """What the gate did and why.
 
+    version: of the new model. before: the champion's until then, if there was one. margin: by how
+    much a new model must be better.
     Scores are percent: `score` is the mean of recall@10 and, where it was made, the semantic test.
     """
 
@@ -47,6 +49,8 @@ class Decision:
     method: str
     new: dict[str, float]
     champion: dict[str, float] | None
+    before: str | None
+    margin: float
 
     @property
     def promoted(self) -> bool:
@@ -124,6 +128,7 @@ def compare(
     entries = read_lock(lock)["stages"]
     with fetched(source, params, lock, storage, ["metrics/evaluation.json"]) as layout:
         results = read_json(layout.metrics("evaluation"), Results)
+        margin = load(layout.root / PARAMS).promotion.margin
     method = best_method(results)
     encoders = Layout().encoders(method_named(method).stage, method_named(method).mining).as_posix()
     outs = {out["path"]: out["md5"] for entry in entries.values() for out in entry.get("outs", ())}
@@ -137,6 +142,8 @@ def compare(
             method,
             summary(results[method]),
             summary(results[method]),
+            before,
+            margin,
         )
     with (
         fetched(source, params, lock, storage, [encoders, *filter(outs.get, TESTS)]) as layout,
@@ -147,7 +154,7 @@ def compare(
         if before:
             registry.fetch(before, Path(folder))
             old = scores_if_it_fits(Path(folder), loaded, layout)
-        better, reason = verdict(new, old, before, loaded.promotion.margin)
+        better, reason = verdict(new, old, before, margin)
         if better:
             with tempfile.TemporaryDirectory() as files:
                 pack(
@@ -160,7 +167,9 @@ def compare(
                     lock,
                 )
                 registry.promote(version, Path(files), before)
-    return Decision("promoted" if better else "rejected", reason, version, method, new, old)
+    return Decision(
+        "promoted" if better else "rejected", reason, version, method, new, old, before, margin
+    )
 
 
 def summary(result: Result) -> dict[str, float]:

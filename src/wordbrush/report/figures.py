@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -21,6 +22,7 @@ matplotlib.rcParams.update(
 INK = "#7a7a85"  # readable on light and on dark paper
 ACCENTS = ("#4c78d0", "#d0703c", "#3f9d6a", "#a05cc0", "#c0a030", "#50a8b8")
 MATCHMAP_STEPS = 8
+LABEL = 30  # letters of a chart's label in one line: its height holds no more
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -85,7 +87,7 @@ def chart(
     for number, (name, (xs, ys)) in enumerate(series.items()):
         axes.plot(xs, ys, label=name, color=ACCENTS[number % len(ACCENTS)], linewidth=1.6)
     axes.set_xlabel(x, color=INK)
-    axes.set_ylabel(y, color=INK)
+    axes.set_ylabel(textwrap.fill(y, LABEL), color=INK)
     axes.tick_params(colors=INK)
     for side in axes.spines.values():
         side.set_color(INK)

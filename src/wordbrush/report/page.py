@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import VOCABULARY
-from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture
+from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture, Stretch
 from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.methods import method_named
@@ -208,8 +208,13 @@ def add_sounds(cards: list[dict], sounds: dict[int, bytes]) -> None:
         card["audio"] = []
         for sound in card.pop("sounds"):
             wave = decode(sounds[sound["sample"]], f"the sound of sample {sound['sample']}")
-            begin, end = (int(sound[key] * SAMPLE_RATE) for key in ("start", "end"))
-            card["audio"].append(figures.flac(encode(wave[begin : max(end, begin + SHORTEST)])))
+            card["audio"].append(figures.flac(cut(wave, sound)))
+
+
+def cut(wave: np.ndarray, stretch: Stretch) -> bytes:
+    """A stretch of a caption [S], long enough to be heard, as FLAC."""
+    begin, end = int(stretch["start"] * SAMPLE_RATE), int(stretch["end"] * SAMPLE_RATE)
+    return encode(wave[begin : max(end, begin + SHORTEST)])
 
 
 def retrieval_section(examples: ExampleFile, images: np.ndarray) -> list[dict[str, Any]]:
@@ -340,10 +345,13 @@ def read_sounds(layout: Layout, cards: list[dict], examples: ExampleFile) -> dic
     }
 
 
-def render(template: str, content: dict[str, Any]) -> str:
-    """One of the templates beside this module, filled, as HTML; every text is escaped."""
+def render(template: str, content: dict[str, Any], escape: bool = True) -> str:
+    """One of the templates beside this module, filled.
+
+    escape: whether it is HTML, in which every text is escaped, or plain text.
+    """
     environment = Environment(
-        autoescape=True,
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,84 +1,87 @@
-"""One small page a stage, for the KFP UI.
-
-The UI shows it in a sandboxed frame: everything is embedded, in 2 MB at most.
-"""
+"""One small page a stage, for the KFP UI."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.recordings import read_shards
 from wordbrush.evaluation.results import Results
-from wordbrush.report import figures
-from wordbrush.report.page import DETECTORS_SHOWN, curve, render
+from wordbrush.report import figures, grounding_pages
+from wordbrush.report.about import About, about_section
+from wordbrush.report.grounding_pages import Finished
+from wordbrush.report.media import fitted
+from wordbrush.report.page import DETECTORS_SHOWN, curve
 from wordbrush.report.records import GridFile, read_concepts
 from wordbrush.report.results_section import Cell, Rows, results_section
-from wordbrush.storage.files import open_array, read_json
+from wordbrush.report.sections import LIMIT, Example, Section, section_page
+from wordbrush.report.show import TIMES_MARK
+from wordbrush.report.spoken import Spoken, spoken_of
+from wordbrush.storage.files import open_array, read_json, read_text
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
 
-LIMIT = 2_000_000  # bytes; what the KFP UI shows without trouble
 PICTURES, COLUMNS = 48, 12
 CAPTIONS_SHOWN = 8
+TOLD = {  # of metrics/captions.json
+    "found": "drawings in which the segmenter is sure of an object, percent",
+    "objects": "objects in a drawing, mean",
+    "seconds": "seconds of a caption, mean",
+    "truncated": "captions cut at captions.max_frames",
+}
+# In the frame of the KFP UI (srcdoc), links within the page would lead to the UI's own address.
+OWN_LINKS = (
+    '<script>if (location.href.startsWith("about:srcdoc")) document.head.prepend('
+    'Object.assign(document.createElement("base"), {href: "about:srcdoc"}))</script>'
+)
 FLOOR = (40, 40, 46)
 MASK_COLOURS = np.array(
     [FLOOR, *(tuple(bytes.fromhex(accent[1:])) for accent in figures.ACCENTS)], np.uint8
 )
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading with pictures, charts, sounds beside texts, and a table.
+def stage_page(
+    address: str, layout: Layout, about: About | None = None, spoken: Spoken | None = None
+) -> str:
+    """The page of a stage such as `random-edits@hard`, from what it read and wrote in `layout`.
 
-    Pictures are data URIs; the first row of a table names its columns.
+    about: where the page comes from, for its end. spoken: the captions; None: `layout` has them.
     """
-
-    title: str
-    pictures: list[str] = field(default_factory=list)
-    charts: list[str] = field(default_factory=list)
-    spoken: list[tuple[str, str, str]] = field(default_factory=list)
-    table: list[list[str]] = field(default_factory=list)
-
-
-def stage_page(address: str, layout: Layout) -> str:
-    """The page of a stage such as `random-edits@hard`, from what it read and wrote in `layout`."""
     stage, _, mining = address.partition("@")
-    sections = SECTIONS[stage](layout, stage, mining)
-    page = section_page(address, sections)
-    # large pictures: the last sections go first
-    while len(page.encode()) > LIMIT and len(sections) > 1:
-        sections = sections[:-1]
-        page = section_page(address, sections)
-    return page
+    if stage == "report":
+        return _report(layout, about)
+    made = Finished(stage, mining, layout, spoken or spoken_of(layout))
+    return section_page(address, SECTIONS[stage](made), about)
 
 
-def section_page(title: str, sections: list[Section]) -> str:
-    return render("stage.html.j2", {"title": title, "sections": sections})
+def _report(layout: Layout, about: About | None) -> str:
+    """The report itself, with where it comes from at the place of the run times."""
+    page = read_text(layout.report / "index.html", "The stage report writes it: dvc repro.")
+    page = page.replace("<head>", f"<head>{OWN_LINKS}", 1)
+    return fitted(page.replace(TIMES_MARK, about_section(about) if about else ""), LIMIT)
 
 
 def _tile(images: np.ndarray) -> str:
     return figures.png(figures.tile(images, min(COLUMNS, len(images))))
 
 
-def _scenes(layout: Layout, *_: str) -> list[Section]:
+def _scenes(made: Finished) -> list[Section]:
+    layout = made.layout
     images = open_array(layout.scenes / "images.npy", "uint8", (None, None, None, 3))[:PICTURES]
     masks = open_array(layout.scenes / "instances.npy", "uint8", (None, None, None))[:PICTURES]
     pairs = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))[
         : PICTURES // 2
     ]
     return [
-        Section("Scenes", [_tile(images)]),
-        Section("Their objects", [_tile(MASK_COLOURS[masks % len(MASK_COLOURS)])]),
+        Section("Scenes", pictures=[_tile(images)]),
+        Section("Their objects", pictures=[_tile(MASK_COLOURS[masks % len(MASK_COLOURS)])]),
         Section(
             "Pairs that differ in one attribute of one object",
-            [_tile(pairs.reshape(-1, *pairs.shape[2:]))],
+            pictures=[_tile(pairs.reshape(-1, *pairs.shape[2:]))],
         ),
     ]
 
 
-def _gan(layout: Layout, *_: str) -> list[Section]:
+def _gan(made: Finished) -> list[Section]:
+    layout = made.layout
     grids = open_array(layout.generator / "grids.npy", "uint8", (None, None, None, 3))
     seen = read_json(layout.generator / "grids.json", GridFile)["kimg"]
     losses = {
@@ -87,7 +90,9 @@ def _gan(layout: Layout, *_: str) -> list[Section]:
     }
     distance = {"": curve(layout.plots("gan_swd"), "kimg", "swd")}
     return [
-        Section(f"Drawings after {seen[-1]:.0f} thousand pictures", [figures.png(grids[-1])]),
+        Section(
+            f"Drawings after {seen[-1]:.0f} thousand pictures", pictures=[figures.png(grids[-1])]
+        ),
         Section(
             "Training",
             charts=[
@@ -96,13 +101,14 @@ def _gan(layout: Layout, *_: str) -> list[Section]:
             ],
         ),
         *(
-            Section(f"After {kimg:.1f} thousand", [figures.png(grid)])
+            Section(f"After {kimg:.1f} thousand", pictures=[figures.png(grid)])
             for kimg, grid in zip(seen[:-1], grids[:-1], strict=True)
         ),
     ]
 
 
-def _segmenter(layout: Layout, *_: str) -> list[Section]:
+def _segmenter(made: Finished) -> list[Section]:
+    layout = made.layout
     accuracy = read_json(layout.metrics("segmenter"), dict[str, Finite])
     losses = {"": curve(layout.plots("segmenter_training"), "step", "loss")}
     return [
@@ -114,83 +120,38 @@ def _segmenter(layout: Layout, *_: str) -> list[Section]:
     ]
 
 
-def _samples(layout: Layout, *_: str) -> list[Section]:
+def _samples(made: Finished) -> list[Section]:
+    layout = made.layout
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     share = read_json(layout.metrics("samples"), dict[str, Finite])["describable"]
-    return [Section(f"Drawings, kept of all: {share:.1f} %", [_tile(images[: 2 * PICTURES])])]
-
-
-def _captions(layout: Layout, *_: str) -> list[Section]:
-    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    rows = [
-        row
-        for row in read_shards(layout.speech, ["sample", "image", "text", "audio"])
-        if row["sample"] < CAPTIONS_SHOWN
-    ]
-    numbers = read_json(layout.metrics("captions"), dict[str, Finite])
-    spoken, bytes_left = [], LIMIT // 2  # embedded bytes grow by a third
-    for row in rows:
-        bytes_left -= len(row["audio"]["bytes"])
-        if bytes_left > 0:
-            spoken.append(
-                (
-                    figures.png(images[row["image"]]),
-                    row["text"],
-                    figures.flac(row["audio"]["bytes"]),
-                )
-            )
     return [
-        Section("Drawings and what is said of them", spoken=spoken),
+        Section(f"Drawings, kept of all: {share:.1f} %", pictures=[_tile(images[: 2 * PICTURES])])
+    ]
+
+
+def _captions(made: Finished) -> list[Section]:
+    layout = made.layout
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    numbers = read_json(layout.metrics("captions"), dict[str, Finite])
+    examples = [
+        Example(
+            [(figures.png(images[row["image"]]), "")],
+            f"“{row['text']}”",
+            [figures.flac(row["audio"]["bytes"])],
+        )
+        for row in made.spoken(range(CAPTIONS_SHOWN)).values()
+    ]
+    return [
+        Section("Drawings and what is said of them", examples=examples),
         Section(
             "All captions",
-            table=[["", ""], *([name, f"{value:g}"] for name, value in numbers.items())],
+            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in TOLD.items())],
         ),
     ]
 
 
-def _grounding(layout: Layout, stage: str, mining: str) -> list[Section]:
-    name = {"pretrain-davenet": "pretrain"}.get(stage, stage)
-    path = layout.plots(f"{name}_{mining}")
-    charts = {"loss": "loss", "recall_10": "validation recall@10, %"}
-    charts |= (
-        {}
-        if name == "pretrain"
-        else {"edited_above": "share of edits that score above the original"}
-    )
-    return [
-        Section(
-            "Training",
-            charts=[
-                figures.chart({"": curve(path, "step", column)}, "step", label)
-                for column, label in charts.items()
-            ],
-        )
-    ]
-
-
-def _clusters(layout: Layout, _: str, mining: str) -> list[Section]:
-    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    records = ConceptSet.load(layout.clusters(mining), len(images)).records
-    return [
-        Section(
-            f"Concept {number}: {len(record['units'])} units; the best unit of the generator has "
-            f"an IoU of {record['agreement'][0]:.2f}",
-            [
-                _tile(
-                    np.stack(
-                        [
-                            figures.mark(images[one["sample"]], one["y"], one["x"])
-                            for one in record["pictures"]
-                        ]
-                    )
-                )
-            ],
-        )
-        for number, record in enumerate(records)
-    ]
-
-
-def _evaluation(layout: Layout, *_: str) -> list[Section]:
+def _evaluation(made: Finished) -> list[Section]:
+    layout = made.layout
     results = results_section(read_json(layout.metrics("evaluation"), Results), best="")
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
@@ -232,30 +193,16 @@ def _table(table: Rows) -> list[list[str]]:
     ]
 
 
-def _report(layout: Layout, *_: str) -> list[Section]:
-    return [*_drawn(layout), *_evaluation(layout)]
-
-
-def _drawn(layout: Layout) -> list[Section]:
-    """The full report has up to 10 MB; it is one of the stage's outputs."""
-    size = (layout.report / "index.html").stat().st_size
-    return [
-        Section("The report", table=[["file", "bytes"], ["data/report/index.html", str(size)]]),
-        *_samples(layout),
-    ]
-
-
 # The table of stages lies above this package; a test compares the two.
-SECTIONS: dict[str, Callable[..., list[Section]]] = {
+SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "render-scenes": _scenes,
     "train-gan": _gan,
     "train-segmenter": _segmenter,
     "sample-images": _samples,
     "synthesize-captions": _captions,
-    "pretrain-davenet": _grounding,
-    "random-edits": _grounding,
-    "cluster-units": _clusters,
-    "targeted-edits": _grounding,
+    "pretrain-davenet": grounding_pages.training,
+    "random-edits": grounding_pages.edits,
+    "cluster-units": grounding_pages.concepts,
+    "targeted-edits": grounding_pages.edits,
     "evaluate": _evaluation,
-    "report": _report,
 }

@@ -42,3 +42,9 @@ def head(
         return git(folder, "rev-parse", "HEAD"), bool(changes)
     except WordbrushError:
         return None
+
+
+def described_head(folder: Path, aside: Sequence[str] = ()) -> str | None:
+    """The commit that is checked out, and whether files differ from it, for people."""
+    found = head(folder, aside=aside)
+    return found and found[0] + " with uncommitted changes" * found[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import wordbrush
 from wordbrush.storage.layout import PARAMS
 from wordbrush.versioning.fingerprint import digest
-from wordbrush.versioning.git import head
+from wordbrush.versioning.git import described_head
 
 
 def origin(root: Path) -> dict[str, str]:
@@ -18,5 +18,5 @@ def origin(root: Path) -> dict[str, str]:
         "package": f"wordbrush {metadata.version('wordbrush')}",
         "hash of its code": digest(Path(wordbrush.__file__).parent),
     }
-    found = head(root, aside=[PARAMS])
-    return made | ({"commit": found[0] + " with uncommitted changes" * found[1]} if found else {})
+    commit = described_head(root, aside=[PARAMS])
+    return made | ({"commit": commit} if commit else {})

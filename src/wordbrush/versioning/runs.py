@@ -6,6 +6,7 @@ run cache travels with the data, so laptop and cluster share one cache. Nothing 
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,11 +41,47 @@ class Pointer:
 
 
 @dataclass(frozen=True)
+class LockedFiles:
+    """The files of every artifact that a lock names, also of those that the stage did not read."""
+
+    repo: Repo
+    remote: str
+
+    def names(self, folder: Path) -> list[Path]:
+        """What a folder holds, as paths like the folder's own.
+
+        Raises WordbrushError: the lock does not name it, or the remote lost its listing.
+        """
+        with self._faults(folder.as_posix()):
+            return [
+                folder / Path(name).name
+                for name in sorted(self.repo.dvcfs.ls(folder.as_posix(), detail=False))
+            ]
+
+    def fetch(self, paths: Sequence[Path]) -> None:
+        """Bring files into the workspace. Raises WordbrushError: they are lost or damaged."""
+        names = [path.as_posix() for path in paths]
+        with self._faults(", ".join(names)):
+            self.repo.pull(targets=names)
+
+    @contextmanager
+    def _faults(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except storage_errors() as error:
+            raise WordbrushError(
+                f"{what} cannot be fetched from {self.remote}: {reasons(error)}"
+            ) from error
+
+
+@dataclass(frozen=True)
 class StageRun:
     """What a finished stage leaves.
 
     lock: the text of the lock of the stage and all before it. pointers: to its outputs.
     metrics: the numbers of its metrics files. workspace: the folder that it ran in.
+    seconds: how long it took, with the transfers from and to the remote.
+    files: those of all artifacts of the lock.
     """
 
     stage: str
@@ -52,6 +89,8 @@ class StageRun:
     pointers: tuple[Pointer, ...]
     metrics: dict[str, float]
     workspace: Path
+    seconds: float
+    files: LockedFiles
 
 
 @contextmanager
@@ -78,6 +117,7 @@ def run_stage(
     remote = remote or RemoteConfig.from_environment()
     source = source or source_from_environment()
     lock = merge_locks([Path(path) for path in locks])
+    started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="wordbrush-", dir=work_from_environment()))
     try:
         with workspace(folder, source, params, lock, remote) as repo:
@@ -91,7 +131,15 @@ def run_stage(
                     f"{reasons(error)}"
                 ) from None
             text = (folder / LOCK).read_text(encoding="utf-8")
-            yield StageRun(stage, text, _pointers(repo, stage), _metrics(repo, stage), folder)
+            yield StageRun(
+                stage,
+                text,
+                _pointers(repo, stage),
+                _metrics(repo, stage),
+                folder,
+                time.monotonic() - started,
+                LockedFiles(repo, remote.url),
+            )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
