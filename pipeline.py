@@ -105,10 +105,11 @@ def run(
         ),
     ] = False,
     image: ImageOption = None,
+    pools: PoolsOption = POOLS,
 ) -> None:
     """Run the pipeline on this machine, with kfp's own local runner.
 
-    No cluster is needed and, without --docker, no container.
+    No cluster is needed and, without --docker, no container. Of the pools only their groups count.
 
     Example: python pipeline.py run --preset tiny
     """
@@ -119,7 +120,7 @@ def run(
     require_writable(lock)
     local.prepare(ROOT, LOCAL, remote, registry)
     # without retries, so that a failure is shown at once
-    planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
+    planned = plan(preset, image if docker else None, pools, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
     local.run(planned.marked(configured(None)), all_components(), runner, LOCAL, lock)
     print(f"{lock}: the lock of this run. `python pipeline.py adopt {lock}` takes it over.")

@@ -17,6 +17,7 @@ from kfp_server_api import models
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.api import Api, Patience, Unavailable
 from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.groups import identifier
 
 PATIENCE = 600.0  # seconds that a server may be in trouble while a run is followed
 DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
@@ -127,10 +128,20 @@ def report_key(connection: Connection, run: str) -> str:
         ) from None
 
 
-def key_of(spec: dict[str, Any], task: str) -> str:
-    """The key that was compiled into a task. Raises KeyError, TypeError: there is none."""
-    inputs = spec["root"]["dag"]["tasks"][task]["inputs"]
-    key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
+def key_of(spec: dict[str, Any], stage: str) -> str:
+    """The key that was compiled into a stage's task, or into that of the stage's group.
+
+    Raises KeyError, TypeError: there is none.
+    """
+    tasks = spec["root"]["dag"]["tasks"]
+    name = "key" if stage in tasks else f"{identifier(stage)}_key"
+    candidates = [tasks[stage]] if stage in tasks else tasks.values()
+    parameters = {
+        parameter: value
+        for task in candidates
+        for parameter, value in task["inputs"].get("parameters", {}).items()
+    }
+    key = parameters[name]["runtimeValue"]["constant"]
     if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
         raise KeyError(key)
     return key

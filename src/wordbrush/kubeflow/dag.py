@@ -1,17 +1,19 @@
 """The KFP pipeline: a task for each stage of dvc.yaml, and an edge for each that it reads from.
 
-No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it.
+No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it. Stages
+that the pools group are one task (groups.py).
 """
 
 import hashlib
 from collections.abc import Mapping
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 from kfp import compiler, dsl
 from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_channel import PipelineArtifactChannel
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.groups import TaskComponent, alone, group_component, in_order
 from wordbrush.kubeflow.plan import Plan
 from wordbrush.kubeflow.pools import place_on_pool
 from wordbrush.stages.table import BY_NAME, GATE
@@ -39,30 +41,63 @@ def build(plan: Plan, components: Components) -> BaseComponent:
 
     Raises WordbrushError: a stage has no component, or one whose inputs are not dvc.yaml's edges.
     """
-    order = list(TopologicalSorter(plan.edges).static_order())
-    inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
+    inputs = {
+        address: lock_inputs(address, upstream, components)
+        for address, upstream in plan.edges.items()
+    }
+    tasks = in_order(plan.edges, plan.pools.groups)
+    made = {
+        name: task_component(name, stages, inputs, components, plan)
+        for name, stages in tasks.items()
+    }
 
     @dsl.pipeline(
         name="wordbrush",
         description="Learns what spoken words mean by drawing pictures (CVPR 2019).",
     )
     def wordbrush() -> dsl.Artifact:
-        tasks: dict[str, dsl.PipelineTask] = {}
-        for address in order:
-            stage, _, mining = address.partition("@")
-            locks = {
-                name: tasks[before].outputs["lock"] for name, before in inputs[address].items()
+        locks: dict[str, PipelineArtifactChannel] = {}
+        for name, stages in tasks.items():
+            names = made[name].names
+            arguments = {
+                names[address, parameter]: value
+                for address in stages
+                for parameter, value in own_inputs(address, plan).items()
+            } | {
+                names[address, parameter]: locks[before]
+                for address in stages
+                for parameter, before in inputs[address].items()
+                if before in locks  # not from within the group
             }
-            own = {"mining": mining} if mining else {}
-            component = components[stage]
-            task = component(params=plan.params, key=plan.keys[address], **own, **locks)
-            tasks[address] = settle(task, address, plan)
-        lock = tasks[LAST].outputs["lock"]
+            task = settle(made[name].component(**arguments), name, stages, plan)
+            locks |= {address: task.outputs[names[address, "lock"]] for address in stages}
+        lock = locks[LAST]
         if plan.gate:
-            settle(components[GATE](params=plan.params, report=lock), GATE, plan)
+            settle(components[GATE](params=plan.params, report=lock), GATE, [GATE], plan)
         return lock
 
     return wordbrush
+
+
+def task_component(
+    name: str,
+    stages: list[str],
+    inputs: Mapping[str, Mapping[str, str]],
+    components: Components,
+    plan: Plan,
+) -> TaskComponent:
+    """What a task is made of: the component of its stage, or one for its group."""
+    own = {address: components[address.partition("@")[0]] for address in stages}
+    if name in plan.pools.groups:
+        return group_component(name, plan.image, own, inputs)
+    return alone(name, own[name])
+
+
+def own_inputs(address: str, plan: Plan) -> dict[str, str]:
+    """The parameters of a stage's component."""
+    mining = address.partition("@")[2]
+    own = {"params": plan.params, "key": plan.keys[address]}
+    return own | ({"mining": mining} if mining else {})
 
 
 def lock_inputs(address: str, upstream: list[str], components: Components) -> dict[str, str]:
@@ -95,13 +130,15 @@ def input_name(before: str, reader: str) -> str:
     return identifier if mining in ("", own) else f"{identifier}_{mining}"
 
 
-def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool, retries and cache key."""
-    task.set_container_image(plan.image).set_display_name(address)
-    place_on_pool(task, plan.pools, address.partition("@")[0])
+def settle(task: dsl.PipelineTask, name: str, stages: list[str], plan: Plan) -> dsl.PipelineTask:
+    """Give the task of these stages its name, image, node pool, retries and cache key."""
+    task.set_container_image(plan.image).set_display_name(name)
+    place_on_pool(task, plan.pools, stages[0].partition("@")[0])
     if not plan.retries:
         task.set_retry(0)
-    key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
+    keys = " ".join(plan.keys.get(address, "") for address in stages)
+    marks = " ".join(plan.marks.get(address, "") for address in stages)
     return task.set_caching_options(
-        plan.cached and address in plan.keys, cache_key=hashlib.sha256(key.encode()).hexdigest()
+        plan.cached and all(address in plan.keys for address in stages),
+        cache_key=hashlib.sha256(f"{keys} {plan.image} {marks}".encode()).hexdigest(),
     )

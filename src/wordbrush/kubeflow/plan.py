@@ -7,6 +7,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush.kubeflow import values
+from wordbrush.kubeflow.groups import check_groups
 from wordbrush.kubeflow.pools import Pools, load_pools
 from wordbrush.params import parse
 from wordbrush.presets import read_preset
@@ -68,9 +69,9 @@ def make_plan(
     params = params_text(source, preset)
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
-    return Plan(
-        source, params, graph, keys, image, load_pools(pools), cached, gate=gate, retries=retries
-    )
+    nodes = load_pools(pools)
+    check_groups(nodes, graph, pools)
+    return Plan(source, params, graph, keys, image, nodes, cached, gate=gate, retries=retries)
 
 
 def params_text(source: Path, preset: str | None = None) -> str:
