@@ -109,7 +109,8 @@ def run(
 ) -> None:
     """Run the pipeline on this machine, with kfp's own local runner.
 
-    No cluster is needed and, without --docker, no container. Of the pools only their groups count.
+    No cluster is needed and, without --docker, no container. Of the node pools, groups count, and
+    the number of processes for several GPUs.
 
     Example: python pipeline.py run --preset tiny
     """

@@ -172,7 +172,6 @@ def read(folder: Path, groups: str, plan: Plan) -> None:
             ("wait for each other: ", "a → synthesize-captions → a", "divide it"),
         ),
         ("  train-gan: [train-gan, sample-images]", ("train-gan is the name of a stage",)),
-        ("  class: [train-gan, sample-images]", ("class is", "a word of Python")),
         ("  a: [train-gan]", ("groups.a: List should have at least 2 items",)),
         ("  My Group: [train-gan, sample-images]", ("groups.My Group",)),
         ("  a: train-gan", ("groups.a: Input should be a valid list",)),

@@ -131,16 +131,19 @@ def report_key(connection: Connection, run: str) -> str:
 def key_of(spec: dict[str, Any], stage: str) -> str:
     """The key that was compiled into a stage's task, or into that of the stage's group.
 
-    Raises KeyError, TypeError: there is none.
+    The task is one of the pipeline's, or of a condition or exit handler in it.
+    Raises AttributeError, KeyError, TypeError: there is none.
     """
-    tasks = spec["root"]["dag"]["tasks"]
-    name = "key" if stage in tasks else f"{identifier(stage)}_key"
-    candidates = [tasks[stage]] if stage in tasks else tasks.values()
-    parameters = {
-        parameter: value
-        for task in candidates
-        for parameter, value in task["inputs"].get("parameters", {}).items()
-    }
+    tasks: dict[str, Any] = {}
+    for one in (spec["root"], *spec.get("components", {}).values()):
+        tasks |= one.get("dag", {}).get("tasks", {})
+    if stage in tasks:
+        tasks, name = {stage: tasks[stage]}, "key"
+    else:
+        name = f"{identifier(stage)}_key"
+    parameters: dict[str, Any] = {}
+    for task in tasks.values():
+        parameters |= task["inputs"].get("parameters", {})
     key = parameters[name]["runtimeValue"]["constant"]
     if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
         raise KeyError(key)

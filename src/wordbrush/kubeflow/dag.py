@@ -41,42 +41,43 @@ def build(plan: Plan, components: Components) -> BaseComponent:
 
     Raises WordbrushError: a stage has no component, or one whose inputs are not dvc.yaml's edges.
     """
-    inputs = {
-        address: lock_inputs(address, upstream, components)
-        for address, upstream in plan.edges.items()
-    }
-    tasks = in_order(plan.edges, plan.pools.groups)
-    made = {
-        name: task_component(name, stages, inputs, components, plan)
-        for name, stages in tasks.items()
-    }
 
     @dsl.pipeline(
         name="wordbrush",
         description="Learns what spoken words mean by drawing pictures (CVPR 2019).",
     )
     def wordbrush() -> dsl.Artifact:
-        locks: dict[str, PipelineArtifactChannel] = {}
-        for name, stages in tasks.items():
-            names = made[name].names
-            arguments = {
-                names[address, parameter]: value
-                for address in stages
-                for parameter, value in own_inputs(address, plan).items()
-            } | {
-                names[address, parameter]: locks[before]
-                for address in stages
-                for parameter, before in inputs[address].items()
-                if before in locks  # not from within the group
-            }
-            task = settle(made[name].component(**arguments), name, stages, plan)
-            locks |= {address: task.outputs[names[address, "lock"]] for address in stages}
-        lock = locks[LAST]
+        lock = add_stages(plan, components)
         if plan.gate:
-            settle(components[GATE](params=plan.params, report=lock), GATE, [GATE], plan)
+            settle(components[GATE](params=plan.params, report=lock), GATE, plan)
         return lock
 
     return wordbrush
+
+
+def add_stages(plan: Plan, components: Components) -> PipelineArtifactChannel:
+    """Add a task for each stage or group to the pipeline, with its edges.
+
+    Returns the lock of the run.
+    """
+    inputs = {
+        address: lock_inputs(address, upstream, components)
+        for address, upstream in plan.edges.items()
+    }
+    locks: dict[str, PipelineArtifactChannel] = {}
+    for name, stages in in_order(plan.edges, plan.pools.groups).items():
+        made = task_component(name, stages, inputs, components, plan)
+        arguments: dict[str, str | PipelineArtifactChannel] = {}
+        for address in stages:
+            # a lock from within the group is no input
+            read = {own: locks[one] for own, one in inputs[address].items() if one in locks}
+            arguments |= {
+                made.names[address, parameter]: value
+                for parameter, value in (own_inputs(address, plan) | read).items()
+            }
+        task = settle(made.component(**arguments), name, plan)
+        locks |= {address: task.outputs[made.names[address, "lock"]] for address in stages}
+    return locks[LAST]
 
 
 def task_component(
@@ -130,8 +131,9 @@ def input_name(before: str, reader: str) -> str:
     return identifier if mining in ("", own) else f"{identifier}_{mining}"
 
 
-def settle(task: dsl.PipelineTask, name: str, stages: list[str], plan: Plan) -> dsl.PipelineTask:
-    """Give the task of these stages its name, image, node pool, retries and cache key."""
+def settle(task: dsl.PipelineTask, name: str, plan: Plan) -> dsl.PipelineTask:
+    """Give the task of a stage or group its name, image, node pool, retries and cache key."""
+    stages = plan.pools.groups.get(name, [name])
     task.set_container_image(plan.image).set_display_name(name)
     place_on_pool(task, plan.pools, stages[0].partition("@")[0])
     if not plan.retries:

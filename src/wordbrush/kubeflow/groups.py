@@ -7,7 +7,6 @@ of its stages: their source, one below the other, and a call of each.
 
 import ast
 import inspect
-import keyword
 import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,6 @@ from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.pools import Pools
-from wordbrush.stages.table import BY_NAME, GATE
 
 Edges = Mapping[str, list[str]]  # each stage, and those that it reads from, by address
 Groups = Mapping[str, list[str]]  # the stages of each group, by address
@@ -49,10 +47,8 @@ def check_groups(pools: Pools, edges: Edges, path: Path) -> None:
     """
     where = f"{path}: groups"
     for name, members in pools.groups.items():
-        if name in {*BY_NAME, GATE} or keyword.iskeyword(name):
-            raise WordbrushError(
-                f"{where}: {name} is the name of a stage or a word of Python: name it otherwise."
-            )
+        if name in pools.stages:
+            raise WordbrushError(f"{where}: {name} is the name of a stage: name it otherwise.")
         if unknown := [one for one in members if one not in edges]:
             raise WordbrushError(
                 f"{where}: {name}: there is no stage {', '.join(unknown)}; "
@@ -149,7 +145,9 @@ def group_component(
             else:
                 own = f"{identifier(before)}_lock" if before in components else identifier(before)
             names[address, parameter] = own
-    function = _function(name, _source(name, components, names))
+    # a name that is no stage's, no module's and no word of Python, whatever the group is called
+    own_name = f"group_{identifier(name)}"
+    function = _function(own_name, _source(own_name, components, names))
     made = dsl.component(function, base_image=image, install_kfp_package=False)
     return TaskComponent(made, names)
 
@@ -185,7 +183,7 @@ def _source(
     parameters = ", ".join(f"{own}{annotation}" for own, annotation in signature.items())
     summary = f"Run {', '.join(components)}, one after the other, in one pod."
     body = "\n\n".join([repr(summary), *definitions.values(), "\n".join(calls)])
-    return f"def {identifier(name)}({parameters}):\n{textwrap.indent(body, '    ')}\n"
+    return f"def {name}({parameters}):\n{textwrap.indent(body, '    ')}\n"
 
 
 def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
@@ -198,8 +196,8 @@ def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
 
 def _function(name: str, source: str) -> Callable[..., Any]:
     """The function of a source. kfp asks `inspect` for the source, which looks into linecache."""
-    file = f"<group {name}>"
+    file = f"<{name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {"dsl": dsl}
     exec(compile(source, file, "exec"), scope)
-    return scope[identifier(name)]
+    return scope[name]
