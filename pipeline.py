@@ -124,10 +124,12 @@ def run(
         ),
     ] = False,
     image: ImageOption = None,
+    pools: PoolsOption = POOLS,
 ) -> None:
     """Run the pipeline on this machine, with kfp's own local runner.
 
-    No cluster is needed and, without --docker, no container.
+    No cluster is needed and, without --docker, no container. Of the node pools, groups count, and
+    the number of processes for several GPUs.
 
     Example: python pipeline.py run --preset tiny
     """
@@ -139,7 +141,7 @@ def run(
     require_folder(lock)
     require_writable(lock)
     # without retries, so that a failure is shown at once
-    planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
+    planned = plan(preset, image if docker else None, pools, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
     planned = planned.named(contained=docker).marked(configured(None))
     local.run(planned, all_components(), runner, LOCAL, lock)

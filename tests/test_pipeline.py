@@ -287,6 +287,9 @@ def test_pools_name_file_and_field(tmp_path):
     pools.write_text(text.replace("memory: 24Gi", "memory: lots"))
     with pytest.raises(WordbrushError, match=r"pools\.yaml.*pools\.gpu\.memory"):
         compile_to(target, "--pools", str(pools))
+    pools.write_text(f"{text}\ngroups: {{a: [render-scenes, train-gan]}}\n")
+    with pytest.raises(WordbrushError, match=r"pools\.yaml: groups: a is one pod"):
+        compile_to(target, "--pools", str(pools))
     assert not target.exists()
 
 

@@ -138,8 +138,10 @@ def caching(pipeline: Compiled) -> Iterator[Fault]:
         declared = task.component.get("inputDefinitions", {}).get("parameters", {})
         given = task.entry.get("inputs", {}).get("parameters", {})
         for name in COMPARED:
-            constant = given.get(name, {}).get("runtimeValue", {}).get("constant")
-            if name not in declared or not constant:
+            # a group has those of each of its stages, such as random_edits_hard_key
+            own = [one for one in declared if one == name or one.endswith(f"_{name}")]
+            values = [given.get(one, {}).get("runtimeValue", {}).get("constant") for one in own]
+            if not own or not all(values):
                 yield (
                     task.name,
                     f"KFP's cache may answer, but there is no parameter {name!r} with a value: the "

@@ -17,6 +17,7 @@ from kfp_server_api import models
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.api import Api, Patience, Unavailable
 from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.groups import identifier
 from wordbrush.kubeflow.plan import LAST
 
 PATIENCE = 600.0  # seconds that a server may be in trouble while a run is followed
@@ -143,17 +144,23 @@ def version_spec(
     return service.pipeline_service_get_pipeline_version(pipeline, version).pipeline_spec
 
 
-def key_of(spec: dict[str, Any], task: str) -> str:
-    """The key that was compiled into a task, of the pipeline or of a group in it.
+def key_of(spec: dict[str, Any], stage: str) -> str:
+    """The key that was compiled into a stage's task, or into that of the stage's group.
 
-    Raises KeyError, TypeError, ValueError: there is none.
+    The task is one of the pipeline's, or of a condition or exit handler in it.
+    Raises AttributeError, KeyError, TypeError: there is none.
     """
-    graphs = [spec["root"], *spec.get("components", {}).values()]
-    (found,) = (
-        one["dag"]["tasks"][task] for one in graphs if task in one.get("dag", {}).get("tasks", {})
-    )
-    inputs = found["inputs"]
-    key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
+    tasks: dict[str, Any] = {}
+    for one in (spec["root"], *spec.get("components", {}).values()):
+        tasks |= one.get("dag", {}).get("tasks", {})
+    if stage in tasks:
+        tasks, name = {stage: tasks[stage]}, "key"
+    else:
+        name = f"{identifier(stage)}_key"
+    parameters: dict[str, Any] = {}
+    for task in tasks.values():
+        parameters |= task["inputs"].get("parameters", {})
+    key = parameters[name]["runtimeValue"]["constant"]
     if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
         raise KeyError(key)
     return key

@@ -1,19 +1,20 @@
 """The KFP pipeline: a task for each stage of dvc.yaml, and an edge for each that it reads from.
 
-No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it.
+No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it. Stages
+that the pools group are one task (groups.py).
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from kfp import compiler, dsl
 from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.pipeline_channel import PipelineArtifactChannel
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.groups import TaskComponent, alone, group_component, in_order
 from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.kubeflow.plan import LAST, Plan
 from wordbrush.kubeflow.pools import place_beside_kubeflow, place_on_pool
@@ -23,11 +24,9 @@ from wordbrush.storage.files import whole_file
 
 OWN_INPUTS = {"params", "key", "mark", "mining"}  # of a component, beside the locks of other stages
 NAME, DESCRIPTION = "wordbrush", "Learns what spoken words mean by drawing pictures (CVPR 2019)."
-
 NODES = {True: "spot if it got one", "only": "spot", False: "on demand"}  # in words, for pages
 
 Components = Mapping[str, BaseComponent]  # by the stage's name
-Channel = Any  # a task's output, which carries a lock; kfp has no public name for it
 
 
 def write_pipeline(plan: Plan, components: Components, target: Path) -> None:
@@ -46,22 +45,9 @@ def build(plan: Plan, components: Components) -> BaseComponent:
 
     Raises WordbrushError: a stage has no component, or one whose inputs are not dvc.yaml's edges.
     """
-    order = list(TopologicalSorter(plan.edges).static_order())
-    inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
 
-    def stages() -> Channel:
-        """Every task, with its edges. Returns the lock of the run."""
-        tasks: dict[str, dsl.PipelineTask] = {}
-        for address in order:
-            stage, _, mining = address.partition("@")
-            locks = {
-                name: tasks[before].outputs["lock"] for name, before in inputs[address].items()
-            }
-            own = {"mining": mining} if mining else {}
-            own |= {"key": plan.keys[address], "mark": plan.mark(address)}
-            task = components[stage](params=plan.params, **own, **locks)
-            tasks[address] = settle(task, address, plan)
-        lock = tasks[LAST].outputs["lock"]
+    def stages() -> PipelineArtifactChannel:
+        lock = add_stages(plan, components)
         if plan.gate:
             add_gate(plan, components, lock)
         return lock
@@ -82,7 +68,55 @@ def build(plan: Plan, components: Components) -> BaseComponent:
     return wordbrush
 
 
-def compare(plan: Plan, components: Components, stages: Callable[[], Channel]) -> None:
+def add_stages(plan: Plan, components: Components) -> PipelineArtifactChannel:
+    """Add a task for each stage or group to the pipeline, with its edges.
+
+    Returns the lock of the run.
+    """
+    inputs = {
+        address: lock_inputs(address, upstream, components)
+        for address, upstream in plan.edges.items()
+    }
+    locks: dict[str, PipelineArtifactChannel] = {}
+    for name, stages in in_order(plan.edges, plan.pools.groups).items():
+        made = task_component(name, stages, inputs, components, plan)
+        arguments: dict[str, str | PipelineArtifactChannel] = {}
+        for address in stages:
+            # a lock from within the group is no input
+            read = {own: locks[one] for own, one in inputs[address].items() if one in locks}
+            arguments |= {
+                made.names[address, parameter]: value
+                for parameter, value in (own_inputs(address, plan) | read).items()
+            }
+        task = settle(made.component(**arguments), name, plan)
+        locks |= {address: task.outputs[made.names[address, "lock"]] for address in stages}
+    return locks[LAST]
+
+
+def task_component(
+    name: str,
+    stages: list[str],
+    inputs: Mapping[str, Mapping[str, str]],
+    components: Components,
+    plan: Plan,
+) -> TaskComponent:
+    """What a task is made of: the component of its stage, or one for its group."""
+    own = {address: components[address.partition("@")[0]] for address in stages}
+    if name in plan.pools.groups:
+        return group_component(name, plan.image, own, inputs)
+    return alone(name, own[name])
+
+
+def own_inputs(address: str, plan: Plan) -> dict[str, str]:
+    """The parameters of a stage's component."""
+    mining = address.partition("@")[2]
+    own = {"params": plan.params, "key": plan.keys[address], "mark": plan.mark(address)}
+    return own | ({"mining": mining} if mining else {})
+
+
+def compare(
+    plan: Plan, components: Components, stages: Callable[[], PipelineArtifactChannel]
+) -> None:
     """A first task, which says whether the stages start.
 
     The gate runs in both cases, as it may have failed last time. Where no stage starts, its lock is
@@ -97,7 +131,7 @@ def compare(plan: Plan, components: Components, stages: Callable[[], Channel]) -
             add_gate(plan, components, outputs["lock"])
 
 
-def add_gate(plan: Plan, components: Components, lock: Channel) -> None:
+def add_gate(plan: Plan, components: Components, lock: PipelineArtifactChannel) -> None:
     """The task that compares a run with the champion."""
     settle(components[GATE](params=plan.params, report=lock), GATE, plan)
 
@@ -139,18 +173,20 @@ def input_name(before: str, reader: str) -> str:
     return identifier if mining in ("", own) else f"{identifier}_{mining}"
 
 
-def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool and retries, and what its page says of the order.
+def settle(task: dsl.PipelineTask, name: str, plan: Plan) -> dsl.PipelineTask:
+    """Give the task of a stage or group its image, node pool and retries.
 
-    KFP's cache may answer it if the plan says so.
+    Also what its page says of the order, and whether KFP's cache may answer it.
     """
-    task.set_container_image(plan.image).set_display_name(address)
-    stage = address.partition("@")[0]
+    addresses = plan.pools.groups.get(name, [name])
+    stage = addresses[0].partition("@")[0]
+    task.set_container_image(plan.image).set_display_name(name)
     place_on_pool(task, plan.pools, stage)
     task.set_env_variable(VARIABLE, ordered(plan, stage).as_text())
     if not plan.retries:
         task.set_retry(0)
-    return task.set_caching_options(plan.cached and address in plan.keys)
+    known = all(address in plan.keys for address in addresses)
+    return task.set_caching_options(plan.cached and known)
 
 
 def ordered(plan: Plan, stage: str) -> Provenance:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush.kubeflow import values
+from wordbrush.kubeflow.groups import check_groups
 from wordbrush.kubeflow.pools import Pools, load_pools
 from wordbrush.kubeflow.provenance import Provenance
 from wordbrush.params import parse
@@ -109,13 +110,15 @@ def make_plan(
     params = params_text(source, preset, trial)
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
+    nodes = load_pools(pools)
+    check_groups(nodes, graph, pools)
     return Plan(
         source,
         params,
         graph,
         keys,
         image,
-        load_pools(pools),
+        nodes,
         cached,
         gate=gate,
         retries=retries,

@@ -20,6 +20,7 @@ Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$")]
 NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 Key = Annotated[str, Field(pattern=rf"^([a-z0-9][a-z0-9.-]{{0,251}}[a-z0-9]/)?{NAME}$")]
 Value = Annotated[str, Field(pattern=rf"^({NAME})?$")]
+GroupName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 YEAR = 366 * 24  # hours
 USER = 10001  # the image's user; no root
 SETTINGS = "wordbrush"  # the ConfigMap that names the cluster's storage
@@ -132,13 +133,17 @@ class Pool(Placement):
 
 
 class Pools(Strict):
-    """The labels of every pod, the pools, what each kind of node needs, and each stage's pool."""
+    """The labels of every pod, the pools, what each kind of node needs, and each stage's pool.
+
+    groups: addresses of stages that share a pod (groups.py).
+    """
 
     labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
     on_demand: Placement
     stages: dict[str, str]
+    groups: dict[GroupName, Annotated[list[str], Field(min_length=2)]] = Field(default_factory=dict)
 
     def placements(self, pool: Pool) -> list[Placement]:
         """What a pod of a pool asks for by itself.
