@@ -265,7 +265,7 @@ def schedule(
     notify: NotifyOption = False,
     cron: Annotated[
         str | None,
-        typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
+        typer.Option(help="Six fields in UTC, seconds first, such as '0 0 3 * * 1', or @daily."),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the schedules.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Pause the schedule.")] = False,

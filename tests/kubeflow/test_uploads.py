@@ -2,9 +2,10 @@
 
 import re
 
+import pytest
 from pipeline import app
 
-from tests.kfp_server import Compiled, Server
+from tests.kfp_server import Compiled, Server, serving
 
 IMAGE = f"registry.example.org/wordbrush@sha256:{'a' * 64}"
 
@@ -27,10 +28,16 @@ def test_every_preset_becomes_a_version_once(server, capsys):
     assert f"{server.host}/#/pipelines/details/p1/version/v3" in second
 
 
-def test_a_version_leaves_nothing_open_and_says_what_it_is(server):
-    upload(server, "--preset", "tiny", "--trial", "2", "--gate")
-    (made,) = server.versions.values()
-    assert re.fullmatch(r"tiny-[0-9a-f-]+(dirty-)?trial-2-gate-[0-9a-f]{6}", made["display_name"])
+@pytest.fixture(scope="module")
+def made() -> dict:
+    """What the server keeps of a version."""
+    with serving() as server:
+        upload(server, "--preset", "tiny", "--trial", "2", "--gate")
+        return server.versions["v1"]
+
+
+def test_a_version_leaves_nothing_open_and_says_what_it_is(made):
+    assert re.fullmatch(r"tiny-[0-9a-f]+(-dirty)?-trial-2-gate-[0-9a-f]{6}", made["display_name"])
     for words in ("preset tiny", "trial 2", "key ", f"image {IMAGE}"):
         assert words in made["description"]
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
@@ -41,16 +48,18 @@ def test_a_version_leaves_nothing_open_and_says_what_it_is(server):
     assert labels["wordbrush/preset"] == "tiny" and labels["wordbrush/trial"] == "2"
 
 
-def test_another_image_is_another_version(server):
-    upload(server, "--preset", "tiny")
-    upload(server, "--preset", "tiny", "--image", "other:1")
-    assert len({one["display_name"] for one in server.versions.values()}) == 2
+def test_another_image_is_another_version(made, server):
+    server.versions["v1"] = made
+    server.pipelines["p1"] = {"pipeline_id": "p1", "display_name": "wordbrush"}
+    upload(server, "--preset", "tiny", "--trial", "2", "--gate", "--image", "other:1")
+    first, second = (one["display_name"] for one in server.versions.values())
+    assert first != second and first[:-6] == second[:-6]
 
 
-def test_a_run_that_the_ui_started_of_a_version_is_adopted(server, tmp_path):
+def test_a_run_that_the_ui_started_of_a_version_is_adopted(made, server, tmp_path):
     """Kubeflow answers with a reference to the version, not with the pipeline."""
-    upload(server, "--preset", "tiny")
-    spec = server.versions["v1"]["pipeline_spec"]["pipeline_spec"]
+    server.versions["v1"] = made
+    spec = made["pipeline_spec"]["pipeline_spec"]
     inputs = spec["root"]["dag"]["tasks"]["compare"]["inputs"]
     key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
     locks = tmp_path / "remote/wordbrush/locks"
