@@ -1,10 +1,9 @@
-"""The pipeline on Kubeflow: compile, run, submit, schedule, adopt.
+"""The pipeline on Kubeflow: compile, run, submit, follow, schedule, adopt.
 
 Stages and edges are those of dvc.yaml. The work is done in wordbrush.kubeflow, which is imported
 only when a command runs, so that --help is quick.
 """
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordbrush.errors import WordbrushError, run_command
+from wordbrush.kubeflow.following import app as following
+from wordbrush.kubeflow.following import follow
+from wordbrush.kubeflow.options import (
+    EVERY,
+    HOST,
+    NAME,
+    NAMESPACE,
+    AccountOption,
+    EveryOption,
+    ExperimentOption,
+    HostOption,
+    ImageOption,
+    NameOption,
+    NamespaceOption,
+    PresetOption,
+    RemoteOption,
+    RootOption,
+)
 from wordbrush.storage.paths import given_path
 
 if TYPE_CHECKING:
@@ -22,7 +39,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 LOCAL = Path(".wordbrush/kfp")  # the files of local runs
-HOST, NAMESPACE, NAME = "http://localhost:8080", "kubeflow", "wordbrush"
 POOLS = ROOT / "k8s/pools.yaml"
 
 app = typer.Typer(
@@ -32,35 +48,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=__doc__,
 )
-PresetOption = Annotated[str | None, typer.Option(help="Lay presets/PRESET.yaml over params.yaml.")]
-ImageOption = Annotated[
-    str | None,
-    typer.Option(envvar="WORDBRUSH_IMAGE", help="The image, best as NAME@sha256:DIGEST."),
-]
-RemoteOption = Annotated[
-    str | None, typer.Option(envvar="WORDBRUSH_REMOTE", help="The DVC remote, a folder or gs://….")
-]
+app.add_typer(following)
 PoolsOption = Annotated[Path, typer.Option(help="The node pools.", parser=given_path)]
-HostOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_HOST", help="The Kubeflow Pipelines server.")
-]
-NamespaceOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_NAMESPACE", help="The profile's namespace.")
-]
-ExperimentOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_EXPERIMENT", help="The experiment that runs belong to.")
-]
-RootOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="WORDBRUSH_KFP_ROOT", help="Where KFP keeps pages and metrics, such as gs://…."
-    ),
-]
-AccountOption = Annotated[
-    str | None,
-    typer.Option(envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account."),
-]
-NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 
 
 @app.command("compile")
@@ -140,7 +129,7 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
-    every: Annotated[float, typer.Option(help="Seconds between two polls.")] = 15,
+    every: EveryOption = EVERY,
 ) -> None:
     """Start a run on a cluster.
 
@@ -152,16 +141,18 @@ def submit(
     from wordbrush.kubeflow.connection import make_connection
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
+    server.require_account()
     name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).marked(configured(remote))
+    planned = plan(preset, image, pools).for_cluster().marked(configured(remote))
     with compiled(planned) as package:
         run = client.submit(server, package, name)
     print(
         f"{run}: started at {server.host}/#/runs/details/{run}. "
-        f"`python pipeline.py adopt {run}` takes over its results."
+        f"`python pipeline.py adopt {run}` takes over its results.",
+        flush=True,
     )
-    if wait and client.wait(server, run, every) != "SUCCEEDED":
-        sys.exit(1)
+    if wait:
+        follow(server, run, every)
 
 
 @app.command()
@@ -204,9 +195,11 @@ def schedule(
         lines = schedules.list_schedules(server)
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
+        server.require_account()
         cron = check_cron(cron)
         # KFP's cache would not notice changed inputs, so DVC decides which stages run
-        with compiled(plan(preset, image, pools, cached=False, gate=True)) as package:
+        planned = plan(preset, image, pools, cached=False, gate=True).for_cluster()
+        with compiled(planned) as package:
             made = schedules.schedule(server, package, name, cron)
         print(f"{made}: {name} runs at {cron!r}.")
     else:
@@ -217,7 +210,8 @@ def schedule(
 @app.command()
 def adopt(
     run: Annotated[
-        str, typer.Argument(help="The id of a finished run, or the lock file of a local one.")
+        str,
+        typer.Argument(help="A finished run's id, or its beginning; or a local run's lock file."),
     ],
     host: HostOption = HOST,
     namespace: NamespaceOption = NAMESPACE,

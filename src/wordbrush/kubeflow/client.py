@@ -16,6 +16,7 @@ from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.api import Api, Patience, Unavailable
+from wordbrush.kubeflow.backend import healthz, require_version
 from wordbrush.kubeflow.connection import Connection
 
 PATIENCE = 600.0  # seconds that a server may be in trouble while a run is followed
@@ -24,20 +25,30 @@ DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
 
 def make_api(connection: Connection) -> Api:
     """A client; nothing is sent yet."""
-    token = connection.token.get_secret_value() if connection.token else None
-    return Api(connection.host, token)
+    return Api(connection.host, connection.credentials)
 
 
 def connect(connection: Connection) -> Api:
     """A client of a server that answers as Kubeflow Pipelines does."""
     api = make_api(connection)
-    kfp_server_api.HealthzServiceApi(api).healthz_service_get_healthz()
+    healthz(api)
+    return api
+
+
+def connect_to_run(connection: Connection) -> Api:
+    """A client of a server that can read what we compile.
+
+    Raises WordbrushError: it is too old, or the connection names no account for pods.
+    """
+    connection.require_account()
+    api = make_api(connection)
+    require_version(api, healthz(api))
     return api
 
 
 def submit(connection: Connection, package: Path, name: str) -> str:
     """Start a run of a compiled pipeline. Returns its id."""
-    api = connect(connection)
+    api = connect_to_run(connection)
     run = models.V2beta1Run(
         experiment_id=experiment_id(api, connection),
         display_name=name,
@@ -107,12 +118,12 @@ def look_at(api: Api, run: str) -> models.V2beta1Run:
     return answer
 
 
-def report_key(connection: Connection, run: str) -> str:
+def report_key(api: Api, run: str) -> str:
     """The key of a finished run's last stage, read from the pipeline that the run was made of.
 
     Raises WordbrushError: the run is not finished, or is of another pipeline.
     """
-    answer = look_at(connect(connection), run)
+    answer = look_at(api, run)
     if answer.state != "SUCCEEDED":
         raise WordbrushError(
             f"the run {run} is {(answer.state or 'pending').lower()}: "

@@ -13,7 +13,7 @@ from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.plan import Plan
-from wordbrush.kubeflow.pools import place_on_pool
+from wordbrush.kubeflow.pools import label_stage, place_on_pool
 from wordbrush.stages.table import BY_NAME, GATE
 from wordbrush.storage.files import whole_file
 
@@ -99,6 +99,7 @@ def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask
     """Give a task its image, node pool, retries and cache key."""
     task.set_container_image(plan.image).set_display_name(address)
     place_on_pool(task, plan.pools, address.partition("@")[0])
+    label_stage(task, address)
     if not plan.retries:
         task.set_retry(0)
     key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"

@@ -48,6 +48,12 @@ class Plan:
         with scratch_workspace(self.source, self.params, remote) as repo:
             return replace(self, marks=marks(repo, self.keys))
 
+    def for_cluster(self) -> "Plan":
+        """The plan itself. Raises WordbrushError: the nodes of its pools cannot pull its image."""
+        if not self.pools.local:
+            values.pullable_image(self.image)
+        return self
+
 
 def make_plan(
     source: Path,

@@ -28,6 +28,7 @@ SETTINGS_KEYS = {
     "registry": "WORDBRUSH_REGISTRY",
     "checkpoints": "WORDBRUSH_CHECKPOINTS",
 }
+STAGE_LABEL = "wordbrush/stage"  # of a pod; `pipeline.py logs` finds it so
 # A pod starts without these.
 OPTIONAL_KEYS = {
     "metrics-port": "WORDBRUSH_METRICS_PORT",
@@ -76,8 +77,12 @@ class Pool(Placement):
 
 
 class Pools(Strict):
-    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage."""
+    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage.
 
+    local: whether the nodes are on this machine, which may load images that no registry has.
+    """
+
+    local: bool = False
     labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
@@ -134,6 +139,16 @@ def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
     kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
+
+
+def stage_label(address: str) -> str:
+    """The value of STAGE_LABEL for the address of a stage in dvc.yaml, such as evaluate@hard."""
+    return address.replace("@", ".")
+
+
+def label_stage(task: dsl.PipelineTask, address: str) -> None:
+    """Let the pods of a stage be found."""
+    kubernetes.add_pod_label(task, STAGE_LABEL, stage_label(address))
 
 
 def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:

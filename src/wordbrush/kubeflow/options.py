@@ -1,0 +1,45 @@
+"""The options that several commands of pipeline.py share. Quick to import: no kfp."""
+
+from typing import Annotated
+
+import typer
+
+HOST, NAMESPACE, NAME = "http://localhost:8080", "kubeflow", "wordbrush"
+EVERY = 15.0  # seconds
+
+PresetOption = Annotated[str | None, typer.Option(help="Lay presets/PRESET.yaml over params.yaml.")]
+ImageOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="WORDBRUSH_IMAGE", help="The image; for a cluster REGISTRY/NAME@sha256:DIGEST."
+    ),
+]
+RemoteOption = Annotated[
+    str | None, typer.Option(envvar="WORDBRUSH_REMOTE", help="The DVC remote, a folder or gs://….")
+]
+HostOption = Annotated[
+    str, typer.Option(envvar="WORDBRUSH_KFP_HOST", help="The Kubeflow Pipelines server.")
+]
+NamespaceOption = Annotated[
+    str, typer.Option(envvar="WORDBRUSH_KFP_NAMESPACE", help="The profile's namespace.")
+]
+ExperimentOption = Annotated[
+    str, typer.Option(envvar="WORDBRUSH_KFP_EXPERIMENT", help="The experiment that runs belong to.")
+]
+RootOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="WORDBRUSH_KFP_ROOT", help="Where KFP keeps pages and metrics, such as gs://…."
+    ),
+]
+AccountOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account; runs need one."
+    ),
+]
+NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
+EveryOption = Annotated[float, typer.Option(help="Seconds between two polls.")]
+RunArgument = Annotated[
+    str, typer.Argument(help="The run's id, or a beginning that no other run has.")
+]
