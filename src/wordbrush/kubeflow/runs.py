@@ -72,26 +72,29 @@ def find(api: Api, connection: Connection, beginning: str) -> str:
 def list_runs(api: Api, connection: Connection, limit: int) -> list[str]:
     """The newest runs of the namespace, a line each: short id, name, state, age, description."""
     runs = list(islice(_newest(api, connection), limit))
-    short = shortest([_id(api, run) for run in runs])
+    beginnings = shortest([_id(api, run) for run in runs])
     rows = [
         (
-            run.run_id[:short],
+            short,
             api.clean(run.display_name),
             state_of(api, run),
             f"{duration(_since(run.created_at))} ago" if moment(run.created_at) else "",
             api.clean(run.description or ""),
         )
-        for run in runs
+        for short, run in zip(beginnings, runs, strict=True)
     ]
     return table(rows)
 
 
-def shortest(ids: list[str]) -> int:
-    """How many characters tell the ids apart, SHORT at least."""
-    length = SHORT
-    while len({one[:length] for one in ids}) < len(set(ids)):
-        length += 1
-    return length
+def shortest(ids: list[str]) -> list[str]:
+    """The beginning of each id, SHORT or as long as it takes to tell it from the others."""
+    beginnings = []
+    for one in ids:
+        length = SHORT
+        while sum(other.startswith(one[:length]) for other in ids) > 1 and length < len(one):
+            length += 1
+        beginnings.append(one[:length])
+    return beginnings
 
 
 def describe(api: Api, run: models.V2beta1Run) -> list[str]:
