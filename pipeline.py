@@ -143,9 +143,11 @@ def submit(
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     server.require_account()
     name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).for_cluster().marked(configured(remote))
-    with compiled(planned) as package:
-        run = client.submit(server, package, name)
+    planned = plan(preset, image, pools).for_cluster()
+    storage = configured(remote)
+    api = client.connect_to_run(server)  # before the longer work
+    with compiled(planned.marked(storage)) as package:
+        run = client.submit(api, server, package, name)
     print(
         f"{run}: started at {server.host}/#/runs/details/{run}. "
         f"`python pipeline.py adopt {run}` takes over its results.",

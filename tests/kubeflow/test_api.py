@@ -18,9 +18,14 @@ from wordbrush.kubeflow.connection import Connection
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 MOST = 900  # characters of a sentence, which may hold 300 of the server's
 
+
+def submit(connection: Connection, package: Path) -> str:
+    return client.submit(client.connect_to_run(connection), connection, package, "run")
+
+
 Verb = Callable[[Connection, Path], object]
 VERBS: dict[str, Verb] = {
-    "submit": lambda connection, package: client.submit(connection, package, "run"),
+    "submit": submit,
     "schedule": lambda connection, package: schedules.schedule(
         connection, package, "run", "0 0 3 * * 1"
     ),
@@ -224,7 +229,7 @@ def test_an_answer_is_bounded_in_time(server, connection, monkeypatch):
 
 def test_a_run_is_followed_through_trouble(server, connection, package, monkeypatch, capsys):
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
-    client.submit(connection, package, "run")
+    submit(connection, package)
     trouble = [Reply(HTML, 503), Reply(b'{"error": "busy"}', 429), Reply(breaks=True)]
     server.next["/runs"] = [*trouble, Reply(b'{"run_id": "r1"}'), *trouble, Reply(b"", 502)]
     assert client.wait(connection, "r1", 0.001) == "SUCCEEDED"

@@ -46,9 +46,8 @@ def connect_to_run(connection: Connection) -> Api:
     return api
 
 
-def submit(connection: Connection, package: Path, name: str) -> str:
-    """Start a run of a compiled pipeline. Returns its id."""
-    api = connect_to_run(connection)
+def submit(api: Api, connection: Connection, package: Path, name: str) -> str:
+    """Start a run of a compiled pipeline. Returns its id. api: of connect_to_run."""
     run = models.V2beta1Run(
         experiment_id=experiment_id(api, connection),
         display_name=name,
