@@ -287,6 +287,17 @@ def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
         )
 
 
+def test_help_loads_nothing_heavy():
+    code = "import sys, pipeline; print({'kfp', 'torch', 'dvc', 'pydantic'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_help_is_quick_and_has_examples():
     verbs = ("compile", "run", "submit", "schedule", "adopt")
     for verb in (*verbs, "list", "status", "wait", "cancel", "logs"):

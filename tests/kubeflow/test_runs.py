@@ -6,7 +6,7 @@ import pytest
 
 from tests.kfp_server import Server, task
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import client, following, runs
+from wordbrush.kubeflow import client, following, progress, runs
 from wordbrush.kubeflow.connection import Connection
 
 FIRST = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a10"
@@ -92,7 +92,7 @@ def run(api, server):
 
 
 def test_a_run_is_described_by_its_stages(api, run):
-    assert runs.describe(api, run) == [
+    assert progress.describe(api, run) == [
         f"{FIRST}  run 0  failed  2 h 55 min",
         "render-scenes  succeeded  17 min",
         "train-gan      running    1 h 05 min",
@@ -105,23 +105,25 @@ def test_a_run_is_described_by_its_stages(api, run):
 def test_a_run_whose_pipeline_is_elsewhere_is_described_too(api, run):
     """Runs of an uploaded pipeline name its version alone."""
     run.pipeline_spec = None
-    names = [stage.name for stage in runs.stages_of(api, run)]
+    names = [stage.name for stage in progress.stages_of(api, run)]
     assert names == ["render-scenes", "train-gan", "evaluate-hard", "report"]
 
 
 def test_a_run_that_has_not_begun(api, server):
     server.states = ["PENDING"]
-    assert runs.describe(api, client.look_at(api, FIRST)) == [
+    assert progress.describe(api, client.look_at(api, FIRST)) == [
         f"{FIRST}  run 0  pending  3 h 00 min"
     ]
 
 
 def test_what_failed_is_named_with_its_logs(api, run):
-    assert runs.failures(api, run) == [
+    assert progress.failures(api, run, "0f8b6d2e") == [
         "evaluate@hard failed. What it printed: `python pipeline.py logs 0f8b6d2e evaluate@hard`."
     ]
     run.run_details = None
-    assert runs.failures(api, run) == ["`python pipeline.py status 0f8b6d2e` shows its stages."]
+    assert progress.failures(api, run, "0f8b6d2e") == [
+        "`python pipeline.py status 0f8b6d2e` shows its stages."
+    ]
 
 
 def test_a_run_is_ended_once(api, server):
@@ -132,19 +134,19 @@ def test_a_run_is_ended_once(api, server):
 
 
 def test_logs_of_the_stages_that_failed_or_else_run(api, run):
-    assert runs.chosen_stages(api, run, None) == ["evaluate@hard"]
-    assert runs.chosen_stages(api, run, "report") == ["report"]
+    assert progress.chosen_stages(api, run, None) == ["evaluate@hard"]
+    assert progress.chosen_stages(api, run, "report") == ["report"]
     with pytest.raises(WordbrushError, match=r"has no stage paint; it has .*train-gan"):
-        runs.chosen_stages(api, run, "paint")
+        progress.chosen_stages(api, run, "paint")
     run.run_details.task_details = run.run_details.task_details[:8]
-    assert runs.chosen_stages(api, run, None) == ["train-gan"]
+    assert progress.chosen_stages(api, run, None) == ["train-gan"]
     run.run_details.task_details = []
     with pytest.raises(WordbrushError, match="no stage failed or runs: name one of"):
-        runs.chosen_stages(api, run, None)
+        progress.chosen_stages(api, run, None)
 
 
 def test_logs_are_asked_for_by_labels(connection):
-    assert runs.log_command(connection, FIRST, "evaluate@hard")[:4] == [
+    assert progress.log_command(connection, FIRST, "evaluate@hard")[:4] == [
         *("kubectl", "logs", "--namespace=kubeflow"),
         f"--selector=pipeline/runid={FIRST},wordbrush/stage=evaluate.hard",
     ]
@@ -175,4 +177,4 @@ def test_kubectl_is_shown_and_run(monkeypatch, tmp_path, capfd):
     ],
 )
 def test_durations(seconds, words):
-    assert runs.duration(seconds) == words
+    assert progress.duration(seconds) == words

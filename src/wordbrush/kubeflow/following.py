@@ -56,10 +56,10 @@ def status(
 
     Example: python pipeline.py status 0f8b6d2e
     """
-    from wordbrush.kubeflow import client, runs
+    from wordbrush.kubeflow import client, progress, runs
 
     server, api = _open(host, namespace)
-    print("\n".join(runs.describe(api, client.look_at(api, runs.find(api, server, run)))))
+    print("\n".join(progress.describe(api, client.look_at(api, runs.find(api, server, run)))))
 
 
 @app.command()
@@ -111,29 +111,31 @@ def logs(
 
     Example: python pipeline.py logs 0f8b6d2e train-gan
     """
-    from wordbrush.kubeflow import client, runs
+    from wordbrush.kubeflow import client, progress, runs
 
     server, api = _open(host, namespace)
     found = runs.find(api, server, run)
-    for name in runs.chosen_stages(api, client.look_at(api, found), stage):
-        _run_kubectl(runs.log_command(server, found, name, follow))
+    for name in progress.chosen_stages(api, client.look_at(api, found), stage):
+        _run_kubectl(progress.log_command(server, found, name, follow))
 
 
 def follow(server: "Connection", run: str, every: float) -> None:
     """Wait for the end of a run. Ends the process where it fails, or at Ctrl-C."""
-    from wordbrush.kubeflow import client, runs
+    from wordbrush.kubeflow import client, progress, runs
 
+    short = run[: runs.SHORT]
     try:
         state = client.wait(server, run, every)
     except KeyboardInterrupt:
         print(
-            f"\n{run} goes on. `python pipeline.py wait {run[: runs.SHORT]}` follows it again, "
+            f"\n{run} goes on. `python pipeline.py wait {short}` follows it again, "
             "`cancel` ends it."
         )
         sys.exit(INTERRUPTED)
     if state != "SUCCEEDED":
         api = client.make_api(server)
-        print("\n".join(runs.failures(api, client.look_at(api, run))), file=sys.stderr)
+        lines = progress.failures(api, client.look_at(api, run), short)
+        print("\n".join(lines), file=sys.stderr)
         sys.exit(1)
 
 

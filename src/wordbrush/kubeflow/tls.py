@@ -5,13 +5,11 @@ import ssl
 from urllib.parse import urlsplit
 
 import certifi
+from cryptography import x509
 
-from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.errors import WordbrushError
 from wordbrush.process import variable
 from wordbrush.storage.paths import given_path
-
-with optional_packages():
-    from cryptography import x509
 
 BUNDLE = "WORDBRUSH_KFP_CA"
 BUNDLES = (BUNDLE, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # the first that is set
