@@ -27,6 +27,7 @@ from wordbrush.kubeflow.options import (
     ImageOption,
     NameOption,
     NamespaceOption,
+    PoolsOption,
     PresetOption,
     RemoteOption,
     RootOption,
@@ -49,7 +50,6 @@ app = typer.Typer(
     help=__doc__,
 )
 app.add_typer(following)
-PoolsOption = Annotated[Path, typer.Option(help="The node pools.", parser=given_path)]
 
 
 @app.command("compile")

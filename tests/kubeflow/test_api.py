@@ -232,7 +232,7 @@ def test_a_run_is_followed_through_trouble(server, connection, package, monkeypa
     submit(connection, package)
     trouble = [Reply(HTML, 503), Reply(b'{"error": "busy"}', 429), Reply(breaks=True)]
     server.next["/runs"] = [*trouble, Reply(b'{"run_id": "r1"}'), *trouble, Reply(b"", 502)]
-    assert client.wait(connection, "r1", 0.001) == "SUCCEEDED"
+    assert client.wait(connection, "r1", 0.001).state == "SUCCEEDED"
     said = capsys.readouterr().out
     assert said.count("It is asked again for up to 600 seconds") == 1
     states = [line.rpartition(" ")[2] for line in said.splitlines() if line.startswith("r1: ")]

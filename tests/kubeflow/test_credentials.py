@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_a_run_is_followed_over_a_token_that_expires(server, monkeypatch, tmp_pa
     contents = iter(["first", "first", "renewed"])
     server.renew = lambda: file.write_text(next(contents))
     server.states = ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
-    assert client.wait(connection, "r1", 0.001) == "SUCCEEDED"
+    assert client.wait(connection, "r1", 0.001).state == "SUCCEEDED"
     assert "the credentials expired" in capsys.readouterr().out
 
 
@@ -157,6 +158,18 @@ def with_token_file(server: Server, monkeypatch, folder: Path) -> tuple[Connecti
     server.runs["r1"] = {"run_id": "r1"}
     server.token, server.lifetime, server.successor = "first", 2, "renewed"
     return make_connection(server.host, "kubeflow", "wordbrush"), folder / "token"
+
+
+def test_a_token_of_a_pipe_is_read_once(server, monkeypatch):
+    """As of WORDBRUSH_KFP_TOKEN_FILE=<(gcloud auth print-identity-token)."""
+    reading, writing = os.pipe()
+    os.write(writing, b"right\n")
+    os.close(writing)
+    monkeypatch.setenv(ENVIRONMENT[1], f"/dev/fd/{reading}")
+    server.token = "right"
+    assert listed(server) == []
+    os.close(reading)
+    assert len(server.requests) == 2
 
 
 def test_a_token_that_never_worked_is_not_asked_again(server, monkeypatch, tmp_path):

@@ -86,8 +86,10 @@ def experiment_id(api: Api, connection: Connection) -> str:
     return api.id_in(found[0], "experiment_id")
 
 
-def wait(connection: Connection, run: str, every: float, patience: float = PATIENCE) -> str:
-    """Follow a run to its end, looking every so many seconds. Returns its last state.
+def wait(
+    connection: Connection, run: str, every: float, patience: float = PATIENCE
+) -> models.V2beta1Run:
+    """Follow a run to its end, looking every so many seconds. Returns it as it is then.
 
     patience: seconds that the server may be in trouble at a time.
     Raises WordbrushError: it is for longer, or does not know the run.
@@ -95,15 +97,16 @@ def wait(connection: Connection, run: str, every: float, patience: float = PATIE
     api, before, trouble = make_api(connection), "", Patience(patience)
     while True:
         try:
-            state = look_at(api, run).state or "PENDING"
+            answer = look_at(api, run)
         except Unavailable as error:
             trouble.bear(error)
             continue
         trouble.relieve()
+        state = answer.state or "PENDING"
         if state != before:
             print(f"{run}: {state.lower()}", flush=True)
         if state in DONE:
-            return state
+            return answer
         before = state
         time.sleep(every)
 

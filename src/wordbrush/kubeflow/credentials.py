@@ -39,8 +39,7 @@ class Secret:
         """The secret as it is now. Raises WordbrushError, which does not show it."""
         if self.value is not None:
             return _checked(self.variable, self.variable, self.value.get_secret_value())
-        origin = f"{self.variable}_FILE: {self.file}"
-        return _checked(self.variable, origin, _content(f"{self.variable}_FILE", self.file or ""))
+        return _checked(self.variable, *_read(self.variable, self.file or ""))
 
 
 @dataclass(frozen=True)
@@ -69,23 +68,32 @@ def credentials_from_environment() -> Credentials:
     Raises WordbrushError, which does not show it: a file cannot be read, or what is there cannot
     be such a secret.
     """
-    secrets = []
-    for name in HEADERS:
-        if value := variable(name):
-            secrets.append(Secret(name, SecretStr(value)))
-        elif file := variable(f"{name}_FILE"):
-            secrets.append(Secret(name, None, file))
-    found = Credentials(tuple(secrets))
+    found = Credentials(tuple(secret for name in HEADERS if (secret := _from_environment(name))))
     found.headers()
     return found
 
 
-def _content(name: str, file: str) -> str:
+def _from_environment(name: str) -> Secret | None:
+    """A secret by its variable, or by the one that names its file."""
+    if value := variable(name):
+        return Secret(name, SecretStr(value))
+    file = variable(f"{name}_FILE")
+    if file is None:
+        return None
+    path = given_path(file)
+    if path.exists() and not path.is_file():  # the pipe of <(command) can be read once
+        return Secret(name, SecretStr(_checked(name, *_read(name, file))))
+    return Secret(name, None, file)
+
+
+def _read(name: str, file: str) -> tuple[str, str]:
+    """The origin of a secret, as people know it, and what is there."""
+    origin = f"{name}_FILE: {file}"
     try:
         with given_path(file).open("rb") as content:  # which may be a pipe, or endless
-            return content.read(LONGEST + 1).decode("latin-1")
+            return origin, content.read(LONGEST + 1).decode("latin-1")
     except OSError as error:
-        raise WordbrushError(f"{name}: {file} is not readable ({error.strerror}).") from None
+        raise WordbrushError(f"{origin} is not readable ({error.strerror}).") from None
 
 
 def _checked(name: str, origin: str, text: str) -> str:

@@ -125,16 +125,15 @@ def follow(server: "Connection", run: str, every: float) -> None:
 
     short = run[: runs.SHORT]
     try:
-        state = client.wait(server, run, every)
+        ended = client.wait(server, run, every)
     except KeyboardInterrupt:
         print(
             f"\n{run} goes on. `python pipeline.py wait {short}` follows it again, "
             "`cancel` ends it."
         )
         sys.exit(INTERRUPTED)
-    if state != "SUCCEEDED":
-        api = client.make_api(server)
-        lines = progress.failures(api, client.look_at(api, run), short)
+    if ended.state != "SUCCEEDED":
+        lines = progress.failures(client.make_api(server), ended, short)
         print("\n".join(lines), file=sys.stderr)
         sys.exit(1)
 

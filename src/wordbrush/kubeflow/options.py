@@ -1,8 +1,11 @@
 """The options that several commands of pipeline.py share. Quick to import: no kfp."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from wordbrush.storage.paths import given_path
 
 HOST, NAMESPACE, NAME = "http://localhost:8080", "kubeflow", "wordbrush"
 EVERY = 15.0  # seconds
@@ -17,6 +20,7 @@ ImageOption = Annotated[
 RemoteOption = Annotated[
     str | None, typer.Option(envvar="WORDBRUSH_REMOTE", help="The DVC remote, a folder or gs://….")
 ]
+PoolsOption = Annotated[Path, typer.Option(help="The node pools.", parser=given_path)]
 HostOption = Annotated[
     str, typer.Option(envvar="WORDBRUSH_KFP_HOST", help="The Kubeflow Pipelines server.")
 ]
