@@ -149,8 +149,8 @@ def submit(
     with compiled(planned.marked(storage)) as package:
         run = client.submit(api, server, package, name)
     print(
-        f"{run}: started at {server.host}/#/runs/details/{run}. "
-        f"`python pipeline.py adopt {run}` takes over its results.",
+        f"{run}: started at {server.host}/#/runs/details/{run}. `python pipeline.py wait {run}` "
+        f"follows it, and `adopt {run}` takes over its results.",
         flush=True,
     )
     if wait:
