@@ -1,4 +1,4 @@
-"""The pipeline on Kubeflow: compile, run, submit, follow, schedule, adopt.
+"""The pipeline on Kubeflow: compile, run, submit, follow, upload, schedule, adopt.
 
 Stages and edges are those of dvc.yaml. The work is done in wordbrush.kubeflow, which is imported
 only when a command runs, so that --help is quick.
@@ -7,6 +7,7 @@ only when a command runs, so that --help is quick.
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,10 +28,13 @@ from wordbrush.kubeflow.options import (
     ImageOption,
     NameOption,
     NamespaceOption,
+    NoteOption,
     PoolsOption,
     PresetOption,
     RemoteOption,
     RootOption,
+    RunNameOption,
+    TrialOption,
 )
 from wordbrush.storage.paths import given_path
 
@@ -57,18 +61,22 @@ def compile_command(
     preset: PresetOption = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
+    trial: TrialOption = None,
     output: Annotated[Path, typer.Option(help="The file to write.", parser=given_path)] = (
         ROOT / "pipeline.yaml"
     ),
 ) -> None:
-    """Write the pipeline as YAML, for `submit` or the KFP UI.
+    """Write the pipeline as YAML, for the KFP UI.
+
+    KFP's cache answers for such a file even if the remote lost outputs; `submit` looks for them.
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
-    from wordbrush.storage.files import require_writable
+    from wordbrush.storage.files import require_folder, require_writable
 
+    require_folder(output)
     require_writable(output)
-    write(plan(preset, image, pools), output)
+    write(plan(preset, image, pools, trial=trial), output)
     print(f"{output}: written.")
 
 
@@ -103,10 +111,11 @@ def run(
     """
     from components import all_components
     from wordbrush.kubeflow import local
-    from wordbrush.storage.files import require_writable
+    from wordbrush.storage.files import require_folder, require_writable
 
-    require_writable(lock)
     local.prepare(ROOT, LOCAL, remote, registry)
+    require_folder(lock)
+    require_writable(lock)
     # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, POOLS, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
@@ -125,7 +134,17 @@ def submit(
     preset: PresetOption = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
-    name: NameOption = NAME,
+    trial: TrialOption = None,
+    name: RunNameOption = None,
+    note: NoteOption = None,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help="Start the pod of every stage, whatever KFP has cached. A pod still fetches "
+            "outputs that the remote has; it runs its stage only if they are missing.",
+        ),
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
@@ -139,22 +158,70 @@ def submit(
     """
     from wordbrush.kubeflow import client, values
     from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.kubeflow.identity import identify
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
+    every, note = values.seconds("--every", every), values.optional_title("--note", note)
+    name = values.optional_title("--name", name)
     server.require_account()
-    name, every = values.title("--name", name), values.seconds("--every", every)
-    planned = plan(preset, image, pools).for_cluster()
     storage = configured(remote)
+    planned = plan(preset, image, pools, cached=not no_cache, trial=trial).for_cluster()
+    identity = identify(planned)
+    name = name or identity.name
     api = client.connect_to_run(server)  # before the longer work
-    with compiled(planned.marked(storage)) as package:
-        run = client.submit(api, server, package, name)
+    with compiled(planned.labelled(identity.labels).marked(storage)) as package:
+        run = client.submit(api, server, package, name, identity.description(note))
     print(
-        f"{run}: started at {server.host}/#/runs/details/{run}. `python pipeline.py wait {run}` "
-        f"follows it, and `adopt {run}` takes over its results.",
+        f"{run}: {name} started at {server.host}/#/runs/details/{run}. "
+        f"`python pipeline.py wait {run}` follows it, and `adopt {run}` takes over its results.",
         flush=True,
     )
     if wait:
         follow(server, run, every)
+
+
+@app.command()
+def upload(
+    host: HostOption = HOST,
+    namespace: NamespaceOption = NAMESPACE,
+    presets: Annotated[
+        list[str] | None,
+        typer.Option("--preset", help="A preset, may be repeated; by default all of presets/."),
+    ] = None,
+    image: ImageOption = None,
+    pools: PoolsOption = POOLS,
+    trial: TrialOption = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")
+    ] = False,
+    name: NameOption = NAME,
+) -> None:
+    """Upload a version of the pipeline for each preset, to start runs of in the KFP UI.
+
+    A version that is there already is left alone. Where the remote has all results, a run starts no
+    stage.
+
+    Example: python pipeline.py upload --preset small --preset paper
+    """
+    from wordbrush.kubeflow import uploads, values
+    from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.kubeflow.identity import identify
+
+    server, name = make_connection(host, namespace, NAME), values.title("--name", name)
+    chosen = presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+    plans = [
+        plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial)
+        for preset in chosen
+    ]
+    for planned in [planned.for_cluster() for planned in plans]:  # all were read without a fault
+        identity = identify(planned)
+        with compiled(planned.labelled(identity.labels)) as package:
+            version = uploads.version_name(f"{identity.name}{'-gate' * gate}", package)
+            found = uploads.upload(server, package, name, version, identity.description())
+        print(
+            f"{version}: {'uploaded to' if found.new else 'is there already, at'} {server.host}"
+            f"/#/pipelines/details/{found.pipeline}/version/{found.version}"
+        )
 
 
 @app.command()
@@ -167,7 +234,9 @@ def schedule(
     preset: PresetOption = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
+    trial: TrialOption = None,
     name: NameOption = NAME,
+    note: NoteOption = None,
     cron: Annotated[
         str | None,
         typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
@@ -179,31 +248,36 @@ def schedule(
 ) -> None:
     """Retrain on a schedule: create it, or replace the one with this name.
 
-    Its runs end with the champion's gate.
+    Its runs begin with a task that starts no stage where the remote has all results, and end with
+    the champion's gate. Times are in UTC.
 
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
     from wordbrush.kubeflow import schedules, values
     from wordbrush.kubeflow.connection import make_connection
-    from wordbrush.kubeflow.cron import check_cron
+    from wordbrush.kubeflow.cron import next_times, parse_cron
+    from wordbrush.kubeflow.identity import identify
 
     options = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron}
     given = [option for option, value in options.items() if value not in (None, False)]
     if len(given) != 1:
         raise WordbrushError("name one of --cron, --list, --pause, --resume and --delete.")
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
-    name = values.title("--name", name)
+    name, note = values.title("--name", name), values.optional_title("--note", note)
     if show:
         lines = schedules.list_schedules(server)
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
         server.require_account()
-        cron = check_cron(cron)
-        # KFP's cache would not notice changed inputs, so DVC decides which stages run
-        planned = plan(preset, image, pools, cached=False, gate=True).for_cluster()
-        with compiled(planned) as package:
-            made = schedules.schedule(server, package, name, cron)
-        print(f"{made}: {name} runs at {cron!r}.")
+        times = parse_cron(cron)
+        # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
+        planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
+        planned = planned.for_cluster()
+        identity = identify(planned)
+        with compiled(planned.labelled(identity.labels)) as package:
+            made = schedules.schedule(server, package, name, times.text, identity.description(note))
+        coming = schedules.shown(next_times(times, datetime.now(UTC)))
+        print(f"{made}: {name} runs {identity.name} at {times.text!r}; {coming}.")
     else:
         count = schedules.change_schedule(server, name, given[0])
         print(f"{name}: {count} schedule(s), {given[0]} done.")
@@ -230,8 +304,9 @@ def adopt(
     """
     from wordbrush.kubeflow import adoption
     from wordbrush.kubeflow.connection import make_connection
-    from wordbrush.storage.files import require_writable
+    from wordbrush.storage.files import require_folder, require_writable
 
+    require_folder(target)
     require_writable(target)
     if adoption.is_id(run):
         key = adoption.key_of_run(make_connection(host, namespace, NAME), run)
@@ -252,13 +327,15 @@ def plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
+    compares: bool = False,
+    trial: int | None = None,
 ) -> "Plan":
     """The plan that this project's pipeline is compiled from."""
     from components import IMAGE
     from wordbrush.kubeflow.plan import make_plan
 
     image = IMAGE if image is None else image
-    return make_plan(ROOT, preset, image, pools, cached, gate, retries)
+    return make_plan(ROOT, preset, image, pools, cached, gate, retries, compares, trial)
 
 
 def write(planned: "Plan", target: Path) -> None:

@@ -3,7 +3,8 @@
 Each runs its stage and publishes what it left. The bodies run in the image, where Wordbrush is
 installed; nothing is installed at run time. The image is named here alone; `pipeline.py --image`
 puts another in its place, best pinned by digest. An input is the lock of the stage that it is
-named after; compiling fails where dvc.yaml says otherwise.
+named after; compiling fails where dvc.yaml says otherwise. No body reads `mark`: it is there for
+KFP's cache, which compares a task's parameters.
 """
 
 from functools import partial
@@ -12,7 +13,7 @@ from importlib import import_module
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
-from wordbrush.stages.table import GATE, STAGES
+from wordbrush.stages.table import COMPARE, GATE, STAGES
 
 IMAGE = "wordbrush-python:0.1.0"
 
@@ -20,8 +21,9 @@ component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
 def all_components() -> dict[str, BaseComponent]:
-    """The components of the table's stages and of the gate, by name."""
-    identifiers = {stage.name: stage.identifier for stage in STAGES} | {GATE: GATE}
+    """The components of the table's stages, and of the tasks around them, by name."""
+    identifiers = {stage.name: stage.identifier for stage in STAGES}
+    identifiers |= {COMPARE: COMPARE, GATE: GATE}
     return {
         name: getattr(import_module(f"components.{identifier}"), identifier)
         for name, identifier in identifiers.items()

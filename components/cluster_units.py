@@ -9,6 +9,7 @@ from components import component
 def cluster_units(
     params: str,
     key: str,
+    mark: str,
     mining: str,
     train_gan: dsl.Input[dsl.Artifact],
     sample_images: dsl.Input[dsl.Artifact],

@@ -9,6 +9,7 @@ from components import component
 def evaluate(
     params: str,
     key: str,
+    mark: str,
     render_scenes: dsl.Input[dsl.Artifact],
     train_gan: dsl.Input[dsl.Artifact],
     train_segmenter: dsl.Input[dsl.Artifact],

@@ -9,6 +9,7 @@ from components import component
 def pretrain_davenet(
     params: str,
     key: str,
+    mark: str,
     mining: str,
     sample_images: dsl.Input[dsl.Artifact],
     synthesize_captions: dsl.Input[dsl.Artifact],

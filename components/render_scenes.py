@@ -9,6 +9,7 @@ from components import component
 def render_scenes(
     params: str,
     key: str,
+    mark: str,
     lock: dsl.Output[dsl.Artifact],
     scenes: dsl.Output[dsl.Dataset],
     real_pairs: dsl.Output[dsl.Dataset],

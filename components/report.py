@@ -9,6 +9,7 @@ from components import component
 def report(
     params: str,
     key: str,
+    mark: str,
     train_gan: dsl.Input[dsl.Artifact],
     train_segmenter: dsl.Input[dsl.Artifact],
     sample_images: dsl.Input[dsl.Artifact],

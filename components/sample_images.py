@@ -9,6 +9,7 @@ from components import component
 def sample_images(
     params: str,
     key: str,
+    mark: str,
     train_gan: dsl.Input[dsl.Artifact],
     train_segmenter: dsl.Input[dsl.Artifact],
     lock: dsl.Output[dsl.Artifact],

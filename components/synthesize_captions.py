@@ -9,6 +9,7 @@ from components import component
 def synthesize_captions(
     params: str,
     key: str,
+    mark: str,
     render_scenes: dsl.Input[dsl.Artifact],
     train_segmenter: dsl.Input[dsl.Artifact],
     sample_images: dsl.Input[dsl.Artifact],

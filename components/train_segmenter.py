@@ -9,6 +9,7 @@ from components import component
 def train_segmenter(
     params: str,
     key: str,
+    mark: str,
     render_scenes: dsl.Input[dsl.Artifact],
     lock: dsl.Output[dsl.Artifact],
     segmenter: dsl.Output[dsl.Model],

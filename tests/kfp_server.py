@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ruamel.yaml import YAML
 
@@ -54,7 +56,7 @@ class Compiled:
 
     @property
     def edges(self) -> dict[str, list[str]]:
-        """Each stage with the stages whose lock it reads."""
+        """Each stage with the stages whose lock it reads, of those beside it."""
         names = {
             task: body["taskInfo"]["name"]
             for task, body in self.spec["root"]["dag"]["tasks"].items()
@@ -63,15 +65,43 @@ class Compiled:
             name: sorted(
                 names[artifact["taskOutputArtifact"]["producerTask"]]
                 for artifact in task.get("inputs", {}).get("artifacts", {}).values()
+                if "taskOutputArtifact" in artifact
             )
             for name, task in self.tasks.items()
         }
+
+    def within(self, condition: str) -> "Compiled":
+        """What a condition holds, of those of the pipeline."""
+        (task,) = (task for name, task in self.tasks.items() if name == condition)
+        root = self.spec["components"][task["componentRef"]["name"]]
+        return Compiled({**self.spec, "root": root}, self.platform)
 
     def executor(self, name: str) -> str:
         return self.spec["components"][self.tasks[name]["componentRef"]["name"]]["executorLabel"]
 
     def container(self, name: str) -> dict[str, Any]:
         return self.spec["deploymentSpec"]["executors"][self.executor(name)]["container"]
+
+    def parameters(self, name: str) -> dict[str, Any]:
+        """The constants that a task is given."""
+        given = self.tasks[name]["inputs"]["parameters"]
+        return {key: value["runtimeValue"]["constant"] for key, value in given.items()}
+
+    def fingerprint(self, name: str) -> dict[str, Any]:
+        """What KFP compares before its cache answers a task.
+
+        So do 2.4.0 to 2.17.0 (backend/src/v2/cacheutils, GenerateCacheKey). The cache's own key,
+        `cachingOptions.cacheKey`, is not among it. Of an input artifact the name counts, which is
+        the task's, and never its content.
+        """
+        component = self.spec["components"][self.tasks[name]["componentRef"]["name"]]
+        container = self.container(name)
+        return {
+            "inputArtifactNames": sorted(self.tasks[name]["inputs"].get("artifacts", {})),
+            "inputParameterValues": self.parameters(name),
+            "outputArtifactsSpec": component["outputDefinitions"]["artifacts"],
+            "containerSpec": [container["image"], container["command"], container["args"]],
+        }
 
     def kubernetes(self, name: str) -> dict[str, Any]:
         return self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][
@@ -121,6 +151,8 @@ class Server:
     proxy_token: str | None = None
     cookie: str | None = None
     renew: Callable[[], None] | None = None
+    pipelines: dict[str, dict] = field(default_factory=dict)
+    versions: dict[str, dict] = field(default_factory=dict)
     always: Reply | None = None
     next: dict[str, list[Reply]] = field(default_factory=dict)
     scheme: str = "http"
@@ -128,7 +160,8 @@ class Server:
     ended: Event = field(default_factory=Event)
 
     def reply(self, method: str, url: str, body: dict | None, headers: dict[str, str]) -> Reply:
-        path, _, query = url.removeprefix("/apis/v2beta1").partition("?")
+        parts = urlsplit(url.removeprefix("/apis/v2beta1"))
+        path, query = parts.path, dict(parse_qsl(parts.query))
         if refused := self.refusal(headers):
             return refused
         if self.always:
@@ -136,7 +169,10 @@ class Server:
         for start, replies in self.next.items():
             if path.startswith(start) and replies:
                 return replies.pop(0)
-        status, content = self.answer(method, path, body, dict(parse_qsl(query)))
+        if path.startswith("/pipelines"):
+            status, content = self.answer_of_pipelines(method, path, body or {}, query)
+        else:
+            status, content = self.answer(method, path, body, query)
         return Reply(json.dumps(content).encode(), status)
 
     def refusal(self, headers: dict[str, str]) -> Reply | None:
@@ -211,6 +247,32 @@ class Server:
         details = {"run_details": {"task_details": self.tasks}} if self.tasks else {}
         return 200, {**self.runs[found[1]], "state": state, **details}
 
+    def answer_of_pipelines(
+        self, method: str, path: str, body: dict, query: dict[str, str]
+    ) -> tuple[int, dict]:
+        """What Kubeflow answers of pipelines and their versions, which are uploaded as files."""
+        if path == "/pipelines" and method == "POST":
+            number = f"p{len(self.pipelines) + 1}"
+            self.pipelines[number] = {**body, "pipeline_id": number}
+            return 200, self.pipelines[number]
+        if path == "/pipelines":
+            return 200, {"pipelines": list(self.pipelines.values())}
+        if path == "/pipelines/upload_version" and method == "POST":
+            spec, platform = YAML(typ="safe").load_all(body["uploadfile"])
+            number = f"v{len(self.versions) + 1}"
+            self.versions[number] = {
+                "pipeline_id": query["pipelineid"],
+                "pipeline_version_id": number,
+                "display_name": query["name"],
+                "description": query["description"],
+                "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform},
+            }
+            return 200, self.versions[number]
+        if found := re.fullmatch(r"/pipelines/(\w+)/versions(?:/(\w+))?", path):
+            of = [one for one in self.versions.values() if one["pipeline_id"] == found[1]]
+            return 200, self.versions[found[2]] if found[2] else {"pipeline_versions": of}
+        return 404, {"error": path}
+
     @property
     def host(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
@@ -248,9 +310,22 @@ def page(name: str, objects: list[dict], query: dict[str, str]) -> tuple[int, di
     return 200, {name: objects[start : start + size], "next_page_token": rest}
 
 
-def task(name: str, state: str, start: str = YEAR_ONE, end: str = YEAR_ONE) -> dict:
+def task_detail(name: str, state: str, start: str = YEAR_ONE, end: str = YEAR_ONE) -> dict:
     """A task as a run's details have it: without its pod."""
     return {"display_name": name, "state": state, "start_time": start, "end_time": end}
+
+
+def read_body(headers: Message, content: bytes) -> dict[str, Any]:
+    """A body of JSON, or the files of a form by their fields."""
+    if headers.get_content_type() != "multipart/form-data":
+        return json.loads(content)
+    form = message_from_bytes(
+        b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + content
+    )
+    return {
+        part.get_param("name", header="content-disposition"): part.get_payload(decode=True).decode()
+        for part in form.get_payload()
+    }
 
 
 @contextmanager
@@ -261,7 +336,7 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
+            body = read_body(self.headers, self.rfile.read(size)) if size else None
             state.requests.append(
                 (self.command, self.path, body, self.headers.get("Authorization"))
             )

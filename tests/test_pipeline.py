@@ -1,5 +1,6 @@
 """pipeline.py: the compiled DAG against dvc.yaml, pools and cache keys."""
 
+import json
 import os
 import shutil
 import stat
@@ -87,6 +88,7 @@ def test_pools_can_be_read_back(compiled):
             "sizeLimit": pool["shared_memory"],
             "volumeName": "shared-memory",
         }
+        assert mounts["/tmp"]["sizeLimit"] == pool["scratch"]
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
         stage = {"wordbrush/stage": name.replace("@", ".")}  # for `pipeline.py logs`
@@ -115,13 +117,20 @@ def test_pods_read_the_settings_of_the_cluster(compiled):
 
 
 def keys(one: Compiled) -> dict[str, str]:
-    return {name: task["cachingOptions"]["cacheKey"] for name, task in one.tasks.items()}
+    return {name: one.parameters(name)["key"] for name in one.tasks}
 
 
-def test_another_image_changes_every_key(compiled, tmp_path):
+def test_another_image_is_another_entry_of_the_cache_for_every_stage(compiled, tmp_path):
     other = compile_to(tmp_path / "other.yaml", "--image", "other:1")
     assert other.container("evaluate")["image"] == "other:1"
-    assert not set(keys(other).values()) & set(keys(compiled).values())
+    assert keys(other) == keys(compiled)
+    for name in compiled.tasks:
+        assert other.fingerprint(name) != compiled.fingerprint(name)
+
+
+def test_stages_of_one_component_are_told_apart(compiled):
+    prints = [json.dumps(compiled.fingerprint(name)) for name in compiled.tasks]
+    assert len(set(prints)) == 15
 
 
 def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
@@ -167,6 +176,11 @@ PODS = ("--service-account", "runner", "--image", IMAGE)
         (("compile", "--output", "/dev/null"), ("is a device",)),
         (("compile", "--output", "/etc/hostname/x.yaml"), ("cannot be written",)),
         (("compile", "--output", "a" * 300), ("shorter name",)),
+        (("compile", "--output", "no/x.yaml"), ("no/x.yaml", "the folder no is not there")),
+        (("compile", "--trial", "1000"), ("--trial 1000", "less than 1000")),
+        (("compile", "--trial", "-1"), ("--trial -1", "greater than or equal to 0")),
+        (("upload", "--preset", "tiny", "--preset", "huge"), ("no preset 'huge'",)),
+        (("submit", "--note", "a\nb", "--remote", "x"), ("--note",)),
         (("run", "--preset", "huge"), ("huge",)),
         (("run", "--lock", "/proc/x.lock"), ("cannot be written",)),
         (("run", "--remote", "s3://bucket/x"), ("neither a folder nor gs://bucket/prefix",)),
@@ -199,6 +213,8 @@ PODS = ("--service-account", "runner", "--image", IMAGE)
         (("adopt", ""), ("an argument is empty",)),
         (("adopt", str(ROOT / "README.md")), ("is not a",)),
         (("adopt", "x.lock", "--target", "."), ("name a file",)),
+        (("adopt", "x.lock", "--target", "no/dvc.lock"), ("the folder no is not there",)),
+        (("run", "--lock", "no/dvc.lock"), ("the folder no is not there",)),
         (("adopt", "x.lock", "--target", "/proc/dvc.lock"), ("cannot be written",)),
     ],
 )
@@ -259,6 +275,16 @@ def test_where_a_file_can_be_written_is_known_before(parts):
         assert (root / "file").read_text() in ("old", "new") and (root / "folder").is_dir()
 
 
+def test_a_trial_changes_the_keys_of_the_stages_that_train_davenet(compiled, tmp_path):
+    other = compile_to(tmp_path / "trial.yaml", "--trial", "1")
+    before, after = keys(compiled), keys(other)
+    same = {name.partition("@")[0] for name in before if before[name] == after[name]}
+    assert same == {
+        *("render-scenes", "train-gan", "train-segmenter"),
+        *("sample-images", "synthesize-captions"),
+    }
+
+
 def test_pools_name_file_and_field(tmp_path):
     pools, target = tmp_path / "pools.yaml", tmp_path / "x.yaml"
     text = (ROOT / "k8s/pools.yaml").read_text()
@@ -299,7 +325,7 @@ def test_help_loads_nothing_heavy():
 
 
 def test_help_is_quick_and_has_examples():
-    verbs = ("compile", "run", "submit", "schedule", "adopt")
+    verbs = ("compile", "run", "submit", "upload", "schedule", "adopt")
     for verb in (*verbs, "list", "status", "wait", "cancel", "logs"):
         done = pipeline(verb, "--help")
         assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(

@@ -1,8 +1,11 @@
 """`python pipeline.py run` on `tiny`: whole runs, what they leave, and how laptops share it."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,20 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.runs
 
 RUNNING = re.compile(r"^\s*Running stage '(.+)':", re.MULTILINE)
+SCHEDULED = """
+import os
+from pathlib import Path
+import pipeline
+from kfp import components, local
+from wordbrush.kubeflow.local import prepare
+
+target = Path(os.environ["TARGET"])
+prepare(pipeline.ROOT, target, str(pipeline.LOCAL / "remote"), str(target / "registry"))
+planned = pipeline.plan("tiny", None, pipeline.POOLS, cached=False, gate=True, compares=True)
+pipeline.write(planned, target / "pipeline.yaml")
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(target / "outputs"))
+components.load_component_from_file(str(target / "pipeline.yaml"))()
+"""
 TASK = re.compile(r"Executing task '?(?:\x1b\[\d+m)?([\w-]+)")
 
 
@@ -52,6 +69,25 @@ def test_the_gate_promotes_at_the_end(from_scratch, finished):
     assert (folder / f".wordbrush/kfp/registry/versions/{version}/card.md").is_file()
     (page,) = (folder / ".wordbrush/kfp/outputs").glob("wordbrush-*/promote/page")
     assert "no champion yet" in page.read_text()
+
+
+def test_a_scheduled_run_starts_no_stage_where_nothing_changed(from_scratch, tmp_path):
+    """The pipeline of schedules, by kfp's local runner, which knows conditions: as on a cluster."""
+    folder, _ = from_scratch
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEDULED],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "WORDBRUSH_CACHE": str(folder / "cache"), "TARGET": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert TASK.findall(done.stdout + done.stderr) == ["compare", "promote-2"]
+    (outputs,) = tmp_path.glob("outputs/wordbrush-*")
+    assert (outputs / "compare/lock").read_bytes() == (
+        folder / ".wordbrush/kfp/dvc.lock"
+    ).read_bytes()
+    assert "no champion yet" in (outputs / "promote-2/page").read_text()
 
 
 def test_pipeline_first_laptop_second(from_scratch, tmp_path):

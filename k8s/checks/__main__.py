@@ -1,6 +1,6 @@
 """`python -m k8s.checks OVERLAY` prints every fault of an overlay as one sentence.
 
-The exit code is 2 if there is one.
+So it does for the compiled pipeline and for Argo's defaults. The exit code is 2 if there is one.
 """
 
 from pathlib import Path
@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from k8s.checks import cluster, pods, references, schemas
+from k8s.checks import cluster, compiled, pods, references, schemas, workflows
 from k8s.checks.manifests import Manifest, build
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.kubeflow.pools import Pools, load_pools
 from wordbrush.storage.paths import given_path
 
-POOLS = Path(__file__).resolve().parents[1] / "pools.yaml"
+K8S = Path(__file__).resolve().parents[1]
+POOLS, DEFAULTS = K8S / "pools.yaml", K8S / "workflow-defaults.yaml"
+PIPELINE = K8S.parent / "pipeline.yaml"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -45,6 +47,20 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
     ]
 
 
+def faults_of_runs(pipeline: Path, defaults: Path) -> list[str]:
+    """Every fault of a compiled pipeline and of Argo's defaults, with the file that has it."""
+    tasks, spec = compiled.read(pipeline), workflows.read(defaults)
+    ends = [
+        *workflows.retries(spec),
+        *workflows.stopping(spec),
+        *workflows.deadline(spec, tasks),
+    ]
+    return [
+        *(f"{pipeline}: {fault}" for fault in compiled.faults(tasks)),
+        *(f"{defaults}: {fault}" for fault in ends),
+    ]
+
+
 @app.command()
 def check(
     overlay: Annotated[
@@ -53,15 +69,25 @@ def check(
             help="A folder with a kustomization, such as k8s/overlays/gke.", parser=given_path
         ),
     ],
+    pipeline: Annotated[
+        Path,
+        typer.Option(
+            help="What `pipeline.py compile` wrote, for example with other pools.",
+            parser=given_path,
+        ),
+    ] = PIPELINE,
 ) -> None:
-    """Build an overlay and check it.
+    """Build an overlay and check it, with the compiled pipeline and Argo's defaults.
 
     The checks: schemas of the four newest Kubernetes versions, references, selectors, security,
-    node pools.
+    node pools; retries, caching, volumes and time limits of a run.
     """
     own = overlay / "pools.yaml"
     objects = build(overlay)
-    wrong = faults(objects, load_pools(own if own.is_file() else POOLS))
+    wrong = [
+        *faults(objects, load_pools(own if own.is_file() else POOLS)),
+        *faults_of_runs(pipeline, DEFAULTS),
+    ]
     if wrong:
         raise WordbrushError(
             "\n".join([f"{overlay} has {len(wrong)} fault{'s' * (len(wrong) > 1)}:", *wrong])

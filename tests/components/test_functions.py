@@ -17,7 +17,10 @@ from tests.conftest import ROOT
 from tests.workspace import Workspace
 from wordbrush.kubeflow.dag import lock_inputs
 from wordbrush.kubeflow.plan import Plan, make_plan
-from wordbrush.stages.table import STAGES
+from wordbrush.stages.table import CHANGED, COMPARE, STAGES, UNCHANGED
+from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.records import record_lock
+from wordbrush.versioning.workspace import scratch_workspace
 
 COMPONENTS = all_components()
 ADDRESSES = [stage.addresses[-1] for stage in STAGES]  # of each stage one, whatever its mining
@@ -85,6 +88,7 @@ def test_it_publishes_what_its_stage_left(address, plan, finished, environment, 
     COMPONENTS[stage].python_func(
         params=(finished.root / "params.yaml").read_text(),
         key=plan.keys[address],
+        mark=plan.mark(address),
         **({"mining": mining} if mining else {}),
         **locks,
         **made,
@@ -105,10 +109,34 @@ def test_it_publishes_what_its_stage_left(address, plan, finished, environment, 
         assert numbers and numbers.items() <= made["scalars"].metadata.items()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_compare_knows_a_finished_run(
+    plan, finished, remote, environment, monkeypatch, tmp_path, known
+):
+    """Its answer, its page, and the lock that the gate takes where no stage starts."""
+    own, params = tmp_path / "remote", (finished.root / "params.yaml").read_text()
+    shutil.copytree(remote, own)
+    shutil.rmtree(own / "wordbrush", ignore_errors=True)  # which other tests may have written
+    lock = (finished.root / "dvc.lock").read_bytes()
+    if known:
+        with scratch_workspace(finished.root, params, RemoteConfig(str(own))) as repo:
+            record_lock(repo, plan.run_key, lock)
+    monkeypatch.setenv("WORDBRUSH_REMOTE", str(own))
+    made = {
+        "lock": dsl.Artifact(name="lock", uri=str(tmp_path / "lock")),
+        "page": dsl.HTML(name="page", uri=str(tmp_path / "page")),
+    }
+    answer = COMPONENTS[COMPARE].python_func(params=params, key=plan.run_key, **made)
+    assert answer == (UNCHANGED if known else CHANGED)
+    assert Path(made["lock"].path).read_bytes() == (lock if known else b"")
+    page = Path(made["page"].path).read_text()
+    assert ("Nothing to do" if known else "Stages run") in page
+
+
 def test_other_code_is_refused(plan, environment, finished, tmp_path):
     made = artifacts("render-scenes", tmp_path)
     with pytest.raises(Exception, match="not those that the pipeline was compiled from"):
         COMPONENTS["render-scenes"].python_func(
-            params=(finished.root / "params.yaml").read_text(), key="0" * 64, **made
+            params=(finished.root / "params.yaml").read_text(), key="0" * 64, mark="", **made
         )
     assert not any(tmp_path.iterdir())

@@ -239,6 +239,7 @@ def test_node_pools_are_those_of_the_stages(name, spot):
         int(node["max-nodes"]) * (cores // needs(pool)["cpu"])
         >= admitted(name, spot, "cpu") // needs(pool)["cpu"]
     )
+    assert (quantity(pool.scratch) or 0) < free_disk(int(node["disk-size"]))
     if pool.accelerator:
         assert int(node["max-nodes"]) * pool.accelerator.count == admitted(
             name, spot, pool.accelerator.type
@@ -248,6 +249,11 @@ def test_node_pools_are_those_of_the_stages(name, spot):
 def _labels(node: dict[str, str]) -> dict[str, str]:
     given = dict(label.split("=") for label in node["node-labels"].split(","))
     return given | ({"cloud.google.com/gke-spot": "true"} if "spot" in node else {})
+
+
+def free_disk(gib: int) -> float:
+    """Bytes of a disk that GKE leaves for pods and images, by its documented reservations."""
+    return (0.9 * gib - min(0.5 * gib, 6 + 0.35 * gib, 100)) * 2**30
 
 
 def allocatable(machine: str) -> tuple[float, float]:

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, task
+from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, task_detail
 from wordbrush.kubeflow.client import key_of
+from wordbrush.kubeflow.plan import UNMARKED
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):
@@ -62,8 +63,11 @@ def test_submit_sends_the_compiled_pipeline(server, tmp_path):
 def test_a_failed_run_is_exit_code_one_and_names_its_stages(server, tmp_path):
     server.states = ["RUNNING", "FAILED"]
     server.tasks = [
-        *(task("render-scenes-driver", "SUCCEEDED"), task("render-scenes", "SUCCEEDED")),
-        *(task("train-gan-driver", "SUCCEEDED"), task("train-gan", "FAILED")),
+        *(
+            task_detail("render-scenes-driver", "SUCCEEDED"),
+            task_detail("render-scenes", "SUCCEEDED"),
+        ),
+        *(task_detail("train-gan-driver", "SUCCEEDED"), task_detail("train-gan", "FAILED")),
     ]
     done = submit(server, tmp_path, "--wait", "--every", "0.1")
     assert done.returncode == 1
@@ -72,21 +76,14 @@ def test_a_failed_run_is_exit_code_one_and_names_its_stages(server, tmp_path):
     )
 
 
-def test_outputs_that_the_remote_lost_get_another_cache_key(server, tmp_path):
-    """`tiny` never ran here, so every submission gives every stage a new key.
-
-    KFP's cache must not serve outputs that do not exist.
-    """
-
-    def keys() -> set[str]:
-        assert submit(server, tmp_path).returncode == 0
-        spec = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]["pipeline_spec"]
-        return {
-            task["cachingOptions"]["cacheKey"] for task in spec["root"]["dag"]["tasks"].values()
-        }
-
-    first, second = keys(), keys()
-    assert len(first) == 15 and not first & second
+def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_path):
+    done = submit(server, tmp_path, "--no-cache")
+    assert done.returncode == 0, done.stderr
+    sent = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]
+    tasks = Compiled(sent["pipeline_spec"], sent["platform_spec"])
+    marks = {tasks.parameters(name)["mark"] for name in tasks.tasks}
+    assert len(marks) == 15 and UNMARKED not in marks
+    assert not any(one["cachingOptions"].get("enableCache") for one in tasks.tasks.values())
 
 
 def schedule(server: Server, folder: Path, *more: str):
@@ -107,9 +104,11 @@ def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     assert made["max_concurrency"] == 1 and made["no_catchup"] is True and made["mode"] == "ENABLE"
     assert made["service_account"] == "runner"
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
-    assert sent.edges["promote"] == ["report"]
-    # no caching, since its inputs may change
-    assert not any(task["cachingOptions"].get("enableCache") for task in sent.tasks.values())
+    stages = sent.within("changed")
+    assert len(stages.tasks) == 16 and stages.edges["promote"] == ["report"]
+    # no caching: the first task and DVC know what the remote has, KFP does not
+    for task in (*sent.tasks.values(), *stages.tasks.values()):
+        assert not task.get("cachingOptions", {}).get("enableCache")
 
 
 def test_schedules_are_listed_paused_and_deleted(server, tmp_path):

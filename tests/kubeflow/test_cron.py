@@ -1,13 +1,22 @@
 """Cron expressions are those that robfig/cron v1.2.0 takes, and whose time comes."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.cron import FIELDS, Times, check_cron, comes, parse_field
+from wordbrush.kubeflow.cron import (
+    FIELDS,
+    Times,
+    check_cron,
+    comes,
+    next_times,
+    parse_cron,
+    parse_field,
+)
 
 SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY = FIELDS
 
@@ -15,8 +24,8 @@ GOOD = [
     "0 0 3 * * 1",
     "0 */15 * * * *",
     "0 0 9 ? * 2-6",
-    "* 5 * * * *",
-    "15/35 20-35/15 1/2 */2 * *",
+    "15 20-35/15 1/2 */2 * *",
+    "55/10 * * * * *",
     "0 30 08 15 Jul ?",
     "0 30 08 ? Jul Sun",
     "0 0 0 */5 Apr,Aug,Oct Mon",
@@ -77,8 +86,12 @@ BAD = [
     ("@every 5", "no duration"),
     ("@every Xm", "no duration"),
     ("@every -1h", "no duration"),
-    ("@every 0s", "at least one second"),
-    ("@every 10ms", "at least one second"),
+    ("* 5 * * * *", "more than once a minute: name one second"),
+    ("15/35 0 3 * * *", "more than once a minute"),
+    ("* * * * * *", "more than once a minute"),
+    ("@every 0s", "at least one minute"),
+    ("@every 10ms", "at least one minute"),
+    ("@every 59.9s", "at least one minute"),
     ("@every 9999999999h", "292 years"),
     ("0 0 3 * * " + "1" * 10_000, "the weekday"),
 ]
@@ -148,6 +161,52 @@ def test_a_time_comes_if_a_day_of_the_calendar_fits(day, month, weekday, stars):
         Times(frozenset(weekday), stars[1]),
     )
     assert found == bool(fitting)
+
+
+NOW = datetime(2026, 11, 27, 8, 30, 15, tzinfo=UTC)  # a Friday
+
+
+@pytest.mark.parametrize(
+    ("cron", "times"),
+    [
+        ("0 0 3 * * 1", ["2026-11-30 03:00:00", "2026-12-07 03:00:00", "2026-12-14 03:00:00"]),
+        ("0 30 8 * * *", ["2026-11-28 08:30:00", "2026-11-29 08:30:00", "2026-11-30 08:30:00"]),
+        ("16 30 8,9 * * *", ["2026-11-27 08:30:16", "2026-11-27 09:30:16", "2026-11-28 08:30:16"]),
+        ("0 0 0 29 2 ?", ["2028-02-29 00:00:00"]),  # robfig looks five years ahead
+        ("0 0 0 13 * fri", ["2026-12-04 00:00:00", "2026-12-11 00:00:00", "2026-12-13 00:00:00"]),
+        ("0 0 0 */10 * 1", ["2026-12-21 00:00:00", "2027-01-11 00:00:00", "2027-02-01 00:00:00"]),
+        ("@weekly", ["2026-11-29 00:00:00", "2026-12-06 00:00:00", "2026-12-13 00:00:00"]),
+        ("@yearly", ["2027-01-01 00:00:00", "2028-01-01 00:00:00", "2029-01-01 00:00:00"]),
+        ("@every 1h", ["2026-11-27 09:30:15", "2026-11-27 10:30:15", "2026-11-27 11:30:15"]),
+    ],
+)
+def test_the_next_times(cron, times):
+    found = islice(next_times(parse_cron(cron), NOW), 3)
+    assert [f"{when:%Y-%m-%d %H:%M:%S}" for when in found] == times
+
+
+def test_a_pause_counts_from_the_beginning_of_the_schedule():
+    began = NOW - timedelta(minutes=150)
+    (first,) = islice(next_times(parse_cron("@every 1h"), NOW, began), 1)
+    assert first == NOW + timedelta(minutes=30)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    minute=st.sets(st.integers(0, 59), min_size=1, max_size=4),
+    hour=st.sets(st.integers(0, 23), min_size=1, max_size=4),
+    weekday=st.sets(st.integers(0, 6), min_size=1),
+)
+def test_the_next_time_is_the_first_minute_that_fits(minute, hour, weekday):
+    """By counting the minutes to come, one after the other."""
+    when = NOW.replace(second=0)
+    while True:
+        when += timedelta(minutes=1)
+        if when.minute in minute and when.hour in hour and int(when.strftime("%w")) in weekday:
+            break
+    fields = [",".join(map(str, one)) for one in (minute, hour, weekday)]
+    text = f"0 {fields[0]} {fields[1]} * * {fields[2]}"
+    assert next(next_times(parse_cron(text), NOW)) == when
 
 
 TEXT = st.one_of(

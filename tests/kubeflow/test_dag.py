@@ -68,15 +68,36 @@ def test_pools_are_those_of_the_stages(tmp_path, before, after, complaint):
         ("key: nvidia.com/gpu", "key: nvidia.com/", "pools.gpu.tolerations.0.key"),
         ("timeout_hours: 24", "timeout_hours: .inf", "pools.cpu.timeout_hours"),
         ("timeout_hours: 24", "timeout_hours: .nan", "pools.cpu.timeout_hours"),
-        ("factor: 2.0, longest_seconds: 900", "factor: .inf, longest_seconds: 900", "factor"),
-        ("wait_seconds: 60, factor: 2.0, longest_seconds: 900", "wait_seconds: -1", "wait_seconds"),
+        ("factor: 2, queue_hours", "factor: .inf, queue_hours", "pools.cpu.retries.factor"),
+        ("factor: 2, queue_hours", "factor: 1.5, queue_hours", "pools.cpu.retries.factor"),
+        ("count: 4, wait_seconds: 60", "count: 4, wait_seconds: -1", "retries.wait_seconds"),
+        ("queue_hours: 24}", "longest_seconds: 900}", "pools.cpu.retries.longest_seconds"),
+        ("queue_hours: 24}", "queue_hours: 0}", "pools.cpu.retries.queue_hours"),
+        (
+            "count: 4, wait_seconds: 60, factor: 2",
+            "count: 20, wait_seconds: 60, factor: 9",
+            "lower",
+        ),
+        ("scratch: 30Gi", "scratch: much", "pools.cpu.scratch"),
         ("memory: 8Gi", "memory: 8 GB", "pools.cpu.memory"),
     ],
 )
-def test_what_kubernetes_would_refuse_is_named(tmp_path, before, after, field):
+def test_what_the_cluster_would_refuse_is_named(tmp_path, before, after, field):
     text = POOLS.read_text()
     assert before in text
     (tmp_path / "pools.yaml").write_text(text.replace(before, after))
     with pytest.raises(WordbrushError) as caught:
         load_pools(tmp_path / "pools.yaml")
     assert field in str(caught.value) and "pools.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [POOLS, ROOT / "k8s/overlays/kind/pools.yaml"], ids=str)
+def test_every_attempt_fits_into_the_window_with_its_queue_and_its_pauses(file):
+    for pool in load_pools(file).pools.values():
+        attempts = pool.retries.count + 1
+        queues = attempts * pool.retries.queue_hours * 3600
+        pauses = sum(
+            pool.retries.wait_seconds * pool.retries.factor**n for n in range(attempts - 1)
+        )
+        assert pool.window == attempts * pool.timeout + queues + pauses
+        assert pool.window > attempts * pool.timeout_hours * 3600

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from pipeline import app
 
-from tests.kfp_server import IMAGE, ROOT, Reply, Server, task
+from tests.kfp_server import IMAGE, ROOT, Reply, Server, task_detail
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.kubeflow import client, schedules
 
@@ -157,14 +157,14 @@ TABLE = [
         "logs of an unknown stage",
         ("logs", "r1", "paint"),
         "the run has no stage paint; it has train-gan",
-        server=sets(tasks=[task("train-gan-driver", "SUCCEEDED")]),
+        server=sets(tasks=[task_detail("train-gan-driver", "SUCCEEDED")]),
     ),
     Mistake(
         "a run that fails",
         ("wait", "r1", "--every", "0.1"),
         "train-gan failed. What it printed: `python pipeline.py logs r1 train-gan`.",
         1,
-        sets(tasks=[task("train-gan-driver", "FAILED")], states=["RUNNING", "FAILED"]),
+        sets(tasks=[task_detail("train-gan-driver", "FAILED")], states=["RUNNING", "FAILED"]),
     ),
     Mistake(
         "a run that somebody cancels",
@@ -246,7 +246,7 @@ def test_a_version_that_cannot_be_read_does_not_stop_people(server, connection, 
 
 
 def test_looking_at_runs_needs_no_new_server(server, capsys):
-    server.version, server.tasks = "2.4.0", [task("train-gan-driver", "RUNNING")]
+    server.version, server.tasks = "2.4.0", [task_detail("train-gan-driver", "RUNNING")]
     assert run(("list",), server) == 0 and run(("status", "r1"), server) == 0
     server.states = ["RUNNING"]
     assert run(("cancel", "r1"), server) == 0

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.kfp_server import Server, task
+from tests.kfp_server import Server, task_detail
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow import client, following, progress, runs
 from wordbrush.kubeflow.connection import Connection
@@ -68,18 +68,18 @@ def pipeline_of(*names: str) -> dict:
 
 
 TASKS = [
-    task("root", "RUNNING", ago(minutes=90)),
-    task("root-driver", "SUCCEEDED", ago(minutes=90), ago(minutes=89)),
-    task("train-gan-driver", "SUCCEEDED", ago(minutes=70), ago(minutes=69)),
-    task("train-gan", "RUNNING", ago(minutes=65)),
-    task("executor", "RUNNING", ago(minutes=65)),
-    task("render-scenes-driver", "SUCCEEDED", ago(minutes=89), ago(minutes=88)),
-    task("render-scenes", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
-    task("executor", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
-    task("evaluate-hard-driver", "FAILED", ago(minutes=10), ago(minutes=9)),
-    task("evaluate-hard", "RUNTIME_STATE_UNSPECIFIED"),
-    task("report-driver", "RUNTIME_STATE_UNSPECIFIED"),
-    task("report", "RUNTIME_STATE_UNSPECIFIED"),
+    task_detail("root", "RUNNING", ago(minutes=90)),
+    task_detail("root-driver", "SUCCEEDED", ago(minutes=90), ago(minutes=89)),
+    task_detail("train-gan-driver", "SUCCEEDED", ago(minutes=70), ago(minutes=69)),
+    task_detail("train-gan", "RUNNING", ago(minutes=65)),
+    task_detail("executor", "RUNNING", ago(minutes=65)),
+    task_detail("render-scenes-driver", "SUCCEEDED", ago(minutes=89), ago(minutes=88)),
+    task_detail("render-scenes", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
+    task_detail("executor", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
+    task_detail("evaluate-hard-driver", "FAILED", ago(minutes=10), ago(minutes=9)),
+    task_detail("evaluate-hard", "RUNTIME_STATE_UNSPECIFIED"),
+    task_detail("report-driver", "RUNTIME_STATE_UNSPECIFIED"),
+    task_detail("report", "RUNTIME_STATE_UNSPECIFIED"),
 ]
 
 
@@ -107,6 +107,22 @@ def test_a_run_whose_pipeline_is_elsewhere_is_described_too(api, run):
     run.pipeline_spec = None
     names = [stage.name for stage in progress.stages_of(api, run)]
     assert names == ["render-scenes", "train-gan", "evaluate-hard", "report"]
+
+
+def test_stages_behind_a_condition_are_stages_and_their_group_is_none(api, run):
+    """As those of scheduled runs, which compare first."""
+    spec = run.pipeline_spec["pipeline_spec"]
+    inner = {"dag": {"tasks": spec["root"]["dag"]["tasks"]}}
+    group = {"taskInfo": {"name": "changed"}, "componentRef": {"name": "comp-changed"}}
+    compare = {"taskInfo": {"name": "compare"}, "componentRef": {"name": "comp-compare"}}
+    spec["root"] = {"dag": {"tasks": {"condition-1": group, "compare": compare}}}
+    spec["components"] = {"comp-changed": inner, "comp-compare": {"executorLabel": "x"}}
+    run.run_details.task_details[0].display_name = "condition-1-driver"
+    names = [stage.name for stage in progress.stages_of(api, run)]
+    assert names == [
+        *("render-scenes", "train-gan", "evaluate@hard"),
+        *("compare", "promote", "report"),
+    ]
 
 
 def test_a_run_that_has_not_begun(api, server):

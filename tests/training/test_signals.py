@@ -105,6 +105,28 @@ def test_a_second_signal_exits_at_once():
     assert process.wait(timeout=10) == 128 + signal.SIGINT
 
 
+def test_a_caller_that_dies_of_the_same_signal_is_no_second_one():
+    """Argo signals the whole process group of a pod's command; the stage must still save."""
+    script = (
+        "import psutil; from wordbrush.training import signals; signals.install()\n"
+        "caller = psutil.Process().parent(); print('up', flush=True)\n"
+        "with signals.finishing_steps():\n"
+        "    while signals.alive(caller): pass\n"
+        "    signals.time.sleep(2 * signals.LOOK_SECONDS)\n"
+        "    print('saved', flush=True)"
+    )
+    process = subprocess.Popen(
+        ["sh", "-c", '"$0" -c "$1"; true', sys.executable, script],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "up\n"
+    os.killpg(process.pid, signal.SIGTERM)
+    said, _ = process.communicate(timeout=30)
+    assert said == "saved\n" and process.returncode == -signal.SIGTERM
+
+
 @pytest.mark.faults
 def test_a_step_that_does_not_end_is_left_in_time():
     """Spot nodes give fifteen seconds; the last checkpoint is kept."""

@@ -10,6 +10,7 @@ import pytest
 from tests.workspace import Workspace
 from wordbrush.errors import WordbrushError
 from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.finished import finished_lock
 from wordbrush.versioning.keys import stage_keys
 from wordbrush.versioning.locks import read_lock
 from wordbrush.versioning.records import lost, marks, recorded_lock
@@ -146,6 +147,29 @@ def test_lost_objects_are_found_and_pushed_again(project, remote, params, render
         pass
     with scratch_workspace(project.root, params, own) as repo:
         assert lost(repo, keys) == []
+
+
+def test_a_finished_run_is_known_by_the_key_of_its_last_stage(
+    project, remote, params, rendered, tmp_path
+):
+    own, stage = RemoteConfig(str(tmp_path / "remote")), "render-scenes"
+    shutil.copytree(remote.url, own.url)
+    with scratch_workspace(project.root, params, own) as repo:
+        key = stage_keys(repo)[stage]
+
+    def known(key: str = key, params: str = params) -> str | None:
+        return finished_lock(stage, params, key, own, project.root)
+
+    assert known() == rendered
+    other = params.replace("count: 64", "count: 63")
+    assert other != params
+    with pytest.raises(WordbrushError, match="not those that the pipeline was compiled from"):
+        known(params=other)
+    with scratch_workspace(project.root, other, own) as repo:
+        assert known(stage_keys(repo)[stage], other) is None
+    lost_object = next(path for path in Path(own.url).rglob("files/md5/*/*"))
+    lost_object.unlink()
+    assert known() is None
 
 
 def test_a_damaged_input_is_not_used(project, remote, params, rendered, tmp_path):

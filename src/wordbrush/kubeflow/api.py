@@ -83,9 +83,11 @@ class Api(kfp_server_api.ApiClient):
         """Overrides ApiClient's. Raises WordbrushError, of which Unavailable may pass."""
         if query_params:
             url = f"{url}?{urlencode(query_params)}"
-        response, content = self._exchange(
-            method, url, headers or {}, None if body is None else json.dumps(body)
-        )
+        headers, sent = headers or {}, None if body is None else json.dumps(body).encode()
+        if post_params:  # a file
+            sent, kind = urllib3.encode_multipart_formdata(post_params)
+            headers = {**headers, "Content-Type": kind}
+        response, content = self._exchange(method, url, headers, sent)
         if response.status >= 300:
             raise self._refusal(response, content)
         self._welcome = True
@@ -148,7 +150,7 @@ class Api(kfp_server_api.ApiClient):
         return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
     def _exchange(
-        self, method: str, url: str, headers: dict[str, str], body: str | None
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         """Send a request once; the answer and its body."""
         self._sent = self._fresh_credentials()

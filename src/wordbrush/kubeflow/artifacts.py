@@ -13,6 +13,7 @@ from wordbrush.registry.gate import Decision
 from wordbrush.report.page import curve, read_csv
 from wordbrush.report.stage_pages import Section, section_page, stage_page
 from wordbrush.scenes.world import ATTRIBUTES
+from wordbrush.stages.table import CHANGED, UNCHANGED
 from wordbrush.storage.layout import Layout
 from wordbrush.versioning.runs import StageRun
 
@@ -47,6 +48,24 @@ def publish(
     if roc is not None:
         write(roc, "")
         roc.log_roc_curve(*roc_curve(layout))
+
+
+def publish_comparison(known: str | None, lock: Any, page: Any) -> str:
+    """What the remote has of the run that begins. Returns `unchanged`, or `changed`.
+
+    known: the lock of a finished run with the same keys whose outputs are all there.
+    """
+    write(lock, known or "")
+    if known is None:
+        title, text = "Stages run", "The remote lacks results of this code with these parameters."
+    else:
+        title = "Nothing to do"
+        text = (
+            "The remote has all results of this code with these parameters. No stage starts, and "
+            "`pipeline.py adopt` takes over the results as those of this run."
+        )
+    write(page, section_page(title, [Section(text)]))
+    return CHANGED if known is None else UNCHANGED
 
 
 def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:

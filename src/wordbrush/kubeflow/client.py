@@ -18,6 +18,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.api import Api, Patience, Unavailable
 from wordbrush.kubeflow.backend import healthz, require_version
 from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.plan import LAST
 
 PATIENCE = 600.0  # seconds that a server may be in trouble while a run is followed
 DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
@@ -38,19 +39,21 @@ def connect(connection: Connection) -> Api:
 def connect_to_run(connection: Connection) -> Api:
     """A client of a server that can read what we compile.
 
-    Raises WordbrushError: it is too old, or the connection names no account for pods.
+    Raises WordbrushError: it is too old.
     """
-    connection.require_account()
     api = make_api(connection)
     require_version(api, healthz(api))
     return api
 
 
-def submit(api: Api, connection: Connection, package: Path, name: str) -> str:
+def submit(
+    api: Api, connection: Connection, package: Path, name: str, description: str = ""
+) -> str:
     """Start a run of a compiled pipeline. Returns its id. api: of connect_to_run."""
     run = models.V2beta1Run(
         experiment_id=experiment_id(api, connection),
         display_name=name,
+        description=description,
         pipeline_spec=pipeline_spec(package),
         runtime_config=runtime_config(connection),
         service_account=connection.service_account,
@@ -131,18 +134,38 @@ def report_key(api: Api, run: str) -> str:
             f"the run {run} is {(answer.state or 'pending').lower()}: "
             "only a finished one can be adopted."
         )
-    spec = answer.pipeline_spec or {}
+    spec = answer.pipeline_spec or version_spec(api, answer.pipeline_version_reference) or {}
     try:
-        return key_of(spec.get("pipeline_spec", spec), "report")
-    except (AttributeError, KeyError, TypeError):
+        return key_of(spec.get("pipeline_spec", spec), LAST)
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise WordbrushError(
             f"the run {run} is not one of this pipeline: it has no stage report."
         ) from None
 
 
+def version_spec(
+    api: Api, reference: models.V2beta1PipelineVersionReference | None
+) -> dict[str, Any] | None:
+    """The pipeline of a run that was started from an uploaded version, as the UI does."""
+    if reference is None:
+        return None
+    pipeline, version = (
+        api.id_in(reference, field) for field in ("pipeline_id", "pipeline_version_id")
+    )
+    service = kfp_server_api.PipelineServiceApi(api)
+    return service.pipeline_service_get_pipeline_version(pipeline, version).pipeline_spec
+
+
 def key_of(spec: dict[str, Any], task: str) -> str:
-    """The key that was compiled into a task. Raises KeyError, TypeError: there is none."""
-    inputs = spec["root"]["dag"]["tasks"][task]["inputs"]
+    """The key that was compiled into a task, of the pipeline or of a condition in it.
+
+    Raises KeyError, TypeError, ValueError: there is none.
+    """
+    graphs = [spec["root"], *spec.get("components", {}).values()]
+    (found,) = (
+        one["dag"]["tasks"][task] for one in graphs if task in one.get("dag", {}).get("tasks", {})
+    )
+    inputs = found["inputs"]
     key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
     if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
         raise KeyError(key)

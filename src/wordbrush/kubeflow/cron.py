@@ -6,19 +6,29 @@ there is no L, W or #. Kubernetes' CronJobs have the same grammar without the se
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import chain
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain, count, product
 
 from wordbrush.errors import WordbrushError
 
 SHOWN = 60  # characters of an expression
 EXAMPLE = "an example, Mondays at three: '{}0 3 * * 1'"
-ALIASES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+ALIASES = {
+    "@yearly": "0 0 0 1 1 *",
+    "@annually": "0 0 0 1 1 *",
+    "@monthly": "0 0 0 1 * *",
+    "@weekly": "0 0 0 * * 0",
+    "@daily": "0 0 0 * * *",
+    "@midnight": "0 0 0 * * *",
+    "@hourly": "0 0 * * * *",
+}
 EVERY = "@every "
 DURATION = re.compile(r"\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")  # Go's
 PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+SHORTEST = 60  # seconds between two runs: our own limit, as a pod alone takes longer to start
 LONGEST = 2**63 / 1e9  # seconds of a Go duration
 YEARS = 5  # in which a time must come: robfig looks no further
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -63,8 +73,26 @@ class Times:
     any: bool
 
 
+@dataclass(frozen=True)
+class Cron:
+    """An expression that the scheduler takes.
+
+    text: with single spaces. fields: those of FIELDS, by which times are found. every: in their
+    place, the pause from one run to the next.
+    """
+
+    text: str
+    fields: tuple[Times, ...] = ()
+    every: timedelta | None = None
+
+
 def check_cron(expression: str, seconds: bool = True) -> str:
-    """The expression with single spaces, if the scheduler takes it and its time comes.
+    """The expression with single spaces, if `parse_cron` takes it."""
+    return parse_cron(expression, seconds).text
+
+
+def parse_cron(expression: str, seconds: bool = True) -> Cron:
+    """Read an expression that the scheduler takes and whose time comes, once a minute at most.
 
     seconds: whether the first of the fields is the second, as for Kubeflow, or there is none, as
     for Kubernetes. Raises WordbrushError, which names the field and what is allowed.
@@ -72,10 +100,11 @@ def check_cron(expression: str, seconds: bool = True) -> str:
     wanted = FIELDS if seconds else FIELDS[1:]
     text = " ".join(expression.split())
     try:
+        if text.startswith(EVERY):
+            return Cron(text, every=_pause(text.removeprefix(EVERY)))
         if text.startswith("@"):
-            _check_descriptor(text)
-        else:
-            _check_fields(text.split(), wanted)
+            return Cron(text, _parse_fields(_meaning(text).split(), FIELDS))
+        return Cron(text, _parse_fields(text.split(), wanted))
     except Fault as fault:
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
         number = "six" if seconds else "five"
@@ -83,29 +112,59 @@ def check_cron(expression: str, seconds: bool = True) -> str:
             f"the cron expression {shown!r} is not valid: {fault}; {number} fields are needed "
             f"({' '.join(one.name for one in wanted)}), {EXAMPLE.format('0 ' if seconds else '')}."
         ) from None
-    return text
 
 
-def _check_descriptor(text: str) -> None:
-    """@daily and the like, or @every with a duration. Raises Fault."""
-    if not text.startswith(EVERY):
-        if text not in ALIASES:
-            raise Fault(f"{text[:SHOWN]} is unknown; there are {', '.join(ALIASES)} and @every 1h")
-        return
-    duration = text.removeprefix(EVERY)
+def next_times(cron: Cron, after: datetime, since: datetime | None = None) -> Iterator[datetime]:
+    """The times to come, in UTC; after those of the next years, none.
+
+    after: what has passed by then does not count. since: when a schedule with a pause began.
+    """
+    if cron.every:
+        start = since or after
+        passed = max((after - start) // cron.every, 0)
+        return (start + number * cron.every for number in count(passed + 1))
+    second, minute, hour, day, month, weekday = cron.fields
+    clock = [
+        time(*at)
+        for at in product(sorted(hour.values), sorted(minute.values), sorted(second.values))
+    ]
+    times = (
+        datetime.combine(when, at, UTC)
+        for when in fitting_days(day, month, weekday, after.date())
+        for at in clock
+    )
+    return (when for when in times if when > after)
+
+
+def _meaning(alias: str) -> str:
+    """The fields that @daily and the like stand for. Raises Fault."""
+    if alias not in ALIASES:
+        raise Fault(f"{alias[:SHOWN]} is unknown; there are {', '.join(ALIASES)} and @every 1h")
+    return ALIASES[alias]
+
+
+def _pause(duration: str) -> timedelta:
+    """The duration of @every, as Go writes it. Raises Fault."""
     if not DURATION.fullmatch(duration):
         raise Fault(f"{duration[:SHOWN]!r} is no duration; examples: 90m, 1h30m, 24h")
-    if not 1 <= sum(float(n) * SECONDS[unit] for n, unit in PART.findall(duration)) < LONGEST:
-        raise Fault("a duration is at least one second, and at most 292 years")
+    seconds = sum(float(n) * SECONDS[unit] for n, unit in PART.findall(duration))
+    if not SHORTEST <= seconds < LONGEST:
+        raise Fault("a duration is at least one minute, and at most 292 years")
+    return timedelta(seconds=int(seconds))  # robfig leaves out what is below a second
 
 
-def _check_fields(texts: list[str], wanted: tuple[Field, ...]) -> None:
-    """Every field, and whether there is a day that all agree on. Raises Fault."""
+def _parse_fields(texts: list[str], wanted: tuple[Field, ...]) -> tuple[Times, ...]:
+    """What each of FIELDS holds, if there is a time that all agree on. Raises Fault."""
     if len(texts) != len(wanted):
         raise Fault(f"it has {len(texts)} of the {len(wanted)} fields")
     times = [parse_field(text, one) for text, one in zip(texts, wanted, strict=True)]
+    if len(wanted) < len(FIELDS):
+        times.insert(0, Times(frozenset({0}), any=False))
     if not comes(times[:-3], *times[-3:]):
         raise Fault(f"no time of the next {YEARS} years is like that, so it would never run")
+    if len(times[0].values) > 1:
+        raise Fault("it comes more than once a minute: name one second, such as 0")
+    return tuple(times)
 
 
 def parse_field(text: str, one: Field) -> Times:
@@ -151,18 +210,19 @@ def _fault(text: str, one: Field, reason: str) -> Fault:
 
 
 def comes(clock: list[Times], day: Times, month: Times, weekday: Times) -> bool:
-    """Whether a day of the next years fits, and the clock's fields are not empty.
+    """Whether a day of the next years fits, and the clock's fields are not empty."""
+    days = fitting_days(day, month, weekday, date.today())
+    return all(one.values for one in clock) and next(days, None) is not None
+
+
+def fitting_days(day: Times, month: Times, weekday: Times, first: date) -> Iterator[date]:
+    """The days of the next years that fit, from the first on.
 
     As everywhere in cron, one of the two days is enough where neither has a star.
     """
-    today = date.today()
-    last = date(today.year + YEARS, 12, 31)
-    days = (today + timedelta(ahead) for ahead in range((last - today).days + 1))
+    last = date(first.year + YEARS, 12, 31)
     both = day.any or weekday.any
-    return all(one.values for one in clock) and any(
-        when.month in month.values
-        and (all if both else any)(
-            (when.day in day.values, when.isoweekday() % 7 in weekday.values)
-        )
-        for when in days
-    )
+    for when in (first + timedelta(ahead) for ahead in range((last - first).days + 1)):
+        fits = (when.day in day.values, when.isoweekday() % 7 in weekday.values)
+        if when.month in month.values and (all(fits) if both else any(fits)):
+            yield when

@@ -3,24 +3,25 @@
 No edge is written here: dvc.yaml has them. An edge carries the lock of the stage before it.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 from kfp import compiler, dsl
 from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.plan import Plan
+from wordbrush.kubeflow.plan import LAST, Plan
 from wordbrush.kubeflow.pools import label_stage, place_on_pool
-from wordbrush.stages.table import BY_NAME, GATE
+from wordbrush.stages.table import BY_NAME, CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import whole_file
 
-OWN_INPUTS = {"params", "key", "mining"}  # of a component, beside the locks of other stages
-LAST = "report"  # the stage whose lock is the run's
+OWN_INPUTS = {"params", "key", "mark", "mining"}  # of a component, beside the locks of other stages
+NAME, DESCRIPTION = "wordbrush", "Learns what spoken words mean by drawing pictures (CVPR 2019)."
 
 Components = Mapping[str, BaseComponent]  # by the stage's name
+Channel = Any  # a task's output, which carries a lock; kfp has no public name for it
 
 
 def write_pipeline(plan: Plan, components: Components, target: Path) -> None:
@@ -42,11 +43,7 @@ def build(plan: Plan, components: Components) -> BaseComponent:
     order = list(TopologicalSorter(plan.edges).static_order())
     inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
 
-    @dsl.pipeline(
-        name="wordbrush",
-        description="Learns what spoken words mean by drawing pictures (CVPR 2019).",
-    )
-    def wordbrush() -> dsl.Artifact:
+    def stages() -> Channel:
         tasks: dict[str, dsl.PipelineTask] = {}
         for address in order:
             stage, _, mining = address.partition("@")
@@ -54,15 +51,53 @@ def build(plan: Plan, components: Components) -> BaseComponent:
                 name: tasks[before].outputs["lock"] for name, before in inputs[address].items()
             }
             own = {"mining": mining} if mining else {}
-            component = components[stage]
-            task = component(params=plan.params, key=plan.keys[address], **own, **locks)
+            own |= {"key": plan.keys[address], "mark": plan.mark(address)}
+            task = components[stage](params=plan.params, **own, **locks)
             tasks[address] = settle(task, address, plan)
-        lock = tasks[LAST].outputs["lock"]
+        return tasks[LAST].outputs["lock"]
+
+    return (comparing if plan.compares else straight)(plan, components, stages)
+
+
+def straight(plan: Plan, components: Components, stages: Callable[[], Channel]) -> BaseComponent:
+    """The pipeline of all stages, and the gate where the plan has it. Its output is the lock."""
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)
+    def wordbrush() -> dsl.Artifact:
+        lock = stages()
         if plan.gate:
-            settle(components[GATE](params=plan.params, report=lock), GATE, plan)
+            add_gate(plan, components, lock)
         return lock
 
     return wordbrush
+
+
+def comparing(plan: Plan, components: Components, stages: Callable[[], Channel]) -> BaseComponent:
+    """The pipeline in which a first task says whether the stages start.
+
+    The gate runs in both cases, as it may have failed last time. Where no stage starts, its lock is
+    the one that an equal run left in the remote. There is no output: a lock within a condition
+    cannot be one.
+    """
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)
+    def wordbrush() -> None:
+        task = components[COMPARE](params=plan.params, key=plan.run_key)
+        outputs = settle(task, COMPARE, plan).outputs
+        with dsl.If(outputs["Output"] == CHANGED, name=CHANGED):
+            lock = stages()
+            if plan.gate:
+                add_gate(plan, components, lock)
+        if plan.gate:
+            with dsl.If(outputs["Output"] == UNCHANGED, name=UNCHANGED):
+                add_gate(plan, components, outputs["lock"])
+
+    return wordbrush
+
+
+def add_gate(plan: Plan, components: Components, lock: Channel) -> None:
+    """The task that compares a run with the champion."""
+    settle(components[GATE](params=plan.params, report=lock), GATE, plan)
 
 
 def lock_inputs(address: str, upstream: list[str], components: Components) -> dict[str, str]:
@@ -96,13 +131,10 @@ def input_name(before: str, reader: str) -> str:
 
 
 def settle(task: dsl.PipelineTask, address: str, plan: Plan) -> dsl.PipelineTask:
-    """Give a task its image, node pool, retries and cache key."""
+    """Give a task its image, node pool and retries, and say whether KFP's cache may answer it."""
     task.set_container_image(plan.image).set_display_name(address)
     place_on_pool(task, plan.pools, address.partition("@")[0])
     label_stage(task, address)
     if not plan.retries:
         task.set_retry(0)
-    key = f"{plan.keys.get(address, '')} {plan.image} {plan.marks.get(address, '')}"
-    return task.set_caching_options(
-        plan.cached and address in plan.keys, cache_key=hashlib.sha256(key.encode()).hexdigest()
-    )
+    return task.set_caching_options(plan.cached and address in plan.keys)

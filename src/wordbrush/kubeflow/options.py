@@ -43,6 +43,13 @@ AccountOption = Annotated[
     ),
 ]
 NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
+RunNameOption = Annotated[
+    str | None, typer.Option(help="The name shown by the server; by default PRESET-COMMIT.")
+]
+TrialOption = Annotated[
+    int | None, typer.Option(help="The trial, in place of the one in params.yaml.")
+]
+NoteOption = Annotated[str | None, typer.Option(help="What the server shows beside the name.")]
 EveryOption = Annotated[float, typer.Option(help="Seconds between two polls.")]
 RunArgument = Annotated[
     str, typer.Argument(help="The run's id, or a beginning that no other run has.")

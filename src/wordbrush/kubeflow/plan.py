@@ -17,6 +17,9 @@ from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
 
+UNMARKED = "unmarked"  # the mark of a stage whose outputs nobody looked for
+LAST = "report"  # the stage whose lock is the run's
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -24,8 +27,10 @@ class Plan:
 
     params: the text of params.yaml. edges: each stage and those that it reads from, by address.
     keys: what each stage would compute, as a hash. cached: whether KFP's cache may answer.
-    marks: parts of the cache's keys that change where the remote lost a stage's outputs.
+    marks: what changes, by address, where the remote lost a stage's outputs.
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
+    compares: whether no stage starts where the remote has the results of all keys.
+    preset: what was laid over params.yaml.
     """
 
     source: Path
@@ -38,12 +43,24 @@ class Plan:
     marks: dict[str, str] = field(default_factory=dict)
     gate: bool = False
     retries: bool = True
+    compares: bool = False
+    preset: str | None = None
+
+    @property
+    def run_key(self) -> str:
+        """The key of the last stage, which says what all stages compute."""
+        return self.keys[LAST]
+
+    def labelled(self, labels: dict[str, str]) -> "Plan":
+        """The plan with more labels for every pod."""
+        pools = self.pools.model_copy(update={"labels": {**self.pools.labels, **labels}})
+        return replace(self, pools=pools)
 
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.
 
-        KFP trusts its cache even where the objects are gone: with the marks, stages whose outputs
-        the remote lost get another cache key.
+        KFP trusts its cache even where the objects are gone. A mark is a parameter of its stage,
+        which every release of KFP compares, so stages whose outputs the remote lost run again.
         """
         with scratch_workspace(self.source, self.params, remote) as repo:
             return replace(self, marks=marks(repo, self.keys))
@@ -54,6 +71,10 @@ class Plan:
             values.pullable_image(self.image)
         return self
 
+    def mark(self, address: str) -> str:
+        """The mark of a stage."""
+        return self.marks.get(address, UNMARKED)
+
 
 def make_plan(
     source: Path,
@@ -63,29 +84,43 @@ def make_plan(
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
+    compares: bool = False,
+    trial: int | None = None,
 ) -> Plan:
     """Read all that the user may have got wrong.
 
     source: the folder with dvc.yaml, params.yaml, presets/ and src. preset: what is laid over
-    params.yaml. pools: the file of the node pools.
+    params.yaml. pools: the file of the node pools. trial: in place of the one in params.yaml.
     Raises WordbrushError that names file and field.
     """
     values.image(image)
-    params = params_text(source, preset)
+    params = params_text(source, preset, trial)
     with scratch_workspace(source, params, RemoteConfig("unused")) as repo:
         graph, keys = edges(repo), stage_keys(repo)
     return Plan(
-        source, params, graph, keys, image, load_pools(pools), cached, gate=gate, retries=retries
+        source,
+        params,
+        graph,
+        keys,
+        image,
+        load_pools(pools),
+        cached,
+        gate=gate,
+        retries=retries,
+        compares=compares,
+        preset=preset,
     )
 
 
-def params_text(source: Path, preset: str | None = None) -> str:
-    """params.yaml with a preset laid over it, without its comments."""
+def params_text(source: Path, preset: str | None = None, trial: int | None = None) -> str:
+    """params.yaml with a preset and a trial laid over it, without its comments."""
     file = source / PARAMS
     found = read_yaml(file)
     if preset is not None:
         found = merge(found, read_preset(preset, file, source / "presets"))
-    parse(found, PARAMS)
+    if trial is not None:
+        found = merge(found, {"trial": trial})
+    parse(found, PARAMS if trial is None else f"{PARAMS} with --trial {trial}")
     text = io.StringIO()
     YAML(typ="safe").dump(found, text)
     return text.getvalue()

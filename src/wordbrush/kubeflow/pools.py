@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from kfp import dsl, kubernetes
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordbrush.errors import WordbrushError
-from wordbrush.stages.table import BY_NAME, GATE
+from wordbrush.stages.table import BY_NAME, COMPARE, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
 
@@ -60,10 +60,29 @@ class Placement(Strict):
 
 
 class Retries(Strict):
+    """How often a pod is tried again, after how long, and how long each try may queue.
+
+    The pauses are wait_seconds, then `factor` times the one before. Argo reads whole numbers only.
+    """
+
     count: Annotated[int, Field(ge=0, le=20)]
     wait_seconds: Annotated[int, Field(ge=0, le=YEAR * 3600)]
-    factor: Annotated[float, Field(ge=1, le=100)]
-    longest_seconds: Annotated[int, Field(ge=0, le=YEAR * 3600)]
+    factor: Annotated[int, Field(ge=1, le=100)]
+    queue_hours: Annotated[float, Field(gt=0, le=YEAR)]
+
+    @property
+    def pauses(self) -> int:
+        """Seconds of all pauses together."""
+        return sum(self.wait_seconds * self.factor**retry for retry in range(self.count))
+
+    @model_validator(mode="after")
+    def _pauses_end(self) -> "Retries":
+        if self.pauses > YEAR * 3600:
+            raise ValueError(
+                "the pauses between retries add up to more than a year: lower count, wait_seconds "
+                "or factor"
+            )
+        return self
 
 
 class Pool(Placement):
@@ -71,9 +90,26 @@ class Pool(Placement):
     cpu: Quantity
     memory: Quantity
     shared_memory: Quantity
+    scratch: Quantity
     spot: bool
     timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that one attempt may run."""
+        return max(1, int(self.timeout_hours * 3600))
+
+    @property
+    def window(self) -> int:
+        """Seconds from the first attempt's start within which the last one must end.
+
+        Argo tries nothing again after this time, and ends a retried pod at it (operator.go,
+        `maxDuration`). So all attempts must fit, each with its wait for a node, and all pauses.
+        """
+        attempts = self.retries.count + 1
+        queues = int(attempts * self.retries.queue_hours * 3600)
+        return attempts * self.timeout + queues + self.retries.pauses
 
 
 class Pools(Strict):
@@ -100,7 +136,7 @@ class Pools(Strict):
 
 
 def load_pools(path: Path) -> Pools:
-    """The node pools of a file, with a pool for every stage of the table and for the gate.
+    """The node pools of a file, with a pool for every stage of the table and the tasks around them.
 
     Raises WordbrushError that names file and field.
     """
@@ -108,10 +144,11 @@ def load_pools(path: Path) -> Pools:
         pools = Pools.model_validate(read_yaml(path))
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
         )
         raise WordbrushError(f"{path}: {faults}") from None
-    known = {*BY_NAME, GATE}
+    known = {*BY_NAME, COMPARE, GATE}
     if missing := sorted(known - set(pools.stages)):
         raise WordbrushError(f"{path}: stages: {', '.join(missing)} has no pool.")
     if unknown := sorted(set(pools.stages) - known):
@@ -152,7 +189,7 @@ def label_stage(task: dsl.PipelineTask, address: str) -> None:
 
 
 def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:
-    """Cores, memory, GPUs, and the folders that a pod may write: its root is read-only."""
+    """Cores, memory, GPUs, and the folders that a stage writes, with the most they may hold."""
     task.set_cpu_limit(pool.cpu).set_memory_limit(pool.memory)
     if pool.accelerator:
         count = pool.accelerator.count
@@ -160,13 +197,12 @@ def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:
         if count > 1:  # a stage that trains starts a process for each
             task.set_env_variable(PROCESSES, str(count))
     kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", pool.shared_memory)
-    kubernetes.empty_dir_mount(task, "scratch", "/tmp")
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=pool.scratch)
 
 
 def _set_limits(task: dsl.PipelineTask, pool: Pool) -> None:
-    """How long a pod may run, and how often it is tried again."""
+    """How long a pod may run, how often it is tried again, and within which time."""
     retries = pool.retries
-    task.set_retry(
-        retries.count, f"{retries.wait_seconds}s", retries.factor, f"{retries.longest_seconds}s"
-    )
-    kubernetes.set_timeout(task, int(pool.timeout_hours * 3600))
+    # kfp calls the window "backoff_max_duration"
+    task.set_retry(retries.count, f"{retries.wait_seconds}s", retries.factor, f"{pool.window}s")
+    kubernetes.set_timeout(task, pool.timeout)

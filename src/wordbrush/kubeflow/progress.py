@@ -5,7 +5,7 @@ driver beside it, so a run's tasks are `train-gan`, `train-gan-driver` and many 
 answer names no pods; kubectl finds them by their labels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,20 +66,34 @@ def stages_of(api: Api, run: models.V2beta1Run) -> list[Stage]:
     details = run.run_details and run.run_details.task_details
     tasks = {task.display_name: task for task in details or [] if task.display_name}
     begun = [n.removesuffix(DRIVER) for n in tasks if n.endswith(DRIVER) and n != f"root{DRIVER}"]
-    names = {name: name for name in begun} | _named(run)
-    found = [_stage(api, shown, tasks, name) for name, shown in names.items()]
+    names: dict[str, str | None] = {name: name for name in begun}
+    names |= _named(run)
+    found = [_stage(api, shown, tasks, name) for name, shown in names.items() if shown is not None]
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda stage: (stage.started or last, stage.name))
 
 
-def _named(run: models.V2beta1Run) -> dict[str, str]:
-    """The stages that a run's pipeline has, by the name of their task. Empty: it does not say."""
+def _named(run: models.V2beta1Run) -> dict[str, str | None]:
+    """The stages that a run's pipeline has, by the name of their task. Empty: it does not say.
+
+    A group of stages, such as those behind a condition, has None.
+    """
     try:
         spec = run.pipeline_spec.get("pipeline_spec", run.pipeline_spec)
-        tasks = spec["root"]["dag"]["tasks"]
-        return {str(name): str(task["taskInfo"]["name"]) for name, task in tasks.items()}
+        return dict(_tasks_of(spec, spec["root"]["dag"]))
     except (AttributeError, KeyError, TypeError):
         return {}
+
+
+def _tasks_of(spec: dict[str, Any], dag: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """The tasks of a DAG, and of those inside it."""
+    for name, task in dag["tasks"].items():
+        component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {})
+        if "dag" in component:
+            yield name, None
+            yield from _tasks_of(spec, component["dag"])
+        else:
+            yield name, task["taskInfo"]["name"]
 
 
 def _stage(api: Api, shown: str, tasks: dict[str, Any], name: str) -> Stage:

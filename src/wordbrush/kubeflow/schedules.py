@@ -1,5 +1,9 @@
 """Recurring runs on a Kubeflow Pipelines server: one for each name, by a cron expression."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,17 @@ from wordbrush.kubeflow.client import (
     runtime_config,
 )
 from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.cron import check_cron
+from wordbrush.kubeflow.cron import Cron, check_cron, next_times, parse_cron
 
 PAGE = 100  # schedules in one answer
+SHOWN = 3  # of the times to come
+# What a trigger of another client may lead to, which nobody checked.
+UNUSABLE = (AttributeError, TypeError, ValueError, OverflowError)
 
 
-def schedule(connection: Connection, package: Path, name: str, cron: str) -> str:
+def schedule(
+    connection: Connection, package: Path, name: str, cron: str, description: str = ""
+) -> str:
     """Create the recurring run, then delete those that had its name. Returns its id.
 
     One run goes at a time, and runs that were missed are not made up for.
@@ -30,6 +39,7 @@ def schedule(connection: Connection, package: Path, name: str, cron: str) -> str
     service = RecurringRunServiceApi(api)
     run = models.V2beta1RecurringRun(
         display_name=name,
+        description=description,
         experiment_id=experiment_id(api, connection),
         pipeline_spec=pipeline_spec(package),
         runtime_config=runtime_config(connection),
@@ -49,13 +59,14 @@ def schedule(connection: Connection, package: Path, name: str, cron: str) -> str
 
 
 def list_schedules(connection: Connection) -> list[str]:
-    """The schedules of the namespace, a line each: id, name, when, state."""
-    api = connect(connection)
-    return [
-        f"{api.id_in(run, 'recurring_run_id')}  {api.clean(run.display_name)}  "
-        f"{api.clean(when(run))}  {api.clean(run.status or '').lower()}"
-        for run in recurring(api, connection)
-    ]
+    """The schedules of the namespace: id, name, when, state, and on a second line what comes."""
+    api, now, lines = connect(connection), datetime.now(UTC), []
+    for run in recurring(api, connection):
+        lines.append(
+            f"{api.id_in(run, 'recurring_run_id')}  {api.clean(run.display_name)}  "
+            f"{api.clean(when(run))}  {api.clean(run.status or '').lower()}{upcoming(run, now)}"
+        )
+    return lines
 
 
 def when(run: models.V2beta1RecurringRun) -> str:
@@ -66,6 +77,38 @@ def when(run: models.V2beta1RecurringRun) -> str:
     if trigger.periodic_schedule:
         return f"every {trigger.periodic_schedule.interval_second} s"
     return "never"
+
+
+def upcoming(run: models.V2beta1RecurringRun, now: datetime) -> str:
+    """A line of the next times, where a recurring run, which others may have made, has such."""
+    if run.status == "ENABLED":
+        with suppress(WordbrushError, *UNUSABLE):
+            return f"\n  {shown(times_of(run, now))}"
+    return ""
+
+
+def times_of(run: models.V2beta1RecurringRun, now: datetime) -> Iterator[datetime]:
+    """The times to come of a recurring run, by its trigger.
+
+    Raises WordbrushError, or one of UNUSABLE: nothing can be made of that.
+    """
+    trigger = run.trigger or models.V2beta1Trigger()
+    given = trigger.cron_schedule or trigger.periodic_schedule
+    if given is None:
+        raise ValueError("it is started by hand alone")
+    if trigger.cron_schedule:
+        cron = parse_cron(given.cron)
+    else:
+        cron = Cron("", every=timedelta(seconds=max(int(given.interval_second), 1)))
+    start = given.start_time or run.created_at or now
+    times = next_times(cron, max(now, start), start)
+    return takewhile(lambda time: given.end_time is None or time <= given.end_time, times)
+
+
+def shown(times: Iterator[datetime]) -> str:
+    """The first of the times, for people."""
+    first = [f"{time:%a %Y-%m-%d %H:%M:%S}" for time in islice(times, SHOWN)]
+    return f"next: {', '.join(first)} UTC" if first else "next: none"
 
 
 def recurring(api: Api, connection: Connection, name: str | None = None) -> list[Any]:

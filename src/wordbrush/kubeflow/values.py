@@ -78,9 +78,14 @@ def title(option: str, value: str) -> str:
     """A name that the server shows."""
     if not value.strip() or not value.isprintable() or len(value) > LONGEST_NAME:
         raise _refused(
-            option, value, "a name to show", f"1 to {LONGEST_NAME} characters on one line, no blank"
+            option, value, "a text to show", f"1 to {LONGEST_NAME} characters on one line, no blank"
         )
     return value
+
+
+def optional_title(option: str, value: str | None) -> str | None:
+    """A text that the server shows, if there is one."""
+    return None if value is None else title(option, value)
 
 
 def pipeline_root(value: str) -> str:

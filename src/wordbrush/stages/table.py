@@ -94,4 +94,7 @@ STAGES = (
     Stage("report", "Write one self-contained page of what was drawn, learned and measured"),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
-GATE = "promote"  # the task that closes a scheduled run; no stage: dvc.yaml does not have it
+# Tasks of scheduled runs that are no stages: dvc.yaml does not have them.
+COMPARE = "compare"  # opens the run: has the remote all results of the same keys?
+CHANGED, UNCHANGED = "changed", "unchanged"  # its answers
+GATE = "promote"  # closes the run

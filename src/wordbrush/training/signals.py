@@ -112,7 +112,8 @@ def _is_shell(process: psutil.Process) -> bool:
         return False
 
 
-def _alive(process: psutil.Process) -> bool:
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that ended, and that its parent forgot, does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -120,6 +121,7 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _watch(chain: list[psutil.Process]) -> None:
-    while all(_alive(process) for process in chain):
+    while all(alive(process) for process in chain):
         time.sleep(LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+    if not _State.asked:  # the callers may have had the same signal: it is no second one
+        os.kill(os.getpid(), signal.SIGTERM)

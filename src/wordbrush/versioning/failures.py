@@ -6,9 +6,14 @@ import dvc.exceptions
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """The exceptions of DVC and its file systems; gcsfs has one that is no OSError."""
-    gcsfs = sys.modules.get("gcsfs.retry")
-    return (dvc.exceptions.DvcException, OSError, *((gcsfs.HttpError,) if gcsfs else ()))
+    """The exceptions of DVC and its file systems; those of Google are no OSError."""
+    gcsfs, auth = sys.modules.get("gcsfs.retry"), sys.modules.get("google.auth.exceptions")
+    return (
+        dvc.exceptions.DvcException,
+        OSError,
+        *((gcsfs.HttpError,) if gcsfs else ()),
+        *((auth.GoogleAuthError,) if auth else ()),
+    )
 
 
 def reasons(error: BaseException) -> str:

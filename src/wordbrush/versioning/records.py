@@ -31,6 +31,14 @@ def recorded_lock(repo: Repo, key: str) -> str | None:
     return filesystem.read_text(path, encoding="utf-8") if filesystem.exists(path) else None
 
 
+def whole_lock(repo: Repo, key: str) -> str | None:
+    """The lock that the stage with this key left; None also where outputs in it are not whole."""
+    text = recorded_lock(repo, key)
+    entries = YAML(typ="safe").load(text)["stages"] if text else {}
+    outs = [out for entry in entries.values() for out in entry.get("outs", [])]
+    return text if all(is_whole(repo, out["md5"]) for out in outs) else None
+
+
 def is_whole(repo: Repo, md5: str) -> bool:
     """Whether the remote has an object and, for a folder, all that it lists."""
     odb = remote_objects(repo)

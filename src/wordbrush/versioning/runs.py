@@ -81,7 +81,7 @@ def run_stage(
     folder = Path(tempfile.mkdtemp(prefix="wordbrush-", dir=work_from_environment()))
     try:
         with workspace(folder, source, params, lock, remote) as repo:
-            own_key = _require_key(repo, stage, key)
+            own_key = require_key(repo, stage, key)
             try:
                 _reproduce(repo, stage)
                 _push(repo, stage, own_key)
@@ -96,8 +96,8 @@ def run_stage(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_key(repo: Repo, stage: str, key: str | None) -> str:
-    """The stage's key here, which must be the one that was asked for."""
+def require_key(repo: Repo, stage: str, key: str | None) -> str:
+    """The stage's key here. Raises WordbrushError where it is not the one that is asked for."""
     try:
         keys = stage_keys(repo)
     except dvc.exceptions.DvcException as error:

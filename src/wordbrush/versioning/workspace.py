@@ -14,6 +14,7 @@ from dvc.repo import Repo
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.versioning.configuration import configure
+from wordbrush.versioning.credentials import require_credentials
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.failures import reasons, storage_errors
 from wordbrush.versioning.listings import guard
@@ -30,13 +31,15 @@ def workspace(
     """A DVC repository without git in `folder`, which is the current folder meanwhile.
 
     source: the folder with dvc.yaml and src. params: the text of params.yaml.
-    Raises WordbrushError: the source has no dvc.yaml.
+    Raises WordbrushError: the source has no dvc.yaml, the remote needs credentials.
     """
     guard()
+    require_credentials(remote)
     _copy_code(source, folder)
     (folder / PARAMS).write_text(params, encoding="utf-8")
     write_lock(folder / LOCK, lock)
     logging.getLogger("dvc.repo.init").setLevel(logging.WARNING)
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints what it also raises
     Repo.init(str(folder), no_scm=True).close()
     before = Path.cwd()
     os.chdir(folder)  # DVC reads targets relative to it

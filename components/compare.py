@@ -1,0 +1,19 @@
+"""compare as a component: the task that opens scheduled runs and those of uploaded versions."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def compare(
+    params: str,
+    key: str,
+    lock: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+) -> str:
+    """`unchanged` where the remote has all results of this run's keys, else `changed`."""
+    from wordbrush.kubeflow.artifacts import publish_comparison
+    from wordbrush.versioning.finished import finished_lock
+
+    return publish_comparison(finished_lock("report", params, key), lock, page)

@@ -1,0 +1,62 @@
+"""upload: a version for each preset, once, and the results of runs that the UI starts of one."""
+
+import re
+
+from pipeline import app
+
+from tests.kfp_server import IMAGE, Compiled, Server
+
+
+def upload(server: Server, *more: str) -> None:
+    arguments = ["upload", "--host", server.host, "--image", IMAGE, *more]
+    app(arguments, standalone_mode=False)
+
+
+def test_every_preset_becomes_a_version_once(server, capsys):
+    upload(server)
+    first = capsys.readouterr().out
+    upload(server, "--preset", "tiny")
+    second = capsys.readouterr().out
+    assert [one["display_name"] for one in server.pipelines.values()] == ["wordbrush"]
+    names = [one["display_name"] for one in server.versions.values()]
+    assert [name.partition("-")[0] for name in names] == ["paper", "small", "tiny"]
+    assert all(re.fullmatch(r"\w+-[0-9a-f]{7}(-dirty)?-[0-9a-f]{6}", name) for name in names)
+    assert first.count("uploaded to") == 3 and second.count("is there already") == 1
+    assert f"{server.host}/#/pipelines/details/p1/version/v3" in second
+
+
+def test_a_version_leaves_nothing_open_and_says_what_it_is(server):
+    upload(server, "--preset", "tiny", "--trial", "2", "--gate")
+    (made,) = server.versions.values()
+    assert re.fullmatch(r"tiny-[0-9a-f-]+(dirty-)?trial-2-gate-[0-9a-f]{6}", made["display_name"])
+    for words in ("preset tiny", "trial 2", "key ", f"image {IMAGE}"):
+        assert words in made["description"]
+    sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
+    assert "inputDefinitions" not in sent.spec["root"]
+    assert set(sent.tasks) == {"compare", "changed", "unchanged"}
+    assert len(sent.within("changed").tasks) == 16
+    labels = sent.kubernetes("compare")["podMetadata"]["labels"]
+    assert labels["wordbrush/preset"] == "tiny" and labels["wordbrush/trial"] == "2"
+
+
+def test_another_image_is_another_version(server):
+    upload(server, "--preset", "tiny")
+    upload(server, "--preset", "tiny", "--image", IMAGE.replace("/wordbrush", "/other"))
+    assert len({one["display_name"] for one in server.versions.values()}) == 2
+
+
+def test_a_run_that_the_ui_started_of_a_version_is_adopted(server, tmp_path):
+    """Kubeflow answers with a reference to the version, not with the pipeline."""
+    upload(server, "--preset", "tiny")
+    spec = server.versions["v1"]["pipeline_spec"]["pipeline_spec"]
+    inputs = spec["root"]["dag"]["tasks"]["compare"]["inputs"]
+    key = inputs["parameters"]["key"]["runtimeValue"]["constant"]
+    locks = tmp_path / "remote/wordbrush/locks"
+    locks.mkdir(parents=True)
+    (locks / f"{key}.lock").write_text("schema: '2.0'\nstages: {}\n")
+    reference = {"pipeline_id": "p1", "pipeline_version_id": "v1"}
+    server.runs["r1"] = {"run_id": "r1", "pipeline_version_reference": reference}
+    server.states = ["SUCCEEDED"]
+    where = ["--remote", str(tmp_path / "remote"), "--target", str(tmp_path / "dvc.lock")]
+    app(["adopt", "r1", "--host", server.host, *where], standalone_mode=False)
+    assert (tmp_path / "dvc.lock").read_text().startswith("schema")
