@@ -29,6 +29,7 @@ from wordbrush.kubeflow.options import (
     NameOption,
     NamespaceOption,
     NoteOption,
+    NotifyOption,
     PoolsOption,
     PresetOption,
     RemoteOption,
@@ -137,6 +138,7 @@ def submit(
     trial: TrialOption = None,
     name: RunNameOption = None,
     note: NoteOption = None,
+    notify: NotifyOption = False,
     no_cache: Annotated[
         bool,
         typer.Option(
@@ -168,8 +170,9 @@ def submit(
     planned = plan(preset, image, pools, cached=not no_cache, trial=trial).for_cluster()
     identity = identify(planned)
     name = name or identity.name
+    planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
     api = client.connect_to_run(server)  # before the longer work
-    with compiled(planned.labelled(identity.labels).marked(storage)) as package:
+    with compiled(planned.marked(storage)) as package:
         run = client.submit(api, server, package, name, identity.description(note))
     print(
         f"{run}: {name} started at {server.host}/#/runs/details/{run}. "
@@ -237,6 +240,7 @@ def schedule(
     trial: TrialOption = None,
     name: NameOption = NAME,
     note: NoteOption = None,
+    notify: NotifyOption = False,
     cron: Annotated[
         str | None,
         typer.Option(help="Six fields, seconds first, such as '0 0 3 * * 1', or @daily."),
@@ -274,7 +278,8 @@ def schedule(
         planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
         planned = planned.for_cluster()
         identity = identify(planned)
-        with compiled(planned.labelled(identity.labels)) as package:
+        planned = planned.labelled(identity.labels).notifying(server.host if notify else None)
+        with compiled(planned) as package:
             made = schedules.schedule(server, package, name, times.text, identity.description(note))
         coming = schedules.shown(next_times(times, datetime.now(UTC)))
         print(f"{made}: {name} runs {identity.name} at {times.text!r}; {coming}.")

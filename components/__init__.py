@@ -13,6 +13,7 @@ from importlib import import_module
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
+from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.stages.table import COMPARE, GATE, STAGES
 
 IMAGE = "wordbrush-python:0.1.0"
@@ -23,7 +24,7 @@ component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 def all_components() -> dict[str, BaseComponent]:
     """The components of the table's stages, and of the tasks around them, by name."""
     identifiers = {stage.name: stage.identifier for stage in STAGES}
-    identifiers |= {COMPARE: COMPARE, GATE: GATE}
+    identifiers |= {name: name for name in (COMPARE, GATE, NOTIFY)}
     return {
         name: getattr(import_module(f"components.{identifier}"), identifier)
         for name, identifier in identifiers.items()

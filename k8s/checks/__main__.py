@@ -43,6 +43,7 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
         *cluster.settings(around),
         *cluster.metrics(around),
         *cluster.queues(around, pools),
+        *cluster.classes(around, pools),
         *cluster.budgets(around, pools),
     ]
 
@@ -69,6 +70,13 @@ def check(
             help="A folder with a kustomization, such as k8s/overlays/gke.", parser=given_path
         ),
     ],
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            help="The node pools that runs will use; else the overlay's own, or k8s/pools.yaml.",
+            parser=given_path,
+        ),
+    ] = None,
     pipeline: Annotated[
         Path,
         typer.Option(
@@ -85,7 +93,7 @@ def check(
     own = overlay / "pools.yaml"
     objects = build(overlay)
     wrong = [
-        *faults(objects, load_pools(own if own.is_file() else POOLS)),
+        *faults(objects, load_pools(pools or (own if own.is_file() else POOLS))),
         *faults_of_runs(pipeline, DEFAULTS),
     ]
     if wrong:

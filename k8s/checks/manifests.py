@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from wordbrush.errors import WordbrushError
 
+SETTINGS = "settings.env"  # what an overlay must know of a project; git ignores it
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -40,7 +42,11 @@ class Manifest:
 
 
 def build(overlay: Path) -> list[Manifest]:
-    """What `kubectl apply -k` would send. Raises WordbrushError where kubectl cannot build it."""
+    """What `kubectl apply -k` would send.
+
+    Raises WordbrushError: kubectl cannot build it, or nobody filled in the settings.
+    """
+    _require_settings(overlay)
     try:
         built = subprocess.run(
             ["kubectl", "kustomize", str(overlay)],
@@ -55,6 +61,21 @@ def build(overlay: Path) -> list[Manifest]:
     if built.returncode != 0:
         raise WordbrushError(f"{overlay} does not build: {reason(built.stderr)}")
     return [Manifest(data) for data in YAML(typ="safe").load_all(built.stdout) if data]
+
+
+def _require_settings(overlay: Path) -> None:
+    """An overlay whose settings have an example has settings, with every key of the example."""
+    settings, example = overlay / SETTINGS, overlay / f"{SETTINGS}.example"
+    if not example.is_file():
+        return
+    if not settings.is_file():
+        raise WordbrushError(f"{settings} is missing: copy {example} and fill it in.")
+    if lacking := ", ".join(sorted(_keys(example) - _keys(settings))):
+        raise WordbrushError(f"{settings} lacks {lacking}: {example.name} says what belongs there.")
+
+
+def _keys(settings: Path) -> set[str]:
+    return set(re.findall(r"^(\w[\w-]*)=", settings.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def reason(complaint: str) -> str:

@@ -38,11 +38,19 @@ class Taint(Shape):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
+class FlavorToleration(Shape):
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
 class ResourceFlavor(Shape):
     """kueue.x-k8s.io/v1beta2."""
 
     nodeLabels: Labels = {}
     nodeTaints: list[Taint] = []
+    tolerations: list[FlavorToleration] = []
 
 
 class Quota(Shape):
@@ -81,6 +89,48 @@ class LocalQueue(Shape):
     """kueue.x-k8s.io/v1beta2."""
 
     clusterQueue: str
+
+
+class Gpu(Shape):
+    type: str
+    count: Annotated[int, Field(ge=1)]
+    driverVersion: Literal["default", "latest", "disabled"] = "default"
+
+
+class Storage(Shape):
+    bootDiskType: Literal["pd-balanced", "pd-standard", "pd-ssd", "hyperdisk-balanced"]
+    bootDiskSize: Annotated[int, Field(ge=10)]
+
+
+class Enabled(Shape):
+    enabled: bool
+
+
+class Priority(Shape):
+    machineType: str
+    gpu: Gpu | None = None
+    storage: Storage | None = None
+    spot: bool = False
+    flexStart: Enabled | None = None
+
+
+class NodePoolConfig(Shape):
+    serviceAccount: str
+    imageStreaming: Enabled | None = None
+
+
+class ActiveMigration(Shape):
+    optimizeRulePriority: bool
+
+
+class ComputeClass(Shape):
+    """cloud.google.com/v1, of GKE."""
+
+    priorities: Annotated[list[Priority], Field(min_length=1)]
+    nodePoolAutoCreation: Enabled
+    nodePoolConfig: NodePoolConfig
+    whenUnsatisfiable: Literal["DoNotScaleUp", "ScaleUpAnyway"]
+    activeMigration: ActiveMigration
 
 
 class Relabeling(Shape):
@@ -142,6 +192,7 @@ SHAPES = {
     ("kueue.x-k8s.io/v1beta2", shape.__name__): shape
     for shape in (ResourceFlavor, ClusterQueue, LocalQueue)
 }
+SHAPES[("cloud.google.com/v1", "ComputeClass")] = ComputeClass
 SHAPES |= {
     ("monitoring.coreos.com/v1", shape.__name__): shape for shape in (PodMonitor, PrometheusRule)
 }

@@ -3,8 +3,11 @@
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import typer
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\$(\w+)")
@@ -12,18 +15,22 @@ VARIABLE = re.compile(r"\$(\w+)")
 
 @dataclass(frozen=True)
 class Page:
-    """One or several pages as one text, their bash blocks, and every command in order, as words."""
+    """One or several pages as one text, their bash blocks, and every command in order, as words.
+
+    exports: the variables that the pages set.
+    """
 
     text: str
     blocks: list[str]
     commands: list[list[str]]
+    exports: dict[str, str]
 
     @staticmethod
     def read(*paths: Path) -> "Page":
         """Later pages may use the variables that earlier ones export."""
         text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
-        blocks = BLOCK.findall(text)
-        return Page(text, blocks, [*_commands(blocks)])
+        blocks, exports = BLOCK.findall(text), {}
+        return Page(text, blocks, [*_commands(blocks, exports)], exports)
 
     def of(self, *words: str) -> list[list[str]]:
         """The arguments of every command that starts with these words."""
@@ -48,8 +55,7 @@ def _lines(block: str) -> list[str]:
     return block.replace("\\\n", " ").splitlines()
 
 
-def _commands(blocks: list[str]):
-    known: dict[str, str] = {}
+def _commands(blocks: list[str], known: dict[str, str]) -> Iterator[list[str]]:
     for block in blocks:
         for line in _lines(block):
             words = shlex.split(line, comments=True)
@@ -84,3 +90,13 @@ def options(arguments: list[str]) -> dict[str, str]:
                 value if equals else "" if following.startswith("--") else following
             )
     return found
+
+
+def parses(app: typer.Typer, arguments: list[str]) -> None:
+    """The command's own parser accepts the arguments, types included; nothing runs."""
+    command = typer.main.get_command(app)
+    if isinstance(command, typer.core.TyperGroup):
+        verb, *arguments = arguments
+        assert verb in command.commands, f"there is no verb {verb}"
+        command = command.commands[verb]
+    command.make_context("command", list(arguments))

@@ -7,46 +7,39 @@ from pathlib import Path
 
 import pipeline
 import pytest
-import typer
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 from ruamel.yaml import YAML
 
+from k8s.checks import schemas
 from k8s.checks.__main__ import app as checks
-from k8s.checks.cluster import needs
-from k8s.checks.manifests import build
-from k8s.checks.schemas import quantity
-from tests.docs.commands import Page, options, parses_in_bash
+from k8s.checks.manifests import Manifest, build
+from tests.docs.commands import Page, options, parses, parses_in_bash
 from tests.k8s.overlays import copied
+from tests.k8s.terraform import FOLDER, blocks, local_values
 from wordbrush import cli
-from wordbrush.kubeflow.pools import SETTINGS, load_pools
+from wordbrush.kubeflow.pools import load_pools
 from wordbrush.kubeflow.schedules import check_cron
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("cluster", "cluster-costs", "cluster-troubleshooting", "kind")
 PAGE = Page.read(*(ROOT / f"docs/{name}.md" for name in PAGES))
-POOLS = load_pools(ROOT / "k8s/pools.yaml")
-NODE_POOLS = {
-    arguments[0]: options(arguments)
-    for arguments in PAGE.of("gcloud", "container", "node-pools", "create")
-}
-# Cores, GiB of memory.
-MACHINES = {"g2-standard-8": (8, 32), "e2-standard-8": (8, 32), "e2-standard-4": (4, 16)}
 TOOLS = {
     "gcloud",
+    "terraform",
     "kubectl",
     "helm",
     "kind",
     "docker",
     "git",
-    "printf",
     "sed",
     "gcp-storage-emulator",
 }
 # Checked by test_other_pools_are_those_of_the_page.
 MADE_POOLS = {arguments[-1] for arguments in PAGE.of("sed")}
 KUBECTL_PAGES: dict[str, str] = {}
+KUBECTL_SUBCOMMANDS = ("create secret generic", "create rolebinding", "rollout restart")
 
 
 @pytest.mark.parametrize("block", PAGE.blocks)
@@ -61,16 +54,6 @@ def test_every_command_is_of_a_tool_that_this_test_knows():
         "dvc",
         "make",
     }
-
-
-def parses(app: typer.Typer, arguments: list[str]) -> None:
-    """The command's own parser accepts the arguments, types included; nothing runs."""
-    command = typer.main.get_command(app)
-    if isinstance(command, typer.core.TyperGroup):
-        verb, *arguments = arguments
-        assert verb in command.commands, f"there is no verb {verb}"
-        command = command.commands[verb]
-    command.make_context("command", list(arguments))
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("python", "pipeline.py"), ids=" ".join)
@@ -116,23 +99,43 @@ def test_make_commands(arguments):
 
 
 @pytest.mark.parametrize("arguments", PAGE.of("python", "-m", "k8s.checks"), ids=" ".join)
-def test_overlays_that_are_checked_build(arguments):
+def test_overlays_that_are_checked_build(arguments, tmp_path):
     parses(checks, arguments)
-    assert build(ROOT / arguments[0])
+    assert build(copied(tmp_path).parent / arguments[0])
+    pools = options(arguments).get("pools")
+    assert pools is None or load_pools(ROOT / pools)
 
 
 def test_overlays_that_are_applied_are_checked_before():
     applied = [arguments[1] for arguments in PAGE.of("kubectl", "apply") if arguments[0] == "-k"]
-    checked = [path for (path,) in PAGE.of("python", "-m", "k8s.checks")]
+    checked = [path for path, *_ in PAGE.of("python", "-m", "k8s.checks")]
     assert [path for path in applied if not path.startswith("http")] == checked
 
 
-def kubectl_help(verb: str) -> str:
+def test_manifests_beside_the_overlays_are_good():
+    """Those that the page applies by themselves."""
+    single = [
+        path
+        for arguments in PAGE.of("kubectl", "apply")
+        for flag, path in zip(arguments, arguments[1:], strict=False)
+        if flag == "-f" and not path.startswith("http")
+    ]
+    assert single == ["k8s/uploads.yaml"]
+    objects = [Manifest(one) for one in YAML(typ="safe").load_all((ROOT / single[0]).read_text())]
+    assert list(schemas.shapes(objects)) == []
+    (binding,) = PAGE.of("kubectl", "create", "rolebinding")
+    (role,) = objects
+    assert (options(binding)["role"], options(binding)["namespace"]) == (role.name, role.namespace)
+
+
+def kubectl_help(arguments: list[str]) -> str:
     """What kubectl says about a command, and about the options of all commands."""
+    command = " ".join(arguments)
+    verb = next((one for one in KUBECTL_SUBCOMMANDS if command.startswith(one)), arguments[0])
     if verb not in KUBECTL_PAGES:
         pages = [
             subprocess.run(["kubectl", *words], capture_output=True, text=True, check=True).stdout
-            for words in ([verb, "--help"], ["options"])
+            for words in ([*verb.split(), "--help"], ["options"])
         ]
         KUBECTL_PAGES[verb] = "".join(pages)
     return KUBECTL_PAGES[verb]
@@ -142,7 +145,7 @@ def kubectl_help(verb: str) -> str:
 def test_kubectl_commands(arguments):
     """The verb and every option exist; files that are named exist."""
     for option in options(arguments):
-        assert f"--{option}=" in kubectl_help(arguments[0]), option
+        assert f"--{option}=" in kubectl_help(arguments), option
     file = options(arguments).get("patch-file")
     assert file is None or (ROOT / file).is_file()
 
@@ -158,34 +161,46 @@ def test_gcloud_commands_are_well_formed(arguments):
         assert not re.search(r"=$|,,|\s,|PROJECT|BUCKET", word), word
 
 
-def test_the_settings_are_written_as_the_overlay_reads_them(tmp_path):
-    """The page's own printf, run by bash."""
-    tree = copied(tmp_path)
-    (line,) = PAGE.lines("printf")
-    subprocess.run(
-        ["bash", "-euc", f"PROJECT=acme BUCKET=acme-data; {line}"], cwd=tmp_path, check=True
-    )
-    made = {str(one): one.data for one in build(tree / "overlays/gke")}
-    account = made["ServiceAccount wordbrush"]["metadata"]["annotations"][
-        "iam.gke.io/gcp-service-account"
-    ]
-    assert (
-        account == "wordbrush@acme.iam.gserviceaccount.com"
-        and made[f"ConfigMap {SETTINGS}"]["data"]["remote"] == "gs://acme-data/dvc"
-    )
+@pytest.mark.parametrize("arguments", PAGE.of("terraform"), ids=" ".join)
+def test_terraform_commands(arguments):
+    """The folder, files, variables, outputs and resources that they name exist."""
+    folder, verb, *words = arguments
+    assert ROOT / folder.removeprefix("-chdir=") == FOLDER
+    assert verb in ("init", "workspace", "apply", "output", "destroy")
+    for option, value in (word.split("=", 1) for word in words if "=" in word):
+        if option == "-var-file":
+            assert (FOLDER / value).is_file()
+        elif option == "-var":
+            assert value.partition("=")[0] in blocks("variable")
+        else:
+            assert option == "-target" and value in blocks("resource")
+    if verb == "output":
+        (name,) = set(" ".join(words).partition(" > ")[0].split()) - {"-raw"}
+        assert name in blocks("output")
 
 
-def test_the_accounts_are_those_of_the_manifests():
-    """One account: Workload Identity binds it, the manifests create it, `submit` names it."""
-    (binding,) = PAGE.of("gcloud", "iam", "service-accounts", "add-iam-policy-binding")
-    made = {(one.kind, one.namespace, one.name) for one in build(ROOT / "k8s/overlays/gke")}
-    (space, account) = re.search(
-        r"svc\.id\.goog\[(.+)/(.+)\]$", options(binding)["member"]
-    ).groups()
-    assert ("ServiceAccount", space, account) in made
+def test_the_page_names_the_bucket_and_cluster_that_terraform_makes():
+    made = blocks("resource")
+    bucket = made["google_storage_bucket.runs"]["name"].replace("${var.project}", "my-project")
+    assert bucket == PAGE.exports["BUCKET"]
+    (credentials,) = PAGE.of("gcloud", "container", "clusters", "get-credentials")
+    assert credentials[0] == made["google_container_cluster.wordbrush"]["name"]
+    assert options(credentials)["location"] == blocks("variable")["zone"]["default"]
+    (account,) = local_values()["bucket_roles"].keys() - {"ml-pipeline-ui"}
     assert f"WORDBRUSH_KFP_SERVICE_ACCOUNT={account} " in PAGE.text
-    created = {arguments[0] for arguments in PAGE.of("gcloud", "iam", "service-accounts", "create")}
-    assert created == {account, "wordbrush-nodes"}
+
+
+def test_kueues_settings_are_its_defaults_and_one_change():
+    """Pods that never start give their quota back; the timeout leaves a GPU node time to start."""
+    patch = YAML(typ="safe").load((ROOT / "k8s/kueue-settings.yaml").read_text())
+    settings = YAML(typ="safe").load(patch["data"]["controller_manager_config.yaml"])
+    assert settings["kind"] == "Configuration" and "pod" in settings["integrations"]["frameworks"]
+    waiting = settings["waitForPodsReady"]
+    minutes = int(waiting["timeout"].removesuffix("m"))
+    assert minutes >= 20 and waiting["blockAdmission"] is False
+    assert int(waiting["recoveryTimeout"].removesuffix("m")) < minutes
+    (release,) = set(re.findall(r"/kueue/releases/download/v([\d.]+)/", PAGE.text))
+    assert f"the defaults of Kueue {release}" in (ROOT / "k8s/kueue-settings.yaml").read_text()
 
 
 def test_other_pools_are_those_of_the_page(tmp_path):
@@ -193,7 +208,8 @@ def test_other_pools_are_those_of_the_page(tmp_path):
     shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
     for line in PAGE.lines("sed"):
         subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
-    assert not any(pool.spot for pool in load_pools(tmp_path / "on-demand.yaml").pools.values())
+    for file, spot in (("on-demand.yaml", False), ("spot-only.yaml", "only")):
+        assert {pool.spot for pool in load_pools(tmp_path / file).pools.values()} == {spot}
     two, one = (
         load_pools(path).of("train-gan")
         for path in (tmp_path / "two-gpus.yaml", ROOT / "k8s/pools.yaml")
@@ -208,78 +224,6 @@ def test_workflow_defaults_name_our_priority():
     assert (
         defaults["podPriorityClassName"] in names
         and defaults["templateDefaults"]["retryStrategy"]["retryPolicy"] == "Always"
-    )
-
-
-@pytest.mark.parametrize("name", POOLS.pools)
-@pytest.mark.parametrize("spot", [True, False])
-def test_node_pools_are_those_of_the_stages(name, spot):
-    """Each pool has a spot and an on-demand node pool whose labels, taints and sizes fit it."""
-    pool = POOLS.pools[name]
-    labels = pool.node_selector | (POOLS.spot.node_selector if spot else {})
-    tolerated = {
-        one.key: one.value for one in pool.tolerations + (POOLS.spot.tolerations if spot else [])
-    }
-    (node,) = (one for one in NODE_POOLS.values() if _labels(one) == labels)
-    taints = [
-        re.fullmatch(r"(.+)=(.+):(\w+)", taint).groups()
-        for taint in node.get("node-taints", "").split(",")
-        if taint
-    ]
-    assert {key for key, _, _ in taints} == set(tolerated)
-    assert all(
-        tolerated[key] in (None, value) and effect == "NoSchedule" for key, value, effect in taints
-    )
-    wanted = f"count={pool.accelerator.count}" if pool.accelerator else ""
-    assert wanted in node.get("accelerator", "") and bool(wanted) == ("accelerator" in node)
-    assert (node["num-nodes"], node["min-nodes"]) == ("0", "0") and "enable-autoscaling" in node
-    cores, memory = allocatable(node["machine-type"])
-    assert needs(pool)["cpu"] < cores and needs(pool)["memory"] < memory
-    assert (
-        int(node["max-nodes"]) * (cores // needs(pool)["cpu"])
-        >= admitted(name, spot, "cpu") // needs(pool)["cpu"]
-    )
-    assert (quantity(pool.scratch) or 0) < free_disk(int(node["disk-size"]))
-    if pool.accelerator:
-        assert int(node["max-nodes"]) * pool.accelerator.count == admitted(
-            name, spot, pool.accelerator.type
-        )
-
-
-def _labels(node: dict[str, str]) -> dict[str, str]:
-    given = dict(label.split("=") for label in node["node-labels"].split(","))
-    return given | ({"cloud.google.com/gke-spot": "true"} if "spot" in node else {})
-
-
-def free_disk(gib: int) -> float:
-    """Bytes of a disk that GKE leaves for pods and images, by its documented reservations."""
-    return (0.9 * gib - min(0.5 * gib, 6 + 0.35 * gib, 100)) * 2**30
-
-
-def allocatable(machine: str) -> tuple[float, float]:
-    """What GKE leaves for pods: cores, and bytes of memory (by its documented reservations)."""
-    cores, gib = MACHINES[machine]
-    reserved = sum(
-        share * min(max(cores - start, 0), width)
-        for share, start, width in ((0.06, 0, 1), (0.01, 1, 1), (0.005, 2, 2), (0.0025, 4, 999))
-    )
-    kept = 0.1 + sum(
-        share * min(max(gib - start, 0), width)
-        for share, start, width in ((0.25, 0, 4), (0.2, 4, 4), (0.1, 8, 8), (0.06, 16, 112))
-    )
-    return cores - reserved, (gib - kept) * 2**30
-
-
-def admitted(name: str, spot: bool, resource: str) -> float:
-    """What Kueue's queue admits of a resource on these nodes."""
-    (queue,) = (one for one in build(ROOT / "k8s/overlays/gke") if one.kind == "ClusterQueue")
-    (flavor,) = (
-        one
-        for one in queue.spec["resourceGroups"][0]["flavors"]
-        if one["name"] == f"wordbrush-{name}{'-spot' * spot}"
-    )
-    return (
-        quantity({one["name"]: one["nominalQuota"] for one in flavor["resources"]}[resource]) or 0
     )
 
 

@@ -7,7 +7,7 @@ from k8s.checks.manifests import Manifest, build
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (
-    "bucket=speech-and-pictures\nservice-account=wordbrush@acme-research.iam.gserviceaccount.com\n"
+    "bucket=speech-and-pictures\nnodes=wordbrush-nodes@acme-research.iam.gserviceaccount.com\n"
 )
 
 
@@ -16,6 +16,17 @@ def copied(folder: Path) -> Path:
     shutil.copytree(ROOT / "k8s", folder / "k8s", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "k8s/overlays/gke/settings.env").write_text(SETTINGS)
     return folder / "k8s"
+
+
+def with_classes(folder: Path) -> Path:
+    """The overlay gke with GKE's compute classes in the place of Kueue."""
+    overlay = copied(folder) / "overlays/gke"
+    text = (overlay / "kustomization.yaml").read_text()
+    assert "- ../../components/queues " in text
+    (overlay / "kustomization.yaml").write_text(
+        text.replace("- ../../components/queues ", "- ../../components/compute-classes ")
+    )
+    return overlay
 
 
 def everything(folder: Path) -> list[Manifest]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from k8s.checks import cluster, pods, references, schemas
-from k8s.checks.manifests import Manifest
+from k8s.checks.manifests import Manifest, build
 from k8s.checks.references import Cluster
-from tests.k8s.overlays import ROOT, everything
+from tests.k8s.overlays import ROOT, everything, with_classes
 from wordbrush.kubeflow.pools import Pools, load_pools
 
 pytestmark = pytest.mark.cluster
@@ -397,21 +397,81 @@ def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
             FLAVOR,
             "spec nodeLabels",
             {"pool": "gpu"},
-            "0 flavors have the node labels of the pool gpu",
+            "0 flavors have the node labels of the pool gpu (on demand)",
+        ),
+        (
+            f"{FLAVOR}-spot",
+            "spec nodeLabels wordbrush/capacity",
+            "on-demand",
+            "0 flavors have the node labels of the pool gpu (spot)",
         ),
         (FLAVOR, "spec nodeTaints", GONE, "its taints are []"),
         (
+            f"{FLAVOR}-spot",
+            "spec tolerations",
+            GONE,
+            "must be those that k8s/pools.yaml names (cloud.google.com/gke-spot)",
+        ),
+        (
+            f"{FLAVOR}-spot",
+            "spec tolerations 0 value",
+            "yes",
+            "must be those that k8s/pools.yaml names (cloud.google.com/gke-spot)",
+        ),
+        (
+            FLAVOR,
+            "spec tolerations",
+            [{"key": "cloud.google.com/gke-spot", "operator": "Exists", "effect": "NoSchedule"}],
+            "must be those that k8s/pools.yaml names (nothing)",
+        ),
+        (
             QUEUE,
             "spec resourceGroups 0 flavors 1 resources 0 nominalQuota",
-            "2",
-            "the quota of cpu in wordbrush-gpu",
+            "7",  # the stage alone; its sidecar needs more
+            "the quota of cpu for the pool gpu (on demand)",
         ),
     ],
 )
 def test_queues(good, pools, which, path, value, sentence):
     assert list(cluster.queues(around(good, pools), pools)) == []
-    (fault,) = cluster.queues(around(changed(good, which, path, value), pools), pools)
+    faults = list(cluster.queues(around(changed(good, which, path, value), pools), pools))
+    assert sentence in faults[0]
+
+
+def test_spot_nodes_are_tried_first(good, pools):
+    (queue,) = (one for one in good if str(one) == QUEUE)
+    spot, on_demand, *others = queue.spec["resourceGroups"][0]["flavors"]
+    path = "spec resourceGroups 0 flavors"
+    swapped = changed(good, QUEUE, path, [on_demand, spot, *others])
+    assert list(cluster.queues(around(swapped, pools), pools)) == [
+        "ClusterQueue: wordbrush-gpu stands before wordbrush-gpu-spot, so no pod of the pool gpu "
+        "would run on spot nodes; name spot first."
+    ]
+
+
+GPU_CLASS = "ComputeClass wordbrush-gpu"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("metadata name", "gpus", "the pool gpu asks for 'wordbrush-gpu'"),
+        ("spec priorities 0 spot", False, "its first priority is not spot"),
+        ("spec priorities 2 gpu count", 2, "a node of g2-standard-8 must have 1 GPUs for gpu"),
+    ],
+)
+def test_compute_classes(tmp_path, path, value, sentence):
+    classes = build(with_classes(tmp_path))
+    own = load_pools(ROOT / "k8s/components/compute-classes/pools.yaml")
+    assert list(cluster.classes(around(classes, own), own)) == []
+    (fault,) = cluster.classes(around(changed(classes, GPU_CLASS, path, value), own), own)
     assert sentence in fault
+
+
+def test_compute_classes_have_a_shape(tmp_path):
+    classes = build(with_classes(tmp_path))
+    worse = changed(classes, GPU_CLASS, "spec priorities 0 spott", True)
+    assert "priorities.0.spott" in next(schemas.shapes(worse))
 
 
 @pytest.mark.parametrize(
@@ -424,5 +484,5 @@ def test_queues(good, pools, which, path, value, sentence):
 )
 def test_budgets(good, pools, which, path, value, sentence):
     assert list(cluster.budgets(around(good, pools), pools)) == []
-    (fault,) = cluster.budgets(around(changed(good, which, path, value), pools), pools)
-    assert sentence in fault
+    faults = list(cluster.budgets(around(changed(good, which, path, value), pools), pools))
+    assert sentence in faults[-1]

@@ -1,5 +1,6 @@
 """The committed overlays are good; a faulty one is one sentence."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from k8s.checks.__main__ import faults
 from k8s.checks.manifests import build
 from k8s.checks.references import Cluster
 from k8s.checks.schemas import VERSIONS
-from tests.k8s.overlays import ROOT, copied, everything
+from tests.k8s.overlays import ROOT, copied, everything, with_classes
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.pools import load_pools
 
@@ -23,8 +24,8 @@ def tree(tmp_path_factory) -> Path:
     return copied(tmp_path_factory.mktemp("filled"))
 
 
-def check(overlay: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "k8s.checks", str(overlay)]
+def check(overlay: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "k8s.checks", str(overlay), *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -60,17 +61,61 @@ def test_settings_reach_every_place(tree):
         "remote: gs://speech-and-pictures/dvc",
         "registry: gs://speech-and-pictures/registry",
         "checkpoints: gs://speech-and-pictures/checkpoints",
-        "iam.gke.io/gcp-service-account: wordbrush@acme-research.iam.gserviceaccount.com",
     ):
         assert line in built
     assert "local-config" not in built
+    # Workload Identity binds the Kubernetes account itself (k8s/terraform)
+    assert "iam.gke.io/gcp-service-account" not in built
 
 
-def test_an_overlay_that_nobody_filled_in_is_refused():
-    wrong = list(cluster.settings(Cluster(build(ROOT / "k8s/overlays/gke"), [])))
-    assert len(wrong) == 4 and all(
+def test_compute_classes_are_good_with_their_pools(tmp_path):
+    overlay = with_classes(tmp_path)
+    done = check(overlay, "--pools", str(ROOT / "k8s/components/compute-classes/pools.yaml"))
+    assert done.returncode == 0, done.stderr
+    accounts = {
+        one.spec["nodePoolConfig"]["serviceAccount"]
+        for one in build(overlay)
+        if one.kind == "ComputeClass"
+    }
+    assert accounts == {"wordbrush-nodes@acme-research.iam.gserviceaccount.com"}
+
+
+def test_compute_classes_with_the_pools_of_the_queues_are_refused(tmp_path):
+    done = check(with_classes(tmp_path))
+    assert done.returncode == 2
+    assert "the pool gpu asks for None (cloud.google.com/compute-class" in done.stderr
+
+
+def test_settings_that_nobody_filled_in_are_refused(tmp_path):
+    overlay = copied(tmp_path) / "overlays/gke"
+    shutil.copy(overlay / "settings.env.example", overlay / "settings.env")
+    wrong = list(cluster.settings(Cluster(build(overlay), [])))
+    assert len(wrong) == 3 and all(
         "write yours into settings.env (docs/cluster.md)" in fault for fault in wrong
     )
+
+
+def test_missing_settings_are_named_with_what_to_copy(tmp_path):
+    overlay = copied(tmp_path) / "overlays/gke"
+    (overlay / "settings.env").unlink()
+    done = check(overlay)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"manifests: {overlay}/settings.env is missing: copy {overlay}/settings.env.example and "
+        "fill it in.\n",
+    )
+
+
+def test_settings_of_an_earlier_version_are_named_with_what_they_lack(tmp_path):
+    overlay = copied(tmp_path) / "overlays/gke"
+    (overlay / "settings.env").write_text("# ours\nbucket=b\nservice-account=a@b\n")
+    with pytest.raises(WordbrushError, match=r"settings\.env lacks nodes: settings\.env\.example"):
+        build(overlay)
+
+
+def test_git_ignores_the_settings():
+    command = ["git", "check-ignore", "--quiet", "--no-index", "k8s/overlays/gke/settings.env"]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_fault_is_a_sentence_and_exit_code_2(tmp_path):
@@ -102,7 +147,6 @@ def test_a_fault_is_a_sentence_and_exit_code_2(tmp_path):
             "queues.yaml: missing metadata.name",
         ),
         ("overlays/gke/kustomization.yaml", None, "unable to find one of 'kustomization.yaml'"),
-        ("overlays/gke/settings.env", None, "settings.env"),
     ],
 )
 def test_a_wrong_overlay_is_one_sentence(tmp_path, file, content, reason):

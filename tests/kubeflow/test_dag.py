@@ -79,7 +79,8 @@ def test_pools_are_those_of_the_stages(tmp_path, before, after, complaint):
             "lower",
         ),
         ("scratch: 30Gi", "scratch: much", "pools.cpu.scratch"),
-        ("memory: 8Gi", "memory: 8 GB", "pools.cpu.memory"),
+        ("memory: 24Gi", "memory: 24 GB", "pools.cpu.memory"),
+        ("spot: true", "spot: maybe", "pools.cpu.spot"),
     ],
 )
 def test_what_the_cluster_would_refuse_is_named(tmp_path, before, after, field):

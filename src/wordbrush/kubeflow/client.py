@@ -157,7 +157,7 @@ def version_spec(
 
 
 def key_of(spec: dict[str, Any], task: str) -> str:
-    """The key that was compiled into a task, of the pipeline or of a condition in it.
+    """The key that was compiled into a task, of the pipeline or of a group in it.
 
     Raises KeyError, TypeError, ValueError: there is none.
     """

@@ -4,6 +4,7 @@ No edge is written here: dvc.yaml has them. An edge carries the lock of the stag
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from kfp import compiler, dsl
 from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.kubeflow.plan import LAST, Plan
-from wordbrush.kubeflow.pools import label_stage, place_on_pool
+from wordbrush.kubeflow.pools import label_stage, place_beside_kubeflow, place_on_pool
 from wordbrush.stages.table import BY_NAME, CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import whole_file
 
@@ -44,6 +46,7 @@ def build(plan: Plan, components: Components) -> BaseComponent:
     inputs = {address: lock_inputs(address, plan.edges[address], components) for address in order}
 
     def stages() -> Channel:
+        """Every task, with its edges. Returns the lock of the run."""
         tasks: dict[str, dsl.PipelineTask] = {}
         for address in order:
             stage, _, mining = address.partition("@")
@@ -54,50 +57,52 @@ def build(plan: Plan, components: Components) -> BaseComponent:
             own |= {"key": plan.keys[address], "mark": plan.mark(address)}
             task = components[stage](params=plan.params, **own, **locks)
             tasks[address] = settle(task, address, plan)
-        return tasks[LAST].outputs["lock"]
-
-    return (comparing if plan.compares else straight)(plan, components, stages)
-
-
-def straight(plan: Plan, components: Components, stages: Callable[[], Channel]) -> BaseComponent:
-    """The pipeline of all stages, and the gate where the plan has it. Its output is the lock."""
-
-    @dsl.pipeline(name=NAME, description=DESCRIPTION)
-    def wordbrush() -> dsl.Artifact:
-        lock = stages()
+        lock = tasks[LAST].outputs["lock"]
         if plan.gate:
             add_gate(plan, components, lock)
         return lock
 
+    if plan.compares or plan.notify is not None:
+
+        @dsl.pipeline(name=NAME, description=DESCRIPTION)
+        def wordbrush() -> None:  # kfp takes no output out of a condition or an exit handler
+            with nullcontext() if plan.notify is None else exit_handler(plan, components):
+                compare(plan, components, stages) if plan.compares else stages()
+
+    else:
+
+        @dsl.pipeline(name=NAME, description=DESCRIPTION)
+        def wordbrush() -> dsl.Artifact:
+            return stages()
+
     return wordbrush
 
 
-def comparing(plan: Plan, components: Components, stages: Callable[[], Channel]) -> BaseComponent:
-    """The pipeline in which a first task says whether the stages start.
+def compare(plan: Plan, components: Components, stages: Callable[[], Channel]) -> None:
+    """A first task, which says whether the stages start.
 
     The gate runs in both cases, as it may have failed last time. Where no stage starts, its lock is
-    the one that an equal run left in the remote. There is no output: a lock within a condition
-    cannot be one.
+    the one that an equal run left in the remote.
     """
-
-    @dsl.pipeline(name=NAME, description=DESCRIPTION)
-    def wordbrush() -> None:
-        task = components[COMPARE](params=plan.params, key=plan.run_key)
-        outputs = settle(task, COMPARE, plan).outputs
-        with dsl.If(outputs["Output"] == CHANGED, name=CHANGED):
-            lock = stages()
-            if plan.gate:
-                add_gate(plan, components, lock)
-        if plan.gate:
-            with dsl.If(outputs["Output"] == UNCHANGED, name=UNCHANGED):
-                add_gate(plan, components, outputs["lock"])
-
-    return wordbrush
+    task = components[COMPARE](params=plan.params, key=plan.run_key)
+    outputs = settle(task, COMPARE, plan).outputs
+    with dsl.If(outputs["Output"] == CHANGED, name=CHANGED):
+        stages()
+    if plan.gate:
+        with dsl.If(outputs["Output"] == UNCHANGED, name=UNCHANGED):
+            add_gate(plan, components, outputs["lock"])
 
 
 def add_gate(plan: Plan, components: Components, lock: Channel) -> None:
     """The task that compares a run with the champion."""
     settle(components[GATE](params=plan.params, report=lock), GATE, plan)
+
+
+def exit_handler(plan: Plan, components: Components) -> dsl.ExitHandler:
+    """What runs the stages, and then tells how they ended."""
+    task = components[NOTIFY](run=dsl.PIPELINE_JOB_ID_PLACEHOLDER, ui=plan.notify)
+    place_beside_kubeflow(task.set_container_image(plan.image).set_caching_options(False))
+    return dsl.ExitHandler(task, name="stages")
 
 
 def lock_inputs(address: str, upstream: list[str], components: Components) -> dict[str, str]:

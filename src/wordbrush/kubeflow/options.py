@@ -42,6 +42,13 @@ AccountOption = Annotated[
         envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account; runs need one."
     ),
 ]
+NotifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--notify",
+        help="Post the run's end to the webhook that the Secret wordbrush-webhook names.",
+    ),
+]
 NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 RunNameOption = Annotated[
     str | None, typer.Option(help="The name shown by the server; by default PRESET-COMMIT.")

@@ -31,6 +31,7 @@ class Plan:
     gate: whether the champion's gate closes the pipeline. retries: whether failed tasks run again.
     compares: whether no stage starts where the remote has the results of all keys.
     preset: what was laid over params.yaml.
+    notify: the address of the KFP UI, to which the exit task's notice links; None: no exit task.
     """
 
     source: Path
@@ -45,6 +46,7 @@ class Plan:
     retries: bool = True
     compares: bool = False
     preset: str | None = None
+    notify: str | None = None
 
     @property
     def run_key(self) -> str:
@@ -55,6 +57,10 @@ class Plan:
         """The plan with more labels for every pod."""
         pools = self.pools.model_copy(update={"labels": {**self.pools.labels, **labels}})
         return replace(self, pools=pools)
+
+    def notifying(self, ui: str | None) -> "Plan":
+        """The plan with an exit task, whose notice links to the KFP UI at this address."""
+        return replace(self, notify=ui)
 
     def marked(self, remote: RemoteConfig) -> "Plan":
         """The plan with the marks of `remote`.

@@ -10,6 +10,7 @@ from kfp import dsl, kubernetes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.notices import KEY, SECRET, VARIABLE
 from wordbrush.stages.table import BY_NAME, COMPARE, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES
@@ -86,12 +87,16 @@ class Retries(Strict):
 
 
 class Pool(Placement):
+    """spot: True, spot nodes if the cluster's queue sends a pod there; "only", spot nodes, whoever
+    places pods; False, on-demand nodes.
+    """
+
     accelerator: Accelerator | None
     cpu: Quantity
     memory: Quantity
     shared_memory: Quantity
     scratch: Quantity
-    spot: bool
+    spot: Literal[True, False, "only"]
     timeout_hours: Annotated[float, Field(gt=0, le=YEAR)]
     retries: Retries
 
@@ -113,7 +118,7 @@ class Pool(Placement):
 
 
 class Pools(Strict):
-    """The labels of every pod, the pools, what spot nodes need, and the pool of each stage.
+    """The labels of every pod, the pools, what each kind of node needs, and each stage's pool.
 
     local: whether the nodes are on this machine, which may load images that no registry has.
     """
@@ -122,7 +127,18 @@ class Pools(Strict):
     labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
+    on_demand: Placement
     stages: dict[str, str]
+
+    def placements(self, pool: Pool) -> list[Placement]:
+        """What a pod of a pool asks for by itself.
+
+        A pod that may run on either kind of node names neither: Kueue's flavors add the labels and
+        tolerations of one. Where nothing does, it runs on demand, for spot nodes have a taint.
+        """
+        if pool.spot == "only":
+            return [pool, self.spot]
+        return [pool] if pool.spot else [pool, self.on_demand]
 
     def of(self, stage: str) -> Pool:
         """The pool of a stage. Raises WordbrushError where the file has none of its name."""
@@ -166,7 +182,7 @@ def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
     pool = pools.of(stage)
     _set_resources(task, pool)
     _set_limits(task, pool)
-    for placement in (pool, pools.spot) if pool.spot else (pool,):
+    for placement in pools.placements(pool):
         for key, value in placement.node_selector.items():
             kubernetes.add_node_selector(task, key, value)
         for one in placement.tolerations:
@@ -186,6 +202,18 @@ def stage_label(address: str) -> str:
 def label_stage(task: dsl.PipelineTask, address: str) -> None:
     """Let the pods of a stage be found."""
     kubernetes.add_pod_label(task, STAGE_LABEL, stage_label(address))
+
+
+def place_beside_kubeflow(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Give the exit task the webhook's address and a small pod on the nodes of Kubeflow itself.
+
+    It is in no pool: it must neither wait in a queue nor start a node of its own.
+    """
+    kubernetes.use_secret_as_env(task, SECRET, {KEY: VARIABLE}, optional=True)
+    kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit="1Gi")
+    kubernetes.set_timeout(task, 600)
+    return task.set_cpu_limit("500m").set_memory_limit("1Gi")
 
 
 def _set_resources(task: dsl.PipelineTask, pool: Pool) -> None:

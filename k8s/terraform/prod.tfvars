@@ -1,0 +1,5 @@
+environment      = "prod"
+system_nodes     = 2
+protected        = true
+soft_delete_days = 30
+monthly_budget   = 500
