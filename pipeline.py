@@ -1,10 +1,9 @@
-"""The pipeline on Kubeflow: compile, run, submit, upload, schedule, adopt.
+"""The pipeline on Kubeflow: compile, run, submit, follow, upload, schedule, adopt.
 
 Stages and edges are those of dvc.yaml. The work is done in wordbrush.kubeflow, which is imported
 only when a command runs, so that --help is quick.
 """
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordbrush.errors import WordbrushError, run_command
+from wordbrush.kubeflow.following import app as following
+from wordbrush.kubeflow.following import follow
+from wordbrush.kubeflow.options import (
+    EVERY,
+    HOST,
+    NAME,
+    NAMESPACE,
+    AccountOption,
+    EveryOption,
+    ExperimentOption,
+    HostOption,
+    ImageOption,
+    NameOption,
+    NamespaceOption,
+    NoteOption,
+    NotifyOption,
+    PoolsOption,
+    PresetOption,
+    RemoteOption,
+    RootOption,
+    RunNameOption,
+    TrialOption,
+)
 from wordbrush.storage.paths import given_path
 
 if TYPE_CHECKING:
@@ -23,7 +45,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 LOCAL = Path(".wordbrush/kfp")  # the files of local runs
-HOST, NAMESPACE, NAME = "http://localhost:8080", "kubeflow", "wordbrush"
 POOLS = ROOT / "k8s/pools.yaml"
 
 app = typer.Typer(
@@ -33,49 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=__doc__,
 )
-PresetOption = Annotated[str | None, typer.Option(help="Lay presets/PRESET.yaml over params.yaml.")]
-ImageOption = Annotated[
-    str | None,
-    typer.Option(envvar="WORDBRUSH_IMAGE", help="The image, best as NAME@sha256:DIGEST."),
-]
-RemoteOption = Annotated[
-    str | None, typer.Option(envvar="WORDBRUSH_REMOTE", help="The DVC remote, a folder or gs://….")
-]
-PoolsOption = Annotated[Path, typer.Option(help="The node pools.", parser=given_path)]
-HostOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_HOST", help="The Kubeflow Pipelines server.")
-]
-NamespaceOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_NAMESPACE", help="The profile's namespace.")
-]
-ExperimentOption = Annotated[
-    str, typer.Option(envvar="WORDBRUSH_KFP_EXPERIMENT", help="The experiment that runs belong to.")
-]
-RootOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="WORDBRUSH_KFP_ROOT", help="Where KFP keeps pages and metrics, such as gs://…."
-    ),
-]
-AccountOption = Annotated[
-    str | None,
-    typer.Option(envvar="WORDBRUSH_KFP_SERVICE_ACCOUNT", help="The pods' service account."),
-]
-NotifyOption = Annotated[
-    bool,
-    typer.Option(
-        "--notify",
-        help="Post the run's end to the webhook that the Secret wordbrush-webhook names.",
-    ),
-]
-NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
-RunNameOption = Annotated[
-    str | None, typer.Option(help="The name shown by the server; by default PRESET-COMMIT.")
-]
-TrialOption = Annotated[
-    int | None, typer.Option(help="The trial, in place of the one in params.yaml.")
-]
-NoteOption = Annotated[str | None, typer.Option(help="What the server shows beside the name.")]
+app.add_typer(following)
 
 
 @app.command("compile")
@@ -175,7 +154,7 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
     ] = False,
-    every: Annotated[float, typer.Option(help="Seconds between two polls.")] = 15,
+    every: EveryOption = EVERY,
 ) -> None:
     """Start a run on a cluster.
 
@@ -189,20 +168,24 @@ def submit(
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     every, note = values.seconds("--every", every), values.optional_title("--note", note)
-    name, storage = values.optional_title("--name", name), configured(remote)
-    planned = plan(preset, image, pools, cached=not no_cache, trial=trial)
+    name = values.optional_title("--name", name)
+    server.require_account()
+    storage = configured(remote)
+    planned = plan(preset, image, pools, cached=not no_cache, trial=trial).for_cluster()
     identity = identify(planned)
     name = name or identity.name
     planned = planned.named().labelled(identity.labels)
     planned = planned.notifying(server.host if notify else None)
+    api = client.connect_to_run(server)  # before the longer work
     with compiled(planned.marked(storage)) as package:
-        run = client.submit(server, package, name, identity.description(note))
+        run = client.submit(api, server, package, name, identity.description(note))
     print(
         f"{run}: {name} started at {server.host}/#/runs/details/{run}. "
-        f"`python pipeline.py adopt {run}` takes over its results."
+        f"`python pipeline.py wait {run}` follows it, and `adopt {run}` takes over its results.",
+        flush=True,
     )
-    if wait and client.wait(server, run, every) != "SUCCEEDED":
-        sys.exit(1)
+    if wait:
+        follow(server, run, every)
 
 
 @app.command()
@@ -238,7 +221,7 @@ def upload(
         plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial)
         for preset in chosen
     ]
-    for planned in plans:  # all were read without a fault
+    for planned in [planned.for_cluster() for planned in plans]:  # all were read without a fault
         identity = identify(planned)
         with compiled(planned.named().labelled(identity.labels)) as package:
             version = uploads.version_name(f"{identity.name}{'-gate' * gate}", package)
@@ -294,16 +277,18 @@ def schedule(
         lines = schedules.list_schedules(server)
         print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
     elif cron is not None:
+        server.require_account()
         times = parse_cron(cron)
         # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
         planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
+        planned = planned.for_cluster()
         identity = identify(planned)
         planned = planned.named().labelled(identity.labels)
         planned = planned.notifying(server.host if notify else None)
         with compiled(planned) as package:
             made = schedules.schedule(server, package, name, times.text, identity.description(note))
-        following = schedules.shown(next_times(times, datetime.now(UTC)))
-        print(f"{made}: {name} runs {identity.name} at {times.text!r}; {following}.")
+        coming = schedules.shown(next_times(times, datetime.now(UTC)))
+        print(f"{made}: {name} runs {identity.name} at {times.text!r}; {coming}.")
     else:
         count = schedules.change_schedule(server, name, given[0])
         print(f"{name}: {count} schedule(s), {given[0]} done.")
@@ -312,7 +297,8 @@ def schedule(
 @app.command()
 def adopt(
     run: Annotated[
-        str, typer.Argument(help="The id of a finished run, or the lock file of a local one.")
+        str,
+        typer.Argument(help="A finished run's id, or its beginning; or a local run's lock file."),
     ],
     host: HostOption = HOST,
     namespace: NamespaceOption = NAMESPACE,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline import app
 from ruamel.yaml import YAML
 
-from tests.kfp_server import Compiled, pipeline
+from tests.kfp_server import IMAGE, Compiled, pipeline
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.storage.files import require_writable, whole_file
 from wordbrush.versioning.keys import edges
@@ -89,7 +89,8 @@ def test_pools_can_be_read_back(compiled):
         assert mounts["/tmp"]["sizeLimit"] == pool["scratch"]
         assert kubernetes["activeDeadlineSeconds"] == str(int(pool["timeout_hours"] * 3600))
         assert kubernetes["securityContext"]["runAsNonRoot"] is True
-        assert kubernetes["podMetadata"]["labels"] == pools["labels"]
+        stage = {"wordbrush/stage": name.replace("@", ".")}  # for `pipeline.py logs`
+        assert kubernetes["podMetadata"]["labels"] == pools["labels"] | stage
         retry = compiled.tasks[name]["retryPolicy"]
         assert (
             retry["maxRetryCount"] == pool["retries"]["count"] and retry["backoffDuration"] == "60s"
@@ -152,6 +153,9 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
     assert changed == {"random-edits", "cluster-units", "targeted-edits", "evaluate", "report"}
 
 
+PODS = ("--service-account", "runner", "--image", IMAGE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -182,21 +186,22 @@ def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path
         (("run", "--remote", "gs://"), ("names no bucket",)),
         (("run", "--registry", ""), ("--registry is empty",)),
         (("run", "--docker", "--remote", "gs://bucket/dvc"), ("gs://bucket/dvc", "leave --remote")),
-        (("schedule", "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
-        (("schedule", "--cron", "0 0 25 * * 1"), ("not valid", "allowed are 0-23")),
-        (("schedule", "--cron", "0 0 3 * * 7"), ("allowed are 0-6 or sun-sat",)),
-        (("schedule", "--cron", "0 0 3 30 2 *"), ("never run",)),
+        (("schedule", *PODS, "--cron", "0 3 * * 1"), ("six fields", "0 0 3 * * 1")),
+        (("schedule", *PODS, "--cron", "0 0 25 * * 1"), ("not valid", "allowed are 0-23")),
+        (("schedule", *PODS, "--cron", "0 0 3 * * 7"), ("allowed are 0-6 or sun-sat",)),
+        (("schedule", *PODS, "--cron", "0 0 3 30 2 *"), ("never run",)),
         (("schedule",), ("name one of",)),
         (("schedule", "--list", "--name", "a\nb"), ("--name",)),
-        (("submit",), ("WORDBRUSH_REMOTE is not set",)),
-        (("submit", "--remote", "s3://bucket/x"), ("neither a folder nor gs://bucket/prefix",)),
-        (("submit", "--remote", "az://container/x"), ("neither a folder nor",)),
+        (("submit", *PODS), ("WORDBRUSH_REMOTE is not set",)),
+        (("submit", *PODS, "--remote", "s3://b/x"), ("neither a folder nor gs://bucket/prefix",)),
+        (("submit", *PODS, "--remote", "az://container/x"), ("neither a folder nor",)),
         (("submit", "--host", "localhost"), ("not a URL",)),
         (("submit", "--host", "http://me:secret@h"), ("WORDBRUSH_KFP_TOKEN",)),
         (("submit", "--namespace", "My_Space"), ("not a Kubernetes namespace",)),
         (("submit", "--service-account", "Runner"), ("not the name of a Kubernetes account",)),
         (("submit", "--pipeline-root", "folder"), ("gs://, s3:// or minio://",)),
-        (("submit", "--every", "nan"), ("86400 seconds",)),
+        (("submit", *PODS, "--every", "nan"), ("86400 seconds",)),
+        (("wait", "r1", "--every", "0"), ("86400 seconds",)),
         (("submit", "--experiment", " "), ("--experiment is empty",)),
         (("adopt", "nothing", "--host", "http://127.0.0.1:9"), ("does not answer", "no file here")),
         (("adopt", "nowhere.lock"), ("nowhere.lock is missing",)),
@@ -309,8 +314,20 @@ def test_a_pool_of_two_gpus_starts_two_processes(tmp_path):
         )
 
 
+def test_help_loads_nothing_heavy():
+    code = "import sys, pipeline; print({'kfp', 'torch', 'dvc', 'pydantic'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_help_is_quick_and_has_examples():
-    for verb in ("compile", "run", "submit", "upload", "schedule", "adopt"):
+    verbs = ("compile", "run", "submit", "upload", "schedule", "adopt")
+    for verb in (*verbs, "list", "status", "wait", "cancel", "logs"):
         done = pipeline(verb, "--help")
         assert done.returncode == 0 and "Example: python pipeline.py" in " ".join(
             done.stdout.split()

@@ -58,7 +58,9 @@ class Stopped(SystemExit):
 # The smallest extra of pyproject.toml that brings each package, by the name that imports it.
 EXTRAS = {
     "PIL": "render",
+    "certifi": "pipeline",
     "configobj": "pipeline",
+    "cryptography": "pipeline",
     "docker": "dev",
     "drjit": "render",
     "dvc": "pipeline",

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from tests.kfp_server import Server, serving
 from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.credentials import Credentials, Secret
 
 TOKEN = "secret-token-123"
 
@@ -21,7 +22,9 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def connection(server: Server) -> Connection:
-    return Connection(server.host, "kubeflow", "wordbrush", None, None, SecretStr(TOKEN))
+    """With a token, and as the account that runs need."""
+    credentials = Credentials((Secret("WORDBRUSH_KFP_TOKEN", SecretStr(TOKEN)),))
+    return Connection(server.host, "kubeflow", "wordbrush", None, "runner", credentials)
 
 
 @pytest.fixture(scope="session")

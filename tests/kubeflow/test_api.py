@@ -12,22 +12,28 @@ from hypothesis import strategies as st
 from tests.kfp_server import Reply, Server, pipeline, serving
 from tests.kubeflow.conftest import TOKEN
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import api, client, schedules
-from wordbrush.kubeflow.connection import Connection, make_connection
+from wordbrush.kubeflow import api, client, runs, schedules
+from wordbrush.kubeflow.connection import Connection
 
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 MOST = 900  # characters of a sentence, which may hold 300 of the server's
 
+
+def submit(connection: Connection, package: Path) -> str:
+    return client.submit(client.connect_to_run(connection), connection, package, "run")
+
+
 Verb = Callable[[Connection, Path], object]
 VERBS: dict[str, Verb] = {
-    "submit": lambda connection, package: client.submit(connection, package, "run"),
+    "submit": submit,
     "schedule": lambda connection, package: schedules.schedule(
         connection, package, "run", "0 0 3 * * 1"
     ),
     "list": lambda connection, _: schedules.list_schedules(connection),
     "pause": lambda connection, _: schedules.change_schedule(connection, "run", "pause"),
     "wait": lambda connection, _: client.wait(connection, "r1", 0.01, patience=0),
-    "adopt": lambda connection, _: client.report_key(connection, "r1"),
+    "adopt": lambda connection, _: client.report_key(client.connect(connection), "r1"),
+    "runs": lambda connection, _: runs.list_runs(client.connect(connection), connection, 9),
 }
 ODD = {
     "a login page": (Reply(HTML, headers={"Content-Type": "text/html"}), "a page of HTML"),
@@ -186,7 +192,7 @@ def test_a_refusal_keeps_its_reason(server, connection, status, words, body, rea
 @given(body=st.binary(max_size=400), status=st.sampled_from([200, 204, 301, 400, 401, 500, 503]))
 def test_any_bytes_are_an_answer_or_one_sentence(one_server, body, status):
     one_server.always = Reply(body, status)
-    connection = Connection(one_server.host, "kubeflow", "wordbrush", None, None, None)
+    connection = Connection(one_server.host, "kubeflow", "wordbrush")
     try:
         assert schedules.list_schedules(connection) == []
     except WordbrushError as error:
@@ -223,10 +229,10 @@ def test_an_answer_is_bounded_in_time(server, connection, monkeypatch):
 
 def test_a_run_is_followed_through_trouble(server, connection, package, monkeypatch, capsys):
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
-    client.submit(connection, package, "run")
+    submit(connection, package)
     trouble = [Reply(HTML, 503), Reply(b'{"error": "busy"}', 429), Reply(breaks=True)]
     server.next["/runs"] = [*trouble, Reply(b'{"run_id": "r1"}'), *trouble, Reply(b"", 502)]
-    assert client.wait(connection, "r1", 0.001) == "SUCCEEDED"
+    assert client.wait(connection, "r1", 0.001).state == "SUCCEEDED"
     said = capsys.readouterr().out
     assert said.count("It is asked again for up to 600 seconds") == 1
     states = [line.rpartition(" ")[2] for line in said.splitlines() if line.startswith("r1: ")]
@@ -252,7 +258,7 @@ def test_runs_of_other_pipelines_are_not_adopted(server, connection, spec):
     server.runs["r1"] = {"run_id": "r1", "pipeline_spec": spec}
     server.states = ["SUCCEEDED"]
     with pytest.raises(WordbrushError, match="not one of this pipeline"):
-        client.report_key(connection, "r1")
+        client.report_key(client.make_api(connection), "r1")
 
 
 def test_a_key_that_leaves_its_folder_is_no_key():
@@ -267,65 +273,8 @@ def test_a_key_that_leaves_its_folder_is_no_key():
 )
 def test_where_no_such_server_is(server, host, words):
     host = host.format(port=server.port)
-    connection = Connection(host, "kubeflow", "wordbrush", None, None, None)
+    connection = Connection(host, "kubeflow", "wordbrush")
     assert words in sentence(lambda: schedules.list_schedules(connection), host)
-
-
-ENVIRONMENT = ("WORDBRUSH_KFP_TOKEN", "WORDBRUSH_KFP_TOKEN_FILE")
-
-
-@pytest.fixture
-def token(monkeypatch, tmp_path) -> Callable[[str, bytes], str | None]:
-    """Sets a token by its variable or by a file; what a connection has then."""
-
-    def set_token(variable: str, value: bytes) -> str | None:
-        for name in ENVIRONMENT:
-            monkeypatch.delenv(name, raising=False)
-        if variable == ENVIRONMENT[0]:
-            monkeypatch.setenv(variable, value.decode("utf-8", "surrogateescape"))
-        else:
-            (tmp_path / "token").write_bytes(value)
-            monkeypatch.setenv(variable, str(tmp_path / "token"))
-        found = make_connection("http://x", "kubeflow", "wordbrush").token
-        return found.get_secret_value() if found else None
-
-    return set_token
-
-
-@pytest.mark.parametrize("variable", ENVIRONMENT)
-def test_a_token_loses_the_white_space_around_it(token, variable):
-    assert token(variable, b" \tSECRET.abc-_~+/= \r\n") == "SECRET.abc-_~+/="
-
-
-@pytest.mark.parametrize("variable", ENVIRONMENT)
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"SEC\nRET",
-        b"SEC\rRET: x",
-        b"Bearer SECRET",
-        b"SECRET\xc3\xa9",
-        b"SECRET\xff",
-        b"\x01SECRET",
-    ],
-)
-def test_what_cannot_be_a_token_is_refused_and_not_shown(token, variable, value):
-    with pytest.raises(WordbrushError) as caught:
-        token(variable, value)
-    assert variable in str(caught.value) and "SEC" not in str(caught.value).replace("SECRET_", "")
-
-
-def test_a_token_that_is_not_there(token, monkeypatch):
-    assert token(ENVIRONMENT[0], b"") is None
-    with pytest.raises(WordbrushError, match="is empty"):
-        token(ENVIRONMENT[1], b"\n")
-    for place, words in (("/nowhere/token", "No such file"), ("/", "directory")):
-        monkeypatch.setenv(ENVIRONMENT[1], place)
-        with pytest.raises(WordbrushError, match=words):
-            make_connection("http://x", "kubeflow", "wordbrush")
-    monkeypatch.setenv(ENVIRONMENT[1], "/dev/zero")
-    with pytest.raises(WordbrushError, match="is not a token"):
-        make_connection("http://x", "kubeflow", "wordbrush")
 
 
 def test_the_command_line_ends_with_the_sentence(server: Server, tmp_path):

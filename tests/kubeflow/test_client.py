@@ -1,8 +1,11 @@
 """submit, schedule and adopt, against a server that answers as the KFP API does."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.kfp_server import Compiled, Server, pipeline
+from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, task_detail
 from wordbrush.kubeflow.client import key_of
 from wordbrush.kubeflow.plan import UNMARKED
 
@@ -16,6 +19,10 @@ def submit(server: Server, folder: Path, *more: str, **environment: str):
         str(folder / "remote"),
         "--preset",
         "tiny",
+        "--image",
+        IMAGE,
+        "--service-account",
+        "runner",
         *more,
         cwd=folder,
         **environment,
@@ -28,8 +35,6 @@ def test_submit_sends_the_compiled_pipeline(server, tmp_path):
         tmp_path,
         "--pipeline-root",
         "gs://bucket/kfp",
-        "--service-account",
-        "runner",
         "--name",
         "first",
         "--wait",
@@ -50,13 +55,25 @@ def test_submit_sends_the_compiled_pipeline(server, tmp_path):
     assert run["runtime_config"]["pipeline_root"] == "gs://bucket/kfp"
     sent = Compiled(run["pipeline_spec"]["pipeline_spec"], run["pipeline_spec"]["platform_spec"])
     assert len(sent.tasks) == 15
+    assert sent.container("train-gan")["image"] == IMAGE
     assert all(task["cachingOptions"]["enableCache"] for task in sent.tasks.values())
     assert "pending" in done.stdout and "running" in done.stdout and "succeeded" in done.stdout
 
 
-def test_a_failed_run_is_exit_code_one(server, tmp_path):
+def test_a_failed_run_is_exit_code_one_and_names_its_stages(server, tmp_path):
     server.states = ["RUNNING", "FAILED"]
-    assert submit(server, tmp_path, "--wait", "--every", "0.1").returncode == 1
+    server.tasks = [
+        *(
+            task_detail("render-scenes-driver", "SUCCEEDED"),
+            task_detail("render-scenes", "SUCCEEDED"),
+        ),
+        *(task_detail("train-gan-driver", "SUCCEEDED"), task_detail("train-gan", "FAILED")),
+    ]
+    done = submit(server, tmp_path, "--wait", "--every", "0.1")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "train-gan failed. What it printed: `python pipeline.py logs r1 train-gan`.\n"
+    )
 
 
 def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_path):
@@ -70,12 +87,16 @@ def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_
 
 
 def schedule(server: Server, folder: Path, *more: str):
-    return pipeline("schedule", "--host", server.host, "--preset", "tiny", *more, cwd=folder)
+    return pipeline(
+        *("schedule", "--host", server.host, "--preset", "tiny", "--image", IMAGE),
+        *("--service-account", "runner", *more),
+        cwd=folder,
+    )
 
 
 def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     for _ in range(2):
-        done = schedule(server, tmp_path, "--cron", "0 0 3 * * 1", "--service-account", "runner")
+        done = schedule(server, tmp_path, "--cron", "0 0 3 * * 1")
         assert done.returncode == 0, done.stderr
     assert len(server.schedules) == 1
     (made,) = server.schedules.values()
@@ -135,4 +156,26 @@ def test_only_a_finished_run_is_adopted(server, tmp_path):
     done = adopt(server, tmp_path)
     assert done.returncode == 2 and "the run r1 is running" in done.stderr
     unknown = adopt(server, tmp_path, "r2")
-    assert unknown.returncode == 2 and "does not know that" in unknown.stderr
+    assert unknown.returncode == 2 and "begins with r2" in unknown.stderr
+
+
+def test_a_beginning_of_the_id_is_enough_to_adopt(server, tmp_path):
+    server.runs["r1"], server.states = {"run_id": "r1"}, ["RUNNING"]
+    done = adopt(server, tmp_path, "r")
+    assert done.returncode == 2 and "the run r1 is running" in done.stderr
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(server, tmp_path):
+    server.runs["r1"], server.states = {"run_id": "r1"}, ["RUNNING"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "pipeline.py"), "wait", "r1", "--host", server.host],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "r1: running\n"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "r1 goes on. `python pipeline.py wait r1` follows it again" in said
+    assert not server.asked("POST", "/runs/r1:terminate")

@@ -6,7 +6,7 @@ import pytest
 from pipeline import app
 
 from tests.conftest import ROOT
-from tests.kfp_server import Compiled, Server, serving
+from tests.kfp_server import IMAGE, Compiled, Server, serving
 from wordbrush.kubeflow import schedules
 from wordbrush.kubeflow.pools import load_pools
 
@@ -14,7 +14,8 @@ MONDAYS = "0 0 3 * * 1"
 
 
 def schedule(server: Server, *more: str) -> None:
-    app(["schedule", "--host", server.host, "--preset", "tiny", *more], standalone_mode=False)
+    arguments = ["--preset", "tiny", "--image", IMAGE, "--service-account", "runner", *more]
+    app(["schedule", "--host", server.host, *arguments], standalone_mode=False)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,7 @@ import re
 import pytest
 from pipeline import app
 
-from tests.kfp_server import Compiled, Server, serving
-
-IMAGE = f"registry.example.org/wordbrush@sha256:{'a' * 64}"
+from tests.kfp_server import IMAGE, Compiled, Server, serving
 
 
 def upload(server: Server, *more: str) -> None:
@@ -51,7 +49,8 @@ def test_a_version_leaves_nothing_open_and_says_what_it_is(made):
 def test_another_image_is_another_version(made, server):
     server.versions["v1"] = made
     server.pipelines["p1"] = {"pipeline_id": "p1", "display_name": "wordbrush"}
-    upload(server, "--preset", "tiny", "--trial", "2", "--gate", "--image", "other:1")
+    other = IMAGE.replace("/wordbrush", "/other")
+    upload(server, "--preset", "tiny", "--trial", "2", "--gate", "--image", other)
     first, second = (one["display_name"] for one in server.versions.values())
     assert first != second and first[:-6] == second[:-6]
 

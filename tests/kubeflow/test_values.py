@@ -93,6 +93,16 @@ def test_values_of_every_kind(check):
     assert [text for text in REFUSED[check] if outcome(check, text) is not None] == []
 
 
+def test_images_that_every_node_can_pull():
+    good = [image for image in ACCEPTED[values.image] if "@" in image and "." in image]
+    assert len(good) == 2
+    assert [outcome(values.pullable_image, image) for image in good] == good
+    for image in ("localhost:5000/a" + DIGEST, "host:5000/a:1" + DIGEST):
+        assert outcome(values.pullable_image, image) == image
+    for image in ("a", "a" + DIGEST, "owner/a" + DIGEST, "ghcr.io/a/b:1", "localhost/a", "A"):
+        assert outcome(values.pullable_image, image) is None
+
+
 def test_names_that_are_shown():
     def name(text: str) -> str:
         return values.title("--name", text)

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.client import report_key
+from wordbrush.kubeflow import runs
+from wordbrush.kubeflow.client import connect, report_key
 from wordbrush.kubeflow.connection import Connection
 from wordbrush.kubeflow.plan import params_text
 from wordbrush.storage.files import read_text, whole_file
@@ -16,7 +17,6 @@ from wordbrush.versioning.records import recorded_lock
 from wordbrush.versioning.workspace import scratch_workspace
 
 ID = re.compile(r"[0-9A-Za-z-]+")
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what ids of Kubeflow are
 
 
 def is_id(run: str) -> bool:
@@ -32,14 +32,15 @@ def lock_of_file(path: Path) -> str:
 
 
 def key_of_run(server: Connection, run: str) -> str:
-    """The key of a finished run's last stage.
+    """The key of a finished run's last stage. run: its id, or a beginning of it.
 
     Raises WordbrushError: the server does not answer, or has no such run that is finished.
     """
     try:
-        return report_key(server, run)
+        api = connect(server)
+        return report_key(api, runs.find(api, server, run))
     except WordbrushError as error:
-        if UUID.fullmatch(run):
+        if runs.UUID.fullmatch(run):
             raise
         raise WordbrushError(f"{run} is no file here, and as the id of a run: {error}") from None
 

@@ -6,7 +6,9 @@ Here an answer is a JSON object of bounded size that came in bounded time, or a 
 
 import json
 import re
+import ssl
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -16,6 +18,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow import tls
+from wordbrush.kubeflow.credentials import COOKIE, PROXY_TOKEN, TOKEN, Credentials
 from wordbrush.storage.objects import PAUSES
 
 TIMEOUT = urllib3.Timeout(connect=10, read=60)  # seconds; read: between two pieces of an answer
@@ -26,12 +30,15 @@ WORD = re.compile(r"[\x21-\x7e]{1,200}")  # an id or a state
 SHOWN = 300  # characters of what a server says
 TRANSIENT = (408, 429, 502, 503, 504)
 REASONS = ("error_message", "message", "error", "detail", "details")  # of Kubeflow, and of proxies
-TOKENS = "WORDBRUSH_KFP_TOKEN or WORDBRUSH_KFP_TOKEN_FILE"
+TOKENS = f"{TOKEN} or {TOKEN}_FILE"
+LOGINS = f"{TOKENS} ({PROXY_TOKEN} for a proxy before it, {COOKIE} for the cookie of a login page)"
 ADVICE = {
-    401: f"it refused the credentials: set {TOKENS}",
+    401: f"it refused the credentials: set {LOGINS}",
     403: "these credentials may not do that: ask for the role, or name another --namespace",
     404: "it does not know that: check the name, the run's id and the --host",
+    407: f"a proxy before it refused the credentials: set {PROXY_TOKEN} or {PROXY_TOKEN}_FILE",
 }
+UNKNOWN_FIELD = "unknown field"  # of protobuf's parser: the server is older than the pipeline
 
 
 class Unavailable(WordbrushError):
@@ -51,17 +58,16 @@ class Answer:
 class Api(kfp_server_api.ApiClient):
     """For the service classes of kfp_server_api. Every fault is a WordbrushError.
 
-    Messages name the host, and give the server's own reason without the token.
+    Messages name the host, and give the server's own reason without the credentials.
     """
 
-    def __init__(self, host: str, token: str | None):
-        configuration = kfp_server_api.Configuration(
-            host,
-            api_key={"authorization": token} if token else {},
-            api_key_prefix={"authorization": "Bearer"},
-        )
-        super().__init__(configuration)
-        self.host, self._token = host, token
+    def __init__(self, host: str, credentials: Credentials):
+        super().__init__(kfp_server_api.Configuration(host))
+        if host.startswith("https"):
+            self.rest_client.pool_manager = urllib3.PoolManager(ssl_context=tls.make_context())
+        self.host, self._credentials = host, credentials
+        self._sent: dict[str, str] = {}  # the credentials of the last request
+        self._welcome = False  # whether the server took a request before
 
     def request(
         self,
@@ -84,6 +90,7 @@ class Api(kfp_server_api.ApiClient):
         response, content = self._exchange(method, url, headers, sent)
         if response.status >= 300:
             raise self._refusal(response, content)
+        self._welcome = True
         return Answer(response.status, self._object(response.status, content))
 
     def deserialize(self, response: Answer, response_type: str) -> Any:
@@ -110,16 +117,35 @@ class Api(kfp_server_api.ApiClient):
             raise self.stranger(f"an answer without {field}")
         return value
 
+    def pages(self, ask: Callable[..., Any], field: str, size: int, **wanted: Any) -> Iterator[Any]:
+        """Every object of a list, page by page.
+
+        ask: the method of a service class. field: where the answer has the objects. size: of a
+        page. Raises WordbrushError where the list has no end.
+        """
+        page, seen = "", set[str]()
+        while True:
+            answer = ask(page_token=page, page_size=size, **wanted)
+            yield from getattr(answer, field) or []
+            page = answer.next_page_token
+            if not page:
+                return
+            if page in seen:
+                raise self.stranger("the same page of a list again and again")
+            seen.add(page)
+
     def stranger(self, what: str) -> WordbrushError:
         """An answer that Kubeflow Pipelines does not give."""
         return WordbrushError(
             f"{self.host} gave {what}, which Kubeflow Pipelines does not: is there a login page or "
-            f"a proxy before it? Check --host; if it wants a login, set {TOKENS}."
+            f"a proxy before it? Check --host; if it wants a login, set {LOGINS}."
         )
 
     def clean(self, text: Any) -> str:
-        """What a server says, on one line, of bounded length, and without the token."""
-        known = str(text).replace(self._token, "***") if self._token else str(text)
+        """What a server says, on one line, of bounded length, and without the credentials."""
+        known = str(text)
+        for secret in self._sent.values():
+            known = known.replace(secret.removeprefix("Bearer "), "***")
         line = " ".join("".join(c if c.isprintable() else " " for c in known).split())
         return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
@@ -127,12 +153,13 @@ class Api(kfp_server_api.ApiClient):
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         """Send a request once; the answer and its body."""
+        self._sent = self._fresh_credentials()
         try:
             response = self.rest_client.pool_manager.request(
                 method,
                 url,
                 body=body,
-                headers={"Content-Type": "application/json", **headers},
+                headers={"Content-Type": "application/json", **headers, **self._sent},
                 timeout=TIMEOUT,
                 retries=False,
                 redirect=False,
@@ -143,15 +170,19 @@ class Api(kfp_server_api.ApiClient):
             finally:
                 response.close()
         except SSLError as error:
-            raise WordbrushError(
-                f"{self.host} cannot be reached by TLS ({self.clean(root(error))}): check --host, "
-                "http:// or https://, and the server's certificate."
-            ) from None
+            raise self._untrusted(root(error)) from None
         except (HTTPError, OSError) as error:
             raise Unavailable(
-                f"{self.host} does not answer ({self.clean(root(error))}): check --host, or start "
-                "the port-forward."
+                f"{self.host} does not answer ({self.clean(said_by(root(error)))}): check --host, "
+                "or start the port-forward."
             ) from None
+
+    def _fresh_credentials(self) -> dict[str, str]:
+        """As they are now. A file that was good before may be half written for a moment."""
+        try:
+            return self._credentials.headers()
+        except WordbrushError as error:
+            raise (Unavailable(str(error)) if self._welcome else error) from None
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         """The body of an answer, decoded."""
@@ -182,15 +213,22 @@ class Api(kfp_server_api.ApiClient):
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, content: bytes) -> WordbrushError:
         """A status that is not success, with the server's reason."""
-        status, reason = response.status, self.clean(reason_in(content) or response.reason or "")
-        given = f" ({reason})" if reason else ""
+        status, said = response.status, self.clean(reason_in(content) or response.reason or "")
+        given = f" ({said})" if said else ""
         if status < 400:
             return self._redirect(response)
+        if status == 401 and self._welcome and self._credentials.renewed:
+            return Unavailable(
+                f"{self.host} answered 401{given}: the credentials expired, and their file has no "
+                "newer ones yet; renew them there."
+            )
         if status in ADVICE:
             return WordbrushError(f"{self.host} answered {status}{given}: {ADVICE[status]}.")
         kind = Unavailable if status in TRANSIENT else WordbrushError
         if status >= 500:
             advice = "see the server's log, and try again later"
+        elif UNKNOWN_FIELD in said:
+            advice = "it is older than the pipeline: upgrade Kubeflow Pipelines (docs/cluster.md)"
         else:
             advice = "try again later" if status in TRANSIENT else "change what it refuses"
         return kind(f"{self.host} answered {status}{given}: {advice}.")
@@ -203,7 +241,19 @@ class Api(kfp_server_api.ApiClient):
             place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.path or place
         return WordbrushError(
             f"{self.host} answered {response.status}, a redirect to {self.clean(place)}: if that "
-            f"is a login page, set {TOKENS}; if the server moved, name its new --host."
+            f"is a login page, set {LOGINS}; if the server moved, name its new --host."
+        )
+
+    def _untrusted(self, error: BaseException) -> WordbrushError:
+        """A server that TLS does not reach, with its certificate where that is the cause."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return WordbrushError(
+                f"{self.host} is not trusted ({self.clean(tls.fault(self.host, error))}): check "
+                f"--host, or name the authority that issued it in {tls.BUNDLE}, a file of PEM."
+            )
+        return WordbrushError(
+            f"{self.host} cannot be reached by TLS ({self.clean(said_by(error))}): check --host, "
+            "http:// or https://."
         )
 
 
@@ -255,8 +305,13 @@ def reason_in(content: bytes) -> str | None:
     return None if value is None else str(value)
 
 
-def root(error: BaseException) -> str:
+def root(error: BaseException) -> BaseException:
     """The last cause of an error: the outer ones repeat the address."""
     while cause := error.__cause__ or error.__context__:
         error = cause
+    return error
+
+
+def said_by(error: BaseException) -> str:
+    """What an error says."""
     return str(error) or type(error).__name__

@@ -16,6 +16,7 @@ from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.api import Api, Patience, Unavailable
+from wordbrush.kubeflow.backend import healthz, require_version
 from wordbrush.kubeflow.connection import Connection
 from wordbrush.kubeflow.groups import identifier
 from wordbrush.kubeflow.plan import LAST
@@ -26,20 +27,30 @@ DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")
 
 def make_api(connection: Connection) -> Api:
     """A client; nothing is sent yet."""
-    token = connection.token.get_secret_value() if connection.token else None
-    return Api(connection.host, token)
+    return Api(connection.host, connection.credentials)
 
 
 def connect(connection: Connection) -> Api:
     """A client of a server that answers as Kubeflow Pipelines does."""
     api = make_api(connection)
-    kfp_server_api.HealthzServiceApi(api).healthz_service_get_healthz()
+    healthz(api)
     return api
 
 
-def submit(connection: Connection, package: Path, name: str, description: str = "") -> str:
-    """Start a run of a compiled pipeline. Returns its id."""
-    api = connect(connection)
+def connect_to_run(connection: Connection) -> Api:
+    """A client of a server that can read what we compile.
+
+    Raises WordbrushError: it is too old.
+    """
+    api = make_api(connection)
+    require_version(api, healthz(api))
+    return api
+
+
+def submit(
+    api: Api, connection: Connection, package: Path, name: str, description: str = ""
+) -> str:
+    """Start a run of a compiled pipeline. Returns its id. api: of connect_to_run."""
     run = models.V2beta1Run(
         experiment_id=experiment_id(api, connection),
         display_name=name,
@@ -79,8 +90,10 @@ def experiment_id(api: Api, connection: Connection) -> str:
     return api.id_in(found[0], "experiment_id")
 
 
-def wait(connection: Connection, run: str, every: float, patience: float = PATIENCE) -> str:
-    """Follow a run to its end, looking every so many seconds. Returns its last state.
+def wait(
+    connection: Connection, run: str, every: float, patience: float = PATIENCE
+) -> models.V2beta1Run:
+    """Follow a run to its end, looking every so many seconds. Returns it as it is then.
 
     patience: seconds that the server may be in trouble at a time.
     Raises WordbrushError: it is for longer, or does not know the run.
@@ -88,15 +101,16 @@ def wait(connection: Connection, run: str, every: float, patience: float = PATIE
     api, before, trouble = make_api(connection), "", Patience(patience)
     while True:
         try:
-            state = look_at(api, run).state or "PENDING"
+            answer = look_at(api, run)
         except Unavailable as error:
             trouble.bear(error)
             continue
         trouble.relieve()
+        state = answer.state or "PENDING"
         if state != before:
             print(f"{run}: {state.lower()}", flush=True)
         if state in DONE:
-            return state
+            return answer
         before = state
         time.sleep(every)
 
@@ -110,12 +124,11 @@ def look_at(api: Api, run: str) -> models.V2beta1Run:
     return answer
 
 
-def report_key(connection: Connection, run: str) -> str:
+def report_key(api: Api, run: str) -> str:
     """The key of a finished run's last stage, read from the pipeline that the run was made of.
 
     Raises WordbrushError: the run is not finished, or is of another pipeline.
     """
-    api = connect(connection)
     answer = look_at(api, run)
     if answer.state != "SUCCEEDED":
         raise WordbrushError(

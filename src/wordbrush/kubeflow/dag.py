@@ -17,7 +17,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.groups import TaskComponent, alone, group_component, in_order
 from wordbrush.kubeflow.notices import NOTIFY
 from wordbrush.kubeflow.plan import LAST, Plan
-from wordbrush.kubeflow.pools import place_beside_kubeflow, place_on_pool
+from wordbrush.kubeflow.pools import label_stage, place_beside_kubeflow, place_on_pool
 from wordbrush.kubeflow.provenance import VARIABLE, Provenance
 from wordbrush.stages.table import BY_NAME, CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import whole_file
@@ -182,6 +182,7 @@ def settle(task: dsl.PipelineTask, name: str, plan: Plan) -> dsl.PipelineTask:
     stage = addresses[0].partition("@")[0]
     task.set_container_image(plan.image).set_display_name(name)
     place_on_pool(task, plan.pools, stage)
+    label_stage(task, name)
     task.set_env_variable(VARIABLE, ordered(plan, stage).as_text())
     if not plan.retries:
         task.set_retry(0)

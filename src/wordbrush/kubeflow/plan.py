@@ -84,6 +84,12 @@ class Plan:
         with scratch_workspace(self.source, self.params, remote) as repo:
             return replace(self, marks=marks(repo, self.keys))
 
+    def for_cluster(self) -> "Plan":
+        """The plan itself. Raises WordbrushError: the nodes of its pools cannot pull its image."""
+        if not self.pools.local:
+            values.pullable_image(self.image)
+        return self
+
     def mark(self, address: str) -> str:
         """The mark of a stage."""
         return self.marks.get(address, UNMARKED)

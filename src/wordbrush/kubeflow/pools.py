@@ -30,6 +30,7 @@ SETTINGS_KEYS = {
     "registry": "WORDBRUSH_REGISTRY",
     "checkpoints": "WORDBRUSH_CHECKPOINTS",
 }
+STAGE_LABEL = "wordbrush/stage"  # of a pod; `pipeline.py logs` finds it so
 # A pod starts without these.
 OPTIONAL_KEYS = {
     "metrics-port": "WORDBRUSH_METRICS_PORT",
@@ -136,8 +137,10 @@ class Pools(Strict):
     """The labels of every pod, the pools, what each kind of node needs, and each stage's pool.
 
     groups: addresses of stages that share a pod (groups.py).
+    local: whether the nodes are on this machine, which may load images that no registry has.
     """
 
+    local: bool = False
     labels: dict[Key, Value]
     pools: dict[str, Pool]
     spot: Placement
@@ -207,6 +210,16 @@ def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.use_config_map_as_env(task, SETTINGS, SETTINGS_KEYS, optional=False)
     kubernetes.use_config_map_as_env(task, SETTINGS, OPTIONAL_KEYS, optional=True)
+
+
+def stage_label(address: str) -> str:
+    """The value of STAGE_LABEL for the address of a stage in dvc.yaml, such as evaluate@hard."""
+    return address.replace("@", ".")
+
+
+def label_stage(task: dsl.PipelineTask, address: str) -> None:
+    """Let the pods of a stage be found."""
+    kubernetes.add_pod_label(task, STAGE_LABEL, stage_label(address))
 
 
 def place_beside_kubeflow(task: dsl.PipelineTask) -> dsl.PipelineTask:

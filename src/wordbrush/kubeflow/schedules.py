@@ -14,6 +14,7 @@ from wordbrush.kubeflow.api import Api
 from wordbrush.kubeflow.client import (
     by_name,
     connect,
+    connect_to_run,
     experiment_id,
     pipeline_spec,
     runtime_config,
@@ -34,7 +35,7 @@ def schedule(
 
     One run goes at a time, and runs that were missed are not made up for.
     """
-    api = connect(connection)
+    api = connect_to_run(connection)
     service = RecurringRunServiceApi(api)
     run = models.V2beta1RecurringRun(
         display_name=name,
@@ -112,19 +113,10 @@ def shown(times: Iterator[datetime]) -> str:
 
 def recurring(api: Api, connection: Connection, name: str | None = None) -> list[Any]:
     """The recurring runs of the namespace, or those of one name."""
-    service, wanted = RecurringRunServiceApi(api), {} if name is None else {"filter": by_name(name)}
-    found, page, pages = [], "", set[str]()
-    while True:
-        answer = service.recurring_run_service_list_recurring_runs(
-            page_token=page, page_size=PAGE, namespace=connection.namespace, **wanted
-        )
-        found += [run for run in answer.recurring_runs or [] if name in (None, run.display_name)]
-        page = answer.next_page_token
-        if not page:
-            return found
-        if page in pages:
-            raise api.stranger("the same page of a list again and again")
-        pages.add(page)
+    wanted = {} if name is None else {"filter": by_name(name)}
+    ask = RecurringRunServiceApi(api).recurring_run_service_list_recurring_runs
+    found = api.pages(ask, "recurring_runs", PAGE, namespace=connection.namespace, **wanted)
+    return [run for run in found if name in (None, run.display_name)]
 
 
 def change_schedule(connection: Connection, name: str, change: str) -> int:

@@ -11,7 +11,7 @@ import kfp_server_api
 from kfp_server_api import models
 
 from wordbrush.kubeflow.api import Api
-from wordbrush.kubeflow.client import by_name, connect
+from wordbrush.kubeflow.client import by_name, connect_to_run
 from wordbrush.kubeflow.connection import Connection
 
 DIGEST = 6  # characters of the hash of a compiled pipeline
@@ -34,7 +34,7 @@ def upload(
     connection: Connection, package: Path, pipeline: str, version: str, description: str
 ) -> Version:
     """Upload a compiled pipeline as a version of `pipeline`, unless one of this name is there."""
-    api = connect(connection)
+    api = connect_to_run(connection)
     found = pipeline_id(api, connection.namespace, pipeline)
     known = kfp_server_api.PipelineServiceApi(api).pipeline_service_list_pipeline_versions(
         found, filter=by_name(version)

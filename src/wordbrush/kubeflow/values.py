@@ -16,7 +16,8 @@ HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::[
 WORDS = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 TAG, DIGEST = r"[A-Za-z0-9_][\w.-]{0,127}", r"sha256:[0-9a-f]{64}"
 IMAGE = re.compile(
-    rf"(?P<name>(?:{HOST}/)?{WORDS}(?:/{WORDS})*)(?::{TAG})?(?:@{DIGEST})?", re.ASCII
+    rf"(?P<name>(?P<registry>{HOST}/)?{WORDS}(?:/{WORDS})*)(?::{TAG})?(?P<digest>@{DIGEST})?",
+    re.ASCII,
 )
 ROOT = re.compile(r"(?:gs|s3|minio)://[^/?\s][^?\s]*(?:\?\S+)?")  # what KFP's launcher takes
 PAUSE = (0.1, 86400.0)  # seconds
@@ -32,6 +33,19 @@ def image(value: str) -> str:
             value,
             "the name of an image",
             "small letters, as in registry.example.org/wordbrush-python:0.1.0",
+        )
+    return value
+
+
+def pullable_image(value: str) -> str:
+    """An image that every node of a cluster can pull, and finds to be the same for ever."""
+    found = IMAGE.fullmatch(image(value))
+    if not (found and found["registry"] and found["digest"]):
+        lacks = "digest" if found and found["registry"] else "registry"
+        raise WordbrushError(
+            f"--image {value!r} names no {lacks}, so nodes "
+            f"{'may run another image' if lacks == 'digest' else 'cannot pull it'}: push the image "
+            "and give REGISTRY/NAME@sha256:DIGEST, or set WORDBRUSH_IMAGE."
         )
     return value
 

@@ -1,0 +1,160 @@
+"""The commands of pipeline.py that look at runs on a cluster: list, status, wait, logs, cancel.
+
+What they need is imported when they run, so that --help is quick.
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.options import (
+    EVERY,
+    HOST,
+    NAME,
+    NAMESPACE,
+    EveryOption,
+    HostOption,
+    NamespaceOption,
+    RunArgument,
+)
+
+if TYPE_CHECKING:
+    from wordbrush.kubeflow.api import Api
+    from wordbrush.kubeflow.connection import Connection
+
+INTERRUPTED = 130  # what shells give for Ctrl-C
+app = typer.Typer()
+
+
+@app.command("list")
+def list_command(
+    host: HostOption = HOST,
+    namespace: NamespaceOption = NAMESPACE,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+) -> None:
+    """List the newest runs: id, name, state, age and description.
+
+    Example: python pipeline.py list --limit 5
+    """
+    from wordbrush.kubeflow import runs
+
+    server, api = _open(host, namespace)
+    lines = runs.list_runs(api, server, limit)
+    print("\n".join(lines) if lines else f"No runs in {server.namespace}.")
+
+
+@app.command()
+def status(
+    run: RunArgument, host: HostOption = HOST, namespace: NamespaceOption = NAMESPACE
+) -> None:
+    """Show the state of a run and of its stages, and how long each took.
+
+    Example: python pipeline.py status 0f8b6d2e
+    """
+    from wordbrush.kubeflow import client, progress, runs
+
+    server, api = _open(host, namespace)
+    print("\n".join(progress.describe(api, client.look_at(api, runs.find(api, server, run)))))
+
+
+@app.command()
+def wait(
+    run: RunArgument,
+    host: HostOption = HOST,
+    namespace: NamespaceOption = NAMESPACE,
+    every: EveryOption = EVERY,
+) -> None:
+    """Follow a run to its end; exit code 1 if it fails.
+
+    Example: python pipeline.py wait 0f8b6d2e
+    """
+    from wordbrush.kubeflow import runs, values
+
+    every = values.seconds("--every", every)
+    server, api = _open(host, namespace)
+    follow(server, runs.find(api, server, run), every)
+
+
+@app.command()
+def cancel(
+    run: RunArgument, host: HostOption = HOST, namespace: NamespaceOption = NAMESPACE
+) -> None:
+    """End a run. What its finished stages left stays, and the next run uses it.
+
+    Example: python pipeline.py cancel 0f8b6d2e
+    """
+    from wordbrush.kubeflow import runs
+
+    server, api = _open(host, namespace)
+    found = runs.find(api, server, run)
+    if not runs.cancel(api, found):
+        raise WordbrushError(f"{found} has ended already: `python pipeline.py status {run}`.")
+    print(f"{found}: asked to end. `python pipeline.py status {run}` shows when it has.")
+
+
+@app.command()
+def logs(
+    run: RunArgument,
+    stage: Annotated[
+        str | None, typer.Argument(help="The stage; without it, those that failed, or that run.")
+    ] = None,
+    host: HostOption = HOST,
+    namespace: NamespaceOption = NAMESPACE,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the pods end.")] = False,
+) -> None:
+    """Show what the pods of a stage printed, with kubectl.
+
+    Example: python pipeline.py logs 0f8b6d2e train-gan
+    """
+    from wordbrush.kubeflow import client, progress, runs
+
+    server, api = _open(host, namespace)
+    found = runs.find(api, server, run)
+    for name in progress.chosen_stages(api, client.look_at(api, found), stage):
+        _run_kubectl(progress.log_command(server, found, name, follow))
+
+
+def follow(server: "Connection", run: str, every: float) -> None:
+    """Wait for the end of a run. Ends the process where it fails, or at Ctrl-C."""
+    from wordbrush.kubeflow import client, progress, runs
+
+    short = run[: runs.SHORT]
+    try:
+        ended = client.wait(server, run, every)
+    except KeyboardInterrupt:
+        print(
+            f"\n{run} goes on. `python pipeline.py wait {short}` follows it again, "
+            "`cancel` ends it."
+        )
+        sys.exit(INTERRUPTED)
+    if ended.state != "SUCCEEDED":
+        lines = progress.failures(client.make_api(server), ended, short)
+        print("\n".join(lines), file=sys.stderr)
+        sys.exit(1)
+
+
+def _open(host: str, namespace: str) -> "tuple[Connection, Api]":
+    """A server of Kubeflow Pipelines that answers."""
+    from wordbrush.kubeflow.client import connect
+    from wordbrush.kubeflow.connection import make_connection
+
+    server = make_connection(host, namespace, NAME)
+    return server, connect(server)
+
+
+def _run_kubectl(command: list[str]) -> None:
+    """Raises WordbrushError with the command, where it is not installed or fails."""
+    shown = shlex.join(command)
+    if shutil.which(command[0]) is None:
+        raise WordbrushError(f"kubectl is not installed; where it is, run: {shown}")
+    print(shown, file=sys.stderr, flush=True)
+    if subprocess.run(command).returncode:
+        raise WordbrushError(
+            "kubectl failed, as it says above: `kubectl config current-context` must be the "
+            "cluster of the run, and pods that were deleted have no logs."
+        )
