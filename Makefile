@@ -98,7 +98,7 @@ lint: setup ## style, layers and types
 	@ruff format --quiet --check . || { echo "some files are not formatted: run ruff format"; exit 1; }
 	@lint-imports --no-logo
 	@mypy
-	@python -m wordbrush.kubeflow.policy
+	@python -m wordbrush.kubeflow.compiler.policy
 
 lock: ## resolve requirements.lock again from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.kubeflow.following import app as following
-from wordbrush.kubeflow.following import follow
 from wordbrush.kubeflow.options import (
     EVERY,
     HOST,
@@ -37,10 +35,12 @@ from wordbrush.kubeflow.options import (
     RunNameOption,
     TrialOption,
 )
+from wordbrush.kubeflow.server.following import app as following
+from wordbrush.kubeflow.server.following import follow
 from wordbrush.storage.paths import given_path
 
 if TYPE_CHECKING:
-    from wordbrush.kubeflow.plan import Plan
+    from wordbrush.kubeflow.compiler.plan import Plan
     from wordbrush.versioning.environment import RemoteConfig
 
 ROOT = Path(__file__).resolve().parent
@@ -113,7 +113,7 @@ def run(
     Example: python pipeline.py run --preset tiny
     """
     from components import all_components
-    from wordbrush.kubeflow import local
+    from wordbrush.kubeflow.local import runner as local
     from wordbrush.storage.files import require_folder, require_writable
 
     local.prepare(ROOT, LOCAL, remote, registry)
@@ -162,9 +162,10 @@ def submit(
 
     Example: python pipeline.py submit --remote gs://bucket/dvc --preset small --wait
     """
-    from wordbrush.kubeflow import client, values
-    from wordbrush.kubeflow.connection import make_connection
-    from wordbrush.kubeflow.identity import identify
+    from wordbrush.kubeflow import values
+    from wordbrush.kubeflow.compiler.identity import identify
+    from wordbrush.kubeflow.server import client
+    from wordbrush.kubeflow.server.connection import make_connection
 
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     every, note = values.seconds("--every", every), values.optional_title("--note", note)
@@ -211,9 +212,10 @@ def upload(
 
     Example: python pipeline.py upload --preset small --preset paper
     """
-    from wordbrush.kubeflow import uploads, values
-    from wordbrush.kubeflow.connection import make_connection
-    from wordbrush.kubeflow.identity import identify
+    from wordbrush.kubeflow import values
+    from wordbrush.kubeflow.compiler.identity import identify
+    from wordbrush.kubeflow.server import uploads
+    from wordbrush.kubeflow.server.connection import make_connection
 
     server, name = make_connection(host, namespace, NAME), values.title("--name", name)
     chosen = presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
@@ -262,10 +264,11 @@ def schedule(
 
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
-    from wordbrush.kubeflow import schedules, values
-    from wordbrush.kubeflow.connection import make_connection
-    from wordbrush.kubeflow.cron import next_times, parse_cron
-    from wordbrush.kubeflow.identity import identify
+    from wordbrush.kubeflow import values
+    from wordbrush.kubeflow.compiler.identity import identify
+    from wordbrush.kubeflow.server import schedules
+    from wordbrush.kubeflow.server.connection import make_connection
+    from wordbrush.kubeflow.server.cron import next_times, parse_cron
 
     options = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron}
     given = [option for option, value in options.items() if value not in (None, False)]
@@ -313,8 +316,8 @@ def adopt(
 
     Example: python pipeline.py adopt 0f8b6d2e --remote gs://bucket/dvc
     """
-    from wordbrush.kubeflow import adoption
-    from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.kubeflow.server import adoption
+    from wordbrush.kubeflow.server.connection import make_connection
     from wordbrush.storage.files import require_folder, require_writable
 
     require_folder(target)
@@ -343,7 +346,7 @@ def plan(
 ) -> "Plan":
     """The plan that this project's pipeline is compiled from."""
     from components import IMAGE
-    from wordbrush.kubeflow.plan import make_plan
+    from wordbrush.kubeflow.compiler.plan import make_plan
 
     image = IMAGE if image is None else image
     return make_plan(ROOT, preset, image, pools, cached, gate, retries, compares, trial)
@@ -352,7 +355,7 @@ def plan(
 def write(planned: "Plan", target: Path) -> None:
     """Compile the plan with this project's components."""
     from components import all_components
-    from wordbrush.kubeflow.dag import write_pipeline
+    from wordbrush.kubeflow.compiler.dag import write_pipeline
 
     write_pipeline(planned, all_components(), target)
 

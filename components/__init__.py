@@ -13,7 +13,7 @@ from importlib import import_module
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
-from wordbrush.kubeflow.notices import NOTIFY
+from wordbrush.kubeflow.tasks.notices import NOTIFY
 from wordbrush.stages.table import COMPARE, GATE, STAGES
 
 IMAGE = "wordbrush-python:0.1.0"

@@ -19,7 +19,7 @@ def cluster_units(
     clusters: dsl.Output[dsl.Artifact],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, sample_images.path, synthesize_captions.path, random_edits.path]

@@ -13,7 +13,7 @@ def compare(
     page: dsl.Output[dsl.HTML],
 ) -> str:
     """`unchanged` where the remote has all results of this run's keys, else `changed`."""
-    from wordbrush.kubeflow.artifacts import publish_comparison
+    from wordbrush.kubeflow.tasks.artifacts import publish_comparison
     from wordbrush.versioning.finished import finished_lock
 
     return publish_comparison(finished_lock("report", params, key), lock, page)

@@ -29,7 +29,7 @@ def evaluate(
     roc: dsl.Output[dsl.ClassificationMetrics],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [

@@ -8,6 +8,6 @@ from components import component
 @component
 def notify(status: dsl.PipelineTaskFinalStatus, run: str, ui: str):
     """Tell the webhook of the cluster, if it has one, how the run ended."""
-    from wordbrush.kubeflow.notices import notify
+    from wordbrush.kubeflow.tasks.notices import notify
 
     notify(status.state, run, ui)

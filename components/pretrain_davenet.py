@@ -17,7 +17,7 @@ def pretrain_davenet(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [sample_images.path, synthesize_captions.path]

@@ -19,7 +19,7 @@ def random_edits(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, sample_images.path, synthesize_captions.path, pretrain_davenet.path]

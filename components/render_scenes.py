@@ -15,7 +15,7 @@ def render_scenes(
     real_pairs: dsl.Output[dsl.Dataset],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = []

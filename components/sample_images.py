@@ -17,7 +17,7 @@ def sample_images(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [train_gan.path, train_segmenter.path]

@@ -19,7 +19,7 @@ def synthesize_captions(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path, train_segmenter.path, sample_images.path]

@@ -20,7 +20,7 @@ def targeted_edits(
     encoders: dsl.Output[dsl.Model],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [

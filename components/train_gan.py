@@ -16,7 +16,7 @@ def train_gan(
     scalars: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path]

@@ -17,7 +17,7 @@ def train_segmenter(
     confusion: dsl.Output[dsl.ClassificationMetrics],
     page: dsl.Output[dsl.HTML],
 ):
-    from wordbrush.kubeflow.artifacts import publish
+    from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
     locks = [render_scenes.path]

@@ -14,9 +14,9 @@ from tests.conftest import ROOT
 from tests.kfp_server import pipeline
 from tests.workspace import Workspace
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.dag import lock_inputs, own_inputs
-from wordbrush.kubeflow.groups import group_component, identifier
-from wordbrush.kubeflow.plan import make_plan
+from wordbrush.kubeflow.compiler.dag import lock_inputs, own_inputs
+from wordbrush.kubeflow.compiler.groups import group_component, identifier
+from wordbrush.kubeflow.compiler.plan import make_plan
 from wordbrush.storage.yaml import read_yaml
 
 pytestmark = pytest.mark.runs

@@ -23,7 +23,7 @@ import os
 from pathlib import Path
 import pipeline
 from kfp import components, local
-from wordbrush.kubeflow.local import prepare
+from wordbrush.kubeflow.local.runner import prepare
 
 target = Path(os.environ["TARGET"])
 prepare(pipeline.ROOT, target, str(pipeline.LOCAL / "remote"), str(target / "registry"))

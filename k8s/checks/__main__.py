@@ -11,7 +11,7 @@ import typer
 from k8s.checks import cluster, compiled, pods, references, schemas, workflows
 from k8s.checks.manifests import Manifest, build
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.kubeflow.pools import Pools, load_pools
+from wordbrush.kubeflow.compiler.pools import Pools, load_pools
 from wordbrush.storage.paths import given_path
 
 K8S = Path(__file__).resolve().parents[1]

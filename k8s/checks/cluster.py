@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from k8s.checks.manifests import Manifest, fields
 from k8s.checks.references import KFP_LABEL, Cluster
 from k8s.checks.schemas import quantity
-from wordbrush.kubeflow.pools import (
+from wordbrush.kubeflow.compiler.pools import (
     OPTIONAL_KEYS,
     SETTINGS,
     SETTINGS_KEYS,

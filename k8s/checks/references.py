@@ -12,7 +12,7 @@ from pydantic import Field
 from ruamel.yaml import YAML
 
 from k8s.checks.manifests import Manifest, containers, pod_template
-from wordbrush.kubeflow.pools import SETTINGS, Pools, Strict
+from wordbrush.kubeflow.compiler.pools import SETTINGS, Pools, Strict
 from wordbrush.storage.validation import validated
 
 NEIGHBOURS = Path(__file__).resolve().parents[1] / "neighbours.yaml"

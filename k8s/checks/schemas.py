@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from k8s.checks.manifests import Manifest, fields
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.cron import check_cron
+from wordbrush.kubeflow.server.cron import check_cron
 
 VERSIONS = list(dict.fromkeys(all_versions()))[-4:]
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$"

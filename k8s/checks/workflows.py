@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 from k8s.checks.compiled import Compiled
 from k8s.checks.expressions import holds
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import grace
+from wordbrush.kubeflow.tasks import grace
 from wordbrush.storage.files import read_text
 
 MOST_RETRIES = 3  # of pods that bring no limit of their own

@@ -17,9 +17,9 @@ from components import all_components
 from tests.conftest import ROOT
 from tests.workspace import Workspace
 from wordbrush.audio.sound import decode
-from wordbrush.kubeflow.dag import lock_inputs
-from wordbrush.kubeflow.plan import Plan, make_plan
-from wordbrush.kubeflow.provenance import VARIABLE, Provenance
+from wordbrush.kubeflow.compiler.dag import lock_inputs
+from wordbrush.kubeflow.compiler.plan import Plan, make_plan
+from wordbrush.kubeflow.tasks.provenance import VARIABLE, Provenance
 from wordbrush.report.sections import LIMIT
 from wordbrush.stages.table import CHANGED, COMPARE, STAGES, UNCHANGED
 from wordbrush.versioning.environment import RemoteConfig

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import ROOT
-from wordbrush.kubeflow.policy import faults, is_pinned
+from wordbrush.kubeflow.compiler.policy import faults, is_pinned
 
 GOOD = (
     '"""x as a component."""\nfrom components import component\n\n'

@@ -18,8 +18,8 @@ from tests.docs.commands import Page, options, parses, parses_in_bash
 from tests.k8s.overlays import copied
 from tests.k8s.terraform import FOLDER, blocks, local_values
 from wordbrush import cli
-from wordbrush.kubeflow.pools import load_pools
-from wordbrush.kubeflow.schedules import check_cron
+from wordbrush.kubeflow.compiler.pools import load_pools
+from wordbrush.kubeflow.server.schedules import check_cron
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).resolve().parents[2]

@@ -49,7 +49,7 @@ def test_the_base_is_one_pinned_argument():
 
 
 def test_the_user_is_a_fixed_one_and_not_root():
-    from wordbrush.kubeflow.pools import USER
+    from wordbrush.kubeflow.compiler.pools import USER
 
     assert texts("USER") == [f"{USER}:{USER}"] and f"--uid {USER} " in " ".join(texts("RUN"))
 

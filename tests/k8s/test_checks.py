@@ -12,7 +12,7 @@ from k8s.checks import cluster, pods, references, schemas
 from k8s.checks.manifests import Manifest, build
 from k8s.checks.references import Cluster
 from tests.k8s.overlays import ROOT, everything, with_classes
-from wordbrush.kubeflow.pools import Pools, load_pools
+from wordbrush.kubeflow.compiler.pools import Pools, load_pools
 
 pytestmark = pytest.mark.cluster
 GONE = object()

@@ -14,7 +14,7 @@ from k8s.checks.references import Cluster
 from k8s.checks.schemas import VERSIONS
 from tests.k8s.overlays import ROOT, copied, everything, with_classes
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.pools import load_pools
+from wordbrush.kubeflow.compiler.pools import load_pools
 
 pytestmark = pytest.mark.cluster
 

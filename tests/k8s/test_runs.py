@@ -266,7 +266,7 @@ def test_the_command_checks_the_pipeline_that_it_is_given(documents, tmp_path):
         "{}",
         '{"containers": [{"name": "main"}]}',
         '{"containers": [{"name": "wait", "lifecycle": {"preStop": {"exec": {"command": '
-        '["python", "-m", "wordbrush.kubeflow.grace"]}}}}]}',
+        '["python", "-m", "wordbrush.kubeflow.tasks.grace"]}}}}]}',
     ],
 )
 def test_a_stage_that_could_not_save_is_found(spec, patch):

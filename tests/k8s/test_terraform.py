@@ -12,7 +12,7 @@ from k8s.checks.references import Cluster
 from k8s.checks.schemas import quantity
 from tests.k8s.overlays import ROOT, copied
 from tests.k8s.terraform import ENVIRONMENTS, FOLDER, blocks, local_values, read, sources
-from wordbrush.kubeflow.pools import load_pools
+from wordbrush.kubeflow.compiler.pools import load_pools
 
 pytestmark = pytest.mark.cluster
 POOLS = load_pools(ROOT / "k8s/pools.yaml")

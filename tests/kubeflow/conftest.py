@@ -8,8 +8,8 @@ from kfp import compiler, dsl, kubernetes
 from pydantic import SecretStr
 
 from tests.kfp_server import Server, serving
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.credentials import Credentials, Secret
+from wordbrush.kubeflow.server.connection import Connection
+from wordbrush.kubeflow.server.credentials import Credentials, Secret
 
 TOKEN = "secret-token-123"
 

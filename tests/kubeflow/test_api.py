@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.kfp_server import Reply, Server, pipeline, serving
 from tests.kubeflow.conftest import TOKEN
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import api, client, runs, schedules
-from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.server import api, client, runs, schedules
+from wordbrush.kubeflow.server.connection import Connection
 
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 MOST = 900  # characters of a sentence, which may hold 300 of the server's

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, task_detail
-from wordbrush.kubeflow.client import key_of
-from wordbrush.kubeflow.plan import UNMARKED
+from wordbrush.kubeflow.compiler.plan import UNMARKED
+from wordbrush.kubeflow.server.client import key_of
 
 
 def submit(server: Server, folder: Path, *more: str, **environment: str):

@@ -1,6 +1,6 @@
 """Containers of a local run."""
 
-from wordbrush.kubeflow.containers import _user_of
+from wordbrush.kubeflow.local.containers import _user_of
 
 
 def test_links_that_a_container_left_lead_to_no_change_outside(tmp_path):

@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 
 from tests.kfp_server import Reply, Server, serving
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import api, client, schedules, tls
-from wordbrush.kubeflow.connection import Connection, make_connection
-from wordbrush.kubeflow.credentials import HEADERS, credentials_from_environment
+from wordbrush.kubeflow.server import api, client, schedules, tls
+from wordbrush.kubeflow.server.connection import Connection, make_connection
+from wordbrush.kubeflow.server.credentials import HEADERS, credentials_from_environment
 
 ENVIRONMENT = ("WORDBRUSH_KFP_TOKEN", "WORDBRUSH_KFP_TOKEN_FILE")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.cron import (
+from wordbrush.kubeflow.server.cron import (
     FIELDS,
     Times,
     check_cron,

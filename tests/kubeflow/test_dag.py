@@ -6,9 +6,9 @@ from kfp import dsl
 from components import all_components
 from tests.conftest import ROOT
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.dag import build, input_name, lock_inputs
-from wordbrush.kubeflow.plan import make_plan
-from wordbrush.kubeflow.pools import load_pools
+from wordbrush.kubeflow.compiler.dag import build, input_name, lock_inputs
+from wordbrush.kubeflow.compiler.plan import make_plan
+from wordbrush.kubeflow.compiler.pools import load_pools
 
 POOLS = ROOT / "k8s/pools.yaml"
 

@@ -15,7 +15,7 @@ from kfp import compiler, dsl
 
 from tests.kfp_server import Compiled
 from tests.workspace import Workspace, environment
-from wordbrush.kubeflow.grace import save_stages
+from wordbrush.kubeflow.tasks.grace import save_stages
 from wordbrush.storage.yaml import read_yaml
 
 STAGE = "pretrain-davenet@hard"

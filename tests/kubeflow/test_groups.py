@@ -15,11 +15,11 @@ from components import all_components
 from tests.conftest import ROOT
 from tests.kfp_server import Compiled
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.client import key_of
-from wordbrush.kubeflow.dag import write_pipeline
-from wordbrush.kubeflow.groups import check_groups, identifier, in_order
-from wordbrush.kubeflow.plan import Plan, make_plan
-from wordbrush.kubeflow.pools import load_pools
+from wordbrush.kubeflow.compiler.dag import write_pipeline
+from wordbrush.kubeflow.compiler.groups import check_groups, identifier, in_order
+from wordbrush.kubeflow.compiler.plan import Plan, make_plan
+from wordbrush.kubeflow.compiler.pools import load_pools
+from wordbrush.kubeflow.server.client import key_of
 
 POOLS = ROOT / "k8s/pools.yaml"
 STEPS = ("pretrain-davenet", "random-edits", "cluster-units", "targeted-edits")

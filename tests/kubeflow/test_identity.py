@@ -9,8 +9,8 @@ from pipeline import app
 from tests.conftest import ROOT
 from tests.kfp_server import Compiled
 from tests.workspace import Workspace
-from wordbrush.kubeflow.identity import Identity, identify, label_value
-from wordbrush.kubeflow.plan import make_plan
+from wordbrush.kubeflow.compiler.identity import Identity, identify, label_value
+from wordbrush.kubeflow.compiler.plan import make_plan
 
 KEY = "0123456789abcdef" * 4
 

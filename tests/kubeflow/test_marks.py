@@ -9,8 +9,8 @@ import pytest
 from components import all_components
 from tests.conftest import ROOT
 from tests.kfp_server import Compiled
-from wordbrush.kubeflow.dag import write_pipeline
-from wordbrush.kubeflow.plan import Plan, make_plan
+from wordbrush.kubeflow.compiler.dag import write_pipeline
+from wordbrush.kubeflow.compiler.plan import Plan, make_plan
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.records import record_lock, remote_objects
 from wordbrush.versioning.workspace import scratch_workspace

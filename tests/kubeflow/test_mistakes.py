@@ -11,7 +11,7 @@ from pipeline import app
 
 from tests.kfp_server import IMAGE, ROOT, Reply, Server, task_detail
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.kubeflow import client, schedules
+from wordbrush.kubeflow.server import client, schedules
 
 HTML = {"Content-Type": "text/html"}
 RUNS = (

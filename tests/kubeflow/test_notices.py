@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from components import all_components
 from tests.conftest import ROOT
 from tests.kfp_server import pipeline
-from wordbrush.kubeflow.client import key_of
-from wordbrush.kubeflow.dag import exit_handler, write_pipeline
-from wordbrush.kubeflow.notices import NOTIFY, SECRET, VARIABLE, notify
-from wordbrush.kubeflow.plan import Plan, make_plan
+from wordbrush.kubeflow.compiler.dag import exit_handler, write_pipeline
+from wordbrush.kubeflow.compiler.plan import Plan, make_plan
+from wordbrush.kubeflow.server.client import key_of
+from wordbrush.kubeflow.tasks.notices import NOTIFY, SECRET, VARIABLE, notify
 
 UI = "https://kubeflow.example.org"
 

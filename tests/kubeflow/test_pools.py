@@ -7,8 +7,8 @@ from ruamel.yaml import YAML
 
 from components import all_components
 from tests.conftest import ROOT
-from wordbrush.kubeflow.dag import write_pipeline
-from wordbrush.kubeflow.plan import make_plan
+from wordbrush.kubeflow.compiler.dag import write_pipeline
+from wordbrush.kubeflow.compiler.plan import make_plan
 
 POOLS = ROOT / "k8s/pools.yaml"
 CAPACITY, SPOT_TAINT = "wordbrush/capacity", "cloud.google.com/gke-spot"

@@ -11,11 +11,11 @@ from components import all_components
 from tests.conftest import ROOT
 from tests.workspace import Workspace
 from wordbrush.errors import FileFault
-from wordbrush.kubeflow import provenance
-from wordbrush.kubeflow.dag import build
-from wordbrush.kubeflow.plan import Plan, make_plan
-from wordbrush.kubeflow.pools import Pool
-from wordbrush.kubeflow.provenance import Provenance
+from wordbrush.kubeflow.compiler.dag import build
+from wordbrush.kubeflow.compiler.plan import Plan, make_plan
+from wordbrush.kubeflow.compiler.pools import Pool
+from wordbrush.kubeflow.tasks import provenance
+from wordbrush.kubeflow.tasks.provenance import Provenance
 from wordbrush.versioning.git import git
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.kfp_server import Server, task_detail
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import client, following, progress, runs
-from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.server import client, following, progress, runs
+from wordbrush.kubeflow.server.connection import Connection
 
 FIRST = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a10"
 SECOND = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a99"

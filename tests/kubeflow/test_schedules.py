@@ -7,8 +7,8 @@ from pipeline import app
 
 from tests.conftest import ROOT
 from tests.kfp_server import IMAGE, Compiled, Server, serving
-from wordbrush.kubeflow import schedules
-from wordbrush.kubeflow.pools import load_pools
+from wordbrush.kubeflow.compiler.pools import load_pools
+from wordbrush.kubeflow.server import schedules
 
 MONDAYS = "0 0 3 * * 1"
 

@@ -6,7 +6,7 @@ import pytest
 from kfp import dsl, local
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.task_log import logged
+from wordbrush.kubeflow.local.task_log import logged
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)

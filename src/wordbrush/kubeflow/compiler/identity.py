@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ruamel.yaml import YAML
 
-from wordbrush.kubeflow.plan import Plan
+from wordbrush.kubeflow.compiler.plan import Plan
 from wordbrush.params import parse
 from wordbrush.storage.layout import PARAMS
 from wordbrush.versioning.git import head

@@ -24,8 +24,8 @@ from wordbrush.kubeflow.options import (
 )
 
 if TYPE_CHECKING:
-    from wordbrush.kubeflow.api import Api
-    from wordbrush.kubeflow.connection import Connection
+    from wordbrush.kubeflow.server.api import Api
+    from wordbrush.kubeflow.server.connection import Connection
 
 INTERRUPTED = 130  # what shells give for Ctrl-C
 app = typer.Typer()
@@ -41,7 +41,7 @@ def list_command(
 
     Example: python pipeline.py list --limit 5
     """
-    from wordbrush.kubeflow import runs
+    from wordbrush.kubeflow.server import runs
 
     server, api = _open(host, namespace)
     lines = runs.list_runs(api, server, limit)
@@ -56,7 +56,7 @@ def status(
 
     Example: python pipeline.py status 0f8b6d2e
     """
-    from wordbrush.kubeflow import client, progress, runs
+    from wordbrush.kubeflow.server import client, progress, runs
 
     server, api = _open(host, namespace)
     print("\n".join(progress.describe(api, client.look_at(api, runs.find(api, server, run)))))
@@ -73,7 +73,8 @@ def wait(
 
     Example: python pipeline.py wait 0f8b6d2e
     """
-    from wordbrush.kubeflow import runs, values
+    from wordbrush.kubeflow import values
+    from wordbrush.kubeflow.server import runs
 
     every = values.seconds("--every", every)
     server, api = _open(host, namespace)
@@ -88,7 +89,7 @@ def cancel(
 
     Example: python pipeline.py cancel 0f8b6d2e
     """
-    from wordbrush.kubeflow import runs
+    from wordbrush.kubeflow.server import runs
 
     server, api = _open(host, namespace)
     found = runs.find(api, server, run)
@@ -111,7 +112,7 @@ def logs(
 
     Example: python pipeline.py logs 0f8b6d2e train-gan
     """
-    from wordbrush.kubeflow import client, progress, runs
+    from wordbrush.kubeflow.server import client, progress, runs
 
     server, api = _open(host, namespace)
     found = runs.find(api, server, run)
@@ -121,7 +122,7 @@ def logs(
 
 def follow(server: "Connection", run: str, every: float) -> None:
     """Wait for the end of a run. Ends the process where it fails, or at Ctrl-C."""
-    from wordbrush.kubeflow import client, progress, runs
+    from wordbrush.kubeflow.server import client, progress, runs
 
     short = run[: runs.SHORT]
     try:
@@ -140,8 +141,8 @@ def follow(server: "Connection", run: str, every: float) -> None:
 
 def _open(host: str, namespace: str) -> "tuple[Connection, Api]":
     """A server of Kubeflow Pipelines that answers."""
-    from wordbrush.kubeflow.client import connect
-    from wordbrush.kubeflow.connection import make_connection
+    from wordbrush.kubeflow.server.client import connect
+    from wordbrush.kubeflow.server.connection import make_connection
 
     server = make_connection(host, namespace, NAME)
     return server, connect(server)

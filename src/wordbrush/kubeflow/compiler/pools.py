@@ -10,7 +10,7 @@ from kfp import dsl, kubernetes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.notices import KEY, SECRET, VARIABLE
+from wordbrush.kubeflow.tasks.notices import KEY, SECRET, VARIABLE
 from wordbrush.stages.table import BY_NAME, COMPARE, GATE
 from wordbrush.storage.yaml import read_yaml
 from wordbrush.training.launch import VARIABLE as PROCESSES

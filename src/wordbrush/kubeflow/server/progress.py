@@ -13,9 +13,9 @@ from typing import Any
 from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.api import Api
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.pools import STAGE_LABEL, stage_label
+from wordbrush.kubeflow.compiler.pools import STAGE_LABEL, stage_label
+from wordbrush.kubeflow.server.api import Api
+from wordbrush.kubeflow.server.connection import Connection
 
 RUN_LABEL = "pipeline/runid"  # on every pod of a run (backend/src/apiserver/template)
 DRIVER = "-driver"

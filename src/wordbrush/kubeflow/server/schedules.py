@@ -10,8 +10,8 @@ from typing import Any
 from kfp_server_api import RecurringRunServiceApi, models
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.api import Api
-from wordbrush.kubeflow.client import (
+from wordbrush.kubeflow.server.api import Api
+from wordbrush.kubeflow.server.client import (
     by_name,
     connect,
     connect_to_run,
@@ -19,8 +19,8 @@ from wordbrush.kubeflow.client import (
     pipeline_spec,
     runtime_config,
 )
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.cron import Cron, check_cron, next_times, parse_cron
+from wordbrush.kubeflow.server.connection import Connection
+from wordbrush.kubeflow.server.cron import Cron, check_cron, next_times, parse_cron
 
 PAGE = 100  # schedules in one answer
 SHOWN = 3  # of the times to come

@@ -1,4 +1,4 @@
-"""What a component must not do, checked by `make lint`: python -m wordbrush.kubeflow.policy
+"""What a component must not do. `make lint` runs `python -m wordbrush.kubeflow.compiler.policy`.
 
 An image without a fixed tag, packages that are installed at run time, and imports at a file's top
 that the image would have to satisfy before the stage can say what is wrong. The ideas are those of

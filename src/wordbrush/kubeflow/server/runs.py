@@ -10,10 +10,10 @@ import kfp_server_api
 from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.api import Api
-from wordbrush.kubeflow.client import DONE, look_at
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.progress import age, state_of, table
+from wordbrush.kubeflow.server.api import Api
+from wordbrush.kubeflow.server.client import DONE, look_at
+from wordbrush.kubeflow.server.connection import Connection
+from wordbrush.kubeflow.server.progress import age, state_of, table
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what ids of Kubeflow are
 PAGE = 20  # runs in one answer, each with its whole pipeline

@@ -14,11 +14,11 @@ from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_channel import PipelineArtifactChannel
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.groups import TaskComponent, alone, group_component, in_order
-from wordbrush.kubeflow.notices import NOTIFY
-from wordbrush.kubeflow.plan import LAST, Plan
-from wordbrush.kubeflow.pools import label_stage, place_beside_kubeflow, place_on_pool
-from wordbrush.kubeflow.provenance import VARIABLE, Provenance
+from wordbrush.kubeflow.compiler.groups import TaskComponent, alone, group_component, in_order
+from wordbrush.kubeflow.compiler.plan import LAST, Plan
+from wordbrush.kubeflow.compiler.pools import label_stage, place_beside_kubeflow, place_on_pool
+from wordbrush.kubeflow.tasks.notices import NOTIFY
+from wordbrush.kubeflow.tasks.provenance import VARIABLE, Provenance
 from wordbrush.stages.table import BY_NAME, CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import whole_file
 

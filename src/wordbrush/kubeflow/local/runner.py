@@ -12,10 +12,10 @@ from kfp import local
 from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.containers import docker_runner
-from wordbrush.kubeflow.dag import Components, write_pipeline
-from wordbrush.kubeflow.plan import Plan
-from wordbrush.kubeflow.task_log import COLOUR, logged
+from wordbrush.kubeflow.compiler.dag import Components, write_pipeline
+from wordbrush.kubeflow.compiler.plan import Plan
+from wordbrush.kubeflow.local.containers import docker_runner
+from wordbrush.kubeflow.local.task_log import COLOUR, logged
 from wordbrush.storage.files import whole_file
 from wordbrush.storage.paths import given_address
 from wordbrush.versioning.environment import remote_address

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import runs
-from wordbrush.kubeflow.client import connect, report_key
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.plan import params_text
+from wordbrush.kubeflow.compiler.plan import params_text
+from wordbrush.kubeflow.server import runs
+from wordbrush.kubeflow.server.client import connect, report_key
+from wordbrush.kubeflow.server.connection import Connection
 from wordbrush.storage.files import read_text, whole_file
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.locks import read_lock

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import kfp_server_api
 from kfp_server_api import models
 
-from wordbrush.kubeflow.api import Api
-from wordbrush.kubeflow.client import by_name, connect_to_run
-from wordbrush.kubeflow.connection import Connection
+from wordbrush.kubeflow.server.api import Api
+from wordbrush.kubeflow.server.client import by_name, connect_to_run
+from wordbrush.kubeflow.server.connection import Connection
 
 DIGEST = 6  # characters of the hash of a compiled pipeline
 

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.api import Api
+from wordbrush.kubeflow.server.api import Api
 
 # The platform spec has had securityContext since 2.16.0 (kubernetes_platform/proto, commit
 # 64ad98e7a9). Older servers parse it strictly: they answer 400, "unknown field".

@@ -15,11 +15,11 @@ from kfp import components
 from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.api import Api, Patience, Unavailable
-from wordbrush.kubeflow.backend import healthz, require_version
-from wordbrush.kubeflow.connection import Connection
-from wordbrush.kubeflow.groups import identifier
-from wordbrush.kubeflow.plan import LAST
+from wordbrush.kubeflow.compiler.groups import identifier
+from wordbrush.kubeflow.compiler.plan import LAST
+from wordbrush.kubeflow.server.api import Api, Patience, Unavailable
+from wordbrush.kubeflow.server.backend import healthz, require_version
+from wordbrush.kubeflow.server.connection import Connection
 
 PATIENCE = 600.0  # seconds that a server may be in trouble while a run is followed
 DONE = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR")

@@ -18,8 +18,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow import tls
-from wordbrush.kubeflow.credentials import COOKIE, PROXY_TOKEN, TOKEN, Credentials
+from wordbrush.kubeflow.server import tls
+from wordbrush.kubeflow.server.credentials import COOKIE, PROXY_TOKEN, TOKEN, Credentials
 from wordbrush.storage.objects import PAUSES
 
 TIMEOUT = urllib3.Timeout(connect=10, read=60)  # seconds; read: between two pieces of an answer

@@ -7,7 +7,7 @@ from pathlib import Path
 from kfp import local
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.pools import USER
+from wordbrush.kubeflow.compiler.pools import USER
 
 SCRATCH = {"/tmp": "mode=1777"}  # in memory
 SHARED_MEMORY = "1g"  # for the workers of render-scenes and synthesize-captions

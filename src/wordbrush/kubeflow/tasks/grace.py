@@ -1,4 +1,4 @@
-"""The last seconds of a pod: its stage saves. `python -m wordbrush.kubeflow.grace` is its preStop.
+"""The last seconds of a pod: its stage saves. Its preStop hook runs this module.
 
 Kubernetes stops a container by SIGTERM to its first process, Argo's emissary. The emissary passes
 it to the process group of KFP's launcher, waits for the launcher alone, and ends, which kills all

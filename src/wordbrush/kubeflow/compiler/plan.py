@@ -7,9 +7,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush.kubeflow import values
-from wordbrush.kubeflow.groups import check_groups
-from wordbrush.kubeflow.pools import Pools, load_pools
-from wordbrush.kubeflow.provenance import Provenance
+from wordbrush.kubeflow.compiler.groups import check_groups
+from wordbrush.kubeflow.compiler.pools import Pools, load_pools
+from wordbrush.kubeflow.tasks.provenance import Provenance
 from wordbrush.params import parse
 from wordbrush.presets import read_preset
 from wordbrush.storage.layout import PARAMS

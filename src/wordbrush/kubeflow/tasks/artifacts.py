@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wordbrush.evaluation.methods import method_named
-from wordbrush.kubeflow.provenance import about, order_facts
+from wordbrush.kubeflow.tasks.provenance import about, order_facts
 from wordbrush.params import load
 from wordbrush.registry.gate import Decision
 from wordbrush.report.about import About

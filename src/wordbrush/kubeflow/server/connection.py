@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow import values
-from wordbrush.kubeflow.credentials import Credentials, credentials_from_environment
+from wordbrush.kubeflow.server.credentials import Credentials, credentials_from_environment
 
 
 @dataclass(frozen=True)

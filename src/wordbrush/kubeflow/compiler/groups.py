@@ -19,7 +19,7 @@ from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.pools import Pools
+from wordbrush.kubeflow.compiler.pools import Pools
 
 Edges = Mapping[str, list[str]]  # each stage, and those that it reads from, by address
 Groups = Mapping[str, list[str]]  # the stages of each group, by address

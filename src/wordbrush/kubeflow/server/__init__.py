@@ -1,0 +1,1 @@
+"""A Kubeflow Pipelines server: how to reach it, and the runs, schedules and versions on it."""
