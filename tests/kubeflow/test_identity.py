@@ -11,6 +11,7 @@ from tests.kfp_server import Compiled
 from tests.workspace import Workspace
 from wordbrush.kubeflow.compiler.identity import Identity, identify, label_value
 from wordbrush.kubeflow.compiler.plan import make_plan
+from wordbrush.versioning.git import described_head
 
 KEY = "0123456789abcdef" * 4
 
@@ -55,6 +56,7 @@ def test_the_commit_is_that_of_the_source(tmp_path):
     params.write_text(params.read_text().replace("trial: 0", "trial: 3"))
     found = identify(make_plan(source, None, "image:1", ROOT / "k8s/pools.yaml"))
     assert found.commit == f"{git(source, 'rev-parse', 'HEAD')[:7]}-dirty"
+    assert described_head(source) == f"{git(source, 'rev-parse', 'HEAD')} with uncommitted changes"
     assert found.trial == 3 and found.preset == "params"
 
 

@@ -97,11 +97,3 @@ def test_a_damaged_order_is_one_sentence(monkeypatch):
     monkeypatch.setenv(provenance.VARIABLE, "{")
     with pytest.raises(FileFault, match=r"WORDBRUSH_PROVENANCE is not readable JSON"):
         provenance.order_facts("train-gan")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(2.54, "2.5 s"), (59.7, "59.7 s"), (200, "3 min 20 s"), (14700, "4 h 5 min")],
-)
-def test_durations(seconds, text):
-    assert provenance.duration(seconds) == text
