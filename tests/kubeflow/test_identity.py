@@ -7,7 +7,7 @@ import pytest
 from pipeline import app
 
 from tests.conftest import ROOT
-from tests.kfp_server import Compiled
+from tests.kfp_server import IMAGE, Compiled
 from tests.workspace import Workspace
 from wordbrush.kubeflow.compiler.identity import Identity, identify, label_value
 from wordbrush.kubeflow.compiler.plan import make_plan
@@ -69,7 +69,8 @@ def git(folder: Path, *words: str) -> str:
 def test_submit_names_describes_and_labels(server, tmp_path, capsys):
     remote = str(tmp_path / "remote")
     arguments = ("--preset", "tiny", "--trial", "4", "--note", "another seed", "--remote", remote)
-    app(["submit", "--host", server.host, *arguments], standalone_mode=False)
+    runs = ("--service-account", "runner", "--image", IMAGE)
+    app(["submit", "--host", server.host, *arguments, *runs], standalone_mode=False)
     run = server.runs["r1"]
     assert run["display_name"].startswith("tiny-") and run["display_name"].endswith("-trial-4")
     assert run["display_name"] in capsys.readouterr().out

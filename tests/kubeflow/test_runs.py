@@ -185,7 +185,7 @@ esac
 @pytest.fixture
 def logs(run, connection, server, monkeypatch, tmp_path):
     """`pipeline.py logs` with a kubectl for which these stages have pods, and logs this end."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "kubectl").write_text(KUBECTL)
     (tmp_path / "kubectl").chmod(0o755)
 
