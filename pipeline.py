@@ -7,9 +7,8 @@ only when a command runs, so that --help is quick.
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,26 +19,35 @@ from wordbrush.kubeflow.options import (
     NAME,
     NAMESPACE,
     AccountOption,
+    CronOption,
+    DockerOption,
     EveryOption,
     ExperimentOption,
+    GateOption,
     HostOption,
     ImageOption,
+    LockOption,
     NameOption,
     NamespaceOption,
+    NoCacheOption,
     NoteOption,
     NotifyOption,
     PoolsOption,
     PresetOption,
+    RegistryOption,
     RemoteOption,
     RootOption,
     RunNameOption,
+    TargetOption,
     TrialOption,
+    WaitOption,
 )
 from wordbrush.kubeflow.server.following import app as following
 from wordbrush.kubeflow.server.following import follow
 from wordbrush.storage.paths import given_path
 
 if TYPE_CHECKING:
+    from wordbrush.kubeflow.compiler.identity import Identity
     from wordbrush.kubeflow.compiler.plan import Plan
     from wordbrush.versioning.environment import RemoteConfig
 
@@ -85,23 +93,10 @@ def compile_command(
 def run(
     preset: PresetOption = None,
     remote: RemoteOption = str(LOCAL / "remote"),
-    lock: Annotated[
-        Path, typer.Option(help="Where the merged lock goes.", parser=given_path)
-    ] = LOCAL / "dvc.lock",
-    gate: Annotated[
-        bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")
-    ] = False,
-    registry: Annotated[
-        str, typer.Option(envvar="WORDBRUSH_REGISTRY", help="Where champions are kept.")
-    ] = str(LOCAL / "registry"),
-    docker: Annotated[
-        bool,
-        typer.Option(
-            "--docker",
-            help="Run each stage in a container of --image: read-only, without "
-            "network or root. All output goes to .wordbrush/kfp.",
-        ),
-    ] = False,
+    lock: LockOption = LOCAL / "dvc.lock",
+    gate: GateOption = False,
+    registry: RegistryOption = str(LOCAL / "registry"),
+    docker: DockerOption = False,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
 ) -> None:
@@ -143,17 +138,8 @@ def submit(
     name: RunNameOption = None,
     note: NoteOption = None,
     notify: NotifyOption = False,
-    no_cache: Annotated[
-        bool,
-        typer.Option(
-            "--no-cache",
-            help="Start the pod of every stage, whatever KFP has cached. A pod still fetches "
-            "outputs that the remote has; it runs its stage only if they are missing.",
-        ),
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
-    ] = False,
+    no_cache: NoCacheOption = False,
+    wait: WaitOption = False,
     every: EveryOption = EVERY,
 ) -> None:
     """Start a run on a cluster.
@@ -163,7 +149,6 @@ def submit(
     Example: python pipeline.py submit --remote gs://bucket/dvc --preset small --wait
     """
     from wordbrush.kubeflow import values
-    from wordbrush.kubeflow.compiler.identity import identify
     from wordbrush.kubeflow.server import client
     from wordbrush.kubeflow.server.connection import make_connection
 
@@ -172,11 +157,9 @@ def submit(
     name = values.optional_title("--name", name)
     server.require_account()
     storage = configured(remote)
-    planned = plan(preset, image, pools, cached=not no_cache, trial=trial).for_cluster()
-    identity = identify(planned)
+    planned = plan(preset, image, pools, cached=not no_cache, trial=trial)
+    planned, identity = ordered(planned, server.host if notify else None)
     name = name or identity.name
-    planned = planned.named().labelled(identity.labels)
-    planned = planned.notifying(server.host if notify else None)
     api = client.connect_to_run(server)  # before the longer work
     with compiled(planned.marked(storage)) as package:
         run = client.submit(api, server, package, name, identity.description(note))
@@ -200,9 +183,7 @@ def upload(
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
     trial: TrialOption = None,
-    gate: Annotated[
-        bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")
-    ] = False,
+    gate: GateOption = False,
     name: NameOption = NAME,
 ) -> None:
     """Upload a version of the pipeline for each preset, to start runs of in the KFP UI.
@@ -213,21 +194,20 @@ def upload(
     Example: python pipeline.py upload --preset small --preset paper
     """
     from wordbrush.kubeflow import values
-    from wordbrush.kubeflow.compiler.identity import identify
-    from wordbrush.kubeflow.server import uploads
+    from wordbrush.kubeflow.server import client, uploads
     from wordbrush.kubeflow.server.connection import make_connection
 
     server, name = make_connection(host, namespace, NAME), values.title("--name", name)
     chosen = presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
     plans = [
-        plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial)
+        ordered(plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial))
         for preset in chosen
     ]
-    for planned in [planned.for_cluster() for planned in plans]:  # all were read without a fault
-        identity = identify(planned)
-        with compiled(planned.named().labelled(identity.labels)) as package:
+    api = client.connect_to_run(server)  # before the longer work
+    for planned, identity in plans:
+        with compiled(planned) as package:
             version = uploads.version_name(f"{identity.name}{'-gate' * gate}", package)
-            found = uploads.upload(server, package, name, version, identity.description())
+            found = uploads.upload(api, server, package, name, version, identity.description())
         print(
             f"{version}: {'uploaded to' if found.new else 'is there already, at'} {server.host}"
             f"/#/pipelines/details/{found.pipeline}/version/{found.version}"
@@ -248,10 +228,7 @@ def schedule(
     name: NameOption = NAME,
     note: NoteOption = None,
     notify: NotifyOption = False,
-    cron: Annotated[
-        str | None,
-        typer.Option(help="Six fields in UTC, seconds first, such as '0 0 3 * * 1', or @daily."),
-    ] = None,
+    cron: CronOption = None,
     show: Annotated[bool, typer.Option("--list", help="List the schedules.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Pause the schedule.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume it.")] = False,
@@ -265,36 +242,29 @@ def schedule(
     Example: python pipeline.py schedule --cron '0 0 3 * * 1' --preset small
     """
     from wordbrush.kubeflow import values
-    from wordbrush.kubeflow.compiler.identity import identify
-    from wordbrush.kubeflow.server import schedules
+    from wordbrush.kubeflow.server import client, schedules
     from wordbrush.kubeflow.server.connection import make_connection
-    from wordbrush.kubeflow.server.cron import next_times, parse_cron
+    from wordbrush.kubeflow.server.cron import parse_cron
 
-    options = {"list": show, "pause": pause, "resume": resume, "delete": delete, "cron": cron}
-    given = [option for option, value in options.items() if value not in (None, False)]
-    if len(given) != 1:
+    actions = {"list": show, "pause": pause, "resume": resume, "delete": delete}
+    given = [action for action, chosen in actions.items() if chosen]
+    if len(given) + (cron is not None) != 1:
         raise WordbrushError("name one of --cron, --list, --pause, --resume and --delete.")
     server = make_connection(host, namespace, experiment, pipeline_root, service_account)
     name, note = values.title("--name", name), values.optional_title("--note", note)
-    if show:
-        lines = schedules.list_schedules(server)
-        print("\n".join([*lines, f"{len(lines)} schedules in {server.namespace}."]))
-    elif cron is not None:
-        server.require_account()
-        times = parse_cron(cron)
-        # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
-        planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
-        planned = planned.for_cluster()
-        identity = identify(planned)
-        planned = planned.named().labelled(identity.labels)
-        planned = planned.notifying(server.host if notify else None)
-        with compiled(planned) as package:
-            made = schedules.schedule(server, package, name, times.text, identity.description(note))
-        coming = schedules.shown(next_times(times, datetime.now(UTC)))
-        print(f"{made}: {name} runs {identity.name} at {times.text!r}; {coming}.")
-    else:
-        count = schedules.change_schedule(server, name, given[0])
-        print(f"{name}: {count} schedule(s), {given[0]} done.")
+    if cron is None:
+        print("\n".join(schedules.manage(server, given[0], name)))
+        return
+    server.require_account()
+    times = parse_cron(cron)
+    # KFP's cache would not notice outputs that were lost, so the first task and DVC decide
+    planned = plan(preset, image, pools, cached=False, gate=True, compares=True, trial=trial)
+    planned, identity = ordered(planned, server.host if notify else None)
+    note = identity.description(note)
+    api = client.connect_to_run(server)  # before the longer work
+    with compiled(planned) as package:
+        made = schedules.schedule(api, server, package, name, times.text, note)
+    print(f"{made}: {name} runs {identity.name} at {times.text!r}; {schedules.coming(times)}.")
 
 
 @app.command()
@@ -306,9 +276,7 @@ def adopt(
     host: HostOption = HOST,
     namespace: NamespaceOption = NAMESPACE,
     remote: RemoteOption = None,
-    target: Annotated[Path, typer.Option(help="The lock to write.", parser=given_path)] = Path(
-        "dvc.lock"
-    ),
+    target: TargetOption = Path("dvc.lock"),
 ) -> None:
     """Take over the lock of a finished run, so that `dvc pull` fetches its artifacts.
 
@@ -334,22 +302,23 @@ def adopt(
     )
 
 
-def plan(
-    preset: str | None,
-    image: str | None,
-    pools: Path,
-    cached: bool = True,
-    gate: bool = False,
-    retries: bool = True,
-    compares: bool = False,
-    trial: int | None = None,
-) -> "Plan":
-    """The plan that this project's pipeline is compiled from."""
+def plan(preset: str | None, image: str | None, pools: Path, **choices: Any) -> "Plan":
+    """The plan that this project's pipeline is compiled from. choices: see make_plan."""
     from components import IMAGE
     from wordbrush.kubeflow.compiler.plan import make_plan
 
-    image = IMAGE if image is None else image
-    return make_plan(ROOT, preset, image, pools, cached, gate, retries, compares, trial)
+    return make_plan(ROOT, preset, IMAGE if image is None else image, pools, **choices)
+
+
+def ordered(planned: "Plan", ui: str | None = None) -> "tuple[Plan, Identity]":
+    """The plan for a cluster with commit, labels and notice, and what tells its runs apart.
+
+    ui: to which the notice of a run's end links; None: no notice.
+    """
+    from wordbrush.kubeflow.compiler.identity import identify
+
+    identity = identify(planned.for_cluster())
+    return planned.named().labelled(identity.labels).notifying(ui), identity
 
 
 def write(planned: "Plan", target: Path) -> None:

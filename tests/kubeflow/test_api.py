@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from tests.kfp_server import Reply, Server, pipeline, serving
 from tests.kubeflow.conftest import TOKEN
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.server import api, client, runs, schedules
+from wordbrush.kubeflow.server import api, client, following, runs, schedules
 from wordbrush.kubeflow.server.connection import Connection
 
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 MOST = 900  # characters of a sentence, which may hold 300 of the server's
+
+LONG = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a10"
 
 
 def submit(connection: Connection, package: Path) -> str:
@@ -27,7 +29,7 @@ Verb = Callable[[Connection, Path], object]
 VERBS: dict[str, Verb] = {
     "submit": submit,
     "schedule": lambda connection, package: schedules.schedule(
-        connection, package, "run", "0 0 3 * * 1"
+        client.connect_to_run(connection), connection, package, "run", "0 0 3 * * 1"
     ),
     "list": lambda connection, _: schedules.list_schedules(connection),
     "pause": lambda connection, _: schedules.change_schedule(connection, "run", "pause"),
@@ -230,11 +232,11 @@ def test_an_answer_is_bounded_in_time(server, connection, monkeypatch):
 def test_a_run_is_followed_through_trouble(server, connection, package, monkeypatch, capsys):
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
     submit(connection, package)
-    trouble = [Reply(HTML, 503), Reply(b'{"error": "busy"}', 429), Reply(breaks=True)]
+    trouble = [Reply(HTML, 500), Reply(b'{"error": "busy"}', 429), Reply(breaks=True)]
     server.next["/runs"] = [*trouble, Reply(b'{"run_id": "r1"}'), *trouble, Reply(b"", 502)]
     assert client.wait(connection, "r1", 0.001).state == "SUCCEEDED"
     said = capsys.readouterr().out
-    assert said.count("It is asked again for up to 600 seconds") == 1
+    assert said.count("Trying again for up to 600 seconds.") == 2  # once each time
     states = [line.rpartition(" ")[2] for line in said.splitlines() if line.startswith("r1: ")]
     assert states == ["pending", "running", "succeeded"]
 
@@ -245,6 +247,41 @@ def test_patience_with_a_server_ends(server, connection, monkeypatch):
     text = sentence(lambda: client.wait(connection, "r1", 0.001, patience=0.1), server.host)
     assert "503 (busy)" in text
     assert 3 < len(server.requests) < 100
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 501, 502, 503, 504, 507, 524])
+def test_trouble_that_may_pass(server, connection, status):
+    server.always = Reply(b"", status)
+    with pytest.raises(api.Busy, match=str(status)):
+        client.connect(connection)
+
+
+def test_whoever_gives_up_says_that_the_run_may_go_on(server, connection, monkeypatch):
+    monkeypatch.setattr(api, "PAUSES", (1e6, 1e6))  # longer than anybody's patience
+    for reply in (Reply(b"", 500), Reply(b"", 403), Reply(breaks=True)):
+        server.always = reply
+        text = sentence(lambda: following.follow(connection, LONG, 0.001), server.host)
+        again = f"The run {LONG} may go on: `python pipeline.py wait 0f8b6d2e` follows it again."
+        assert text.endswith(again)
+    server.always = Reply(b"", 404)
+    text = sentence(lambda: following.follow(connection, LONG, 0.001), server.host)
+    assert "does not know that" in text and "go on" not in text
+
+
+def test_wait_bears_trouble_from_the_beginning(server, monkeypatch, capsys):
+    monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
+    server.runs["r1"] = {"run_id": "r1"}
+    trouble = [Reply(HTML, 503), Reply(b"", 500)]
+    server.next = {"/healthz": [*trouble], "/runs": [*trouble, Reply(breaks=True)]}
+    following.wait("r1", server.host, "kubeflow", 0.1)
+    said = capsys.readouterr().out
+    assert said.count("Trying again") == 2 and said.endswith("r1: succeeded\n")
+
+
+def test_wait_asks_a_host_that_says_nothing_once(server):
+    server.always = Reply(breaks=True)
+    text = sentence(lambda: following.wait("r1", server.host, "kubeflow", 0.1), server.host)
+    assert "check --host" in text and len(server.requests) == 1
 
 
 def test_an_unknown_run_is_not_waited_for(server, connection):

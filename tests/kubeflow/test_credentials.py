@@ -123,6 +123,14 @@ def test_no_secret_comes_back(server, monkeypatch):
     assert "top-secret" not in repr(make_connection(server.host, "kubeflow", "wordbrush"))
 
 
+def test_no_part_of_a_cookie_comes_back(server, monkeypatch):
+    """A part may be the beginning of another, and a word of one letter is no secret."""
+    monkeypatch.setenv("WORDBRUSH_KFP_COOKIE", 'a=1; b=secret; c="secret-longer"; on=true; d=abc')
+    server.always = Reply(b"1 bad session: secret-longer (secret) abc", 400)
+    with pytest.raises(WordbrushError, match=r"\(1 bad session: \*\*\* \(\*\*\*\) abc\)"):
+        listed(server)
+
+
 def test_a_run_is_followed_over_a_token_that_expires(server, monkeypatch, tmp_path, capsys):
     """Whoever renews its file may be late."""
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.01))
@@ -140,7 +148,7 @@ def test_a_token_file_may_be_half_written_for_a_moment(server, monkeypatch, tmp_
     server.renew = lambda: file.write_text("")
     with pytest.raises(WordbrushError, match="is empty"):
         client.wait(connection, "r1", 0.001, patience=0.05)
-    assert "It is asked again" in capsys.readouterr().out
+    assert "Trying again" in capsys.readouterr().out
 
 
 def test_a_token_that_nobody_renews(server, monkeypatch, tmp_path):

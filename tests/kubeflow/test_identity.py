@@ -7,10 +7,11 @@ import pytest
 from pipeline import app
 
 from tests.conftest import ROOT
-from tests.kfp_server import Compiled
+from tests.kfp_server import IMAGE, Compiled
 from tests.workspace import Workspace
 from wordbrush.kubeflow.compiler.identity import Identity, identify, label_value
 from wordbrush.kubeflow.compiler.plan import make_plan
+from wordbrush.versioning.git import described_head
 
 KEY = "0123456789abcdef" * 4
 
@@ -55,6 +56,7 @@ def test_the_commit_is_that_of_the_source(tmp_path):
     params.write_text(params.read_text().replace("trial: 0", "trial: 3"))
     found = identify(make_plan(source, None, "image:1", ROOT / "k8s/pools.yaml"))
     assert found.commit == f"{git(source, 'rev-parse', 'HEAD')[:7]}-dirty"
+    assert described_head(source) == f"{git(source, 'rev-parse', 'HEAD')} with uncommitted changes"
     assert found.trial == 3 and found.preset == "params"
 
 
@@ -67,7 +69,8 @@ def git(folder: Path, *words: str) -> str:
 def test_submit_names_describes_and_labels(server, tmp_path, capsys):
     remote = str(tmp_path / "remote")
     arguments = ("--preset", "tiny", "--trial", "4", "--note", "another seed", "--remote", remote)
-    app(["submit", "--host", server.host, *arguments], standalone_mode=False)
+    runs = ("--service-account", "runner", "--image", IMAGE)
+    app(["submit", "--host", server.host, *arguments, *runs], standalone_mode=False)
     run = server.runs["r1"]
     assert run["display_name"].startswith("tiny-") and run["display_name"].endswith("-trial-4")
     assert run["display_name"] in capsys.readouterr().out

@@ -11,7 +11,7 @@ from pipeline import app
 
 from tests.kfp_server import IMAGE, ROOT, Reply, Server, task_detail
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.kubeflow.server import client, schedules
+from wordbrush.kubeflow.server import client
 
 HTML = {"Content-Type": "text/html"}
 RUNS = (
@@ -225,14 +225,24 @@ def test_versions_that_are_new_enough_say_nothing(server, connection, version, c
 
 
 @pytest.mark.parametrize("version", ["2.15.2", "2.0.5", "v1.8.22", "2.14.0-rc.2"])
-def test_older_versions_are_refused_before_anything_is_sent(server, connection, version, package):
+def test_older_versions_are_refused(server, connection, version):
     server.version = version
-    for act in (
-        lambda: client.connect_to_run(connection),
-        lambda: schedules.schedule(connection, package, "run", "@daily"),
-    ):
-        with pytest.raises(WordbrushError, match=f"is Kubeflow Pipelines {version}, which"):
-            act()
+    with pytest.raises(WordbrushError, match=f"is Kubeflow Pipelines {version}, which"):
+        client.connect_to_run(connection)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("submit", *RUNS), ("upload", *RUNS[2:6]), ("schedule", "--cron", "@daily", *RUNS[:6])],
+    ids=lambda one: one[0],
+)
+def test_nothing_is_compiled_for_an_old_server(server, command, monkeypatch, capsys):
+    monkeypatch.setattr("kfp.compiler.Compiler.compile", None)  # a call would be a TypeError
+    server.version = "2.4.1"
+    assert run(command, server) == 2
+    said = capsys.readouterr().err
+    assert "is Kubeflow Pipelines 2.4.1, which" in said
     assert {request[0] for request in server.requests} == {"GET"}
 
 

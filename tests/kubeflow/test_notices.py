@@ -64,7 +64,8 @@ def webhook(*answers: int) -> Iterator[Webhook]:
         ("SUCCEEDED", "succeeded"),
         ("FAILED", "failed"),
         ("CANCELED", "was canceled"),
-        ("RUNNING", "ended without success (KFP says running)"),
+        ("ERROR", "ended without success (KFP says error)"),
+        ("RUNNING", "was killed (KFP still calls it running)"),
     ],
 )
 def test_it_posts_state_run_and_link(monkeypatch, state, end):

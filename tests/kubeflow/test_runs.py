@@ -94,9 +94,9 @@ def run(api, server):
 def test_a_run_is_described_by_its_stages(api, run):
     assert progress.describe(api, run) == [
         f"{FIRST}  run 0  failed  2 h 55 min",
-        "render-scenes  succeeded  17 min",
+        "render-scenes  succeeded  17 min 00 s",
         "train-gan      running    1 h 05 min",
-        "evaluate@hard  failed     1 min",
+        "evaluate@hard  failed     1 min 00 s",
         "promote        waiting",
         "report         not run",
     ]
@@ -162,35 +162,67 @@ def test_logs_of_the_stages_that_failed_or_else_run(api, run):
 
 
 def test_logs_are_asked_for_by_labels(connection):
-    assert progress.log_command(connection, FIRST, "evaluate@hard")[:4] == [
-        *("kubectl", "logs", "--namespace=kubeflow"),
-        f"--selector=pipeline/runid={FIRST},wordbrush/stage=evaluate.hard",
+    names = ["evaluate@hard", "mine-a"]
+    find, show = progress.log_commands(connection, FIRST, names)
+    pods = [
+        "--namespace=kubeflow",
+        f"--selector=pipeline/runid={FIRST},wordbrush/stage in (evaluate.hard,mine-a)",
     ]
+    assert find[:5] == ["kubectl", "get", "pods", *pods] and show[:4] == ["kubectl", "logs", *pods]
+    assert "--follow" not in show
+    _, show = progress.log_commands(connection, FIRST, names, goes_on=True)
+    assert show[-2:] == ["--follow", "--max-log-requests=50"]
 
 
-def test_kubectl_is_shown_and_run(monkeypatch, tmp_path, capfd):
-    kubectl = tmp_path / "kubectl"
+KUBECTL = """#!/bin/sh
+case "$1" in
+  get) echo "$PODS" ;;
+  logs) echo "the log"; exit "$CODE" ;;
+esac
+"""
+
+
+@pytest.fixture
+def logs(run, connection, server, monkeypatch, tmp_path):
+    """`pipeline.py logs` with a kubectl for which these stages have pods, and logs this end."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WordbrushError, match="kubectl is not installed; where it is, run: kubectl"):
-        following._run_kubectl(["kubectl", "logs"])
-    kubectl.write_text("#!/bin/sh\necho the log of $2\nexit $3\n")
-    kubectl.chmod(0o755)
-    following._run_kubectl(["kubectl", "logs", "a b", "0"])
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+
+    def call(pods: str, code: int = 0, goes_on: bool = False) -> None:
+        monkeypatch.setenv("PODS", pods)
+        monkeypatch.setenv("CODE", str(code))
+        following.logs(FIRST, None, server.host, "kubeflow", goes_on)
+
+    return call
+
+
+@pytest.fixture
+def two_run(server):
+    running = [task_detail(name, "RUNNING", ago(minutes=9)) for name in ("train-gan", "promote")]
+    server.tasks = running
+
+
+def test_one_command_shows_all_stages(logs, two_run, capfd):
+    logs("train-gan promote train-gan", goes_on=True)
     said = capfd.readouterr()
-    assert said.out == "the log of a b\n" and said.err == "kubectl logs 'a b' 0\n"
+    assert said.out == "the log\n" and said.err.count("kubectl logs") == 1
+    assert "wordbrush/stage in (promote,train-gan)" in said.err and "--follow" in said.err
+
+
+def test_a_stage_without_a_pod_is_named_after_the_logs_of_the_others(logs, two_run, capfd, server):
+    with pytest.raises(WordbrushError, match="no pod of the stage promote ") as caught:
+        logs("train-gan")
+    assert f"open the run in the UI, {server.host}/#/runs/details/{FIRST}." in str(caught.value)
+    assert capfd.readouterr().out == "the log\n"
+    with pytest.raises(WordbrushError, match="no pod of the stage promote, train-gan "):
+        logs("")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_kubectl_cannot_do(logs, tmp_path):
     with pytest.raises(WordbrushError, match="current-context"):
-        following._run_kubectl(["kubectl", "logs", "x", "1"])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-1, "0 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (3600 + 300, "1 h 05 min"),
-        (2 * 86400, "2 d"),
-    ],
-)
-def test_durations(seconds, words):
-    assert progress.duration(seconds) == words
+        logs("evaluate.hard", code=1)
+    (tmp_path / "kubectl").unlink()
+    with pytest.raises(WordbrushError, match="kubectl is not installed; where it is, run: kubectl"):
+        logs("evaluate.hard")

@@ -53,6 +53,37 @@ NameOption = Annotated[str, typer.Option(help="The name shown by the server.")]
 RunNameOption = Annotated[
     str | None, typer.Option(help="The name shown by the server; by default PRESET-COMMIT.")
 ]
+GateOption = Annotated[
+    bool, typer.Option("--gate", help="End with the champion's gate, as scheduled runs do.")
+]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        help="Start the pod of every stage, whatever KFP has cached. A pod still fetches "
+        "outputs that the remote has; it runs its stage only if they are missing.",
+    ),
+]
+DockerOption = Annotated[
+    bool,
+    typer.Option(
+        "--docker",
+        help="Run each stage in a container of --image: read-only, without "
+        "network or root. All output goes to .wordbrush/kfp.",
+    ),
+]
+RegistryOption = Annotated[
+    str, typer.Option(envvar="WORDBRUSH_REGISTRY", help="Where champions are kept.")
+]
+CronOption = Annotated[
+    str | None,
+    typer.Option(help="Six fields in UTC, seconds first, such as '0 0 3 * * 1', or @daily."),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Follow the run; exit code 1 if it fails.")
+]
+LockOption = Annotated[Path, typer.Option(help="Where the merged lock goes.", parser=given_path)]
+TargetOption = Annotated[Path, typer.Option(help="The lock to write.", parser=given_path)]
 TrialOption = Annotated[
     int | None, typer.Option(help="The trial, in place of the one in params.yaml.")
 ]

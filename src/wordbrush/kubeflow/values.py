@@ -78,7 +78,10 @@ def title(option: str, value: str) -> str:
     """A name that the server shows."""
     if not value.strip() or not value.isprintable() or len(value) > LONGEST_NAME:
         raise _refused(
-            option, value, "a text to show", f"1 to {LONGEST_NAME} characters on one line, no blank"
+            option,
+            value,
+            "a text to show",
+            f"1 to {LONGEST_NAME} characters on one line, not only spaces",
         )
     return value
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from wordbrush.errors import WordbrushError
 
+SHORT = 7  # characters of a commit, as git shortens it
+
 
 def git(folder: Path, *words: str) -> str:
     """What `git WORDS` prints in `folder`.
@@ -42,6 +44,15 @@ def head(
         return git(folder, "rev-parse", "HEAD"), bool(changes)
     except WordbrushError:
         return None
+
+
+def short_head(folder: Path) -> str | None:
+    """The commit that is checked out for names: 5261956-dirty, as `git describe --dirty` says it.
+
+    None without a repository.
+    """
+    found = head(folder)
+    return found and found[0][:SHORT] + "-dirty" * found[1]
 
 
 def described_head(folder: Path, aside: Sequence[str] = ()) -> str | None:

@@ -9,10 +9,10 @@ from ruamel.yaml import YAML
 from wordbrush.kubeflow.compiler.plan import Plan
 from wordbrush.params import parse
 from wordbrush.storage.layout import PARAMS
-from wordbrush.versioning.git import head
+from wordbrush.versioning.git import short_head
 
 BASE = "params"  # what a run is called after where no preset was laid over params.yaml
-COMMIT, KEY = 7, 12  # characters that are shown
+KEY = 12  # characters that are shown
 LONGEST_LABEL = 63  # characters of a value, as Kubernetes has it
 
 
@@ -20,7 +20,8 @@ LONGEST_LABEL = 63  # characters of a value, as Kubernetes has it
 class Identity:
     """What a pipeline was compiled from.
 
-    commit: None where the source is in no git repository. key: that of the run's last stage, which
+    commit: it ends in -dirty where files differ from it; None where the source is in no git
+    repository. key: that of the run's last stage, which
     says what all stages compute.
     """
 
@@ -54,11 +55,10 @@ class Identity:
 
 
 def identify(plan: Plan) -> Identity:
-    """The identity of a plan. Its commit ends in -dirty where files differ from it, as in git."""
-    found = head(plan.source)
+    """The identity of a plan."""
     return Identity(
         plan.ordered.preset or BASE,
-        f"{found[0][:COMMIT]}{'-dirty' * found[1]}" if found else None,
+        short_head(plan.source),
         parse(YAML(typ="safe").load(io.StringIO(plan.params)), PARAMS).trial,
         plan.run_key,
         plan.image,

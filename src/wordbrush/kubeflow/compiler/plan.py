@@ -100,6 +100,7 @@ def make_plan(
     preset: str | None,
     image: str,
     pools: Path,
+    *,
     cached: bool = True,
     gate: bool = False,
     retries: bool = True,
@@ -109,8 +110,8 @@ def make_plan(
     """Read all that the user may have got wrong.
 
     source: the folder with dvc.yaml, params.yaml, presets/ and src. preset: what is laid over
-    params.yaml. pools: the file of the node pools. trial: in place of the one in params.yaml.
-    Raises WordbrushError that names file and field.
+    params.yaml. pools: the file of the node pools. trial: in place of the one in params.yaml. The
+    others are as in Plan. Raises WordbrushError that names file and field.
     """
     values.image(image)
     params = params_text(source, preset, trial)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from wordbrush.errors import WordbrushError
-from wordbrush.kubeflow.tasks.provenance import duration
+from wordbrush.kubeflow.durations import duration
 
 SHOWN = 40  # last lines of a failed task
 WIDTH = 24  # of a task's name

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import kfp_server_api
@@ -19,7 +19,13 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.server import tls
-from wordbrush.kubeflow.server.credentials import COOKIE, PROXY_TOKEN, TOKEN, Credentials
+from wordbrush.kubeflow.server.credentials import (
+    COOKIE,
+    HEADERS,
+    PROXY_TOKEN,
+    TOKEN,
+    Credentials,
+)
 from wordbrush.storage.objects import PAUSES
 
 TIMEOUT = urllib3.Timeout(connect=10, read=60)  # seconds; read: between two pieces of an answer
@@ -28,7 +34,8 @@ MOST = 64 << 20  # bytes of an answer; a run's has its whole pipeline
 PIECE = 1 << 16
 WORD = re.compile(r"[\x21-\x7e]{1,200}")  # an id or a state
 SHOWN = 300  # characters of what a server says
-TRANSIENT = (408, 429, 502, 503, 504)
+BUSY = (408, 429)  # and every status of 500 or more
+SHORTEST = 4  # characters of a cookie's value that is hidden: 1 or "on" is in every sentence
 REASONS = ("error_message", "message", "error", "detail", "details")  # of Kubeflow, and of proxies
 TOKENS = f"{TOKEN} or {TOKEN}_FILE"
 LOGINS = f"{TOKENS} ({PROXY_TOKEN} for a proxy before it, {COOKIE} for the cookie of a login page)"
@@ -38,11 +45,20 @@ ADVICE = {
     404: "it does not know that: check the name, the run's id and the --host",
     407: f"a proxy before it refused the credentials: set {PROXY_TOKEN} or {PROXY_TOKEN}_FILE",
 }
+Found = TypeVar("Found")
 UNKNOWN_FIELD = "unknown field"  # of protobuf's parser: the server is older than the pipeline
 
 
 class Unavailable(WordbrushError):
     """The server is in trouble that may pass: it is busy, or the connection broke."""
+
+
+class Busy(Unavailable):
+    """It answered so itself, or a proxy before it did: the host is not a wrong one."""
+
+
+class Unknown(WordbrushError):
+    """The server does not know what it was asked for."""
 
 
 class Answer:
@@ -144,8 +160,8 @@ class Api(kfp_server_api.ApiClient):
     def clean(self, text: Any) -> str:
         """What a server says, on one line, of bounded length, and without the credentials."""
         known = str(text)
-        for secret in self._sent.values():
-            known = known.replace(secret.removeprefix("Bearer "), "***")
+        for secret in secrets_in(self._sent):
+            known = known.replace(secret, "***")
         line = " ".join("".join(c if c.isprintable() else " " for c in known).split())
         return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
@@ -223,14 +239,15 @@ class Api(kfp_server_api.ApiClient):
                 "newer ones yet; renew them there."
             )
         if status in ADVICE:
-            return WordbrushError(f"{self.host} answered {status}{given}: {ADVICE[status]}.")
-        kind = Unavailable if status in TRANSIENT else WordbrushError
+            kind = Unknown if status == 404 else WordbrushError
+            return kind(f"{self.host} answered {status}{given}: {ADVICE[status]}.")
+        kind = Busy if status in BUSY or status >= 500 else WordbrushError
         if status >= 500:
             advice = "see the server's log, and try again later"
         elif UNKNOWN_FIELD in said:
             advice = "it is older than the pipeline: upgrade Kubeflow Pipelines (docs/cluster.md)"
         else:
-            advice = "try again later" if status in TRANSIENT else "change what it refuses"
+            advice = "try again later" if status in BUSY else "change what it refuses"
         return kind(f"{self.host} answered {status}{given}: {advice}.")
 
     def _redirect(self, response: urllib3.BaseHTTPResponse) -> WordbrushError:
@@ -258,32 +275,41 @@ class Api(kfp_server_api.ApiClient):
 
 
 class Patience:
-    """Bears a server in trouble for so many seconds at a time, and says so once.
-
-    Raises the trouble itself where it lasts longer.
-    """
+    """Bears a server in trouble for so many seconds at a time, and says so once each time."""
 
     def __init__(self, seconds: float):
-        self.seconds, self.said = seconds, False
-        self.relieve()
+        self.seconds = seconds
 
-    def relieve(self) -> None:
-        """The trouble has passed."""
-        self.deadline: float | None = None
-        self.pause = PAUSES[0]
+    def ask(self, act: Callable[[], Found], trouble: type[Unavailable] = Unavailable) -> Found:
+        """What `act` gives, which is called again while the server is in `trouble`.
 
-    def bear(self, trouble: Unavailable) -> None:
-        """Wait before the next try. Raises the trouble itself when patience ends."""
-        now = time.monotonic()
-        if self.deadline is None:
-            self.deadline = now + self.seconds
-        if now + self.pause > self.deadline:
-            raise trouble
-        if not self.said:
-            print(f"{trouble} It is asked again for up to {self.seconds:.0f} seconds.", flush=True)
-            self.said = True
-        time.sleep(self.pause)
-        self.pause = min(2 * self.pause, PAUSES[1])
+        Raises the trouble itself where it lasts longer than patience does, and any other at once.
+        """
+        pause = PAUSES[0]
+        deadline: float | None = None
+        while True:
+            try:
+                return act()
+            except trouble as error:
+                now = time.monotonic()
+                if now + pause > (deadline or now + self.seconds):
+                    raise
+                if deadline is None:
+                    print(f"{error} Trying again for up to {self.seconds:.0f} seconds.", flush=True)
+                    deadline = now + self.seconds
+            time.sleep(pause)
+            pause = min(2 * pause, PAUSES[1])
+
+
+def secrets_in(headers: dict[str, str]) -> list[str]:
+    """What must not be shown of credentials: each as a whole, and what a cookie's parts are set to.
+
+    The longest come first: one may be a part of another.
+    """
+    cookie, _, _, _ = HEADERS[COOKIE]
+    parts = [part.partition("=")[2].strip(' "') for part in headers.get(cookie, "").split(";")]
+    whole = [value.removeprefix("Bearer ") for value in headers.values()]
+    return sorted([*whole, *(one for one in parts if len(one) >= SHORTEST)], key=len, reverse=True)
 
 
 def is_html(content: bytes) -> bool:

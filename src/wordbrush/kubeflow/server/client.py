@@ -17,7 +17,7 @@ from kfp_server_api import models
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.groups import identifier
 from wordbrush.kubeflow.compiler.plan import LAST
-from wordbrush.kubeflow.server.api import Api, Patience, Unavailable
+from wordbrush.kubeflow.server.api import Api, Patience
 from wordbrush.kubeflow.server.backend import healthz, require_version
 from wordbrush.kubeflow.server.connection import Connection
 
@@ -100,12 +100,7 @@ def wait(
     """
     api, before, trouble = make_api(connection), "", Patience(patience)
     while True:
-        try:
-            answer = look_at(api, run)
-        except Unavailable as error:
-            trouble.bear(error)
-            continue
-        trouble.relieve()
+        answer = trouble.ask(lambda: look_at(api, run))
         state = answer.state or "PENDING"
         if state != before:
             print(f"{run}: {state.lower()}", flush=True)

@@ -74,11 +74,15 @@ def wait(
     Example: python pipeline.py wait 0f8b6d2e
     """
     from wordbrush.kubeflow import values
-    from wordbrush.kubeflow.server import runs
+    from wordbrush.kubeflow.server import client, runs
+    from wordbrush.kubeflow.server.api import Busy, Patience
+    from wordbrush.kubeflow.server.connection import make_connection
 
-    every = values.seconds("--every", every)
-    server, api = _open(host, namespace)
-    follow(server, runs.find(api, server, run), every)
+    every, trouble = values.seconds("--every", every), Patience(client.PATIENCE)
+    server = make_connection(host, namespace, NAME)
+    # a host that says nothing at all may be a wrong one: that is not borne
+    api = trouble.ask(lambda: client.connect(server), Busy)
+    follow(server, trouble.ask(lambda: runs.find(api, server, run)), every)
 
 
 @app.command()
@@ -106,7 +110,7 @@ def logs(
     ] = None,
     host: HostOption = HOST,
     namespace: NamespaceOption = NAMESPACE,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the pods end.")] = False,
+    goes_on: Annotated[bool, typer.Option("--follow", help="Go on until the pods end.")] = False,
 ) -> None:
     """Show what the pods of a stage printed, with kubectl.
 
@@ -116,13 +120,18 @@ def logs(
 
     server, api = _open(host, namespace)
     found = runs.find(api, server, run)
-    for name in progress.chosen_stages(api, client.look_at(api, found), stage):
-        _run_kubectl(progress.log_command(server, found, name, follow))
+    stages = progress.chosen_stages(api, client.look_at(api, found), stage)
+    page = f"{server.host}/#/runs/details/{found}"
+    _show_logs(page, stages, *progress.log_commands(server, found, stages, goes_on))
 
 
 def follow(server: "Connection", run: str, every: float) -> None:
-    """Wait for the end of a run. Ends the process where it fails, or at Ctrl-C."""
+    """Wait for the end of a run. Ends the process where it fails, or at Ctrl-C.
+
+    Raises WordbrushError: the server is in trouble for too long, or refuses to show the run.
+    """
     from wordbrush.kubeflow.server import client, progress, runs
+    from wordbrush.kubeflow.server.api import Unknown
 
     short = run[: runs.SHORT]
     try:
@@ -133,6 +142,12 @@ def follow(server: "Connection", run: str, every: float) -> None:
             "`cancel` ends it."
         )
         sys.exit(INTERRUPTED)
+    except Unknown:
+        raise
+    except WordbrushError as error:
+        raise WordbrushError(
+            f"{error} The run {run} may go on: `python pipeline.py wait {short}` follows it again."
+        ) from None
     if ended.state != "SUCCEEDED":
         lines = progress.failures(client.make_api(server), ended, short)
         print("\n".join(lines), file=sys.stderr)
@@ -148,14 +163,34 @@ def _open(host: str, namespace: str) -> "tuple[Connection, Api]":
     return server, connect(server)
 
 
-def _run_kubectl(command: list[str]) -> None:
-    """Raises WordbrushError with the command, where it is not installed or fails."""
-    shown = shlex.join(command)
-    if shutil.which(command[0]) is None:
-        raise WordbrushError(f"kubectl is not installed; where it is, run: {shown}")
-    print(shown, file=sys.stderr, flush=True)
-    if subprocess.run(command).returncode:
+def _show_logs(page: str, stages: list[str], find: list[str], show: list[str]) -> None:
+    """What the pods of the stages printed. find, show: the commands of progress.log_commands.
+
+    page: of the run in the UI. Raises WordbrushError, after the other logs: a stage has no pod.
+    """
+    from wordbrush.kubeflow.compiler.pools import stage_label
+
+    if shutil.which(show[0]) is None:
+        raise WordbrushError(f"kubectl is not installed; where it is, run: {shlex.join(show)}")
+    # kubectl logs ends well where a selector finds no pod
+    found = _run_kubectl(find, stdout=subprocess.PIPE).split()
+    lost = [stage for stage in stages if stage_label(stage) not in found]
+    if found:
+        print(shlex.join(show), file=sys.stderr, flush=True)
+        _run_kubectl(show)
+    if lost:
+        raise WordbrushError(
+            f"no pod of the stage {', '.join(lost)} (its driver failed, or its pods are deleted): "
+            f"open the run in the UI, {page}."
+        )
+
+
+def _run_kubectl(command: list[str], stdout: int | None = None) -> str:
+    """What it printed, if stdout is a pipe. Raises WordbrushError where it fails."""
+    done = subprocess.run(command, stdout=stdout, text=True)
+    if done.returncode:
         raise WordbrushError(
             "kubectl failed, as it says above: `kubectl config current-context` must be the "
             "cluster of the run, and pods that were deleted have no logs."
         )
+    return done.stdout or ""

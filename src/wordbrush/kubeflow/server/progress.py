@@ -14,10 +14,13 @@ from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.pools import STAGE_LABEL, stage_label
+from wordbrush.kubeflow.durations import duration
 from wordbrush.kubeflow.server.api import Api
 from wordbrush.kubeflow.server.connection import Connection
 
 RUN_LABEL = "pipeline/runid"  # on every pod of a run (backend/src/apiserver/template)
+LABELS = f".metadata.labels.{STAGE_LABEL}"  # of a pod, as kubectl's jsonpath finds it
+PODS = 50  # that kubectl follows at once; by itself it refuses more than five
 DRIVER = "-driver"
 WAITING, FAILED = "waiting", "failed"
 
@@ -137,19 +140,6 @@ def age(run: models.V2beta1Run) -> str:
     return "" if seconds is None else f"{duration(seconds)} ago"
 
 
-def duration(seconds: float) -> str:
-    """As people say it: 40 s, 12 min, 3 h 05 min, 4 d."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes // (24 * 60)} d"
-
-
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Rows in columns."""
     rows = list(rows)
@@ -160,17 +150,26 @@ def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def log_command(connection: Connection, run: str, stage: str, follow: bool = False) -> list[str]:
-    """The command of kubectl that shows what the pods of a stage printed.
+def log_commands(
+    connection: Connection, run: str, stages: Iterable[str], goes_on: bool = False
+) -> tuple[list[str], list[str]]:
+    """kubectl's commands that say which of the stages have pods, and show what these printed.
 
+    The first prints the value of STAGE_LABEL of each pod, with spaces between.
     KFP's own address for logs wants the name of a pod, which its answers about runs do not tell.
     """
-    selector = f"{RUN_LABEL}={run},{STAGE_LABEL}={stage_label(stage)}"
-    return [
-        *("kubectl", "logs", f"--namespace={connection.namespace}", f"--selector={selector}"),
-        *("--container=main", "--tail=-1", "--prefix"),  # --selector alone shows ten lines
-        *(["--follow"] if follow else []),
+    labels = ",".join(stage_label(stage) for stage in stages)
+    pods = [
+        f"--namespace={connection.namespace}",
+        f"--selector={RUN_LABEL}={run},{STAGE_LABEL} in ({labels})",
     ]
+    found = ["kubectl", "get", "pods", *pods, f"--output=jsonpath={{.items[*]{LABELS}}}"]
+    shown = [
+        *("kubectl", "logs", *pods),
+        *("--container=main", "--tail=-1", "--prefix"),  # --selector alone shows ten lines
+        *(["--follow", f"--max-log-requests={PODS}"] if goes_on else []),
+    ]
+    return found, shown
 
 
 def chosen_stages(api: Api, run: models.V2beta1Run, wanted: str | None) -> list[str]:

@@ -14,7 +14,6 @@ from wordbrush.kubeflow.server.api import Api
 from wordbrush.kubeflow.server.client import (
     by_name,
     connect,
-    connect_to_run,
     experiment_id,
     pipeline_spec,
     runtime_config,
@@ -29,13 +28,12 @@ UNUSABLE = (AttributeError, TypeError, ValueError, OverflowError)
 
 
 def schedule(
-    connection: Connection, package: Path, name: str, cron: str, description: str = ""
+    api: Api, connection: Connection, package: Path, name: str, cron: str, description: str = ""
 ) -> str:
     """Create the recurring run, then delete those that had its name. Returns its id.
 
-    One run goes at a time, and runs that were missed are not made up for.
+    One run goes at a time, and runs that were missed are not made up for. api: of connect_to_run.
     """
-    api = connect_to_run(connection)
     service = RecurringRunServiceApi(api)
     run = models.V2beta1RecurringRun(
         display_name=name,
@@ -56,6 +54,18 @@ def schedule(
     for old in before:
         service.recurring_run_service_delete_recurring_run(old)
     return made
+
+
+def manage(connection: Connection, action: str, name: str) -> list[str]:
+    """`list` all schedules, or `pause`, `resume` or `delete` those of a name. Returns what to say.
+
+    Raises WordbrushError: there is none of that name.
+    """
+    if action == "list":
+        lines = list_schedules(connection)
+        return [*lines, f"{len(lines)} schedules in {connection.namespace}."]
+    count = change_schedule(connection, name, action)
+    return [f"{name}: {count} schedule(s), {action} done."]
 
 
 def list_schedules(connection: Connection) -> list[str]:
@@ -103,6 +113,11 @@ def times_of(run: models.V2beta1RecurringRun, now: datetime) -> Iterator[datetim
     start = given.start_time or run.created_at or now
     times = next_times(cron, max(now, start), start)
     return takewhile(lambda time: given.end_time is None or time <= given.end_time, times)
+
+
+def coming(cron: Cron) -> str:
+    """The next times of a cron expression, for people."""
+    return shown(next_times(cron, datetime.now(UTC)))
 
 
 def shown(times: Iterator[datetime]) -> str:

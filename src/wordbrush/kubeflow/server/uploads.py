@@ -11,7 +11,7 @@ import kfp_server_api
 from kfp_server_api import models
 
 from wordbrush.kubeflow.server.api import Api
-from wordbrush.kubeflow.server.client import by_name, connect_to_run
+from wordbrush.kubeflow.server.client import by_name
 from wordbrush.kubeflow.server.connection import Connection
 
 DIGEST = 6  # characters of the hash of a compiled pipeline
@@ -31,10 +31,12 @@ def version_name(name: str, package: Path) -> str:
 
 
 def upload(
-    connection: Connection, package: Path, pipeline: str, version: str, description: str
+    api: Api, connection: Connection, package: Path, pipeline: str, version: str, description: str
 ) -> Version:
-    """Upload a compiled pipeline as a version of `pipeline`, unless one of this name is there."""
-    api = connect_to_run(connection)
+    """Upload a compiled pipeline as a version of `pipeline`, unless one of this name is there.
+
+    api: of connect_to_run.
+    """
     found = pipeline_id(api, connection.namespace, pipeline)
     known = kfp_server_api.PipelineServiceApi(api).pipeline_service_list_pipeline_versions(
         found, filter=by_name(version)

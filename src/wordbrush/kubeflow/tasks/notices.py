@@ -17,13 +17,14 @@ SECRET, KEY, VARIABLE = "wordbrush-webhook", "url", "WORDBRUSH_WEBHOOK"
 TIMEOUT = (5.0, 10.0)  # seconds to connect, and for each part of the answer
 TRIES, PAUSE = 3, 5.0  # seconds between two tries
 # What KFP's servers and its local runner call the ends of a run. A stage that was killed outright
-# told no end, and KFP still takes it to be running.
+# told no end.
 ENDS = {
     "COMPLETE": "succeeded",
     "SUCCEEDED": "succeeded",
     "CACHED": "succeeded",
     "FAILED": "failed",
     "CANCELED": "was canceled",
+    "RUNNING": "was killed (KFP still calls it running)",
 }
 
 

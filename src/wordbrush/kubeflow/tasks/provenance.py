@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from wordbrush.kubeflow.durations import duration
 from wordbrush.process import variable
 from wordbrush.report import timings
 from wordbrush.report.about import About, Output
@@ -104,16 +105,6 @@ def effort(run: StageRun) -> dict[str, str]:
         "duration": f"{duration(run.seconds)} ({work})",
         "cost": cost,
     }
-
-
-def duration(seconds: float) -> str:
-    """2.5 s, 3 min 20 s, 4 h 5 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def stages_before(stage: str, lock: dict[str, Any]) -> list[str]:
