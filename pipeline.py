@@ -77,7 +77,7 @@ def compile_command(
 ) -> None:
     """Write the pipeline as YAML, for the KFP UI.
 
-    KFP's cache answers for such a file even if the remote lost outputs; `submit` looks for them.
+    KFP's cache answers none of its stages: each starts its pod, and DVC decides there what to run.
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
@@ -85,7 +85,8 @@ def compile_command(
 
     require_folder(output)
     require_writable(output)
-    write(plan(preset, image, pools, trial=trial), output)
+    # KFP's cache would not notice outputs that were lost, and a file carries no marks of them
+    write(plan(preset, image, pools, cached=False, trial=trial), output)
     print(f"{output}: written.")
 
 

@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.compiler.plan import UNMARKED
+from wordbrush.kubeflow.compiler.spec import Leaf, leaves
 from wordbrush.storage.files import read_text
 
 WRITTEN = ("/tmp", "/dev/shm")  # the folders that a stage writes
@@ -25,12 +27,20 @@ Fault = tuple[str, str]  # the name of a task, and what is wrong with it
 
 @dataclass(frozen=True)
 class Task:
-    """A task, named as people see it: its entry in the DAG, its component and its pod's fields."""
+    """A task that has a pod, and the pod's fields."""
 
-    name: str
-    entry: dict[str, Any]
-    component: dict[str, Any]
+    leaf: Leaf
     pod: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As people see it."""
+        return self.leaf.shown
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """How often it is tried again; empty where nothing says so."""
+        return self.leaf.entry.get("retryPolicy", {})
 
     @property
     def timeout(self) -> int:
@@ -40,15 +50,14 @@ class Task:
     @property
     def window(self) -> int:
         """Seconds from the first attempt's start in which Argo still tries again."""
-        return int(self.entry["retryPolicy"]["backoffMaxDuration"].removesuffix("s"))
+        return int(self.policy["backoffMaxDuration"].removesuffix("s"))
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled pipeline: its tasks, and the tasks that each waits for, by name in the DAG."""
+    """The tasks of a compiled pipeline by kfp's name, those of conditions and the like too."""
 
     tasks: dict[str, Task]
-    before: dict[str, list[str]]
 
     @property
     def longest(self) -> int:
@@ -56,7 +65,7 @@ class Compiled:
 
         @cache
         def until(name: str) -> int:
-            earlier = (until(one) for one in self.before[name])
+            earlier = (until(one) for one in self.tasks[name].leaf.before)
             return self.tasks[name].timeout + max(earlier, default=0)
 
         return max(map(until, self.tasks))
@@ -68,22 +77,8 @@ def read(path: Path) -> Compiled:
     try:
         spec, platform = YAML(typ="safe").load_all(text)
         pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        entries = spec["root"]["dag"]["tasks"]
-        components = {
-            name: spec["components"][entry["componentRef"]["name"]]
-            for name, entry in entries.items()
-        }
         return Compiled(
-            tasks={
-                name: Task(
-                    entry["taskInfo"]["name"],
-                    entry,
-                    components[name],
-                    pods[components[name]["executorLabel"]],
-                )
-                for name, entry in entries.items()
-            },
-            before={name: entry.get("dependentTasks", []) for name, entry in entries.items()},
+            {one.name: Task(one, pods[one.component["executorLabel"]]) for one in leaves(spec)}
         )
     except (YAMLError, ValueError, KeyError, TypeError, AttributeError):
         raise WordbrushError(
@@ -97,13 +92,14 @@ def faults(pipeline: Compiled) -> list[str]:
     for check in (retries, caching, volumes, privileges):
         for task, what in check(pipeline):
             tasks[what].append(task)
-    return [f"{', '.join(names)}: {what}" for what, names in tasks.items()]
+    # a task that is there twice, such as the gate of a scheduled run, is named once
+    return [f"{', '.join(dict.fromkeys(names))}: {what}" for what, names in tasks.items()]
 
 
 def retries(pipeline: Compiled) -> Iterator[Fault]:
     """Windows that end before the last attempt may, and factors that Argo cannot read."""
     for task in pipeline.tasks.values():
-        policy = task.entry.get("retryPolicy")
+        policy = task.policy
         if not policy or not task.timeout:
             yield task.name, "there are no retries or no time limit; set both in the pools."
             continue
@@ -126,7 +122,7 @@ def retries(pipeline: Compiled) -> Iterator[Fault]:
 def caching(pipeline: Compiled) -> Iterator[Fault]:
     """Tasks that KFP's cache would answer though their outputs are lost."""
     for task in pipeline.tasks.values():
-        options = task.entry.get("cachingOptions", {})
+        options = task.leaf.entry.get("cachingOptions", {})
         if "cacheKey" in options:
             yield (
                 task.name,
@@ -135,17 +131,22 @@ def caching(pipeline: Compiled) -> Iterator[Fault]:
             )
         if not options.get("enableCache"):
             continue
-        declared = task.component.get("inputDefinitions", {}).get("parameters", {})
-        given = task.entry.get("inputs", {}).get("parameters", {})
+        declared = task.leaf.component.get("inputDefinitions", {}).get("parameters", {})
         for name in COMPARED:
             # a group has those of each of its stages, such as random_edits_hard_key
             own = [one for one in declared if one == name or one.endswith(f"_{name}")]
-            values = [given.get(one, {}).get("runtimeValue", {}).get("constant") for one in own]
+            values = [task.leaf.parameters.get(one) for one in own]
             if not own or not all(values):
                 yield (
                     task.name,
                     f"KFP's cache may answer, but there is no parameter {name!r} with a value: the "
                     "outputs may be lost, or those of other code.",
+                )
+            elif UNMARKED in values:
+                yield (
+                    task.name,
+                    f"KFP's cache may answer, but the parameter {name!r} is {UNMARKED!r}: nobody "
+                    "looked whether the outputs are lost. Compile without the cache, or submit.",
                 )
 
 

@@ -131,7 +131,7 @@ def deadline(spec: dict[str, Any], pipeline: Compiled) -> Iterator[str]:
     if given is None:
         yield "activeDeadlineSeconds is missing: a run that hangs would never end."
         return
-    windows = (task.window for task in pipeline.tasks.values() if "retryPolicy" in task.entry)
+    windows = (task.window for task in pipeline.tasks.values() if task.policy)
     needed = max(pipeline.longest, *windows)
     if given <= needed:
         yield (

@@ -1,38 +1,89 @@
 """The compiled pipeline and Argo's defaults are good; each check finds its fault."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import app
 from ruamel.yaml import YAML
 
+from components import all_components
 from k8s.checks import compiled, workflows
-from k8s.checks.__main__ import DEFAULTS, faults_of_runs
+from k8s.checks.__main__ import DEFAULTS, PIPELINE, faults_of_runs
 from k8s.checks.expressions import holds
 from tests.k8s.overlays import ROOT
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.compiler.dag import write_pipeline
+from wordbrush.kubeflow.compiler.plan import UNMARKED, make_plan
+from wordbrush.kubeflow.compiler.pools import load_pools
+from wordbrush.kubeflow.compiler.spec import leaves
 
 STAGE = "train-gan"
 Change = Callable[[dict[str, Any]], Any]
 
 
-@pytest.fixture(scope="module", params=["k8s/pools.yaml", "k8s/overlays/kind/pools.yaml"])
-def file(request, tmp_path_factory) -> Path:
-    """The pipeline, compiled with the pools of an overlay."""
-    target = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
-    pools = str(ROOT / request.param)
-    app(["compile", "--pools", pools, "--output", str(target)], standalone_mode=False)
-    return target
+def grouped(text: str) -> str:
+    """The pools with the two groups that stand there as comments (docs/cluster-costs.md)."""
+    before, mark, groups = text.partition("#groups:")
+    return before + (mark + groups).replace("\n#", "\n").removeprefix("#")
+
+
+UI = "https://kubeflow.example.org"
+POOLS = "k8s/pools.yaml"
+# What is compiled: the file of the pools, what the plan has more, and how many tasks have a pod.
+PLANS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "flat": (POOLS, {}, 15),
+    "kind": ("k8s/overlays/kind/pools.yaml", {}, 15),
+    "classes": ("k8s/components/compute-classes/pools.yaml", {}, 15),
+    "schedule": (POOLS, {"compares": True, "gate": True}, 18),
+    "notify": (POOLS, {"notify": UI}, 16),
+    "both": (POOLS, {"compares": True, "gate": True, "notify": UI}, 19),
+    "groups": ("grouped.yaml", {}, 9),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """Each plan, compiled once."""
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "grouped.yaml").write_text(grouped((ROOT / POOLS).read_text()))
+    plan = make_plan(ROOT, "tiny", "image:1", ROOT / POOLS, cached=False)
+    for name, (pools, more, _) in PLANS.items():
+        path = folder / pools if pools == "grouped.yaml" else ROOT / pools
+        planned = replace(plan, pools=load_pools(path), **more)
+        write_pipeline(planned, all_components(), folder / f"{name}.yaml")
+    return {name: folder / f"{name}.yaml" for name in PLANS}
+
+
+@pytest.fixture(params=PLANS)
+def name(request) -> str:
+    """A plan's."""
+    return request.param
 
 
 @pytest.fixture
-def documents(file) -> list[dict[str, Any]]:
-    """The pipeline's spec and its platform's."""
+def file(files, name) -> Path:
+    return files[name]
+
+
+@pytest.fixture(scope="module", params=["flat", "both"])
+def untouched(files, request) -> list[dict[str, Any]]:
+    """A pipeline's spec and its platform's; its stages are tasks of it, or of a condition in it."""
+    return load(files[request.param])
+
+
+@pytest.fixture
+def documents(untouched) -> list[dict[str, Any]]:
+    """A copy, to change."""
+    return deepcopy(untouched)
+
+
+def load(file: Path) -> list[dict[str, Any]]:
     return list(YAML(typ="safe").load_all(file.read_text()))
 
 
@@ -42,18 +93,39 @@ def spec() -> dict[str, Any]:
 
 
 def saved(folder: Path, documents: list[dict[str, Any]]) -> Path:
-    with (folder / "pipeline.yaml").open("w") as target:
-        YAML(typ="safe").dump_all(documents, target)
-    return folder / "pipeline.yaml"
+    target = folder / "pipeline.yaml"
+    target.write_text("\n---\n".join(map(json.dumps, documents)))  # JSON is YAML, and quick
+    return target
 
 
-def test_what_we_compile_and_apply_is_good(file):
+def test_what_we_compile_and_send_and_apply_is_good(file, name):
     assert faults_of_runs(file, DEFAULTS) == []
-    assert len(compiled.read(file).tasks) == 15
+    assert len(compiled.read(file).tasks) == PLANS[name][2]
+
+
+def test_the_committed_pipeline_is_good():
+    assert faults_of_runs(PIPELINE, DEFAULTS) == []
 
 
 def entry(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    return documents[0]["root"]["dag"]["tasks"][STAGE]
+    (found,) = (leaf.entry for leaf in leaves(documents[0]) if leaf.name == STAGE)
+    return found
+
+
+def cached(documents: list[dict[str, Any]], mark: str | None) -> None:
+    """KFP's cache may answer the stage, which has this mark."""
+    entry(documents)["cachingOptions"] = {"enableCache": True}
+    entry(documents)["inputs"]["parameters"]["mark"] = {"runtimeValue": {"constant": mark}}
+
+
+def without_key(documents: list[dict[str, Any]]) -> None:
+    cached(documents, "0f")
+    component(documents)["inputDefinitions"]["parameters"].pop("key")
+
+
+def without_mark(documents: list[dict[str, Any]]) -> None:
+    cached(documents, "0f")
+    del entry(documents)["inputs"]["parameters"]["mark"]
 
 
 def component(documents: list[dict[str, Any]]) -> dict[str, Any]:
@@ -91,17 +163,10 @@ def unbounded(documents: list[dict[str, Any]]) -> None:
         (lambda one: entry(one).pop("retryPolicy"), "there are no retries or no time limit"),
         (lambda one: pod(one).pop("activeDeadlineSeconds"), "there are no retries or no time"),
         (lambda one: entry(one)["cachingOptions"].update(cacheKey="a"), "cacheKey is read by no"),
-        (lambda one: entry(one)["inputs"]["parameters"].pop("mark"), "no parameter 'mark'"),
-        (
-            lambda one: entry(one)["inputs"]["parameters"].update(
-                mark={"runtimeValue": {"constant": ""}}
-            ),
-            "no parameter 'mark' with a value",
-        ),
-        (
-            lambda one: component(one)["inputDefinitions"]["parameters"].pop("key"),
-            "no parameter 'key'",
-        ),
+        (without_mark, "no parameter 'mark'"),
+        (lambda one: cached(one, ""), "no parameter 'mark' with a value"),
+        (lambda one: cached(one, UNMARKED), "the parameter 'mark' is 'unmarked'"),
+        (without_key, "no parameter 'key'"),
         (unbounded, "/tmp is no volume with a sizeLimit"),
         (lambda one: pod(one)["emptyDirMounts"].pop(0), "/dev/shm is no volume with a sizeLimit"),
         (
@@ -122,8 +187,12 @@ def test_a_faulty_pipeline_is_one_sentence(documents, tmp_path, change, complain
 
 
 def test_a_task_that_is_never_cached_needs_no_mark(documents, tmp_path):
-    entry(documents)["cachingOptions"] = {}
     del entry(documents)["inputs"]["parameters"]["mark"]
+    assert faults_of_runs(saved(tmp_path, documents), DEFAULTS) == []
+
+
+def test_a_task_whose_outputs_were_looked_for_may_be_cached(documents, tmp_path):
+    cached(documents, "0f")
     assert faults_of_runs(saved(tmp_path, documents), DEFAULTS) == []
 
 
@@ -178,16 +247,25 @@ def test_a_run_ends_but_not_before_its_stages_may(spec, file):
     assert "a run that hangs would never end" in never
 
 
-def test_the_longest_chain_is_that_of_the_dag(file):
-    pipeline = compiled.read(file)
+def test_the_longest_chain_is_that_of_the_dag(files):
+    pipeline = compiled.read(files["flat"])
 
     def chains(name: str) -> Iterator[int]:
-        for before in pipeline.before[name]:
+        for before in pipeline.tasks[name].leaf.before:
             for length in chains(before):
                 yield length + pipeline.tasks[name].timeout
         yield pipeline.tasks[name].timeout
 
     assert pipeline.longest == max(length for name in pipeline.tasks for length in chains(name))
+
+
+def test_the_longest_chain_leads_through_conditions_and_exit_handlers(files):
+    """The first task, the stages behind it, the gate, and word of the end."""
+    flat, both = (compiled.read(files[name]) for name in ("flat", "both"))
+    around = [both.tasks[name].timeout for name in ("compare", "promote", "notify")]
+    assert both.longest == flat.longest + sum(around)
+    assert set(both.tasks["notify"].leaf.before) == both.tasks.keys() - {"notify"}
+    assert both.tasks["render-scenes"].leaf.before == ("compare",)
 
 
 # What expr-lang 1.17.7, the evaluator of Argo 4.0.5, answered of the same expression.
@@ -243,13 +321,15 @@ def test_another_file_is_one_sentence(tmp_path, content):
 
 
 @pytest.mark.cluster
-def test_the_command_checks_the_pipeline_that_it_is_given(documents, tmp_path):
+def test_the_command_checks_the_pipeline_that_it_is_given(files, tmp_path):
+    documents = load(files["flat"])
+
     def check(pipeline: Path) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "k8s.checks", str(ROOT / "k8s/overlays/kind")]
         command += ["--pipeline", str(pipeline)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    good = check(saved(tmp_path, deepcopy(documents)))
+    good = check(files["flat"])
     assert good.returncode == 0, good.stderr
     for one in documents[0]["root"]["dag"]["tasks"].values():
         one["retryPolicy"]["backoffMaxDuration"] = "900s"

@@ -299,9 +299,12 @@ def test_runs_of_other_pipelines_are_not_adopted(server, connection, spec):
 
 
 def test_a_key_that_leaves_its_folder_is_no_key():
-    task = {"inputs": {"parameters": {"key": {"runtimeValue": {"constant": "../../secret"}}}}}
-    with pytest.raises(KeyError):
-        client.key_of({"root": {"dag": {"tasks": {"report": task}}}}, "report")
+    parameters = {"key": {"runtimeValue": {"constant": "../../secret"}}}
+    task = {"taskInfo": {"name": "report"}, "componentRef": {"name": "comp-report"}}
+    tasks = {"report": {**task, "inputs": {"parameters": parameters}}}
+    spec = {"root": {"dag": {"tasks": tasks}}, "components": {"comp-report": {}}}
+    with pytest.raises(KeyError, match="secret"):
+        client.key_of(spec, "report")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from kfp import compiler, dsl
 
 from tests.kfp_server import Compiled
 from tests.workspace import Workspace, environment
-from wordbrush.kubeflow.tasks.grace import save_stages
+from wordbrush.kubeflow.tasks.grace import arguments, children, parents, save_stages, stages_below
 from wordbrush.storage.yaml import read_yaml
 
 STAGE = "pretrain-davenet@hard"
@@ -92,6 +92,25 @@ def test_a_stopped_pod_keeps_the_state_of_its_stage(container, workspace, tmp_pa
     os.kill(container.pid, signal.SIGTERM)
     assert container.wait(timeout=30) == 128 + signal.SIGTERM
     assert list((workspace.root / ".wordbrush/checkpoints").glob("*/state-*"))
+
+
+@pytest.fixture
+def ended() -> psutil.Process:
+    """A process that was listed, and has ended since."""
+    child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    process = psutil.Process(child.pid)
+    child.communicate()
+    return process
+
+
+def test_a_process_that_has_just_ended_has_no_family(ended):
+    with pytest.raises(psutil.NoSuchProcess):
+        ended.suspend()
+    assert children(ended) == [] and parents(ended) == set() and arguments(ended) == []
+
+
+def test_an_executor_that_has_just_ended_is_no_fault(ended):
+    assert stages_below([ended]) == []
 
 
 def test_a_container_without_a_stage_ends_at_once():

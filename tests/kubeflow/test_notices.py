@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.kfp_server import pipeline
 from wordbrush.kubeflow.compiler.dag import exit_handler, write_pipeline
 from wordbrush.kubeflow.compiler.plan import Plan, make_plan
+from wordbrush.kubeflow.compiler.pools import STAGE_LABEL
 from wordbrush.kubeflow.server.client import key_of
 from wordbrush.kubeflow.tasks.notices import NOTIFY, SECRET, VARIABLE, notify
 
@@ -131,6 +132,7 @@ def test_the_compiled_task_runs_however_the_stages_end(plan, tmp_path):
     (secret,) = pod["secretAsEnv"]
     assert (secret["secretName"], secret["optional"]) == (SECRET, True)
     assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["podMetadata"]["labels"] == {STAGE_LABEL: NOTIFY}  # `logs` finds it
     container = spec["deploymentSpec"]["executors"][f"exec-{NOTIFY}"]["container"]
     assert container["image"] == "image:1"
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from kfp_server_api import models
 
-from tests.kfp_server import Server, task_detail
+from tests.kfp_server import Reply, Server, task_detail
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.server import client, following, progress, runs
 from wordbrush.kubeflow.server.connection import Connection
@@ -63,8 +64,12 @@ def test_runs_are_listed_newest_first_over_pages(api, connection, server, monkey
 
 
 def pipeline_of(*names: str) -> dict:
-    tasks = {name.replace("@", "-"): {"taskInfo": {"name": name}} for name in names}
-    return {"pipeline_spec": {"root": {"dag": {"tasks": tasks}}}}
+    tasks = {
+        name.replace("@", "-"): {"taskInfo": {"name": name}, "componentRef": {"name": "comp"}}
+        for name in names
+    }
+    components = {"comp": {"executorLabel": "exec"}}
+    return {"pipeline_spec": {"root": {"dag": {"tasks": tasks}}, "components": components}}
 
 
 TASKS = [
@@ -102,10 +107,26 @@ def test_a_run_is_described_by_its_stages(api, run):
     ]
 
 
-def test_a_run_whose_pipeline_is_elsewhere_is_described_too(api, run):
-    """Runs of an uploaded pipeline name its version alone."""
+def of_version(run: models.V2beta1Run) -> models.V2beta1Run:
+    """The run as one that the UI started of an uploaded version, which alone it names."""
     run.pipeline_spec = None
-    names = [stage.name for stage in progress.stages_of(api, run)]
+    run.pipeline_version_reference = models.V2beta1PipelineVersionReference("p1", "v1")
+    return run
+
+
+def test_a_run_of_an_uploaded_version_is_described_as_any_other(api, run, server):
+    wanted = progress.describe(api, run)
+    server.versions["v1"] = {"pipeline_id": "p1", "pipeline_spec": run.pipeline_spec}
+    assert progress.describe(api, of_version(run)) == wanted
+    (failure,) = progress.failures(api, run, "0f8b6d2e")
+    assert failure.endswith("logs 0f8b6d2e evaluate@hard`.")
+    assert progress.chosen_stages(api, run, None) == ["evaluate@hard"]
+
+
+def test_a_run_whose_version_was_deleted_has_the_names_of_kubeflow(api, run, server):
+    gone = Reply(b'{"error": "version not found", "code": 5}', 404)
+    server.next["/pipelines/p1/versions"] = [gone]
+    names = [stage.name for stage in progress.stages_of(api, of_version(run))]
     assert names == ["render-scenes", "train-gan", "evaluate-hard", "report"]
 
 
@@ -116,7 +137,7 @@ def test_stages_behind_a_condition_are_stages_and_their_group_is_none(api, run):
     group = {"taskInfo": {"name": "changed"}, "componentRef": {"name": "comp-changed"}}
     compare = {"taskInfo": {"name": "compare"}, "componentRef": {"name": "comp-compare"}}
     spec["root"] = {"dag": {"tasks": {"condition-1": group, "compare": compare}}}
-    spec["components"] = {"comp-changed": inner, "comp-compare": {"executorLabel": "x"}}
+    spec["components"] |= {"comp-changed": inner, "comp-compare": {"executorLabel": "x"}}
     run.run_details.task_details[0].display_name = "condition-1-driver"
     names = [stage.name for stage in progress.stages_of(api, run)]
     assert names == [

@@ -5,7 +5,7 @@ import re
 import pytest
 from pipeline import app
 
-from tests.kfp_server import IMAGE, Compiled, Server, serving
+from tests.kfp_server import IMAGE, Compiled, Server, serving, task_detail
 
 
 def upload(server: Server, *more: str) -> None:
@@ -55,7 +55,9 @@ def test_another_image_is_another_version(made, server):
     assert first != second and first[:-6] == second[:-6]
 
 
-def test_a_run_that_the_ui_started_of_a_version_is_adopted(made, server, tmp_path):
+def test_a_run_that_the_ui_started_of_a_version_is_shown_and_adopted(
+    made, server, tmp_path, capsys
+):
     """Kubeflow answers with a reference to the version, not with the pipeline."""
     server.versions["v1"] = made
     spec = made["pipeline_spec"]["pipeline_spec"]
@@ -67,6 +69,15 @@ def test_a_run_that_the_ui_started_of_a_version_is_adopted(made, server, tmp_pat
     reference = {"pipeline_id": "p1", "pipeline_version_id": "v1"}
     server.runs["r1"] = {"run_id": "r1", "pipeline_version_reference": reference}
     server.states = ["SUCCEEDED"]
+    server.tasks = [
+        task_detail("condition-2-driver", "SUCCEEDED"),
+        task_detail("condition-2", "SUCCEEDED"),
+        task_detail("random-edits-2-driver", "SUCCEEDED"),
+        task_detail("random-edits-2", "SUCCEEDED"),
+    ]
+    app(["status", "r1", "--host", server.host], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "random-edits@hard" in shown and "condition" not in shown and "-2" not in shown
     where = ["--remote", str(tmp_path / "remote"), "--target", str(tmp_path / "dvc.lock")]
     app(["adopt", "r1", "--host", server.host, *where], standalone_mode=False)
     assert (tmp_path / "dvc.lock").read_text().startswith("schema")

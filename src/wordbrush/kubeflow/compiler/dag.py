@@ -140,6 +140,7 @@ def exit_handler(plan: Plan, components: Components) -> dsl.ExitHandler:
     """What runs the stages, and then tells how they ended."""
     task = components[NOTIFY](run=dsl.PIPELINE_JOB_ID_PLACEHOLDER, ui=plan.notify)
     place_beside_kubeflow(task.set_container_image(plan.image).set_caching_options(False))
+    label_stage(task, NOTIFY)
     return dsl.ExitHandler(task, name="stages")
 
 

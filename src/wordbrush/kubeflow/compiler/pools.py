@@ -229,8 +229,11 @@ def place_beside_kubeflow(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """
     kubernetes.use_secret_as_env(task, SECRET, {KEY: VARIABLE}, optional=True)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", "Memory", "64Mi")
     kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit="1Gi")
-    kubernetes.set_timeout(task, 600)
+    # The limit counts from the pod's start, and a node that never ran a stage pulls the image then.
+    kubernetes.set_timeout(task, 3600)
+    task.set_retry(2, "60s", 2, "14400s")  # three attempts of an hour, and pauses, fit into four
     return task.set_cpu_limit("500m").set_memory_limit("1Gi")
 
 

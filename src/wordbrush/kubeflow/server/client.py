@@ -17,6 +17,7 @@ from kfp_server_api import models
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.groups import identifier
 from wordbrush.kubeflow.compiler.plan import LAST
+from wordbrush.kubeflow.compiler.spec import leaves, unwrapped
 from wordbrush.kubeflow.server.api import Api, Patience
 from wordbrush.kubeflow.server.backend import healthz, require_version
 from wordbrush.kubeflow.server.connection import Connection
@@ -130,48 +131,43 @@ def report_key(api: Api, run: str) -> str:
             f"the run {run} is {(answer.state or 'pending').lower()}: "
             "only a finished one can be adopted."
         )
-    spec = answer.pipeline_spec or version_spec(api, answer.pipeline_version_reference) or {}
     try:
-        return key_of(spec.get("pipeline_spec", spec), LAST)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return key_of(pipeline_of(api, answer), LAST)
+    except (AttributeError, KeyError, TypeError):
         raise WordbrushError(
             f"the run {run} is not one of this pipeline: it has no stage report."
         ) from None
 
 
-def version_spec(
-    api: Api, reference: models.V2beta1PipelineVersionReference | None
-) -> dict[str, Any] | None:
-    """The pipeline of a run that was started from an uploaded version, as the UI does."""
-    if reference is None:
-        return None
-    pipeline, version = (
-        api.id_in(reference, field) for field in ("pipeline_id", "pipeline_version_id")
-    )
-    service = kfp_server_api.PipelineServiceApi(api)
-    return service.pipeline_service_get_pipeline_version(pipeline, version).pipeline_spec
+def pipeline_of(api: Api, run: models.V2beta1Run) -> dict[str, Any]:
+    """The spec of a run's pipeline: its own or, where the UI started it, that of a version.
+
+    Empty where the run names neither. Raises WordbrushError: the version is gone.
+    """
+    spec, reference = run.pipeline_spec, run.pipeline_version_reference
+    if not spec and reference is not None:
+        pipeline, version = (
+            api.id_in(reference, field) for field in ("pipeline_id", "pipeline_version_id")
+        )
+        service = kfp_server_api.PipelineServiceApi(api)
+        spec = service.pipeline_service_get_pipeline_version(pipeline, version).pipeline_spec
+    return unwrapped(spec or {})
 
 
 def key_of(spec: dict[str, Any], stage: str) -> str:
     """The key that was compiled into a stage's task, or into that of the stage's group.
 
-    The task is one of the pipeline's, or of a condition or exit handler in it.
     Raises AttributeError, KeyError, TypeError: there is none.
     """
-    tasks: dict[str, Any] = {}
-    for one in (spec["root"], *spec.get("components", {}).values()):
-        tasks |= one.get("dag", {}).get("tasks", {})
-    if stage in tasks:
-        tasks, name = {stage: tasks[stage]}, "key"
-    else:
-        name = f"{identifier(stage)}_key"
-    parameters: dict[str, Any] = {}
-    for task in tasks.values():
-        parameters |= task["inputs"].get("parameters", {})
-    key = parameters[name]["runtimeValue"]["constant"]
-    if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
-        raise KeyError(key)
-    return key
+    in_group = f"{identifier(stage)}_key"
+    for leaf in leaves(spec):
+        key = leaf.parameters.get("key" if leaf.shown == stage else in_group)
+        if key is None:
+            continue
+        if not re.fullmatch(r"[0-9a-f]+", key):  # it becomes a part of a path
+            raise KeyError(key)
+        return key
+    raise KeyError(stage)
 
 
 def by_name(name: str) -> str:

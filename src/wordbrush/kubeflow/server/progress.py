@@ -5,7 +5,7 @@ driver beside it, so a run's tasks are `train-gan`, `train-gan-driver` and many 
 answer names no pods; kubectl finds them by their labels.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +14,10 @@ from kfp_server_api import models
 
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.pools import STAGE_LABEL, stage_label
+from wordbrush.kubeflow.compiler.spec import leaves
 from wordbrush.kubeflow.durations import duration
-from wordbrush.kubeflow.server.api import Api
+from wordbrush.kubeflow.server.api import Api, Unavailable
+from wordbrush.kubeflow.server.client import pipeline_of
 from wordbrush.kubeflow.server.connection import Connection
 
 RUN_LABEL = "pipeline/runid"  # on every pod of a run (backend/src/apiserver/template)
@@ -70,33 +72,27 @@ def stages_of(api: Api, run: models.V2beta1Run) -> list[Stage]:
     tasks = {task.display_name: task for task in details or [] if task.display_name}
     begun = [n.removesuffix(DRIVER) for n in tasks if n.endswith(DRIVER) and n != f"root{DRIVER}"]
     names: dict[str, str | None] = {name: name for name in begun}
-    names |= _named(run)
+    names |= _named(api, run)
     found = [_stage(api, shown, tasks, name) for name, shown in names.items() if shown is not None]
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda stage: (stage.started or last, stage.name))
 
 
-def _named(run: models.V2beta1Run) -> dict[str, str | None]:
-    """The stages that a run's pipeline has, by the name of their task. Empty: it does not say.
+def _named(api: Api, run: models.V2beta1Run) -> dict[str, str | None]:
+    """The stages that a run's pipeline has, by the name of their task. Empty: nobody knows.
 
     A group of stages, such as those behind a condition, has None.
     """
     try:
-        spec = run.pipeline_spec.get("pipeline_spec", run.pipeline_spec)
-        return dict(_tasks_of(spec, spec["root"]["dag"]))
-    except (AttributeError, KeyError, TypeError):
+        found = leaves(pipeline_of(api, run))
+        groups: dict[str, str | None] = {name: None for leaf in found for name in leaf.within}
+        return groups | {leaf.name: leaf.shown for leaf in found}
+    except (AttributeError, KeyError, TypeError):  # somebody else's pipeline
         return {}
-
-
-def _tasks_of(spec: dict[str, Any], dag: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """The tasks of a DAG, and of those inside it."""
-    for name, task in dag["tasks"].items():
-        component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {})
-        if "dag" in component:
-            yield name, None
-            yield from _tasks_of(spec, component["dag"])
-        else:
-            yield name, task["taskInfo"]["name"]
+    except Unavailable:
+        raise
+    except WordbrushError:  # the version was deleted
+        return {}
 
 
 def _stage(api: Api, shown: str, tasks: dict[str, Any], name: str) -> Stage:

@@ -29,11 +29,7 @@ def save_stages(first: int = 1) -> int:
 
     first: the container's first process, as it sees itself.
     """
-    found = []
-    for executor in processes(psutil.Process(first).children(recursive=True), EXECUTOR):
-        executor.suspend()
-        found += processes(executor.children(recursive=True), COMMAND)
-    stages = [one for one in found if not set(one.parents()) & set(found)]  # without their workers
+    stages = stages_below(processes(children(psutil.Process(first)), EXECUTOR))
     for stage in stages:
         with suppress(psutil.NoSuchProcess):
             stage.terminate()
@@ -43,9 +39,38 @@ def save_stages(first: int = 1) -> int:
     return len(stages)
 
 
+def stages_below(executors: list[psutil.Process]) -> list[psutil.Process]:
+    """The stages that executors wait for, without their workers. The executors are held.
+
+    Any of these processes may end by itself meanwhile.
+    """
+    found = []
+    for executor in executors:
+        with suppress(psutil.NoSuchProcess):
+            executor.suspend()
+        found += processes(children(executor), COMMAND)
+    return [one for one in found if not parents(one) & set(found)]
+
+
 def processes(among: list[psutil.Process], name: str) -> list[psutil.Process]:
     """Those with an argument that is this name, or a path that ends with it."""
     return [one for one in among if any(Path(word).name == name for word in arguments(one))]
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """All processes below one; none where it has just ended."""
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def parents(process: psutil.Process) -> set[psutil.Process]:
+    """All processes above one; none where it has just ended."""
+    try:
+        return set(process.parents())
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def arguments(process: psutil.Process) -> list[str]:
