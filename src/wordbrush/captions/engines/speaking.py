@@ -1,0 +1,89 @@
+"""One sentence by one engine: spoken once, checked, trimmed, with word times, at 16 kHz."""
+
+import threading
+
+import numpy as np
+
+from wordbrush.audio.sound import SAMPLE_RATE, decode, encode, resample
+from wordbrush.captions.engines import cache
+from wordbrush.captions.engines.alignment import carried_over
+from wordbrush.captions.engines.interface import Spoken, pitch_of, tempo_of
+from wordbrush.captions.engines.reference import rendering
+from wordbrush.captions.engines.table import require_voice
+from wordbrush.errors import WordbrushError
+
+FRAME = 160  # samples: silence is found in frames of 10 ms
+QUIET = 10 ** (-50 / 20)  # of the loudest frame; the weakest consonants are louder
+KEPT = 3  # frames of silence that stay at either end
+SHORTEST, LONGEST = 0.4, 2.5  # of the time that espeak-ng needs; docs/speech.md has measurements
+
+_lock = threading.Lock()  # no engine says that it may be used by two threads
+
+
+def speak_by(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, list[dict]]:
+    """Speech float32 [S] at 16 kHz without silence around, and words with start and end in seconds.
+
+    name: of a voice, with its engine: flite:slt. rate, pitch: as espeak-ng counts them.
+    Raises WordbrushError where the engine or the voice is missing, the engine fails, or what it
+    said cannot be the text.
+    """
+    with _lock:
+        engine, voice = require_voice(name)
+        entry = cache.Entry(engine.name, voice, engine.version(voice), text, rate, pitch)
+        kept = cache.read(entry)
+        if kept is not None:
+            return kept
+        spoken = engine.speak(text, voice, tempo_of(rate), pitch_of(pitch))
+        sound, words = finished(spoken, name, text, rate)
+        sound = decode(encode(sound), "speech")  # as it is read from the cache
+        cache.write(entry, sound, words)
+    return sound, words
+
+
+def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarray, list[dict]]:
+    """16 kHz, no silence around, and word times. Raises WordbrushError for what is no speech."""
+    if not np.isfinite(spoken.sound).all() or not spoken.sound.any():
+        raise WordbrushError(f"{name} says nothing for the text {text!r:.60}.")
+    whole = resample(spoken.sound.astype(np.float32), spoken.rate)
+    first, stop = speech_within(whole)
+    sound = whole[first:stop]
+    known, known_words = rendering(text, rate)
+    require_length(len(sound), len(known), name, text)
+    if spoken.words is None:
+        words, _ = carried_over(known_words, known, sound)
+    else:
+        words = spoken.words
+    shift = first / SAMPLE_RATE if spoken.words is not None else 0.0
+    length = len(sound) / SAMPLE_RATE
+    timed = [
+        {
+            "word": word["word"],
+            "start": round(min(max(word["start"] - shift, 0.0), length), 3),
+            "end": round(min(max(word["end"] - shift, 0.0), length), 3),
+        }
+        for word in words
+    ]
+    return np.clip(sound, -1, 1), timed
+
+
+def speech_within(sound: np.ndarray) -> tuple[int, int]:
+    """The samples from which and to which a sound is not silent."""
+    frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+    levels = np.sqrt((frames**2).mean(1))
+    if not levels.any():
+        return 0, len(sound)
+    loud = np.flatnonzero(levels > QUIET * levels.max())
+    return max(0, loud[0] - KEPT) * FRAME, min(len(sound), (loud[-1] + 1 + KEPT) * FRAME)
+
+
+def require_length(samples: int, expected: int, name: str, text: str) -> None:
+    """Raises WordbrushError where speech is too short or too long for its text.
+
+    An engine that reads letters, spells numbers or stops early is heard by this.
+    """
+    if not SHORTEST * expected <= samples <= LONGEST * expected:
+        raise WordbrushError(
+            f"{name} speaks {text!r:.60} for {samples / SAMPLE_RATE:.2f} seconds, and espeak-ng "
+            f"for {expected / SAMPLE_RATE:.2f}: it may read letters, or stop early. Write the "
+            "words as they are said, or use another voice."
+        )

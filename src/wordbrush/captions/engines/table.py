@@ -1,0 +1,70 @@
+"""The table of engines, by the name before the colon of a voice: flite:slt."""
+
+from functools import cache
+
+from wordbrush.captions.engines.interface import Engine
+from wordbrush.errors import WordbrushError
+
+NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro")
+
+
+def split(name: str) -> tuple[str, str]:
+    """The engine and its own name of a voice: flite:slt -> flite, slt; en+f1 -> '', en+f1."""
+    engine, colon, own = name.partition(":")
+    return (engine, own) if colon else ("", name)
+
+
+@cache
+def engine_of(name: str) -> Engine:
+    """The engine of this name. Raises WordbrushError where there is none, or it cannot start.
+
+    Each is imported when it is first asked for: some need packages that others do without.
+    """
+    if name == "flite":
+        from wordbrush.captions.engines.flite import Flite
+
+        return Flite()
+    if name == "festival":
+        from wordbrush.captions.engines.festival import Festival
+
+        return Festival()
+    if name == "mbrola":
+        from wordbrush.captions.engines.mbrola import Mbrola
+
+        return Mbrola()
+    if name == "pico":
+        from wordbrush.captions.engines.pico import Pico
+
+        return Pico()
+    if name == "piper":
+        from wordbrush.captions.engines.piper import Piper
+
+        return Piper()
+    if name == "hibari":
+        from wordbrush.captions.engines.hibari import Hibari
+
+        return Hibari()
+    if name == "kokoro":
+        from wordbrush.captions.engines.kokoro import Kokoro
+
+        return Kokoro()
+    raise WordbrushError(
+        f"there is no engine of speech {name!r:.60}: use {', '.join(NAMES)}, or a voice of "
+        "espeak-ng, which has no colon."
+    )
+
+
+def require_voice(name: str) -> tuple[Engine, str]:
+    """The engine of a voice and its own name of it: flite:slt -> Flite(), slt.
+
+    Raises WordbrushError where the engine is not installed, or has no such voice.
+    """
+    engine_name, own = split(name)
+    engine = engine_of(engine_name)
+    voices = engine.voices()
+    if own not in voices:
+        raise WordbrushError(
+            f"{engine_name} has no voice {own!r:.60} here: use "
+            f"{', '.join(f'{engine_name}:{voice}' for voice in voices)}; {engine.package}."
+        )
+    return engine, own
