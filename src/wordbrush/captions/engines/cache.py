@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wordbrush.audio.sound import decode, encode
+from wordbrush.audio.sound import decode
 from wordbrush.errors import WordbrushError
 from wordbrush.process import variable
 from wordbrush.storage.files import write_faults
@@ -54,16 +54,16 @@ def read(entry: Entry) -> tuple[np.ndarray, list[dict]] | None:
         return None
 
 
-def write(entry: Entry, sound: np.ndarray, words: list[dict]) -> None:
-    """Keep an utterance; other processes may keep the same one at the same time."""
-    path, data = entry.path, encode(sound)
-    header = {"sha256": digest(words, data), **asdict(entry), "words": words}
+def write(entry: Entry, sound: bytes, words: list[dict]) -> None:
+    """Keep an utterance, as FLAC; other processes may keep the same one at the same time."""
+    path = entry.path
+    header = {"sha256": digest(words, sound), **asdict(entry), "words": words}
     with write_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, scratch = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
         try:
             with open(descriptor, "wb") as file:
-                file.write(json.dumps(header).encode() + b"\n" + data)
+                file.write(json.dumps(header).encode() + b"\n" + sound)
             os.replace(scratch, path)
         except BaseException:
             with suppress(OSError):

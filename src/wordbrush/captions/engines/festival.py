@@ -24,7 +24,7 @@ SCRIPT = """
 (print (utt.features spoken 'Word '(name word_start word_end)))
 """
 # The statistical voice does not look at Duration_Stretch.
-HTS_TEMPO = "(set! hts_engine_params (append hts_engine_params '((\"-r\" {tempo}))))"
+HTS_TEMPO = '(set! hts_engine_params (append hts_engine_params \'(("-r" {tempo}))))'
 
 
 class Festival:

@@ -22,6 +22,7 @@ from wordbrush.errors import optional_packages
 
 SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"
 RATE, SYMBOL_HOP = 24000, 600  # samples of a step of durations: two frames
+LATE = 3 * SYMBOL_HOP / RATE  # as of Kokoro, whose durations it learned
 DURATIONS = "/Clip_output_0"
 
 
@@ -60,5 +61,5 @@ class Hibari:
         )
         noise = np.random.default_rng(0)
         sound = synth(*(part[0] for part in spectrum), noise)
-        words = timed_words(spans, durations.ravel(), SYMBOL_HOP / RATE, shift=1)
+        words = timed_words(spans, durations.ravel(), SYMBOL_HOP / RATE, shift=1, late=LATE)
         return played_higher(Spoken(sound.astype(np.float32), RATE, words), pitch)

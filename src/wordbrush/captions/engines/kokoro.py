@@ -30,6 +30,7 @@ PARTS = 4
 SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 VOICES_VARIABLE = "WORDBRUSH_KOKORO_VOICES"
 RATE, SYMBOL_HOP = 24000, 600
+LATE = 3 * SYMBOL_HOP / RATE  # kokoro/pipeline.py, join_timestamps: the first word begins earlier
 STYLE = 256
 MOST = 510  # symbols, and rows of a voice's table
 DURATIONS = "/encoder/Clip_output_0"
@@ -115,5 +116,5 @@ class Kokoro:
             style=self.style(voice)[len(numbers) - 1][None],
             speed=np.array([tempo / pitch], np.float32),
         )
-        words = timed_words(spans, durations.ravel(), SYMBOL_HOP / RATE, shift=1)
+        words = timed_words(spans, durations.ravel(), SYMBOL_HOP / RATE, shift=1, late=LATE)
         return played_higher(Spoken(sound.ravel(), RATE, words), pitch)

@@ -71,16 +71,28 @@ def symbols(
 
 
 def timed_words(
-    spans: Sequence[tuple[list[str], int, int]], durations: np.ndarray, seconds: float, shift: int
+    spans: Sequence[tuple[list[str], int, int]],
+    durations: np.ndarray,
+    seconds: float,
+    shift: int,
+    late: float = 0.0,
 ) -> list[dict]:
-    """Words with start and end. Words that are spoken as one share its time by their letters.
+    """Words with start and end in seconds.
 
-    durations: of all symbols, of `seconds` each, with `shift` symbols before the first word.
+    A word begins and ends in the middle of the space before and after it, as in Kokoro's own
+    `join_timestamps`. Words that are spoken as one share its time by their letters.
+
+    durations: of all symbols, of `seconds` each, with `shift` symbols before the first word. late:
+    seconds by which the durations lag behind the sound.
     """
-    times = np.concatenate([[0.0], np.cumsum(durations)]) * seconds
+    times = np.concatenate([[0.0], np.cumsum(durations)]) * seconds - late
+    firsts = [times[first + shift] for _, first, _ in spans]
+    stops = [times[stop + shift] for _, _, stop in spans]
+    middles = [(stop + first) / 2 for stop, first in zip(stops, firsts[1:], strict=False)]
     words = []
-    for texts, first, stop in spans:
-        start, end = times[first + shift], times[stop + shift]
+    for (texts, _, _), start, end in zip(
+        spans, [firsts[0], *middles], [*middles, stops[-1]], strict=True
+    ):
         shares = np.cumsum([0, *map(len, texts)]) / sum(map(len, texts))
         for index, text in enumerate(texts):
             begin, finish = start + shares[index : index + 2] * (end - start)

@@ -28,16 +28,24 @@ def speak_by(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, l
     said cannot be the text.
     """
     with _lock:
+        if (before := kept(name, text, rate, pitch)) is not None:
+            return before
         engine, voice = require_voice(name)
-        entry = cache.Entry(engine.name, voice, engine.version(voice), text, rate, pitch)
-        kept = cache.read(entry)
-        if kept is not None:
-            return kept
         spoken = engine.speak(text, voice, tempo_of(rate), pitch_of(pitch))
         sound, words = finished(spoken, name, text, rate)
-        sound = decode(encode(sound), "speech")  # as it is read from the cache
-        cache.write(entry, sound, words)
-    return sound, words
+        flac = encode(sound)
+        cache.write(_entry(name, text, rate, pitch), flac, words)
+    return decode(flac, "speech"), words  # as the cache gives it later
+
+
+def kept(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, list[dict]] | None:
+    """What `speak_by` gave for the same before, if it is still in the cache."""
+    return cache.read(_entry(name, text, rate, pitch))
+
+
+def _entry(name: str, text: str, rate: int, pitch: int) -> cache.Entry:
+    engine, voice = require_voice(name)
+    return cache.Entry(engine.name, voice, engine.version(voice), text, rate, pitch)
 
 
 def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarray, list[dict]]:

@@ -1,11 +1,20 @@
 """The table of engines, by the name before the colon of a voice: flite:slt."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from wordbrush.captions.engines.interface import Engine
 from wordbrush.errors import WordbrushError
 
 NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro")
+
+# People whose recordings more than one engine was made of, and one network that imitates another's
+# voice: such voices must not be in training and in tests.
+SAME_SPEAKER = (
+    ("flite:kal16", "festival:kal"),
+    ("flite:slt", "festival:slt"),
+    ("hibari:heart", "kokoro:af_heart"),
+)
 
 
 def split(name: str) -> tuple[str, str]:
@@ -48,10 +57,30 @@ def engine_of(name: str) -> Engine:
         from wordbrush.captions.engines.kokoro import Kokoro
 
         return Kokoro()
-    raise WordbrushError(
+    raise no_engine(name)
+
+
+def no_engine(name: str) -> WordbrushError:
+    return WordbrushError(
         f"there is no engine of speech {name!r:.60}: use {', '.join(NAMES)}, or a voice of "
         "espeak-ng, which has no colon."
     )
+
+
+def require_known(voice: str) -> bool:
+    """Whether it is a voice of one of these engines, installed or not, rather than of espeak-ng.
+
+    Raises WordbrushError where its engine does not exist.
+    """
+    engine, _ = split(voice)
+    if engine and engine not in NAMES:
+        raise no_engine(engine)
+    return bool(engine)
+
+
+@cache
+def _voices(engine: str) -> tuple[str, ...]:
+    return engine_of(engine).voices()
 
 
 def require_voice(name: str) -> tuple[Engine, str]:
@@ -61,10 +90,21 @@ def require_voice(name: str) -> tuple[Engine, str]:
     """
     engine_name, own = split(name)
     engine = engine_of(engine_name)
-    voices = engine.voices()
+    voices = _voices(engine_name)
     if own not in voices:
         raise WordbrushError(
             f"{engine_name} has no voice {own!r:.60} here: use "
             f"{', '.join(f'{engine_name}:{voice}' for voice in voices)}; {engine.package}."
         )
     return engine, own
+
+
+def require_apart(training: Sequence[str], tests: Sequence[str]) -> None:
+    """Raises WordbrushError where a speaker of the training is heard in the tests as well."""
+    for first, second in SAME_SPEAKER:
+        for one, other in ((first, second), (second, first)):
+            if one in training and other in tests:
+                raise WordbrushError(
+                    f"{one} and {other} are the same speaker, so the tests would not hear a new "
+                    "one: leave one of them out."
+                )
