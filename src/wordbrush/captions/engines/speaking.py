@@ -15,7 +15,8 @@ from wordbrush.errors import WordbrushError
 FRAME = 160  # samples: silence is found in frames of 10 ms
 QUIET = 10 ** (-50 / 20)  # of the loudest frame; the weakest consonants are louder
 KEPT = 3  # frames of silence that stay at either end
-SHORTEST, LONGEST = 0.4, 2.5  # of the time that espeak-ng needs; docs/speech.md has measurements
+# Of the time that espeak-ng needs; a word alone may also be drawn out (docs/speech.md).
+SHORTEST, LONGEST, DRAWN_OUT = 0.4, 2.0, 0.5  # the last in seconds
 
 _lock = threading.Lock()  # no engine says that it may be used by two threads
 
@@ -89,7 +90,8 @@ def require_length(samples: int, expected: int, name: str, text: str) -> None:
 
     An engine that reads letters, spells numbers or stops early is heard by this.
     """
-    if not SHORTEST * expected <= samples <= LONGEST * expected:
+    longest = LONGEST * expected + DRAWN_OUT * SAMPLE_RATE
+    if not SHORTEST * expected <= samples <= longest:
         raise WordbrushError(
             f"{name} speaks {text!r:.60} for {samples / SAMPLE_RATE:.2f} seconds, and espeak-ng "
             f"for {expected / SAMPLE_RATE:.2f}: it may read letters, or stop early. Write the "

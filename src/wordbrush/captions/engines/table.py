@@ -79,7 +79,7 @@ def require_known(voice: str) -> bool:
 
 
 @cache
-def _voices(engine: str) -> tuple[str, ...]:
+def voices_of(engine: str) -> tuple[str, ...]:
     return engine_of(engine).voices()
 
 
@@ -90,7 +90,7 @@ def require_voice(name: str) -> tuple[Engine, str]:
     """
     engine_name, own = split(name)
     engine = engine_of(engine_name)
-    voices = _voices(engine_name)
+    voices = voices_of(engine_name)
     if own not in voices:
         raise WordbrushError(
             f"{engine_name} has no voice {own!r:.60} here: use "
