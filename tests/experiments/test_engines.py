@@ -13,11 +13,14 @@ MODEL = Path(__file__).resolve().parents[2] / "models/small"
 def test_a_model_is_measured_by_voice_and_engine(tmp_path):
     output = tmp_path / "engines.json"
     arguments = [str(MODEL), "en-us+m1", "en+f3", "--drawings", "160", "--pairs", "20"]
-    result = CliRunner().invoke(engines.app, [*arguments, "--output", str(output)])
+    result = CliRunner().invoke(
+        engines.app, [*arguments, "--captions", "6", "--among", "60", "--output", str(output)]
+    )
     assert result.exit_code == 0, result.output
     written = json.loads(output.read_text())
     assert list(written["voices"]) == ["en-us+m1", "en+f3"]
     assert written["engines"]["espeak-ng"]["mean"]["mean"] > 75
+    assert written["engines"]["espeak-ng"]["R@10"]["mean"] > 80
     assert "| espeak-ng |" in result.output
 
 
