@@ -3,7 +3,7 @@
 The semantic test of the paper (§6.2) on drawings of the model's own: every attribute word, spoken
 alone by every voice, and pairs of drawings of which one has its value. With --captions, also
 recall: each engine describes drawings, its voices in turn, and the model looks for the drawing
-among 500 of them. For example, in some minutes, most of which Kokoro takes where it has not spoken before:
+among 500. For example, in some minutes, most of which Kokoro takes where it has not spoken before:
 
     python -m experiments.engines models/small en-us+m1 en+f3 en-gb-x-rp pico:en-US pico:en-GB \\
         piper:joe hibari:heart kokoro:jf_nezumi kokoro:jm_kumo --captions 100
