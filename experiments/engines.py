@@ -5,8 +5,8 @@ alone by every voice, and pairs of drawings of which one has its value. With --c
 recall: each engine describes drawings, its voices in turn, and the model looks for the drawing
 among 500. For example, in some minutes, most of which Kokoro takes where it has not spoken before:
 
-    python -m experiments.engines models/small en-us+m1 en+f3 en-gb-x-rp pico:en-US pico:en-GB \\
-        piper:joe hibari:heart kokoro:jf_nezumi kokoro:jm_kumo --captions 100
+    python -m experiments.engines models/small en-us+m1 en+f3 en-gb-x-rp pico/en-US pico/en-GB \\
+        piper/joe hibari/heart kokoro/jf_nezumi kokoro/jm_kumo --captions 100
 
 Engines that are not installed are an error, which names the package.
 """
@@ -43,7 +43,7 @@ CERTAIN = 0.5  # of every object, as segmenter.min_confidence in params.yaml
 RESAMPLES = 1000
 WITHIN = 10  # the first drawings that count
 ModelArgument = Annotated[Path, typer.Argument(help="An exported model.", parser=given_path)]
-VoicesArgument = Annotated[list[str], typer.Argument(help="Such as en-us+m1 or flite:slt.")]
+VoicesArgument = Annotated[list[str], typer.Argument(help="Such as en-us+m1 or flite/slt.")]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 

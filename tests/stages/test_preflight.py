@@ -60,12 +60,12 @@ def test_good_parameters_pass_before_every_stage(tiny, stage, monkeypatch):
     [
         ({"captions": {"voices": ["en+zz9"]}}, ["captions.voices: ", "'en+zz9'"]),
         (
-            {"captions": {"voices": ["flight:slt"]}},
+            {"captions": {"voices": ["flight/slt"]}},
             ["captions.voices: ", "engine of speech 'flight'"],
         ),
         (
-            {"captions": {"voices": ["flite:slt"], "held_out_voices": ["festival:slt"]}},
-            ["captions.held_out_voices: flite:slt and festival:slt are the same speaker"],
+            {"captions": {"voices": ["flite/slt"], "held_out_voices": ["festival/slt"]}},
+            ["captions.held_out_voices: flite/slt and festival/slt are the same speaker"],
         ),
         ({"captions": {"held_out_voices": ["en-us+M1"]}}, ["held_out_voices: ", "'en-us+M1'"]),
         ({"captions": {"bands": 128}}, ["captions.bands: 1 of 128 bands would be empty", "to 126"]),
@@ -91,7 +91,7 @@ def test_a_missing_engine_is_found_until_captions_are_spoken(tiny, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     engine_of.cache_clear()
     voices_of.cache_clear()
-    with_flite = changed(tiny, {"captions": {"voices": ["en", "flite:slt"]}})
+    with_flite = changed(tiny, {"captions": {"voices": ["en", "flite/slt"]}})
     for stage in ("render-scenes", "synthesize-captions"):
         with pytest.raises(WordbrushError, match=r"captions\.voices: flite is not installed: apt"):
             check_stage(with_flite, BY_NAME[stage])

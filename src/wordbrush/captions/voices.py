@@ -1,6 +1,6 @@
 """Speech: voices, what may be said, and one espeak-ng for each process.
 
-A voice whose name has a colon is another engine's (captions/engines): flite:slt.
+A voice whose name has a slash is another engine's (captions/engines): flite/slt.
 """
 
 import threading
@@ -31,7 +31,7 @@ SHOWN = 60  # characters of a text in messages
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice, as in 'en-us+f2' or 'flite:slt'; words a minute, and pitch (params.RATES, PITCHES).
+    """A voice, as in 'en-us+f2' or 'flite/slt'; words a minute, and pitch (params.RATES, PITCHES).
 
     Rate and pitch count as espeak-ng's do: engines speak as they are at 175 and 50.
     """

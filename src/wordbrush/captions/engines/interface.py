@@ -25,7 +25,7 @@ class Spoken:
 class Engine(Protocol):
     """A synthesiser. It is made once in a process, and speaks for one thread at a time.
 
-    name: before the colon of its voices. package: what to install, as a command or a sentence.
+    name: before the slash of its voices. package: what to install, as a command or a sentence.
     """
 
     name: str

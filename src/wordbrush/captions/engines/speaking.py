@@ -24,7 +24,7 @@ _lock = threading.Lock()  # no engine says that it may be used by two threads
 def speak_by(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, list[dict]]:
     """Speech float32 [S] at 16 kHz without silence around, and words with start and end in seconds.
 
-    name: of a voice, with its engine: flite:slt. rate, pitch: as espeak-ng counts them.
+    name: of a voice, with its engine: flite/slt. rate, pitch: as espeak-ng counts them.
     Raises WordbrushError where the engine or the voice is missing, the engine fails, or what it
     said cannot be the text.
     """

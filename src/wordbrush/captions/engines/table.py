@@ -1,4 +1,4 @@
-"""The table of engines, by the name before the colon of a voice: flite:slt."""
+"""The table of engines, by the name before the slash of a voice: flite/slt."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,16 +11,16 @@ NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro")
 # People whose recordings more than one engine was made of, and one network that imitates another's
 # voice: such voices must not be in training and in tests.
 SAME_SPEAKER = (
-    ("flite:kal16", "festival:kal"),
-    ("flite:slt", "festival:slt"),
-    ("hibari:heart", "kokoro:af_heart"),
+    ("flite/kal16", "festival/kal"),
+    ("flite/slt", "festival/slt"),
+    ("hibari/heart", "kokoro/af_heart"),
 )
 
 
 def split(name: str) -> tuple[str, str]:
-    """The engine and its own name of a voice: flite:slt -> flite, slt; en+f1 -> '', en+f1."""
-    engine, colon, own = name.partition(":")
-    return (engine, own) if colon else ("", name)
+    """The engine and its own name of a voice: flite/slt -> flite, slt; en+f1 -> '', en+f1."""
+    engine, slash, own = name.partition("/")
+    return (engine, own) if slash else ("", name)
 
 
 @cache
@@ -63,7 +63,7 @@ def engine_of(name: str) -> Engine:
 def no_engine(name: str) -> WordbrushError:
     return WordbrushError(
         f"there is no engine of speech {name!r:.60}: use {', '.join(NAMES)}, or a voice of "
-        "espeak-ng, which has no colon."
+        "espeak-ng, which has no slash."
     )
 
 
@@ -84,7 +84,7 @@ def voices_of(engine: str) -> tuple[str, ...]:
 
 
 def require_voice(name: str) -> tuple[Engine, str]:
-    """The engine of a voice and its own name of it: flite:slt -> Flite(), slt.
+    """The engine of a voice and its own name of it: flite/slt -> Flite(), slt.
 
     Raises WordbrushError where the engine is not installed, or has no such voice.
     """
@@ -94,7 +94,7 @@ def require_voice(name: str) -> tuple[Engine, str]:
     if own not in voices:
         raise WordbrushError(
             f"{engine_name} has no voice {own!r:.60} here: use "
-            f"{', '.join(f'{engine_name}:{voice}' for voice in voices)}; {engine.package}."
+            f"{', '.join(f'{engine_name}/{voice}' for voice in voices)}; {engine.package}."
         )
     return engine, own
 
