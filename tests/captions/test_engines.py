@@ -35,11 +35,14 @@ SLOW = "kokoro/jf_nezumi"
 def own_cache(tmp_path, monkeypatch):
     """An empty cache, and no engine left of another test."""
     monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "speech"))
-    table.engine_of.cache_clear()
-    table.voices_of.cache_clear()
+    forget_engines()
     yield
-    table.engine_of.cache_clear()
-    table.voices_of.cache_clear()
+    forget_engines()
+
+
+def forget_engines() -> None:
+    for known in (table.engine_of, table.voices_of, table.version_of):
+        known.cache_clear()
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
     require_speech(["flite/slt"])
     assert len(calls.read_text().splitlines()) == 1
     stand_in("kill -SEGV $$", version="flite-2.3")  # another flite has said nothing yet
-    table.engine_of.cache_clear()
+    forget_engines()
     with pytest.raises(WordbrushError, match="flite ended with signal 11"):
         require_speech(["flite/slt"])
 
@@ -332,8 +335,7 @@ def test_a_voice_of_kokoro_from_a_folder(tmp_path, monkeypatch):
     check_voice("kokoro/af_short")
     with pytest.raises(WordbrushError, match=r"af_short\.bin is no voice of Kokoro"):
         speak("red", Voice("kokoro/af_short", 175, 50))
-    table.engine_of.cache_clear()
-    table.voices_of.cache_clear()
+    forget_engines()
     monkeypatch.setenv("WORDBRUSH_KOKORO_VOICES", str(tmp_path / "nowhere"))
     with pytest.raises(WordbrushError, match="which is no folder of voices"):
         check_voice("kokoro/jf_nezumi")

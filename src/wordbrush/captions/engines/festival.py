@@ -41,7 +41,7 @@ class Festival:
         return require_program("festival", self.package)
 
     def voices(self) -> tuple[str, ...]:
-        assert self.program
+        require_program("festival", self.package)
         return tuple(voice for voice in VOICES if self._folder(voice) is not None)
 
     def _folder(self, voice: str) -> Path | None:

@@ -4,6 +4,7 @@ Their licence forbids commercial and military use, so no default names them.
 """
 
 from functools import cached_property
+from math import log2
 from pathlib import Path
 
 from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE, OCTAVE, Spoken
@@ -24,11 +25,10 @@ class Mbrola:
 
     @cached_property
     def program(self) -> str:
-        require_program("mbrola", self.package)
         return require_program("espeak-ng", self.package)
 
     def voices(self) -> tuple[str, ...]:
-        assert self.program
+        require_program("mbrola", self.package)
         return tuple(voice for voice in VOICES if (FOLDER / voice / voice).is_file())
 
     @cached_property
@@ -39,8 +39,6 @@ class Mbrola:
         return f"{self._version}, {(FOLDER / voice / voice).stat().st_size} bytes of voice"
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
-        from math import log2
-
         rate, height = round(NATURAL_RATE * tempo), round(NATURAL_PITCH + OCTAVE * log2(pitch))
         sound, own, _ = recorded(
             lambda file: [

@@ -9,7 +9,7 @@ from wordbrush.captions.engines import cache
 from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import Spoken, pitch_of, tempo_of
 from wordbrush.captions.engines.reference import rendering
-from wordbrush.captions.engines.table import require_voice
+from wordbrush.captions.engines.table import require_voice, version_of
 from wordbrush.errors import WordbrushError
 
 FRAME = 160  # samples: silence is found in frames of 10 ms
@@ -46,7 +46,7 @@ def kept(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, list[
 
 def _entry(name: str, text: str, rate: int, pitch: int) -> cache.Entry:
     engine, voice = require_voice(name)
-    return cache.Entry(engine.name, voice, engine.version(voice), text, rate, pitch)
+    return cache.Entry(engine.name, voice, version_of(name), text, rate, pitch)
 
 
 def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarray, list[dict]]:

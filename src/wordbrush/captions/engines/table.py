@@ -83,6 +83,13 @@ def voices_of(engine: str) -> tuple[str, ...]:
     return engine_of(engine).voices()
 
 
+@cache
+def version_of(name: str) -> str:
+    """Changes whenever the same text in this voice, such as flite/slt, may sound otherwise."""
+    engine, own = require_voice(name)
+    return engine.version(own)
+
+
 def require_voice(name: str) -> tuple[Engine, str]:
     """The engine of a voice and its own name of it: flite/slt -> Flite(), slt.
 
