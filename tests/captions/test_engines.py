@@ -341,6 +341,10 @@ def test_a_voice_of_kokoro_from_a_folder(tmp_path, monkeypatch):
         check_voice("kokoro/jf_nezumi")
 
 
+def test_every_engine_has_a_licence_on_the_cards():
+    assert set(table.LICENCES) == {*table.NAMES, "espeak-ng"}
+
+
 def test_silence_around_speech_is_found_in_tens_of_milliseconds():
     tone = np.sin(np.arange(8000) / 5).astype(np.float32)
     sound = np.concatenate([np.zeros(3200, np.float32), tone, np.full(4800, 1e-4, np.float32)])

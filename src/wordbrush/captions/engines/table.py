@@ -5,9 +5,20 @@ from functools import cache
 
 from wordbrush.captions.engines.interface import Engine
 from wordbrush.errors import WordbrushError
+from wordbrush.params import ESPEAK
 
 NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro")
 
+LICENCES = {  # of what engines are and of their voices, for the cards of models
+    ESPEAK: "program and voices: GPL-3.0-or-later",
+    "flite": "program and voices: as BSD, by Carnegie Mellon University",
+    "festival": "program and voices: as BSD, by the University of Edinburgh and others",
+    "mbrola": "voices: no commercial and no military use",
+    "pico": "program and voices: Apache-2.0",
+    "piper": "voice: CC0, fine-tuned from the voice lessac",
+    "hibari": "program and voice: Apache-2.0",
+    "kokoro": "network and voices: Apache-2.0",
+}
 # People whose recordings more than one engine was made of, and one network that imitates another's
 # voice: such voices must not be in training and in tests.
 SAME_SPEAKER = (
