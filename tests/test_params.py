@@ -54,6 +54,15 @@ def test_committed_parameters_and_presets_are_valid():
             {"captions": {"held_out_voices": ["en-us+m1", "en+f1"]}},
             ["captions: held_out_voices names en+f1", "voices has too"],
         ),
+        (
+            {"captions": {"engine_shares": {"flite": 1.0}}},
+            ["captions: engine_shares names flite, and the engines of voices are espeak-ng"],
+        ),
+        (
+            {"captions": {"engine_shares": {"espeak-ng": 0.5}}},
+            ["captions: engine_shares add up to 0.5, and must to 1"],
+        ),
+        ({"captions": {"engine_shares": {"espeak-ng": 0.0}}}, ["engine_shares.espeak-ng", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
         ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
         ({"segmenter": {"held_out": 0.0}}, ["segmenter.held_out 0.0", "0 to measure on"]),

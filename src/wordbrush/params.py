@@ -25,6 +25,7 @@ Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+ESPEAK = "espeak-ng"  # the engine of voices whose names have no slash
 RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
 Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
@@ -124,6 +125,7 @@ class Samples(Section):
 class Captions(Section):
     voices: Annotated[list[str], Field(min_length=1)]
     held_out_voices: Annotated[list[str], Field(min_length=1)]
+    engine_shares: dict[str, Annotated[float, Field(gt=0, le=1)]]
     rates: Annotated[list[Rate], Field(min_length=1)]
     pitches: Annotated[list[Pitch], Field(min_length=1)]
     bands: Bands
@@ -146,6 +148,32 @@ class Captions(Section):
                 "hear other voices than the training"
             )
         return self
+
+    @property
+    def voice_shares(self) -> list[float] | None:
+        """How often each voice is drawn; None: all alike. Voices of an engine share its share."""
+        if not self.engine_shares:
+            return None
+        engines = [engine_of_voice(voice) for voice in self.voices]
+        return [self.engine_shares[engine] / engines.count(engine) for engine in engines]
+
+    @model_validator(mode="after")
+    def _shared_out(self) -> "Captions":
+        shares, speaking = self.engine_shares, set(map(engine_of_voice, self.voices))
+        if shares and set(shares) != speaking:
+            raise ValueError(
+                f"engine_shares names {', '.join(sorted(shares))}, and the engines of voices are "
+                f"{', '.join(sorted(speaking))}: give each a share, or leave it empty: {{}}"
+            )
+        if shares and abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"engine_shares add up to {sum(shares.values()):g}, and must to 1")
+        return self
+
+
+def engine_of_voice(name: str) -> str:
+    """flite/slt -> flite, en-us+f2 -> espeak-ng."""
+    engine, slash, _ = name.partition("/")
+    return engine if slash else ESPEAK
 
 
 class AudioLayer(Section):

@@ -14,6 +14,7 @@ from wordbrush import params as parameters
 from wordbrush import presets
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import _mel_spectrogram, filterbank, require_full_bands
+from wordbrush.captions.engines.table import engine_of, voices_of
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
 from wordbrush.stages import render_scenes
@@ -58,6 +59,14 @@ def test_good_parameters_pass_before_every_stage(tiny, stage, monkeypatch):
     ("changes", "words"),
     [
         ({"captions": {"voices": ["en+zz9"]}}, ["captions.voices: ", "'en+zz9'"]),
+        (
+            {"captions": {"voices": ["flight/slt"]}},
+            ["captions.voices: ", "engine of speech 'flight'"],
+        ),
+        (
+            {"captions": {"voices": ["flite/slt"], "held_out_voices": ["festival/slt"]}},
+            ["captions.held_out_voices: flite/slt and festival/slt are the same speaker"],
+        ),
         ({"captions": {"held_out_voices": ["en-us+M1"]}}, ["held_out_voices: ", "'en-us+M1'"]),
         ({"captions": {"bands": 128}}, ["captions.bands: 1 of 128 bands would be empty", "to 126"]),
         ({"captions": {"window_ms": 2.0}}, ["captions.bands: ", "window of 2 ms", "set bands to"]),
@@ -76,6 +85,17 @@ def test_a_fault_of_any_stage_is_found_before_every_stage(tiny, stage, changes, 
     assert message.startswith("params.yaml: ") and "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_missing_engine_is_found_until_captions_are_spoken(tiny, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    engine_of.cache_clear()
+    voices_of.cache_clear()
+    with_flite = changed(tiny, {"captions": {"voices": ["en", "flite/slt"]}})
+    for stage in ("render-scenes", "synthesize-captions"):
+        with pytest.raises(WordbrushError, match=r"captions\.voices: flite is not installed: apt"):
+            check_stage(with_flite, BY_NAME[stage])
+    check_stage(with_flite, BY_NAME["pretrain-davenet"])
 
 
 @pytest.mark.parametrize(("window_ms", "low_hz"), [(25.0, 20.0), (10.0, 0.0), (60.0, 300.0)])

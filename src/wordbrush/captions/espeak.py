@@ -4,6 +4,7 @@ It keeps its state in variables of the library: one thread at a time may use an 
 process one `Engine` (`voices.speak` sees to both).
 """
 
+import _ctypes
 import ctypes
 import os
 import sys
@@ -22,6 +23,7 @@ RATE, PITCH = 1, 3  # espeakRATE, espeakPITCH
 LIST_TERMINATED, WORD = 0, 1  # event types; espeakENDPAUSE is left off
 PATH_BYTES = 159  # speech.h: N_PATH_HOME is 160, with the closing zero; what is longer is cut
 LONGEST_WORD = 31  # characters: the length of a word has five bits (synthesize.c)
+IPA, TIES = 2, 0x80 | ord("^") << 8  # speak_lib.h: phonememode of espeak_TextToPhonemes
 
 
 class Event(ctypes.Structure):
@@ -58,7 +60,7 @@ class Engine:
 
     def __init__(self, fresh: bool = False) -> None:
         """Raises WordbrushError where the library does not load, or not start."""
-        self.library = load(fresh)
+        self.library, self.copy = load(fresh)
         self.pieces: list[np.ndarray] = []
         self.events: list[tuple[int, int, int]] = []
         self.callback = Callback(self._collect)  # kept: espeak-ng holds only a pointer
@@ -123,6 +125,27 @@ class Engine:
         pieces = self.pieces or [np.empty(0, np.short)]
         return np.concatenate(pieces).astype(np.float32) / 32768, list(self._words(text))
 
+    def ipa(self, text: str, ties: bool = False) -> str:
+        """What would be spoken, as IPA with spaces between words; some words have none between.
+
+        ties: with ^ between the letters of one phoneme, as in t^ʃ.
+        """
+        function = self.library.espeak_TextToPhonemes
+        function.restype = ctypes.c_char_p
+        function.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        rest, clauses = ctypes.c_char_p(text.encode()), []
+        while rest.value:  # the library moves the pointer by one clause
+            mode = IPA | TIES if ties else IPA
+            clauses.append((function(ctypes.byref(rest), CHARS_UTF8, mode) or b"").decode())
+        return " ".join(clauses)
+
+    def close(self) -> None:
+        """End an engine that was loaded as `fresh`, and free its memory."""
+        self.library.espeak_Terminate()
+        _ctypes.dlclose(self.library._handle)
+        if self.copy is not None:
+            os.close(self.copy)
+
     def _words(self, text: str) -> Iterator[dict]:
         for position, length, milliseconds in self.events:
             first = position - 1
@@ -132,32 +155,35 @@ class Engine:
             yield {"word": text[first:stop], "start": milliseconds / 1000}
 
 
-def load(fresh: bool) -> ctypes.CDLL:
-    """The library. Raises WordbrushError where it does not load.
+def load(fresh: bool) -> tuple[ctypes.CDLL, int | None]:
+    """The library, and the descriptor of its file if that is a copy.
 
     fresh: a copy, with variables of its own: the loader takes the same file for the same library.
+    Raises WordbrushError where the library does not load.
     """
     path = espeakng_loader.get_library_path()
+    copy = copied(path) if fresh else None
     try:
-        return ctypes.CDLL(copied(path) if fresh else path)
+        return ctypes.CDLL(path if copy is None else f"/proc/self/fd/{copy}"), copy
     except OSError as error:
         raise WordbrushError(f"espeak-ng does not load ({error}): run make setup again.") from None
 
 
-def copied(path: str) -> str:
-    """A copy of a file in memory, under a path that no other copy has: its descriptor stays open.
+def copied(path: str) -> int:
+    """The descriptor of a copy of a file in memory: no other copy has its path.
 
     Raises WordbrushError where the system has no such files.
     """
     if sys.platform != "linux":
         raise WordbrushError(
-            "espeak-ng cannot speak in a process that was forked from one which spoke: start "
-            "processes by multiprocessing.get_context('spawn')."
+            "a process needs a second espeak-ng, as it was forked from one that spoke or speaks "
+            "with another engine, and only Linux can load one: start processes by "
+            "multiprocessing.get_context('spawn'), and use voices of espeak-ng."
         )
     copy = os.memfd_create(os.path.basename(path))
     with open(path, "rb") as library, open(copy, "wb", closefd=False) as memory:
         memory.write(library.read())
-    return f"/proc/self/fd/{copy}"
+    return copy
 
 
 def reachable(data: str) -> bytes:

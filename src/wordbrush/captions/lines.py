@@ -49,7 +49,7 @@ def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: i
 def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
     """One of the voices of training, at one of the rates and pitches."""
     return Voice(
-        str(rng.choice(captions.voices)),
+        str(rng.choice(captions.voices, p=captions.voice_shares)),
         int(rng.choice(captions.rates)),
         int(rng.choice(captions.pitches)),
     )

@@ -1,4 +1,7 @@
-"""Speech by espeak-ng: voices, what may be said, and one engine for each process."""
+"""Speech: voices, what may be said, and one espeak-ng for each process.
+
+A voice whose name has a slash is another engine's (captions/engines): flite/slt.
+"""
 
 import threading
 import unicodedata
@@ -12,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
+from wordbrush.captions.engines.speaking import speak_by
+from wordbrush.captions.engines.table import require_voice, split
 from wordbrush.captions.espeak import Engine
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import PITCHES, RATES
@@ -26,7 +31,10 @@ SHOWN = 60  # characters of a text in messages
 
 @dataclass(frozen=True)
 class Voice:
-    """An espeak-ng voice, as in 'en-us+f2'; words a minute, and pitch (params.RATES, PITCHES)."""
+    """A voice, as in 'en-us+f2' or 'flite/slt'; words a minute, and pitch (params.RATES, PITCHES).
+
+    Rate and pitch count as espeak-ng's do: engines speak as they are at 175 and 50.
+    """
 
     name: str
     rate: int
@@ -34,8 +42,11 @@ class Voice:
 
     @property
     def language(self) -> str:
-        """The language of the voice, without region and speaker: en-us+f2 -> en."""
-        return self.name.partition("+")[0].partition("-")[0]
+        """The language of the voice, without region and speaker: en-us+f2 -> en.
+
+        The other engines speak English.
+        """
+        return "en" if split(self.name)[0] else self.name.partition("+")[0].partition("-")[0]
 
 
 @dataclass(frozen=True)
@@ -80,13 +91,15 @@ def start() -> None:
 
 
 def speak(text: str, voice: Voice) -> Utterance:
-    """Speak with this process's engine; threads wait for each other.
+    """Speak with this process's espeak-ng, or the engine of the voice; threads wait for each other.
 
     Raises WordbrushError for a voice, rate or pitch that does not exist, and for a text that is too
     long, has control characters, or in which nothing can be heard.
     """
     check_text(text)
     check_spoken_by(voice)
+    if split(voice.name)[0]:
+        return Utterance(*speak_by(voice.name, text, int(voice.rate), int(voice.pitch)))
     with _Process.lock:
         engine = _engine()
         if not engine.set_voice(voice.name):
@@ -192,8 +205,11 @@ def no_voice(name: str) -> WordbrushError:
 def check_voice(name: str) -> None:
     """Raises WordbrushError for a language or speaker that does not exist.
 
-    espeak-ng itself would quietly take another.
+    espeak-ng itself would quietly take another. Of another engine, also where it is not installed.
     """
+    if isinstance(name, str) and split(name)[0]:
+        require_voice(name)
+        return
     language, plus, variant = name.partition("+") if isinstance(name, str) else ("", "", "")
     if language not in languages() or (plus and variant not in variants()):
         raise no_voice(name)

