@@ -13,7 +13,11 @@ def compare(
     page: dsl.Output[dsl.HTML],
 ) -> str:
     """`unchanged` where the remote has all results of this run's keys, else `changed`."""
+    import time
+
     from wordbrush.kubeflow.tasks.artifacts import publish_comparison
     from wordbrush.versioning.finished import finished_lock
 
-    return publish_comparison(finished_lock("report", params, key), lock, page)
+    started = time.monotonic()
+    known = finished_lock("report", params, key)
+    return publish_comparison(known, time.monotonic() - started, lock, page)

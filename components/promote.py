@@ -13,7 +13,11 @@ def promote(
     scalars: dsl.Output[dsl.Metrics],
 ):
     """Promote the new model if it beats the champion by the margin, both on the new tests."""
+    import time
+
     from wordbrush.kubeflow.tasks.artifacts import publish_decision
     from wordbrush.registry.gate import decide
 
-    publish_decision(decide(params, report.path), page, scalars)
+    started = time.monotonic()
+    decision = decide(params, report.path)
+    publish_decision(decision, time.monotonic() - started, page, scalars)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from k8s.checks import cluster, compiled, pods, references, schemas, workflows
+from k8s.checks import capacity, cluster, compiled, pods, references, schemas, workflows
 from k8s.checks.manifests import Manifest, build
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.kubeflow.compiler.pools import Pools, load_pools
@@ -43,9 +43,9 @@ def faults(objects: list[Manifest], pools: Pools) -> list[str]:
         *cluster.settings(around),
         *cluster.pages(around),
         *cluster.metrics(around),
-        *cluster.queues(around, pools),
-        *cluster.classes(around, pools),
-        *cluster.budgets(around, pools),
+        *capacity.queues(around, pools),
+        *capacity.classes(around, pools),
+        *capacity.budgets(around, pools),
     ]
 
 
@@ -103,7 +103,7 @@ def check(
         )
     print(
         f"{overlay}: {len(objects)} objects, good for Kubernetes {schemas.VERSIONS[0]} to "
-        f"{schemas.VERSIONS[-1]}."
+        f"{schemas.VERSIONS[-1]}. Checked with it: {pipeline}, {DEFAULTS}."
     )
 
 

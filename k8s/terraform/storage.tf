@@ -9,7 +9,8 @@ resource "google_storage_bucket" "runs" {
   }
 
   # A stage that runs writes its checkpoint anew all the time: an old one belongs to nobody. Nothing
-  # else is deleted, for DVC's objects are shared by all runs.
+  # else is deleted: DVC's objects are shared by all runs, and KFP's cache answers with the locks
+  # that lie among the pages.
   lifecycle_rule {
     condition {
       age            = 30

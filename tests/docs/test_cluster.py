@@ -203,6 +203,13 @@ def test_kueues_settings_are_its_defaults_and_one_change():
     assert f"the defaults of Kueue {release}" in (ROOT / "k8s/kueue-settings.yaml").read_text()
 
 
+def test_the_step_that_an_error_names_is_that_of_the_page():
+    """An old server is refused with the step that installs a new one."""
+    text = (ROOT / "src/wordbrush/kubeflow/server/backend.py").read_text()
+    (step,) = re.findall(r"docs/cluster\.md, step (\d+)", text)
+    assert f"\n## {step}. Install Kubeflow Pipelines" in PAGE.text
+
+
 def test_other_pools_are_those_of_the_page(tmp_path):
     """The pages' sed commands write valid pools: one without spot, one with two GPUs a node."""
     shutil.copytree(ROOT / "k8s", tmp_path / "k8s")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from k8s.checks import cluster, pods, references, schemas
+from k8s.checks import capacity, cluster, pods, references, schemas
 from k8s.checks.manifests import Manifest, build
 from k8s.checks.references import Cluster
 from tests.k8s.overlays import ROOT, everything, with_classes
@@ -449,8 +449,8 @@ def test_the_port_of_the_metrics_is_one_everywhere(good, pools):
     ],
 )
 def test_queues(good, pools, which, path, value, sentence):
-    assert list(cluster.queues(around(good, pools), pools)) == []
-    faults = list(cluster.queues(around(changed(good, which, path, value), pools), pools))
+    assert list(capacity.queues(around(good, pools), pools)) == []
+    faults = list(capacity.queues(around(changed(good, which, path, value), pools), pools))
     assert sentence in faults[0]
 
 
@@ -459,7 +459,7 @@ def test_spot_nodes_are_tried_first(good, pools):
     spot, on_demand, *others = queue.spec["resourceGroups"][0]["flavors"]
     path = "spec resourceGroups 0 flavors"
     swapped = changed(good, QUEUE, path, [on_demand, spot, *others])
-    assert list(cluster.queues(around(swapped, pools), pools)) == [
+    assert list(capacity.queues(around(swapped, pools), pools)) == [
         "ClusterQueue: wordbrush-gpu stands before wordbrush-gpu-spot, so no pod of the pool gpu "
         "would run on spot nodes; name spot first."
     ]
@@ -479,9 +479,26 @@ GPU_CLASS = "ComputeClass wordbrush-gpu"
 def test_compute_classes(tmp_path, path, value, sentence):
     classes = build(with_classes(tmp_path))
     own = load_pools(ROOT / "k8s/components/compute-classes/pools.yaml")
-    assert list(cluster.classes(around(classes, own), own)) == []
-    (fault,) = cluster.classes(around(changed(classes, GPU_CLASS, path, value), own), own)
+    assert list(capacity.classes(around(classes, own), own)) == []
+    (fault,) = capacity.classes(around(changed(classes, GPU_CLASS, path, value), own), own)
     assert sentence in fault
+
+
+def test_pools_of_compute_classes_are_the_others_elsewhere(pools):
+    """Only the nodes differ, so a stage runs the same on both."""
+    own = load_pools(ROOT / "k8s/components/compute-classes/pools.yaml")
+    nodes = {"node_selector", "tolerations"}
+    assert {name: pool.model_dump(exclude=nodes) for name, pool in own.pools.items()} == {
+        name: pool.model_dump(exclude=nodes) for name, pool in pools.pools.items()
+    }
+    assert own.stages == pools.stages and own.groups == pools.groups
+
+
+def test_nodes_of_compute_classes_must_be_named(tmp_path, pools):
+    classes = build(with_classes(tmp_path))
+    path = "spec nodePoolConfig serviceAccount"
+    (fault,) = cluster.settings(around(changed(classes, GPU_CLASS, path, "NODES"), pools))
+    assert fault.startswith(f"{GPU_CLASS}: serviceAccount is still 'NODES'")
 
 
 def test_compute_classes_have_a_shape(tmp_path):
@@ -499,6 +516,6 @@ def test_compute_classes_have_a_shape(tmp_path):
     ],
 )
 def test_budgets(good, pools, which, path, value, sentence):
-    assert list(cluster.budgets(around(good, pools), pools)) == []
-    faults = list(cluster.budgets(around(changed(good, which, path, value), pools), pools))
+    assert list(capacity.budgets(around(good, pools), pools)) == []
+    faults = list(capacity.budgets(around(changed(good, which, path, value), pools), pools))
     assert sentence in faults[-1]

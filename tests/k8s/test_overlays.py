@@ -45,6 +45,7 @@ def test_the_overlay_of_gke_is_good_with_every_component(tmp_path):
         and f"{len(objects)} objects, good for Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}"
         in done.stdout
     )
+    assert f"Checked with it: {ROOT / 'pipeline.yaml'}, " in done.stdout
     assert {"Deployment pushgateway", "ClusterQueue wordbrush", "PodMonitor wordbrush"} <= set(
         map(str, objects)
     )

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from k8s.checks.cluster import pod_needs
+from k8s.checks.capacity import pod_needs
 from k8s.checks.manifests import build
 from k8s.checks.references import Cluster
 from k8s.checks.schemas import quantity

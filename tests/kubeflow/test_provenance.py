@@ -85,6 +85,16 @@ def test_facts_of_an_order(monkeypatch):
     facts = provenance.order_facts("train-gan")
     assert (facts["preset"], facts["commit"]) == ("small", "0123abc")
     assert (facts["image"], facts["pod"]) == ("registry/image:1", "wordbrush-x-1")
+    assert facts["pool"] == "gpu, spot"
+
+
+def test_the_pool_is_named_where_it_has_no_price(monkeypatch):
+    monkeypatch.setenv(provenance.VARIABLE, Provenance(image="a/b:1", pool="mine").as_text())
+    assert provenance.order_facts("train-gan")["pool"] == "mine"
+    assert provenance.effort(60) == {
+        "duration": "1 min 0 s",
+        "cost": "unknown: the node pools name no price",
+    }
 
 
 def test_what_nobody_says_is_unknown(monkeypatch):
@@ -92,7 +102,7 @@ def test_what_nobody_says_is_unknown(monkeypatch):
     monkeypatch.delenv(provenance.POD, raising=False)
     facts = provenance.order_facts("train-gan")
     assert facts["preset"] == facts["commit"] == facts["image"] == "unknown"
-    assert "pod" not in facts
+    assert not {"pod", "pool"} & facts.keys()
 
 
 def test_a_damaged_order_is_one_sentence(monkeypatch):

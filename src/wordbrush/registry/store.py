@@ -21,6 +21,7 @@ from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.storage.validation import Natural, validated_json
 
+REGISTRY = "WORDBRUSH_REGISTRY"  # the variable that names the address
 CHAMPION, FILES, REJECTIONS = "champion.json", "files.json", "rejections.json"
 RESTORE = f"Bring it back from a copy, or delete {CHAMPION}, and the next run is promoted."
 Name = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # a name, and no path
@@ -120,9 +121,9 @@ class Registry:
 
 def open_registry(address: str | None = None) -> Registry:
     """A registry in a folder or a bucket, by default the one of WORDBRUSH_REGISTRY."""
-    if address is None and (address := variable("WORDBRUSH_REGISTRY")) is None:
+    if address is None and (address := variable(REGISTRY)) is None:
         raise WordbrushError(
-            "WORDBRUSH_REGISTRY is not set: name where champions are kept, a folder, "
+            f"{REGISTRY} is not set: name where champions are kept, a folder, "
             "gs://bucket/prefix, s3://bucket/prefix or az://container/prefix."
         )
     return Registry(open_store(address))

@@ -24,7 +24,10 @@ class Output:
 
 @dataclass(frozen=True)
 class About:
-    """Facts by name, the outputs, the stages before, and the parameters that decided the result."""
+    """Facts by name, the outputs, the stages before, and the parameters that decided the result.
+
+    A fact that is an address in a bucket becomes a link.
+    """
 
     facts: dict[str, str]
     outputs: list[Output] = field(default_factory=list)

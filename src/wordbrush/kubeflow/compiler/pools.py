@@ -193,10 +193,7 @@ def load_pools(path: Path) -> Pools:
 
 
 def place_on_pool(task: dsl.PipelineTask, pools: Pools, stage: str) -> None:
-    """Give a task the resources, nodes, labels, time limit and retries of its stage's pool.
-
-    KFP backends before 2.5 ignore retries.
-    """
+    """Give a task the resources, nodes, labels, time limit and retries of its stage's pool."""
     pool = pools.of(stage)
     _set_resources(task, pool)
     _set_limits(task, pool)

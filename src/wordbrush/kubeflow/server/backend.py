@@ -45,5 +45,5 @@ def require_version(api: Api, answer: dict[str, Any]) -> None:
     elif (int(found[1]), int(found[2])) < LEAST:
         raise WordbrushError(
             f"{api.host} is Kubeflow Pipelines {tag}, which cannot read the security settings of "
-            f"the pods; {least} is the oldest that can: upgrade it (docs/cluster.md, step 5)."
+            f"the pods; {least} is the oldest that can: upgrade it (docs/cluster.md, step 2)."
         )

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from wordbrush.evaluation.methods import method_named
-from wordbrush.kubeflow.tasks.provenance import about, order_facts
+from wordbrush.kubeflow.tasks.provenance import about, effort, order_facts, shown
 from wordbrush.params import load
+from wordbrush.process import variable
 from wordbrush.registry.gate import Decision
+from wordbrush.registry.store import REGISTRY
 from wordbrush.report.about import About
 from wordbrush.report.downloads import write_download
 from wordbrush.report.page import curve, read_csv
@@ -21,7 +23,7 @@ from wordbrush.report.sections import Section, section_page
 from wordbrush.report.spoken import Spoken, spoken_in
 from wordbrush.report.stage_pages import stage_page
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.stages.table import CHANGED, GATE, UNCHANGED
+from wordbrush.stages.table import CHANGED, COMPARE, GATE, UNCHANGED
 from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.versioning.runs import StageRun
@@ -95,10 +97,11 @@ def spoken(run: StageRun) -> Spoken:
     return rows
 
 
-def publish_comparison(known: str | None, lock: Any, page: Any) -> str:
+def publish_comparison(known: str | None, seconds: float, lock: Any, page: Any) -> str:
     """What the remote has of the run that begins. Returns `unchanged`, or `changed`.
 
     known: the lock of a finished run with the same keys whose outputs are all there.
+    seconds: how long it took to find out.
     """
     write(lock, known or "")
     if known is None:
@@ -109,18 +112,29 @@ def publish_comparison(known: str | None, lock: Any, page: Any) -> str:
             "The remote has all results of this code with these parameters. No stage starts, and "
             "`pipeline.py adopt` takes over the results as those of this run."
         )
-    write(page, section_page(title, [Section(text)]))
+    origin = About(order_facts(COMPARE) | effort(seconds))
+    write(page, section_page(title, [Section("Why", text)], origin))
     return CHANGED if known is None else UNCHANGED
 
 
-def publish_decision(decision: Decision, page: Any, scalars: Any) -> None:
-    """What the gate decided, and why."""
+def publish_decision(decision: Decision, seconds: float, page: Any, scalars: Any) -> None:
+    """What the gate decided, and why. seconds: how long it took."""
     numbers = {f"new.{name}": value for name, value in decision.new.items()}
     numbers |= {f"champion.{name}": value for name, value in (decision.champion or {}).items()}
     log_scalars(scalars, numbers | {"promoted": float(decision.promoted)})
-    text = section_page(TITLES[decision.verdict], decided(decision), About(order_facts(GATE)))
+    text = section_page(TITLES[decision.verdict], decided(decision), gate_origin(decision, seconds))
     metadata = {"version": decision.version, "method": decision.method, "margin": decision.margin}
     write(page, text, metadata)
+
+
+def gate_origin(decision: Decision, seconds: float) -> About:
+    """Who ordered the decision, what it took, what decided it, and where the champion is."""
+    facts = order_facts(GATE) | effort(seconds)
+    serves = decision.before if decision.verdict == "rejected" else decision.version
+    if registry := variable(REGISTRY):
+        facts["champion"] = f"{registry.rstrip('/')}/versions/{serves}"
+    margin = {"promotion.margin": shown(decision.margin)}
+    return About(facts, before=["report"], parameters=margin)
 
 
 def decided(decision: Decision) -> list[Section]:

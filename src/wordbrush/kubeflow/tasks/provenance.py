@@ -57,7 +57,7 @@ def about(run: StageRun, downloads: dict[str, str]) -> About:
     lock = read_lock(run.workspace / LOCK)["stages"]
     parameters = lock[run.stage].get("params", {}).get(PARAMS, {})
     return About(
-        {**order_facts(run.stage), **effort(run)},
+        order_facts(run.stage) | effort(run.seconds, work(run)),
         [
             Output(one.path, one.size, one.md5, one.uri, downloads.get(one.path))
             for one in run.pointers
@@ -79,22 +79,25 @@ def order_facts(task: str) -> dict[str, str]:
             "commit": made.commit or f"{UNKNOWN}: the pipeline was compiled without one",
             "image": made.image or "none: the task ran outside of containers",
         }
+    facts |= {"pool": made.pool} if made and made.pool else {}
     facts |= {"pod": pod} if (pod := variable(POD)) else {}
     return facts | {"finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
 
 
-def effort(run: StageRun) -> dict[str, str]:
-    """Duration and cost of the task's last attempt."""
+def work(run: StageRun) -> str:
+    """How much of a stage's time was work."""
     worked = sum(timings.read(Layout(run.workspace)).values())
-    work = (
-        f"{duration(worked)} of work, the rest to fetch inputs and keep outputs"
-        if worked
-        else "an earlier run had made the outputs: they were fetched, not made again"
-    )
+    if not worked:
+        return "an earlier run had made the outputs: they were fetched, not made again"
+    return f"{duration(worked)} of work, the rest to fetch inputs and keep outputs"
+
+
+def effort(seconds: float, note: str = "") -> dict[str, str]:
+    """Duration and cost of the task's last attempt. note: on the duration."""
     made = from_environment()
     cost = f"{UNKNOWN}: the node pools name no price"
     if made and made.price:
-        dollars = made.price * run.seconds / 3600
+        dollars = made.price * seconds / 3600
         cost = (
             f"about {dollars:.2g} $, at {made.price:g} $ an hour for a node of the pool "
             f"{made.pool}; without the start of the pod and earlier attempts"
@@ -102,7 +105,7 @@ def effort(run: StageRun) -> dict[str, str]:
     elif made and made.image is None:
         cost = "none: it ran on somebody's own machine"
     return {
-        "duration": f"{duration(run.seconds)} ({work})",
+        "duration": f"{duration(seconds)} ({note})" if note else duration(seconds),
         "cost": cost,
     }
 
