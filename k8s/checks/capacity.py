@@ -1,4 +1,4 @@
-"""What a cluster has room for, against the node pools: queues, compute classes, quota and limits."""
+"""What a cluster has room for, against the pools: queues, compute classes, quota and limits."""
 
 from collections.abc import Generator, Iterator
 
