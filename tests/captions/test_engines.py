@@ -202,20 +202,12 @@ def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
 
 
 def test_a_library_that_crashes_is_named(tmp_path):
-    package = tmp_path / "py_nanotts"
-    (package / "lang").mkdir(parents=True)
-    for part in ("ta", "lh0_sg"):
-        (package / f"lang/en-US_{part}.bin").touch()
-    (package / "__init__.py").write_text(
-        "import os\nclass NanoTTS:\n    def speak(self, *args, **options): os.abort()\n"
-    )
-    about = tmp_path / "py_nanotts-9.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: py-nanotts\nVersion: 9\n")
+    """Within our process, as the networks' runtime is."""
+    (tmp_path / "onnxruntime.py").write_text("import os\ndef __getattr__(name): os.abort()\n")
     program = (
         "from wordbrush.captions.engines.probe import require_speech\n"
         "from wordbrush.errors import WordbrushError\n"
-        "try: require_speech(['pico/en-US'])\n"
+        "try: require_speech(['hibari/heart'])\n"
         "except WordbrushError as error: print(error)\n"
     )
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
@@ -223,7 +215,7 @@ def test_a_library_that_crashes_is_named(tmp_path):
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("pico crashed when pico/en-US said 'there is a small red rubber")
+    assert done.stdout.startswith("hibari crashed when hibari/heart said 'there is a small red")
     assert "pip install 'wordbrush[engines]'" in done.stdout
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.dag import write_pipeline
 from wordbrush.kubeflow.compiler.groups import check_groups, identifier, in_order
 from wordbrush.kubeflow.compiler.plan import Plan, make_plan
-from wordbrush.kubeflow.compiler.pools import load_pools
+from wordbrush.kubeflow.compiler.pools import STAGE_LABEL, load_pools
 from wordbrush.kubeflow.server.client import key_of
 
 POOLS = ROOT / "k8s/pools.yaml"
@@ -104,7 +105,9 @@ def test_a_group_has_all_outputs_of_its_stages(apart, together):
 def test_a_group_has_the_pod_of_its_stages(apart, together):
     for group, members in GROUPS.items():
         for address in members:
-            assert together.kubernetes(group) == apart.kubernetes(address)
+            pods = deepcopy([together.kubernetes(group), apart.kubernetes(address)])
+            labels = [pod["podMetadata"]["labels"].pop(STAGE_LABEL) for pod in pods]
+            assert pods[0] == pods[1] and labels == [group, address.replace("@", ".")]
             ours, theirs = together.container(group), apart.container(address)
             for name in ("image", "resources"):
                 assert ours[name] == theirs[name]

@@ -92,7 +92,7 @@ def test_the_pool_is_named_where_it_has_no_price(monkeypatch):
     monkeypatch.setenv(provenance.VARIABLE, Provenance(image="a/b:1", pool="mine").as_text())
     assert provenance.order_facts("train-gan")["pool"] == "mine"
     assert provenance.effort(60) == {
-        "duration": "1 min 0 s",
+        "duration": "1 min 00 s",
         "cost": "unknown: the node pools name no price",
     }
 

@@ -13,11 +13,10 @@ from wordbrush.kubeflow.server.connection import Connection
 FIRST = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a10"
 SECOND = "0f8b6d2e-5c1f-4b1e-9c55-7d1d0f1f6a99"
 THIRD = "77aa0f8b-0000-4b1e-9c55-7d1d0f1f6a10"  # has the beginning of the others inside
-NOW = datetime.now(UTC)
 
 
 def ago(**time: float) -> str:
-    return (NOW - timedelta(**time)).isoformat()
+    return (datetime.now(UTC) - timedelta(**time)).isoformat()
 
 
 @pytest.fixture
@@ -228,7 +227,7 @@ def test_one_command_shows_all_stages(logs, two_run, capfd):
     logs("train-gan promote train-gan", goes_on=True)
     said = capfd.readouterr()
     assert said.out == "the log\n" and said.err.count("kubectl logs") == 1
-    assert "wordbrush/stage in (promote,train-gan)" in said.err and "--follow" in said.err
+    assert "wordbrush/stage in (train-gan,promote)" in said.err and "--follow" in said.err
 
 
 def test_a_stage_without_a_pod_is_named_after_the_logs_of_the_others(logs, two_run, capfd, server):
@@ -236,7 +235,7 @@ def test_a_stage_without_a_pod_is_named_after_the_logs_of_the_others(logs, two_r
         logs("train-gan")
     assert f"open the run in the UI, {server.host}/#/runs/details/{FIRST}." in str(caught.value)
     assert capfd.readouterr().out == "the log\n"
-    with pytest.raises(WordbrushError, match="no pod of the stage promote, train-gan "):
+    with pytest.raises(WordbrushError, match="no pod of the stage train-gan, promote "):
         logs("")
     assert capfd.readouterr() == ("", "")
 

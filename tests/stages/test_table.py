@@ -43,7 +43,7 @@ def test_every_stage_has_a_page():
 
 def test_every_stage_has_a_component():
     files = {path.stem for path in (ROOT / "components").glob("*.py")} - {"__init__"}
-    assert files == {stage.identifier for stage in STAGES} | {"promote"}
+    assert files == {stage.identifier for stage in STAGES} | {"compare", "notify", "promote"}
 
 
 def test_make_trains_the_minings_of_the_table():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.kfp_server import ROOT, Server, pipeline, serving
+from tests.kfp_server import IMAGE, ROOT, Server, pipeline, serving
 from wordbrush.errors import WordbrushError
 from wordbrush.versioning.credentials import require_credentials
 from wordbrush.versioning.environment import RemoteConfig
@@ -22,10 +22,13 @@ def nobody(monkeypatch, tmp_path):
         monkeypatch.setenv(name, "127.0.0.1:9")
 
 
+ORDER = ("--image", IMAGE, "--service-account", "wordbrush")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("submit", "--preset", "tiny", "--remote", "gs://bucket/dvc"),
+        ("submit", "--preset", "tiny", "--remote", "gs://bucket/dvc", *ORDER),
         ("adopt", "r1", "--remote", "gs://bucket/dvc"),
     ],
 )
@@ -42,8 +45,12 @@ def test_the_command_line_says_how_to_log_in(nobody, arguments, tmp_path):
 
 def finished_run(server: Server) -> None:
     """A run whose last stage has a key, as `adopt` asks for."""
-    task = {"inputs": {"parameters": {"key": {"runtimeValue": {"constant": "0" * 64}}}}}
-    spec = {"root": {"dag": {"tasks": {"report": task}}}}
+    task = {
+        "taskInfo": {"name": "report"},
+        "componentRef": {"name": "comp-report"},
+        "inputs": {"parameters": {"key": {"runtimeValue": {"constant": "0" * 64}}}},
+    }
+    spec = {"root": {"dag": {"tasks": {"report": task}}}, "components": {"comp-report": {}}}
     server.runs["r1"] = {"run_id": "r1", "pipeline_spec": {"pipeline_spec": spec}}
     server.states = ["SUCCEEDED"]
 

@@ -1,18 +1,32 @@
 """SVOX Pico, as the wheel py-nanotts brings it with its voices."""
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from wordbrush.captions.engines.interface import Spoken
-from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.captions.engines.programs import recorded
+from wordbrush.errors import optional_packages
 
 with optional_packages():
     import py_nanotts
 
 RATE = 16000
 VOICES = ("en-GB", "en-US")
+# It remembers what it said before, so each text has a process of its own: its bytes depend on
+# nothing else, and a crash is a message.
+PROGRAM = """
+import sys, wave
+from py_nanotts import NanoTTS
+text, voice, tempo, pitch, rate, file = sys.argv[1:]
+with wave.open(file, "wb") as sound:
+    sound.setnchannels(1)
+    sound.setsampwidth(2)
+    sound.setframerate(int(rate))
+    sound.writeframes(
+        NanoTTS().speak(text, voice=voice, speed=float(tempo), pitch=float(pitch))
+    )
+"""
 
 
 class Pico:
@@ -20,9 +34,6 @@ class Pico:
 
     name = "pico"
     package = "pip install 'wordbrush[engines]'"
-
-    def __init__(self) -> None:
-        self.synthesiser = py_nanotts.NanoTTS()
 
     def voices(self) -> tuple[str, ...]:
         folder = Path(py_nanotts.__file__).parent / "lang"
@@ -32,8 +43,8 @@ class Pico:
         return version("py-nanotts")
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
-        try:
-            samples = self.synthesiser.speak(text, voice=voice, speed=tempo, pitch=pitch)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise WordbrushError(f"pico cannot speak {text!r:.60}: {error}.") from None
-        return Spoken(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, RATE)
+        numbers = (str(tempo), str(pitch), str(RATE))
+        sound, rate, _ = recorded(
+            lambda file: [sys.executable, "-c", PROGRAM, text, voice, *numbers, str(file)]
+        )
+        return Spoken(sound, rate)
