@@ -172,6 +172,8 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(server, tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
+        # shells start what runs in the background without it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout.readline() == "r1: running\n"
     process.send_signal(signal.SIGINT)

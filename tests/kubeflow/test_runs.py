@@ -71,27 +71,28 @@ def pipeline_of(*names: str) -> dict:
     return {"pipeline_spec": {"root": {"dag": {"tasks": tasks}}, "components": components}}
 
 
-TASKS = [
-    task_detail("root", "RUNNING", ago(minutes=90)),
-    task_detail("root-driver", "SUCCEEDED", ago(minutes=90), ago(minutes=89)),
-    task_detail("train-gan-driver", "SUCCEEDED", ago(minutes=70), ago(minutes=69)),
-    task_detail("train-gan", "RUNNING", ago(minutes=65)),
-    task_detail("executor", "RUNNING", ago(minutes=65)),
-    task_detail("render-scenes-driver", "SUCCEEDED", ago(minutes=89), ago(minutes=88)),
-    task_detail("render-scenes", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
-    task_detail("executor", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
-    task_detail("evaluate-hard-driver", "FAILED", ago(minutes=10), ago(minutes=9)),
-    task_detail("evaluate-hard", "RUNTIME_STATE_UNSPECIFIED"),
-    task_detail("report-driver", "RUNTIME_STATE_UNSPECIFIED"),
-    task_detail("report", "RUNTIME_STATE_UNSPECIFIED"),
-]
+def tasks() -> list[dict]:
+    return [
+        task_detail("root", "RUNNING", ago(minutes=90)),
+        task_detail("root-driver", "SUCCEEDED", ago(minutes=90), ago(minutes=89)),
+        task_detail("train-gan-driver", "SUCCEEDED", ago(minutes=70), ago(minutes=69)),
+        task_detail("train-gan", "RUNNING", ago(minutes=65)),
+        task_detail("executor", "RUNNING", ago(minutes=65)),
+        task_detail("render-scenes-driver", "SUCCEEDED", ago(minutes=89), ago(minutes=88)),
+        task_detail("render-scenes", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
+        task_detail("executor", "SUCCEEDED", ago(minutes=88), ago(minutes=71)),
+        task_detail("evaluate-hard-driver", "FAILED", ago(minutes=10), ago(minutes=9)),
+        task_detail("evaluate-hard", "RUNTIME_STATE_UNSPECIFIED"),
+        task_detail("report-driver", "RUNTIME_STATE_UNSPECIFIED"),
+        task_detail("report", "RUNTIME_STATE_UNSPECIFIED"),
+    ]
 
 
 @pytest.fixture
 def run(api, server):
     names = ("evaluate@hard", "promote", "render-scenes", "report", "train-gan")
     server.runs[FIRST] |= {"pipeline_spec": pipeline_of(*names), "finished_at": ago(minutes=5)}
-    server.tasks, server.states = TASKS, ["FAILED"]
+    server.tasks, server.states = tasks(), ["FAILED"]
     return client.look_at(api, FIRST)
 
 

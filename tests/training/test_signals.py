@@ -109,8 +109,9 @@ def test_a_caller_that_dies_of_the_same_signal_is_no_second_one():
     """Argo signals the whole process group of a pod's command; the stage must still save."""
     script = (
         "import psutil; from wordbrush.training import signals; signals.install()\n"
-        "caller = psutil.Process().parent(); print('up', flush=True)\n"
+        "caller = psutil.Process().parent()\n"
         "with signals.finishing_steps():\n"
+        "    print('up', flush=True)\n"
         "    while signals.alive(caller): pass\n"
         "    signals.time.sleep(2 * signals.LOOK_SECONDS)\n"
         "    print('saved', flush=True)"
