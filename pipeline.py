@@ -81,10 +81,9 @@ def compile_command(
 
     Example: python pipeline.py compile --preset small --output small.yaml
     """
-    from wordbrush.storage.files import require_folder, require_writable
+    from wordbrush.storage.files import require_place
 
-    require_folder(output)
-    require_writable(output)
+    require_place(output)
     # KFP's cache would not notice outputs that were lost, and a file carries no marks of them
     write(plan(preset, image, pools, cached=False, trial=trial), output)
     print(f"{output}: written.")
@@ -110,11 +109,10 @@ def run(
     """
     from components import all_components
     from wordbrush.kubeflow.local import runner as local
-    from wordbrush.storage.files import require_folder, require_writable
+    from wordbrush.storage.files import require_place
 
     local.prepare(ROOT, LOCAL, remote, registry)
-    require_folder(lock)
-    require_writable(lock)
+    require_place(lock)
     # without retries, so that a failure is shown at once
     planned = plan(preset, image if docker else None, pools, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
@@ -287,10 +285,9 @@ def adopt(
     """
     from wordbrush.kubeflow.server import adoption
     from wordbrush.kubeflow.server.connection import make_connection
-    from wordbrush.storage.files import require_folder, require_writable
+    from wordbrush.storage.files import require_place
 
-    require_folder(target)
-    require_writable(target)
+    require_place(target)
     if adoption.is_id(run):
         key = adoption.key_of_run(make_connection(host, namespace, NAME), run)
         lock = adoption.lock_of_run(run, key, configured(remote), ROOT)

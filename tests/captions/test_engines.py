@@ -215,7 +215,9 @@ def test_a_library_that_crashes_is_named(tmp_path):
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("hibari crashed when hibari/heart said 'there is a small red")
+    assert done.stdout.startswith(
+        "hibari crashed when hibari/heart said 'there is a small red rubber"
+    )
     assert "pip install 'wordbrush[engines]'" in done.stdout
 
 

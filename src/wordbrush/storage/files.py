@@ -117,13 +117,14 @@ def require_writable(path: Path) -> None:
         raise _Enough
 
 
-def require_folder(path: Path) -> None:
-    """Raises WordbrushError where the folder of `path` is not there: a name may be mistyped."""
+def require_place(path: Path) -> None:
+    """As require_writable; also where the folder of `path` is not there: a name may be mistyped."""
     if not os.path.exists(path.parent):
         raise WordbrushError(
             f"{shown(str(path))}: the folder {shown(str(path.parent))} is not there; make it "
             "first, or name another place."
         )
+    require_writable(path)
 
 
 class _Enough(Exception):
