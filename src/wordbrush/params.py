@@ -26,6 +26,7 @@ NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 ESPEAK = "espeak-ng"  # the engine of voices whose names have no slash
+LARGEST_RANGE_DB = 120.0  # of sound that is recorded with 20 bits
 RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
 Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
@@ -133,6 +134,7 @@ class Captions(Section):
     hop_ms: Annotated[float, Field(ge=1, le=1000)]
     low_hz: Annotated[float, Field(ge=0, lt=8000)]  # half of 16 kHz
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
+    normalisation: Literal["utterance", "running"]
     range_db: Positive
     max_frames: Count
     silence_ms: Annotated[float, Field(ge=0, le=10_000)]
@@ -156,6 +158,15 @@ class Captions(Section):
             return None
         engines = [engine_of_voice(voice) for voice in self.voices]
         return [self.engine_shares[engine] / engines.count(engine) for engine in engines]
+
+    @model_validator(mode="after")
+    def _within_hearing(self) -> "Captions":
+        if self.normalisation == "running" and self.range_db > LARGEST_RANGE_DB:
+            raise ValueError(
+                f"range_db {self.range_db:g} below full scale (normalisation: running) is more "
+                f"than any sound has: set {LARGEST_RANGE_DB:g} or less"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shared_out(self) -> "Captions":
@@ -191,12 +202,49 @@ class AudioLayer(Section):
         return self
 
 
+class RunningNorm(Section):
+    """The window over which encoders normalise speech, where captions.normalisation is running."""
+
+    past_seconds: Annotated[float, Field(gt=0, le=60)]
+    future_seconds: Annotated[float, Field(ge=0, le=60)]
+
+
+class Augmentation(Section):
+    """How speech is varied while DAVEnet trains; what is 0 is off."""
+
+    tempo: Share
+    vocal_tract: Annotated[float, Field(ge=0, le=0.5)]
+    formants: Share
+    harmonics_db: Annotated[float, Field(ge=0, le=20)]
+    rooms: Share
+    reverberation_seconds: Annotated[float, Field(ge=0.1, le=5)]
+    noise: Share
+    noise_snr_db: Annotated[float, Field(ge=-20, le=30)]
+    equaliser_db: Annotated[float, Field(ge=0, le=30)]
+    tilt_db: Annotated[float, Field(ge=0, le=30)]
+    telephone: Share
+    level_db: Annotated[float, Field(ge=0, le=40)]
+    compression: Share
+    clipping_db: Annotated[float, Field(ge=0, le=30)]
+    time_masks: Annotated[int, Field(ge=0, le=16)]
+    time_mask_seconds: Annotated[float, Field(gt=0, le=1)]
+    band_masks: Annotated[int, Field(ge=0, le=16)]
+    band_mask_width: Annotated[int, Field(ge=1, le=128)]
+
+    @property
+    def used(self) -> list[str]:
+        """What is not off; the other fields say how, and change nothing alone."""
+        details = {"reverberation_seconds", "noise_snr_db", "time_mask_seconds", "band_mask_width"}
+        return [name for name, value in self if value and name not in details]
+
+
 class Training(Section):
     """One DAVEnet stage."""
 
     steps: Count
     learning_rate: Positive
     warmup_steps: Natural
+    ramp_steps: Natural
     edit_weight: NonNegative
     edit_every: Count
 
@@ -208,6 +256,8 @@ class Davenet(Section):
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
+    running_norm: RunningNorm
+    augmentation: Augmentation
     embedding: Width
     similarity: Similarity
     loss: Literal["margin", "softmax"]
@@ -352,6 +402,23 @@ class Params(Section):
             raise ValueError(
                 f"davenet.crop_min_seconds {davenet.crop_min_seconds} is shorter than a frame of "
                 f"captions.hop_ms {captions.hop_ms}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _augmentable(self) -> "Params":
+        used, captions = self.davenet.augmentation.used, self.captions
+        if used and captions.normalisation != "running":
+            raise ValueError(
+                f"davenet.augmentation varies speech ({', '.join(used)}), which needs "
+                f"captions.normalisation: running; it is {captions.normalisation}, whose features "
+                "do not tell how loud anything was. Set it to running, or all of "
+                "davenet.augmentation to 0"
+            )
+        if self.davenet.augmentation.band_mask_width > captions.bands:
+            raise ValueError(
+                f"davenet.augmentation.band_mask_width {self.davenet.augmentation.band_mask_width} "
+                f"is more than the {captions.bands} bands of captions.bands"
             )
         return self
 

@@ -1,6 +1,6 @@
 """How features are made of sound: a part of the configuration of every model that hears."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from wordbrush.storage.validation import Count
 
 Bands = Annotated[int, Field(ge=1, le=1 << 12)]
 Milliseconds = Annotated[float, Field(ge=1, le=1000)]
+Normalisation = Literal["utterance", "running"]
+FIRST_NORMALISATION: Normalisation = "utterance"  # of files that do not name one
 
 
 class FeatureConfig(Part):
@@ -17,8 +19,10 @@ class FeatureConfig(Part):
 
     bands: mel bands, from `low_hz` to half the sample rate. window_ms, hop_ms: length of a frame,
     and from one frame to the next. pre_emphasis: the share of the previous sample that is
-    subtracted from each. range_db: what is so many decibels below the maximum is 0. max_frames:
-    what is longer is cut. silence_ms: silence before and after what is spoken.
+    subtracted from each. normalisation: `utterance` measures levels against the loudest moment of
+    the utterance; `running` against full scale, and leaves the rest to the encoder, which
+    normalises over a running window. range_db: what is so many decibels below that is 0.
+    max_frames: what is longer is cut. silence_ms: silence before and after what is spoken.
     """
 
     bands: Bands
@@ -26,6 +30,7 @@ class FeatureConfig(Part):
     hop_ms: Milliseconds
     low_hz: Annotated[float, Field(ge=0, lt=SAMPLE_RATE / 2)]
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
+    normalisation: Normalisation
     range_db: Annotated[float, Field(gt=0, le=1e6)]
     max_frames: Count
     silence_ms: Annotated[float, Field(ge=0, le=10_000)]

@@ -23,20 +23,52 @@ def with_silence(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
 def log_mel(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
     """Features float16 [T, bands] in 0..1 of a 16 kHz sound [S].
 
-    1 is the maximum of the utterance, 0 is `range_db` or more below it; all of silence is 0. As in
-    D: the mean is removed, then pre-emphasis, a Hamming window, and power in decibels relative to
-    the maximum. D pads with its loudest value, and we with silence.
+    1 is a reference, 0 is `range_db` or more below it; all of silence is 0. As in D: the mean is
+    removed, then pre-emphasis, a Hamming window, and power in decibels. D pads with its loudest
+    value, and we with silence. The reference is the maximum of the utterance (D), or full scale
+    where `normalisation` is `running`. There the mean stays too: so each frame depends on its own
+    window of sound alone, and frames can be computed while somebody speaks.
     """
-    window, hop = (round(SAMPLE_RATE * ms / 1000) for ms in (features.window_ms, features.hop_ms))
     sound = sound if len(sound) else np.zeros(1, np.float32)  # nothing is a frame of silence
-    wave = torch.from_numpy(sound) - float(sound.mean())
-    wave = torch.cat([wave[:1], wave[1:] - features.pre_emphasis * wave[:-1]])
-    power = _mel_spectrogram(features.bands, window, hop, features.low_hz)(wave).T
+    relative = features.normalisation == "utterance"
+    wave = torch.from_numpy(sound) - (float(sound.mean()) if relative else 0.0)
+    power = mel_power(wave, features)
     if power.max() <= FLOOR:
         return np.zeros((min(len(power), features.max_frames), features.bands), np.float16)
-    decibels = 10 * torch.log10(power.clamp(min=FLOOR) / power.max())
+    reference = power.max() if relative else full_scale(features)
+    decibels = 10 * torch.log10(power.clamp(min=FLOOR) / reference)
     scaled = (decibels / features.range_db + 1).clamp(0, 1)
     return scaled[: features.max_frames].to(torch.float16).numpy()
+
+
+def mel_power(wave: torch.Tensor, features: FeatureConfig) -> torch.Tensor:
+    """The power in each mel band of a 16 kHz sound [S], after pre-emphasis: [T, bands]."""
+    window, hop = (_samples(ms) for ms in (features.window_ms, features.hop_ms))
+    wave = torch.cat([wave[:1], wave[1:] - features.pre_emphasis * wave[:-1]])
+    return _mel_spectrogram(features.bands, window, hop, features.low_hz)(wave).T
+
+
+def full_scale(features: FeatureConfig) -> float:
+    """The power of a sine from -1 to 1 at its own frequency, without pre-emphasis."""
+    window = torch.hamming_window(_samples(features.window_ms), dtype=torch.float64)
+    return float(window.sum() / 2) ** 2
+
+
+def band_centres(features: FeatureConfig) -> torch.Tensor:
+    """The frequency of the peak of each mel band of `log_mel`, in Hz: [bands]."""
+    low, high = (hz_to_mel(torch.tensor(hz)) for hz in (features.low_hz, SAMPLE_RATE / 2))
+    edges = torch.linspace(0, 1, features.bands + 2) * (high - low) + low
+    return mel_to_hz(edges[1:-1])
+
+
+def hz_to_mel(hz: torch.Tensor) -> torch.Tensor:
+    """The mel scale of torchaudio's filters, which is HTK's."""
+    return 2595 * torch.log10(1 + hz / 700)
+
+
+def mel_to_hz(mel: torch.Tensor) -> torch.Tensor:
+    """The reverse of `hz_to_mel`."""
+    return 700 * (10 ** (mel / 2595) - 1)
 
 
 def require_full_bands(features: FeatureConfig) -> None:
@@ -62,13 +94,17 @@ def require_full_bands(features: FeatureConfig) -> None:
 
 def filterbank(bands: int, window_ms: float, low_hz: float) -> torch.Tensor:
     """The weight of each frequency of the transform in each mel band of `log_mel`: [F, bands]."""
-    frequencies = _transform_size(round(SAMPLE_RATE * window_ms / 1000)) // 2 + 1
+    frequencies = _transform_size(_samples(window_ms)) // 2 + 1
     high_hz = float(SAMPLE_RATE // 2)
     with warnings.catch_warnings():  # that a band is empty, which the caller finds
         warnings.simplefilter("ignore")
         return torchaudio.functional.melscale_fbanks(
             frequencies, low_hz, high_hz, bands, SAMPLE_RATE
         )
+
+
+def _samples(milliseconds: float) -> int:
+    return round(SAMPLE_RATE * milliseconds / 1000)
 
 
 def _transform_size(window: int) -> int:

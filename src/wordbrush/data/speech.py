@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.config import FIRST_NORMALISATION, FeatureConfig, Normalisation
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.data.manifest import Manifest, write_manifest
 from wordbrush.errors import WordbrushError
@@ -52,6 +52,7 @@ class Crops:
 class FeatureFile(FeatureConfig):
     """features.json: how the frames were made of sound with `sample_rate` samples a second."""
 
+    normalisation: Normalisation = FIRST_NORMALISATION
     sample_rate: Count
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from wordbrush.audio.config import Bands, FeatureConfig
+from wordbrush.audio.config import FIRST_NORMALISATION, Bands, FeatureConfig
 from wordbrush.storage.configs import Config, Migration, Part
 
 VGG16_HALVINGS = 4
@@ -25,6 +25,20 @@ class AudioLayer(Part):
         if self.width % 2 == 0:
             raise ValueError(f"width {self.width} is even, and would change the number of frames")
         return self
+
+
+class RunningWindow(Part):
+    """The window over which speech is normalised: so much before a frame, and so much behind it."""
+
+    past_seconds: Annotated[float, Field(gt=0, le=60)]
+    future_seconds: Annotated[float, Field(ge=0, le=60)]
+
+    def frames(self, hop_ms: float) -> tuple[int, int]:
+        """Both in frames."""
+        past, future = (
+            round(1000 * seconds / hop_ms) for seconds in (self.past_seconds, self.future_seconds)
+        )
+        return past, future
 
 
 def digest(davenet: dict[str, Any]) -> str:
@@ -48,6 +62,12 @@ def without_training_parameters(old: dict[str, Any]) -> dict[str, Any]:
     return {**network, "bands": old["bands"], "features": None, "origin": origin}
 
 
+def with_first_normalisation(old: dict[str, Any]) -> dict[str, Any]:
+    """Formats 1 and 2 were of encoders whose features came normalised."""
+    features = old["features"] and {**old["features"], "normalisation": FIRST_NORMALISATION}
+    return {**old, "features": features, "running_norm": None}
+
+
 class EncoderConfig(Config):
     """The networks of both encoders, the features that they hear, and the score they learned by.
 
@@ -55,10 +75,14 @@ class EncoderConfig(Config):
     image_size: pixels; pictures are scaled to it. extra_audio_layers: how often the last layer is
     repeated. embedding: D, the channels of both outputs. similarity: how a matchmap becomes a score
     (P §5.1). bands: of the features. features: how they are made of sound; None of encoders
-    that version 0.1.0 saved. origin: for information, what trained them.
+    that version 0.1.0 saved. running_norm: of encoders that normalise speech themselves, since
+    their features are not (`normalisation: running`). origin: for information, what trained them.
     """
 
-    migrations: ClassVar[tuple[Migration, ...]] = (without_training_parameters,)
+    migrations: ClassVar[tuple[Migration, ...]] = (
+        without_training_parameters,
+        with_first_normalisation,
+    )
 
     image_network: Literal["vgg16", "small"]
     image_channels: Annotated[list[Width], Field(min_length=1)]
@@ -70,13 +94,17 @@ class EncoderConfig(Config):
     similarity: Literal["SISA", "MISA", "SIMA"]
     bands: Bands
     features: FeatureConfig | None
+    running_norm: RunningWindow | None
     origin: dict[str, str]
 
     @classmethod
     def of(cls, davenet: BaseModel, features: FeatureConfig, **origin: str) -> Self:
         """Of encoders that are trained with this section of params.yaml, on such features."""
         origin["davenet_parameters"] = digest(davenet.model_dump())
-        return cls.taken_from(davenet, bands=features.bands, features=features, origin=origin)
+        others = {} if features.normalisation == "running" else {"running_norm": None}
+        return cls.taken_from(
+            davenet, bands=features.bands, features=features, origin=origin, **others
+        )
 
     def hears(self, features: FeatureConfig) -> bool:
         """Whether speech with these features sounds to the encoders as in their training.
@@ -87,6 +115,13 @@ class EncoderConfig(Config):
             return self.bands == features.bands
         return self.features.same_frames(features)
 
+    @property
+    def running_frames(self) -> tuple[int, int] | None:
+        """The window of `running_norm` in frames, before and behind; None where there is none."""
+        if self.running_norm is None or self.features is None:
+            return None
+        return self.running_norm.frames(self.features.hop_ms)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         vgg16 = self.image_network == "vgg16"
@@ -95,4 +130,9 @@ class EncoderConfig(Config):
             raise ValueError(f"image_size {self.image_size} cannot be halved {halvings} times")
         if self.features and self.features.bands != self.bands:
             raise ValueError(f"bands {self.bands} differs from features.bands")
+        running = self.features is not None and self.features.normalisation == "running"
+        if running != (self.running_norm is not None):
+            raise ValueError(
+                "running_norm belongs to features whose normalisation is running, and only to them"
+            )
         return self

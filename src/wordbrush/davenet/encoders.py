@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded, valid_frames
 from wordbrush.davenet.frames import PackedFrames
+from wordbrush.davenet.running_norm import RunningNorm
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.compute import channels_last
@@ -63,8 +64,9 @@ class ImageEncoder(nn.Module):
 class AudioEncoder(nn.Module):
     """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N].
 
-    Batch norm on the input; a first layer over all bands of one frame, then convolutions over time,
-    ReLU after each, max-pool 3/2 where a layer says so (D). The last layer has D = `embedding`
+    Features that are not normalised yet are, over a running window (ours). Batch norm on the input;
+    a first layer over all bands of one frame, then convolutions over time, ReLU after each,
+    max-pool 3/2 where a layer says so (D). The last layer has D = `embedding`
     channels and, as the image branch's, no nonlinearity. Only the frames that count are computed
     and normalised: padding changes nothing.
     """
@@ -76,6 +78,8 @@ class AudioEncoder(nn.Module):
         specs += [(config.embedding, specs[-1][1], False)] * config.extra_audio_layers
         inputs = [config.bands, *(channels for channels, _, _ in specs)]
         self.pools = [pool for _, _, pool in specs]
+        running = config.running_frames
+        self.running_norm = None if running is None else RunningNorm(*running)
         self.norm = InputNorm(1)
         convs = [
             nn.Conv2d(before, channels, (1, width), padding=(0, width // 2))
@@ -94,6 +98,8 @@ class AudioEncoder(nn.Module):
         )
 
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:
+        if self.running_norm is not None:
+            features = self.running_norm(features, lengths)
         packed = PackedFrames.of(lengths, self.gap, self.stride)
         x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
         layers = zip(self.convs, self.norms, self.pools, strict=True)

@@ -1,7 +1,7 @@
 """Training DAVEnet on pairs of picture and speech. It knows nothing of text, labels or the GAN."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from wordbrush.data.loader import BatchPlan, Loader, PairBatch
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
+from wordbrush.davenet.augmentation.augmenter import Augmenter
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
@@ -81,6 +82,10 @@ class Trainer:
         self.curriculum = make_curriculum(davenet, stage, settings.mining, self.chance)
         self.optimiser = make_optimiser(self.encoders, davenet, stage.learning_rate)
         self.decay = make_decay(self.optimiser, davenet, stage.steps)
+        self.ramp_steps = stage.ramp_steps
+        self.augmenter = None
+        if davenet.augmentation.used:
+            self.augmenter = Augmenter(davenet.augmentation, pairs.speech.config, settings.seed)
         self.edit = None
         if editor is not None:
             self.edit = EditedNegatives(self.encoders, editor, edit_every, davenet.similarity)
@@ -89,6 +94,8 @@ class Trainer:
         """All that changes, for checkpoints."""
         names = ("encoders", "optimiser", "decay", "batches", "chance")
         parts = {name: getattr(self, name) for name in names}
+        if self.augmenter is not None:
+            parts["augmenter"] = self.augmenter.rng
         return parts | ({} if self.editor is None else {"editor": self.editor.rng})
 
     def step(self, number: int, kept: str = "") -> tuple[float, float]:
@@ -113,7 +120,7 @@ class Trainer:
 
     def loss(self, number: int, batch: PairBatch) -> tuple[Tensor, float]:
         """As `step`, of this batch; changes nothing but norms and random states."""
-        batch = batch.to(device())
+        batch = self.augmented(number, batch.to(device()))
         with mixed_precision():
             seen = self.encoders.encode_images(batch.images)
             heard = self.encoders.encode_audio(batch.features, batch.lengths)
@@ -121,6 +128,18 @@ class Trainer:
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = self.curriculum.at(number)(scores, batch.positives, edits)
         return sum(auxiliary_losses(seen, heard), start=loss), share_above(edits)
+
+    def augmented(self, number: int, batch: PairBatch) -> PairBatch:
+        """The batch as it is heard in this step, which the strength grows up to."""
+        if self.augmenter is None:
+            return batch
+        strength = min(1.0, number / (self.ramp_steps + 1))
+        features, lengths = self.augmenter(batch.features, batch.lengths, strength)
+        batch = replace(batch, features=features, lengths=lengths)
+        if batch.whole is None:
+            return batch
+        whole, whole_lengths = self.augmenter(*batch.whole_captions, strength)
+        return replace(batch, whole=whole, whole_lengths=whole_lengths)
 
 
 def train(
