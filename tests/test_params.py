@@ -55,6 +55,29 @@ def test_committed_parameters_and_presets_are_valid():
             ["captions: held_out_voices names en+f1", "voices has too"],
         ),
         (
+            {"davenet": {"augmentation": {"tempo": 0.1, "noise": 0.5}}},
+            [
+                "davenet.augmentation varies speech (tempo, noise)",
+                "captions.normalisation: running",
+            ],
+        ),
+        (
+            {"davenet": {"augmentation": {"rooms": 1.5}}},
+            ["davenet.augmentation.rooms", "1.5", "less than or equal to 1"],
+        ),
+        (
+            {"davenet": {"augmentation": {"band_mask_width": 41}}},
+            ["davenet.augmentation.band_mask_width 41", "40 bands"],
+        ),
+        (
+            {"captions": {"normalisation": "running", "range_db": 200.0}},
+            ["captions: range_db 200", "set 120 or less"],
+        ),
+        (
+            {"davenet": {"running_norm": {"past_seconds": 0.0}}},
+            ["davenet.running_norm.past_seconds", "greater than 0"],
+        ),
+        (
             {"captions": {"engine_shares": {"flite": 1.0}}},
             ["captions: engine_shares names flite, and the engines of voices are espeak-ng"],
         ),

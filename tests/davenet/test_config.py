@@ -61,6 +61,31 @@ def test_of_unknown_features_the_bands_are_compared(features, config):
     assert not old.hears(features.model_copy(update={"bands": 80}))
 
 
+def test_format_2_was_of_features_that_came_normalised(config, tmp_path):
+    path = tmp_path / "encoders.json"
+    write_config(path, config)
+    content = json.loads(path.read_text())
+    assert content.pop("running_norm") is None
+    assert content["features"].pop("normalisation") == "utterance"
+    path.write_text(json.dumps({**content, "format": 2}))
+    assert read_config(path, EncoderConfig) == config
+
+
+def test_running_features_are_normalised_by_their_encoders(tiny, features, tmp_path):
+    running = features.model_copy(update={"normalisation": "running"})
+    config = EncoderConfig.of(tiny.davenet, running)
+    window = tiny.davenet.running_norm
+    assert config.running_norm is not None
+    assert config.running_frames == (
+        round(1000 * window.past_seconds / features.hop_ms),
+        round(1000 * window.future_seconds / features.hop_ms),
+    )
+    assert config.hears(running) and not config.hears(features)
+    write_config(tmp_path / "encoders.json", config)
+    assert read_config(tmp_path / "encoders.json", EncoderConfig) == config
+    assert EncoderConfig.of(tiny.davenet, features).running_frames is None
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -69,6 +94,10 @@ def test_of_unknown_features_the_bands_are_compared(features, config):
         ({"bands": 41}, r"bands 41 differs from features\.bands"),
         ({"similarity": "MASI"}, "similarity = 'MASI'"),
         ({"batch_size": 64}, "batch_size = 64 is unknown"),
+        (
+            {"running_norm": {"past_seconds": 1.0, "future_seconds": 0.0}},
+            "running_norm belongs to features whose normalisation is running",
+        ),
     ],
 )
 def test_what_no_network_can_have_is_named(config, tmp_path, change, sentence):

@@ -1,8 +1,10 @@
 """The encoders: padding never counts, and the shapes are the paper's."""
 
+import numpy as np
 import torch
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.audio.features import log_mel
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import AudioEncoder, Encoders
 from wordbrush.params import Params
@@ -37,6 +39,26 @@ def test_padding_changes_nothing(tiny):
     assert longer.lengths.tolist() == plain.lengths.tolist()
     assert torch.allclose(plain.features, longer.features[:, :, :frames], atol=1e-6)
     assert (longer.features[:, :, frames:] == 0).all()
+
+
+def test_with_running_features_the_level_of_a_sound_does_not_matter(tiny):
+    """From sound to what is heard of it, normalised once, by the encoder."""
+    rng = np.random.default_rng(0)
+    envelope = np.repeat(rng.uniform(0.02, 0.5, 20), 800)  # of syllables
+    sound = (envelope * rng.standard_normal(16000)).astype(np.float32)
+    wide = {"normalisation": "running", "range_db": 120.0}  # no part of it falls below
+    captions = tiny.captions.model_copy(update=wide)
+    running = config(tiny.model_copy(update={"captions": captions}))
+    torch.manual_seed(0)
+    encoders = Encoders(running).eval()
+
+    def hear(sound: np.ndarray) -> torch.Tensor:
+        frames = torch.from_numpy(log_mel(sound, running.features)).float()
+        return encoders.encode_audio(frames.T[None], torch.tensor([len(frames)])).features
+
+    heard, softer = hear(sound), hear(0.2 * sound)
+    assert (heard - softer).abs().max() < 0.05 * heard.std()
+    assert set(encoders.state_dict()) == set(Encoders(config(tiny)).state_dict())
 
 
 def test_paper_networks_have_the_paper_s_shapes(tiny):

@@ -1,6 +1,7 @@
-"""What a training step minimises beside the objective, and which utterances belong together."""
+"""What a training step minimises beside the objective, and how speech is varied meanwhile."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import Settings, Trainer
+from wordbrush.davenet.training import Settings, Trainer, train
+from wordbrush.params import Augmentation
+from wordbrush.storage.folders import FolderStore
+from wordbrush.training.checkpoints import Checkpoints
 
 
 class Costly(Encoders):
@@ -49,3 +53,78 @@ def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):
 
     (plain, _), (costly, seen) = loss_of(Encoders), loss_of(Costly)
     assert (costly - plain).item() == pytest.approx(seen.auxiliary_loss.item(), rel=1e-4)
+
+
+class Interrupted(BaseException):
+    """Stands for the time at which the machine disappeared."""
+
+
+class MortalStore(FolderStore):
+    """A folder whose machine disappears after the third checkpoint, if it is said to."""
+
+    def __init__(self, root: Path, mortal: bool):
+        super().__init__(root)
+        self.left = 3 if mortal else 1000
+
+    def exchange(self, name: str, data: bytes, before: bytes | None) -> None:
+        super().exchange(name, data, before)
+        self.left -= 1
+        if self.left == 0:
+            raise Interrupted
+
+
+@pytest.fixture
+def varied(tiny) -> Settings:
+    """Settings with some augmentation of each kind."""
+    options = {"tempo": 0.2, "vocal_tract": 0.2, "noise": 0.8, "rooms": 0.5, "time_masks": 1}
+    augmentation = Augmentation(**{**tiny.davenet.augmentation.model_dump(), **options})
+    davenet = tiny.davenet.model_copy(update={"augmentation": augmentation, "batch_size": 8})
+    stage = tiny.schedule.pretrain.model_copy(update={"steps": 6, "ramp_steps": 3})
+    return Settings(davenet, stage, "hard", 3)
+
+
+def test_a_training_with_augmentation_resumes_as_if_never_stopped(varied, pairs, tmp_path):
+    def trained(folder: str, mortal: bool = False) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
+        store = MortalStore(tmp_path / folder, mortal)
+        train(encoders, pairs, varied, checkpoints=Checkpoints(store, "key", seconds=0))
+        return encoders.state_dict()
+
+    whole = trained("whole")
+    with pytest.raises(Interrupted):
+        trained("parts", mortal=True)
+    resumed = trained("parts")
+    assert all(torch.equal(resumed[name], weight) for name, weight in whole.items())
+
+
+def test_augmentation_grows_up_to_its_strength(varied, pairs):
+    encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
+
+    def change(step: int) -> float:
+        trainer = Trainer(encoders, pairs, varied)
+        batch = next(trainer.batches).to(next(encoders.parameters()).device)
+        changed = trainer.augmented(step, batch)
+        assert changed.images is batch.images
+        return float((changed.features - batch.features).abs().mean())
+
+    changes = [change(step) for step in (1, 2, 4, 40)]
+    assert 0 < changes[0] < changes[1] < changes[2] == changes[3]
+
+
+def test_whole_captions_of_edits_are_varied_too(varied, pairs):
+    encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
+    trainer = Trainer(encoders, pairs, varied)
+    batch = next(trainer.batches).to(next(encoders.parameters()).device)
+    batch = replace(batch, whole=batch.features[:4], whole_lengths=batch.lengths[:4])
+    changed = trainer.augmented(40, batch)
+    assert not torch.equal(changed.whole_captions[0], batch.features[:4])
+    assert changed.whole_captions[1].shape == (4,)
+
+
+def test_without_augmentation_a_batch_stays_and_so_do_checkpoints(tiny, pairs):
+    encoders = Encoders(EncoderConfig.of(tiny.davenet, pairs.speech.config))
+    trainer = Trainer(encoders, pairs, Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3))
+    batch = next(trainer.batches)
+    assert trainer.augmented(1, batch) is batch
+    assert set(trainer.parts()) == {"encoders", "optimiser", "decay", "batches", "chance"}

@@ -54,6 +54,8 @@ DAVENETS = {
 DAVENETS |= {
     kind: ({"similarity": kind, "audio_norm": "none"}, "hard") for kind in ("SISA", "SIMA")
 }
+AUGMENTED = {"tempo": 0.2, "vocal_tract": 0.2, "noise": 0.5, "rooms": 0.5, "band_masks": 1}
+DAVENETS |= {"augmented": ({"augmentation": AUGMENTED}, "hard")}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
     for kind, loss, mining in (
@@ -63,6 +65,7 @@ EDITED = {
         ("transplanted", "softmax", "hard"),
     )
 }
+EDITED |= {"augmented edits": ("random", {"augmentation": AUGMENTED}, "hard")}
 
 Trained = tuple[list[tuple[float, ...]], nn.Module]
 
@@ -126,8 +129,15 @@ def davenet(
     edits: str | None,
 ) -> Trained:
     """The curve has every step. SGD, since Adam would hide a gradient of the wrong size."""
+    augmentation = params.davenet.augmentation.model_copy(update=changes.get("augmentation", {}))
     settings = params.davenet.model_copy(
-        update={"optimiser": "sgd", "batch_size": 8, "log_every": 1, **changes}
+        update={
+            "optimiser": "sgd",
+            "batch_size": 8,
+            "log_every": 1,
+            **changes,
+            "augmentation": augmentation,
+        }
     )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)

@@ -95,9 +95,10 @@ class Augmenter:
 
     def reverberate(self, power: Tensor, draws: Draws) -> Tensor:
         """In a room with a tail."""
-        seconds = draws.between(SHORTEST_REVERBERATION, self.options.reverberation_seconds)
+        longest = self.options.reverberation_seconds
+        seconds = draws.between(SHORTEST_REVERBERATION, longest)
         ratios = gain(draws.between(*TAIL_DB)) / draws.chosen(self.options.rooms)
-        return rooms.reverberate(power, seconds, ratios, self.config.hop_ms)
+        return rooms.reverberate(power, seconds, ratios, longest, self.config.hop_ms)
 
     def add_noise(self, power: Tensor, draws: Draws) -> Tensor:
         """With noise of some colour."""

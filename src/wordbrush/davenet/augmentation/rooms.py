@@ -12,18 +12,19 @@ from wordbrush.audio.sound import SAMPLE_RATE
 NOISE_SECONDS = 30
 
 
-def reverberate(power: Tensor, seconds: Tensor, ratios: Tensor, hop_ms: float) -> Tensor:
+def reverberate(
+    power: Tensor, seconds: Tensor, ratios: Tensor, longest: float, hop_ms: float
+) -> Tensor:
     """Power [N, T, bands] with an exponential tail behind each frame (Polack's model of a room).
 
-    seconds: reverberation times [N], in which the tail falls by 60 dB; there it ends, or soon
-    after. ratios: of the power of direct sound to that of its whole tail [N]; with infinite ones
-    there is none.
+    seconds: reverberation times [N], in which the tail falls by 60 dB; it ends after `longest`, or
+    soon after, whatever the rest of the batch. ratios: of the power of direct sound to that of its
+    whole tail [N]; with infinite ones there is none.
     """
     fall = torch.exp(-6 * math.log(10) * hop_ms / 1000 / seconds)[:, None, None]  # of one frame
     share = (1 - fall) / ratios[:, None, None]  # of the tail's first frame
-    frames = max(1, math.ceil(1000 * float(seconds.max()) / hop_ms))
     tail, step = power, 1
-    while step < frames:  # after each, the tail is twice as long
+    while step * hop_ms < 1000 * longest:  # after each, the tail is twice as long
         longer = tail.clone()
         longer[:, step:].addcmul_(tail[:, :-step], fall**step)
         tail, step = longer, 2 * step

@@ -50,7 +50,7 @@ def smoothing_matrix(amounts: Tensor, bands: int) -> Tensor:
 def harmonics(pitches: Tensor, phases: Tensor, config: FeatureConfig) -> Tensor:
     """A ripple in -1..1 with the period of a pitch [N] in Hz, from a phase [N]: [N, bands].
 
-    It fades where bands become wider than half the period, and cannot tell harmonics.
+    It fades from bands that are half a period wide to those of a whole one, which hear no harmonic.
     """
     hz = band_centres(config).to(pitches.device)
     widths = torch.gradient(hz)[0]
