@@ -14,6 +14,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "thresholds": concepts.thresholds,
     "agreement": concepts.unit_agreement,
     "demo-step": training.demo_step,
+    "augmented-step": training.augmented_step,
     "demo-gan-step": gan.demo_gan_step,
     "edited-steps": training.edited_steps,
     "waiting": training.waiting,

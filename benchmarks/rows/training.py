@@ -35,6 +35,24 @@ from wordbrush.training.compute import device
 MINING = "hard"
 MOST = Target(1.6, at_most=True)
 WAITING = Target(0.02, at_most=True)
+AUGMENTED = Target(1.1, at_most=True)
+# All of davenet.augmentation, about as strong as its sources have it; what is drawn costs the same.
+EVERYTHING: dict[str, float] = {
+    "tempo": 0.2,
+    "vocal_tract": 0.15,
+    "formants": 0.5,
+    "harmonics_db": 6.0,
+    "rooms": 0.5,
+    "noise": 0.6,
+    "equaliser_db": 5.0,
+    "tilt_db": 6.0,
+    "telephone": 0.15,
+    "level_db": 10.0,
+    "compression": 0.3,
+    "clipping_db": 6.0,
+    "time_masks": 2,
+    "band_masks": 2,
+}
 
 Batches = Iterator[PairBatch]
 
@@ -98,6 +116,36 @@ def demo_step(bench: Bench) -> Iterator[Line]:
         memory=True,
         units=batch,
         precision=params.precision,
+    )
+
+
+def augmented_step(bench: Bench) -> Iterator[Line]:
+    """What all augmentations together add to a step whose encoders normalise speech themselves."""
+    params = not_normalised(bench.params())
+    pairs = some_pairs(bench.folder(), params)
+    augmentation = params.davenet.augmentation.model_copy(update=EVERYTHING)
+    davenet = params.davenet.model_copy(update={"augmentation": augmentation})
+    yield from bench.compare(
+        "DAVEnet step of the demo, every augmentation",
+        repeated_step(pairs, params.model_copy(update={"davenet": davenet})),
+        in_precision(params.precision, repeated_step(pairs, params)),
+        "our step without",
+        AUGMENTED,
+        published=False,
+        computed=False,
+        precision=params.precision,
+    )
+
+
+def not_normalised(params: Params) -> Params:
+    """The same, without what is on already, of features that are not normalised yet."""
+    off = params.davenet.augmentation
+    off = off.model_copy(update=dict.fromkeys(off.used, 0))
+    return params.model_copy(
+        update={
+            "captions": params.captions.model_copy(update={"normalisation": "running"}),
+            "davenet": params.davenet.model_copy(update={"augmentation": off}),
+        }
     )
 
 
