@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.captions.grammar import describe
 from wordbrush.captions.voices import Voice
-from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice
 
 SCENES = 2  # the random stream of captions of scenes, which is another than that of drawings
