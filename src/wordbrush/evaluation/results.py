@@ -238,3 +238,11 @@ GroupScores = dict[str, dict[str, EngineScores]]
 """By group of voices, and by engine."""
 EngineTables = dict[str, GroupScores]
 """data/evaluation/engines.json: the scores of each method, by its name."""
+
+GROUP_TITLES = {
+    "training": "training",
+    "held_out": "held-out voices",
+    "validation": "validation",
+    "test": "test",
+}
+"""Groups of voices (params.GROUPS) as people read them."""

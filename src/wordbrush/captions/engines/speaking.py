@@ -104,6 +104,6 @@ def require_length(samples: int, expected: int, name: str, text: str) -> None:
     if not SHORTEST * expected <= samples <= longest:
         raise WordbrushError(
             f"{name} speaks {text!r:.60} for {samples / SAMPLE_RATE:.2f} seconds, and espeak-ng "
-            f"for {expected / SAMPLE_RATE:.2f}: it may read letters, stop early, or say something "
-            "else. Write the words as they are said, or use another voice."
+            f"for {expected / SAMPLE_RATE:.2f}: it may read letters, or stop early. Write the "
+            "words as they are said, or use another voice."
         )
