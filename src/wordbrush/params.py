@@ -179,7 +179,7 @@ class Captions(Section):
         people = [voice for voice in named if engine_of_voice(voice) == RECORDINGS]
         if people and self.recordings is None:
             raise ValueError(
-                f"{', '.join(people)} need recordings, the folder with their manifest "
+                f"{', '.join(people)}: recordings must name the folder with their manifest "
                 "(docs/speech.md)"
             )
         return self

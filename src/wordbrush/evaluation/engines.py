@@ -234,7 +234,11 @@ class Measurement:
         heard = encode_speech(encoders, speech.word_speech, np.arange(len(speech.words)))
         scores = all_similarities(test, heard, encoders.config.similarity).numpy()
         pairs, vocabulary = self.seen.pictures.pairs, self.material.vocabulary
-        return semantic_by_voice(scores, pairs, speech.words, vocabulary)
+        found = semantic_by_voice(scores, pairs, speech.words, vocabulary)
+        return {
+            voice: {name: round(value, 2) for name, value in numbers.items()}
+            for voice, numbers in found.items()
+        }
 
     def words(self, detectors: bool) -> WordsHeard:
         """Units as detectors of words, and where and when matchmaps fire."""
@@ -280,7 +284,7 @@ def by_voice(
     if voice in recall:
         scores["recall"] = recall[voice]
     if voice in semantic:
-        scores["semantic"] = {name: round(value, 2) for name, value in semantic[voice].items()}
+        scores["semantic"] = semantic[voice]
     return scores
 
 

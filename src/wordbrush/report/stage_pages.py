@@ -179,7 +179,7 @@ def _evaluation(made: Finished) -> list[Section]:
         *(
             [
                 Section(
-                    f"{method_named(best).title}, by engine, percent",
+                    f"{method_named(best).title}, by engine, percent (chance in brackets)",
                     table=_table(engines, "engine"),
                 )
             ]
