@@ -31,6 +31,7 @@ from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import evaluate, report, synthesize_captions
 from wordbrush.storage.files import read_json
 from wordbrush.storage.tables import read_table, write_table
+from wordbrush.versioning.runs import flatten
 
 ROOT_FOLDERS = ("data", "metrics", "plots", "presets")
 CAPTIONS = 4  # by each engine
@@ -128,6 +129,7 @@ def test_groups_change_nothing_that_training_or_the_tests_read(grouped, finished
         assert {group: one["voices"] for group, one in groups.items()} == {
             "training": 2, "held_out": 1, "validation": 1, "test": 2,
         }  # fmt: skip
+        assert f"{name}.groups.test.recall_10.value" in flatten({name: {"groups": groups}})
         voice = groups["validation"]["semantic"]
         assert voice["low"] == voice["value"] == voice["high"]
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from wordbrush.data.recordings import SpokenWord, read_shards
 from wordbrush.data.speech import FeatureStore
+from wordbrush.data.splits import CAPTIONED
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
@@ -98,8 +99,15 @@ def read_engine(folder: Path) -> EngineSpeech:
     speech = FeatureStore(folder / "words"), FeatureStore(folder / "captions/features")
     require_counts(folder / "words", words=len(words), sounds=len(speech[0]))
     require_counts(folder / "captions", captions=len(captions), sounds=len(speech[1]))
-    group, split = folder.parent.name, captions[0]["split"]
-    return EngineSpeech(folder, group, split, words, speech[0], captions, speech[1])
+    splits = {one["split"] for one in captions}
+    if len(splits) != 1 or not splits <= set(CAPTIONED):
+        raise WordbrushError(
+            f"{folder / 'captions'} must tell of one split, and tells of "
+            f"{', '.join(sorted(map(str, splits))) or 'none'}. Make them again: dvc repro."
+        )
+    return EngineSpeech(
+        folder, folder.parent.name, splits.pop(), words, speech[0], captions, speech[1]
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class Pictures:
 class EngineTests:
     """The tests of engines: one method after another, all on the same speech.
 
-    groups: those to measure, of params.GROUPS.
+    groups: those to measure, of params.GROUPS. Raises WordbrushError where speech is damaged.
     """
 
     def __init__(self, material: Material, groups: Sequence[str] = tuple(GROUPS)) -> None:
