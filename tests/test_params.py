@@ -86,6 +86,28 @@ def test_committed_parameters_and_presets_are_valid():
             ["captions: engine_shares add up to 0.5, and must to 1"],
         ),
         ({"captions": {"engine_shares": {"espeak-ng": 0.0}}}, ["engine_shares.espeak-ng", "0"]),
+        (
+            {"captions": {"validation_voices": ["hibari/heart"], "test_voices": ["hibari/heart"]}},
+            ["captions: test_voices names hibari/heart, which validation_voices has too"],
+        ),
+        (
+            {"captions": {"validation_voices": ["hibari/heart"], "test_voices": ["hibari/a"]}},
+            ["captions: test_voices names voices of hibari, and so does validation_voices"],
+        ),
+        (
+            {"captions": {"validation_voices": ["de"]}},
+            ["captions: validation_voices names voices of espeak-ng, and so does voices"],
+        ),
+        (
+            {"captions": {"test_voices": ["flite/slt", "flite/slt"]}},
+            ["captions: test_voices names flite/slt more than once"],
+        ),
+        (
+            {"captions": {"test_voices": ["recordings/anna"]}},
+            ["captions: recordings/anna: recordings must name the folder with their manifest"],
+        ),
+        ({"captions": {"recordings": ""}}, ["captions.recordings", "'' is no path"]),
+        ({"captions": {"captions_per_engine": 0}}, ["captions.captions_per_engine", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
         ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
         ({"segmenter": {"held_out": 0.0}}, ["segmenter.held_out 0.0", "0 to measure on"]),
@@ -219,3 +241,15 @@ def test_paper_preset_keeps_karras_values():
         and paper.davenet.loss == "margin"
         and paper.davenet.crop_share == 0
     )
+
+
+def test_people_may_be_in_several_groups_and_groups_need_another_engine():
+    people = {"voices": ["en", "recordings/a"], "held_out_voices": ["recordings/b"]}
+    captions = parse_with(captions={**people, "recordings": "spoken"}).captions
+    assert captions.groups == {}
+    more = {"validation_voices": ["recordings/c"], "recordings": "spoken"}
+    assert parse_with(captions={**people, **more}).captions.groups == {
+        "training": ["en", "recordings/a"],
+        "held_out": ["recordings/b"],
+        "validation": ["recordings/c"],
+    }

@@ -3,6 +3,7 @@
 There are no defaults here: every number is in params.yaml, and only there.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 ESPEAK = "espeak-ng"  # the engine of voices whose names have no slash
 LARGEST_RANGE_DB = 120.0  # of sound that is recorded with 20 bits
+RECORDINGS = "recordings"  # the engine whose voices are people: recordings/anna
+GROUPS = {  # of voices, as results name them, with their fields
+    "training": "voices",
+    "held_out": "held_out_voices",
+    "validation": "validation_voices",
+    "test": "test_voices",
+}
+OF_OTHER_ENGINES = ("validation_voices", "test_voices")  # than all other groups
 RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
 Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
@@ -127,6 +136,10 @@ class Captions(Section):
     voices: Annotated[list[str], Field(min_length=1)]
     held_out_voices: Annotated[list[str], Field(min_length=1)]
     engine_shares: dict[str, Annotated[float, Field(gt=0, le=1)]]
+    validation_voices: list[str]
+    test_voices: list[str]
+    captions_per_engine: Count
+    recordings: GivenPath | None
     rates: Annotated[list[Rate], Field(min_length=1)]
     pitches: Annotated[list[Pitch], Field(min_length=1)]
     bands: Bands
@@ -143,13 +156,43 @@ class Captions(Section):
 
     @model_validator(mode="after")
     def _apart(self) -> "Captions":
-        both = [voice for voice in self.held_out_voices if voice in self.voices]
-        if both:
+        for field in OF_OTHER_ENGINES:
+            voices = getattr(self, field)
+            if twice := [voice for voice in dict.fromkeys(voices) if voices.count(voice) > 1]:
+                raise ValueError(f"{field} names {', '.join(twice)} more than once")
+        for first, second in combinations(GROUPS.values(), 2):
+            voices, others = getattr(self, first), getattr(self, second)
+            if both := [voice for voice in others if voice in voices]:
+                raise ValueError(
+                    f"{second} names {', '.join(both)}, which {first} has too: the tests must hear "
+                    "other voices than the training, and each group voices of its own"
+                )
+            shared = set(map(source_of_voice, voices)) & set(map(source_of_voice, others))
+            if shared and second in OF_OTHER_ENGINES:
+                raise ValueError(
+                    f"{second} names voices of {', '.join(sorted(shared))}, and so does {first}: "
+                    f"an engine of {second} may be in no other list"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _recorded(self) -> "Captions":
+        named = [voice for field in GROUPS.values() for voice in getattr(self, field)]
+        people = [voice for voice in named if engine_of_voice(voice) == RECORDINGS]
+        if people and self.recordings is None:
             raise ValueError(
-                f"held_out_voices names {', '.join(both)}, which voices has too: the tests must "
-                "hear other voices than the training"
+                f"{', '.join(people)}: recordings must name the folder with their manifest "
+                "(docs/speech.md)"
             )
         return self
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The voices of each group that evaluation compares; none where no other engines do."""
+        if not (self.validation_voices or self.test_voices):
+            return {}
+        named = {group: getattr(self, field) for group, field in GROUPS.items()}
+        return {group: voices for group, voices in named.items() if voices}
 
     @property
     def voice_shares(self) -> list[float] | None:
@@ -185,6 +228,12 @@ def engine_of_voice(name: str) -> str:
     """flite/slt -> flite, en-us+f2 -> espeak-ng."""
     engine, slash, _ = name.partition("/")
     return engine if slash else ESPEAK
+
+
+def source_of_voice(name: str) -> str:
+    """What two voices must not share to be of different engines: of people, each is one alone."""
+    engine = engine_of_voice(name)
+    return name if engine == RECORDINGS else engine
 
 
 class AudioLayer(Section):

@@ -10,6 +10,7 @@ from wordbrush.evaluation.detection import (
     active_frames,
     detect_values,
     detect_words,
+    f1_over_voices,
     label_agreement,
     most_active,
     ranked,
@@ -137,3 +138,18 @@ def test_agreement_of_eye_and_ear_with_its_chance():
         100.0,
         37.5,
     )
+
+
+def test_the_mean_f1_of_the_best_units_is_over_captions_and_its_interval_over_voices(spoken):
+    active = torch.zeros(2, 5, 2, dtype=torch.bool)
+    active[0, 0:2, 0] = True  # the first unit is on in "red" alone, the second in the first "ball"
+    active[0, 2:4, 1] = True
+    found = detect_words(active, spoken)
+    assert found.f1.amax(1).tolist() == pytest.approx([2 / 3, 1])
+    both = f1_over_voices(active, spoken, torch.tensor([0, 1]), [0, 1], 200, seed=1)
+    assert both["value"] == 83.33
+    # the first voice alone knows both words; the second one says "ball", which no unit detects
+    assert both["low"] == 0 and both["high"] == 100
+    for labels, value in (([0, 1], 83.33), ([1], 100.0), ([], 0.0)):
+        one = f1_over_voices(active, spoken, torch.tensor([0, 0]), labels, 20, seed=1)
+        assert one == {"value": value, "low": value, "high": value}

@@ -19,8 +19,8 @@ def test_a_model_is_measured_by_voice_and_engine(tmp_path):
     assert result.exit_code == 0, result.output
     written = json.loads(output.read_text())
     assert list(written["voices"]) == ["en-us+m1", "en+f3"]
-    assert written["engines"]["espeak-ng"]["mean"]["mean"] > 75
-    assert written["engines"]["espeak-ng"]["R@10"]["mean"] > 80
+    assert written["engines"]["espeak-ng"]["mean"]["value"] > 75
+    assert written["engines"]["espeak-ng"]["R@10"]["value"] > 80
     assert "| espeak-ng |" in result.output
 
 

@@ -67,6 +67,20 @@ def test_good_parameters_pass_before_every_stage(tiny, stage, monkeypatch):
             {"captions": {"voices": ["flite/slt"], "held_out_voices": ["festival/slt"]}},
             ["captions.held_out_voices: flite/slt and festival/slt are the same speaker"],
         ),
+        (
+            {
+                "captions": {
+                    "validation_voices": ["hibari/heart"],
+                    "test_voices": ["kokoro/af_heart"],
+                }
+            },
+            ["captions.test_voices: hibari/heart and kokoro/af_heart are the same speaker"],
+        ),
+        (
+            {"captions": {"voices": ["festival/kal"], "validation_voices": ["flite/kal16"]}},
+            ["captions.validation_voices: festival/kal and flite/kal16 are the same speaker"],
+        ),
+        ({"captions": {"test_voices": ["flight/slt"]}}, ["test_voices: there is no engine of sp"]),
         ({"captions": {"held_out_voices": ["en-us+M1"]}}, ["held_out_voices: ", "'en-us+M1'"]),
         ({"captions": {"bands": 128}}, ["captions.bands: 1 of 128 bands would be empty", "to 126"]),
         ({"captions": {"window_ms": 2.0}}, ["captions.bands: ", "window of 2 ms", "set bands to"]),
@@ -96,6 +110,24 @@ def test_a_missing_engine_is_found_until_captions_are_spoken(tiny, monkeypatch):
         with pytest.raises(WordbrushError, match=r"captions\.voices: flite is not installed: apt"):
             check_stage(with_flite, BY_NAME[stage])
     check_stage(with_flite, BY_NAME["pretrain-davenet"])
+
+
+def test_recordings_are_read_before_anything_is_rendered(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORDBRUSH_RECORDINGS", "")
+    with_anna = changed(
+        tiny, {"captions": {"test_voices": ["recordings/anna"], "recordings": str(tmp_path)}}
+    )
+    stage = BY_NAME["render-scenes"]
+    with pytest.raises(WordbrushError, match=r"captions\.test_voices: .* holds neither"):
+        check_stage(with_anna, stage)
+    entry = {"text": "red", "speaker": "anna", "path": "red.wav"}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(entry))
+    with pytest.raises(WordbrushError, match=r"line 1: .*red\.wav is missing"):
+        check_stage(with_anna, stage)
+    (tmp_path / "red.wav").touch()
+    with pytest.raises(WordbrushError, match=r"anna has no recording of 20 of 21 text\(s\), such"):
+        check_stage(with_anna, stage)
+    check_stage(with_anna, BY_NAME["evaluate"])  # which hears features alone
 
 
 @pytest.mark.parametrize(("window_ms", "low_hz"), [(25.0, 20.0), (10.0, 0.0), (60.0, 300.0)])

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.captions.grammar import describe
 from wordbrush.captions.voices import Voice
-from wordbrush.params import Captions
+from wordbrush.params import RECORDINGS, Captions, engine_of_voice
 
 SCENES = 2  # the random stream of captions of scenes, which is another than that of drawings
 
@@ -48,8 +49,20 @@ def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: i
 
 def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
     """One of the voices of training, at one of the rates and pitches."""
-    return Voice(
+    return voice_at(
         str(rng.choice(captions.voices, p=captions.voice_shares)),
         int(rng.choice(captions.rates)),
         int(rng.choice(captions.pitches)),
     )
+
+
+def usual_voice(name: str, captions: Captions) -> Voice:
+    """A voice at the median rate and pitch, as it speaks in the tests."""
+    return voice_at(name, *(int(np.median(each)) for each in (captions.rates, captions.pitches)))
+
+
+def voice_at(name: str, rate: int, pitch: int) -> Voice:
+    """A voice at this rate and pitch; a recording has its own, which count as the natural ones."""
+    if engine_of_voice(name) == RECORDINGS:
+        return Voice(name, NATURAL_RATE, NATURAL_PITCH)
+    return Voice(name, rate, pitch)

@@ -9,11 +9,14 @@ import numpy as np
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel, with_silence
 from wordbrush.audio.sound import encode
+from wordbrush.captions.engines.table import use_recordings
 from wordbrush.captions.lines import Line
 from wordbrush.captions.voices import speak
-from wordbrush.params import Captions
+from wordbrush.params import ESPEAK, Captions, engine_of_voice
 from wordbrush.telemetry.progress import track
 from wordbrush.training.workers import Task, ordered
+
+OTHERS_PER_PROCESS = 16  # lines of other engines: a slow one then uses all cores for few lines
 
 Recited = tuple[bytes, list[dict], np.ndarray]
 """FLAC, the words with start and end in seconds, and log-mel features float16 [T, bands]."""
@@ -24,24 +27,27 @@ def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) ->
 
     A fresh process speaks every `lines_per_process` lines, of which `first` is a multiple:
     espeak-ng remembers what it said before, so the bytes of a line depend on the lines before it in
-    its process.
+    its process. Where none of the voices is espeak-ng's, the bytes do not depend on it.
     """
+    remembering = any(engine_of_voice(line.voice.name) == ESPEAK for line in lines)
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__, "scipy.signal"])
     task = Task(
         partial(recite_one, captions),
         lambda line: f"speaking {line.text!r} in the voice {line.voice.name}",
-        captions.lines_per_process,
+        captions.lines_per_process if remembering else OTHERS_PER_PROCESS,
         fresh=True,
-        prepare=_use_one_thread,
+        prepare=partial(_prepare, captions.recordings),
     )
     yield from track(ordered(task, lines[first:], processes), title, len(lines), "caption", first)
 
 
-def _use_one_thread() -> None:
+def _prepare(recordings: str | None) -> None:
+    """In a worker: one thread, and the folder of people's recordings."""
     import torch
 
     torch.set_num_threads(1)
+    use_recordings(recordings)
 
 
 def recite_one(captions: Captions, line: Line) -> Recited:

@@ -29,6 +29,7 @@ SCHEMA = pa.schema(
         ("pitch", pa.int64()),
     ]
 )
+GROUP_SCHEMA = SCHEMA.append(pa.field("group", pa.string()))  # of voices, in data/test_speech
 # What `datasets` reads to know that the column is sound. It leaves the bytes as they are: to decode
 # them, it needs torchcodec, and that the libraries of FFmpeg, which no package brings.
 FEATURES = {
@@ -57,7 +58,7 @@ FEATURES = {
 
 
 class SpokenWord(TypedDict):
-    """An entry of words.json: a word alone, by a held-out voice, that means this value (P §6.2)."""
+    """An entry of words.json: a word alone, by this voice, that means this value (P §6.2)."""
 
     word: str
     attribute: str
@@ -65,9 +66,15 @@ class SpokenWord(TypedDict):
     voice: str
 
 
-def write_shards(folder: Path, rows: list[dict], rows_per_shard: int) -> None:
-    """Write rows of SCHEMA as train-00000-of-NNNNN.parquet and so on."""
-    schema = SCHEMA.with_metadata({"huggingface": json.dumps(FEATURES)})
+def write_shards(
+    folder: Path, rows: list[dict], rows_per_shard: int, schema: pa.Schema = SCHEMA
+) -> None:
+    """Write rows of SCHEMA, or GROUP_SCHEMA, as train-00000-of-NNNNN.parquet and so on."""
+    columns = FEATURES["info"]["features"]
+    if schema is GROUP_SCHEMA:
+        columns = {**columns, "group": {"dtype": "string", "_type": "Value"}}
+    about = {"huggingface": json.dumps({"info": {"features": columns}})}
+    schema = schema.with_metadata(about)
     shards = [rows[at : at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
     for number, shard in enumerate(shards):
         write_table(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", shard, schema)

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.concepts.clusters import binarise
-from wordbrush.evaluation.results import Detector, Hypothesis
+from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.results import Detector, Estimate, Hypothesis
 from wordbrush.evaluation.spoken import Spoken
 
 PICTURES = 256  # whose masks are pooled at once
@@ -69,6 +70,56 @@ def detect_words(active: Tensor, spoken: Spoken) -> Detection:
     precision = said @ frames / active.sum((0, 1)).clamp(min=1)
     recall = said @ (frames > 0).float() / spoken.occurrences[:, None].clamp(min=1)
     return Detection(spoken.labels, precision, recall, spoken.occurrences)
+
+
+def f1_over_voices(
+    active: Tensor,
+    spoken: Spoken,
+    voice: Tensor,
+    labels: Sequence[int],
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """The mean over some labels of the best unit's F1 in percent, with its interval over voices.
+
+    active, spoken: as in `detect_words`. voice [N]: the number of each caption's voice, from 0. The
+    best units are those of all voices together, also where voices are resampled: among few captions
+    another unit would be best by luck.
+    """
+    best = detect_words(active, spoken).f1.argmax(1)  # [V]
+    voices, width = int(voice.max()) + 1, len(spoken.labels)
+    place = voice[spoken.caption] * width + spoken.label  # [W]: of the word's voice and label
+    frames = spoken.sums(active.int()).gather(1, best[spoken.label][:, None])[:, 0]
+
+    def counted(values: Tensor) -> Tensor:
+        return torch.bincount(place, values.double(), voices * width).view(voices, width)
+
+    on = torch.zeros(voices, active.shape[2]).double().index_add(0, voice, active.sum(1).double())
+    columns = counted(frames), on[:, best], counted(frames > 0), counted(torch.ones(len(spoken)))
+    counts = torch.stack(columns, 1)[:, :, list(labels)].numpy()  # [voices, 4, L]
+
+    def mean_f1(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        return f1_of(counts[drawn].sum(-3))
+
+    every = np.arange(voices)
+    interval = bootstrap(every, mean_f1, resamples, seed)
+    return {
+        "value": round(float(mean_f1(every)), 2),
+        "low": interval["low"],
+        "high": interval["high"],
+    }
+
+
+def f1_of(counts: np.ndarray) -> np.ndarray:
+    """The mean F1 of labels that are said, in percent; 0 where none is.
+
+    counts [..., 4, L]: frames of a unit in each label and in all, occurrences of each label with
+    such a frame and all of them.
+    """
+    within, on, found, said = np.moveaxis(counts, -2, 0)
+    precision, recall = within / np.maximum(on, 1), found / np.maximum(said, 1)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return 100 * f1.sum(-1) / np.maximum((said > 0).sum(-1), 1)
 
 
 def most_active(features: Tensor, share: float) -> Tensor:

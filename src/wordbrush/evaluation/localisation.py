@@ -4,6 +4,7 @@ At a word's time it should fire on objects that the word fits; in the cells of a
 fire while the object is named.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -17,7 +18,7 @@ from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.davenet.encoded import valid_frames
 from wordbrush.evaluation.detection import value_masks
 from wordbrush.evaluation.intervals import bootstrap, percent_of
-from wordbrush.evaluation.results import Measured
+from wordbrush.evaluation.results import MapScores, Measured
 from wordbrush.evaluation.spoken import Spoken
 from wordbrush.scenes.masks import attribute_masks
 from wordbrush.segmenter.network import Segmenter
@@ -37,6 +38,11 @@ class Drawings:
     objects: list[list[dict]]
     instances: np.ndarray
     planes: np.ndarray
+
+    def of(self, rows: np.ndarray) -> "Drawings":
+        """Those with these numbers [C], which may repeat."""
+        objects = [self.objects[row] for row in rows]
+        return Drawings(objects, self.instances[rows], self.planes[rows])
 
 
 def read_drawings(segmenter: Segmenter, images: np.ndarray, min_confidence: float) -> Drawings:
@@ -203,6 +209,22 @@ def naming(
         for number, thing in enumerate(things)
         if (fits := (caption, frozenset(thing[name] for name in attributes))) in when
     ]
+
+
+Mean = Callable[[Tensor, Tensor, Tensor], Measured | None]
+"""Of captions, values and chances, all [P], the mean with its interval; None where P is 0."""
+
+
+def map_scores(words: LocalisedWords, objects: LocalisedObjects, mean: Mean) -> MapScores:
+    """Where and when matchmaps fire."""
+    one = words.contested
+    return {
+        "pointing": mean(words.caption, words.hit, words.area),
+        "contested": mean(words.caption[one], words.hit[one], words.share[one]),
+        # chance: a map that fires everywhere
+        "overlap": mean(words.caption, words.overlap, words.area),
+        "naming": mean(objects.caption, objects.hit, objects.share),
+    }
 
 
 def mean_over_words(

@@ -44,14 +44,20 @@ def make_word_test(
     """Pair pictures by their parsed objects for every value; `words`: the folder of the words."""
     spoken, speech = read_json(words / "words.json", list[SpokenWord]), FeatureStore(words)
     require_counts(words, words=len(spoken), sounds=len(speech))
+    return WordTest(images, match_pairs(params, vocabulary, parsed), spoken, speech)
+
+
+def match_pairs(
+    params: Params, vocabulary: Vocabulary, parsed: list[list[dict]]
+) -> dict[str, np.ndarray]:
+    """For each value, numbers [M, 2] of pictures with it and without, by their parsed objects."""
     least = params.segmenter.min_confidence, params.evaluation.min_certainty
     pool, rng = make_pool(vocabulary, parsed, *least), np.random.default_rng(params.seed)
-    pairs = {
+    return {
         value: matched_pairs(pool, attribute, value, params.evaluation.semantic_pairs, rng)
         for attribute, values in vocabulary.attributes.items()
         for value in values
     }
-    return WordTest(images, pairs, spoken, speech)
 
 
 @dataclass(frozen=True)

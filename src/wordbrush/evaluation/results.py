@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from wordbrush.errors import WordbrushError
-from wordbrush.storage.validation import Finite, Natural
+from wordbrush.storage.validation import Count, Finite, Natural
 
 
 class Interval(TypedDict):
@@ -34,6 +34,25 @@ Semantic = Annotated[dict[str, Finite], AfterValidator(_with_mean)]
 """The accuracy of each attribute, and their mean."""
 
 
+class Estimate(Interval):
+    """A mean over voices, with its 95 % interval over voices; low and high of one voice are its own
+    value."""
+
+    value: Finite
+
+
+class GroupSummary(TypedDict):
+    """How a group of voices (params.GROUPS) is understood, in percent.
+
+    semantic: the mean of the semantic test. recall_10: of whole captions, which each look for their
+    picture.
+    """
+
+    voices: Count
+    semantic: NotRequired[Estimate]
+    recall_10: Estimate
+
+
 class Intervals(TypedDict):
     """95 % intervals."""
 
@@ -53,7 +72,7 @@ class Result(TypedDict):
     """The numbers of a method, in percent but for the median rank.
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
-    that chose by the tests.
+    that chose by the tests. groups: by group of voices, where other engines speak.
     """
 
     recall: Recall
@@ -63,6 +82,7 @@ class Result(TypedDict):
     real_images: NotRequired[Finite]
     edit_success: NotRequired[Finite | None]
     validation: NotRequired[Validation]
+    groups: NotRequired[dict[str, GroupSummary]]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]
@@ -180,3 +200,49 @@ class ConceptTables(TypedDict):
     detectors: list[Detector]
     clusters: dict[str, Annotated[list[Concept], Field(min_length=1)]]
     contested: dict[str, Measured | None]
+
+
+class VoiceScores(TypedDict):
+    """How a voice is understood: the semantic test, and recall of pictures by whole captions."""
+
+    semantic: NotRequired[Semantic]
+    recall: NotRequired[Recall]
+
+
+class WordsHeard(MapScores):
+    """What is known of single words in the captions of an engine.
+
+    word_f1, detected: as in `WordScores`. detectors: the best units as word detectors, of one
+    method alone.
+    """
+
+    word_f1: Estimate
+    detected: Natural
+    detectors: NotRequired[list[Detector]]
+
+
+class EngineScores(WordsHeard):
+    """How an engine of a group is understood, in percent.
+
+    voices: each by its name. captions: how many all voices spoke together. semantic, recall: means
+    over voices.
+    """
+
+    voices: Annotated[dict[str, VoiceScores], Field(min_length=1)]
+    captions: Count
+    semantic: NotRequired[dict[str, Estimate]]
+    recall: dict[RecallLevel, Estimate]
+
+
+GroupScores = dict[str, dict[str, EngineScores]]
+"""By group of voices, and by engine."""
+EngineTables = dict[str, GroupScores]
+"""data/evaluation/engines.json: the scores of each method, by its name."""
+
+GROUP_TITLES = {
+    "training": "training",
+    "held_out": "held-out voices",
+    "validation": "validation",
+    "test": "test",
+}
+"""Groups of voices (params.GROUPS) as people read them."""

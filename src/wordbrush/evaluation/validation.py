@@ -1,7 +1,7 @@
 """The numbers of methods one by one, as `wordbrush measure` prints them.
 
-Choices are made on validation: its pairs, pictures drawn for it, and words by voices of the
-training. So the tests stay untouched until they are reported.
+Choices are made on validation: its pairs, pictures drawn for it, words by voices of the training,
+and the engines of captions.validation_voices. So the tests stay untouched until they are reported.
 """
 
 from pathlib import Path
@@ -14,13 +14,14 @@ import wordbrush
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
+from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.matching import make_word_test
 from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.protocol import read_subject, run_tests
 from wordbrush.evaluation.real_images import counterfactual_test
 from wordbrush.gan.drawings import describable_drawings
-from wordbrush.params import Params
+from wordbrush.params import GROUPS, Params
 from wordbrush.segmenter.annotations import read_annotations, write_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
@@ -43,16 +44,20 @@ def measure_methods(
     time. Raises WordbrushError where no encoders are there.
     """
     methods = find_methods(layout, [mining])
+    groups = tuple(GROUPS) if on == "tests" else ("validation",)
     with TemporaryDirectory() as folder:
         material = (
             read_material(params, layout)
             if on == "tests"
             else read_validation(params, layout, keep, Path(folder))
         )
+    engine_tests = EngineTests(material, groups)
     results: dict[str, dict[str, Any]] = {}
     for name, method in methods.items():
         subject = read_subject(material, layout.encoders(method.stage, mining), method)
         results[name] = {**run_tests(material, subject)}
+        if engine_tests.speech:
+            results[name]["groups"] = summaries(engine_tests.measure(subject), params)
         if params.samples.source == "renderer":
             results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results

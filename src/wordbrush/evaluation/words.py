@@ -32,6 +32,7 @@ from wordbrush.evaluation.localisation import (
     Drawings,
     localise_objects,
     localise_words,
+    map_scores,
     mean_over_words,
     read_drawings,
 )
@@ -166,13 +167,7 @@ class WordTests:
         def contested(chosen: Tensor) -> Measured | None:
             return mean(at.caption[chosen], at.hit[chosen], at.share[chosen])
 
-        fired: MapScores = {
-            "pointing": mean(at.caption, at.hit, at.area),
-            "contested": contested(at.contested),
-            "overlap": mean(at.caption, at.overlap, at.area),  # chance: a map that fires everywhere
-            "naming": mean(named.caption, named.hit, named.share),
-        }
-        return fired, {
+        return map_scores(at, named, mean), {
             name: contested(at.contested & (at.attribute == number))
             for number, name in enumerate(vocabulary.attributes)
         }

@@ -15,7 +15,13 @@ from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
-from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
+from wordbrush.evaluation.results import (
+    GROUP_TITLES,
+    ConceptMetrics,
+    ConceptTables,
+    EngineTables,
+    Results,
+)
 from wordbrush.gan.records import GanMetrics
 from wordbrush.model.headers import DATASET, dataset_header, licence, model_header
 from wordbrush.model.model import Meaning
@@ -36,6 +42,7 @@ class Facts:
     results: Results
     concepts: ConceptMetrics
     tables: ConceptTables
+    engines: EngineTables
     gan: GanMetrics
     segmenter: dict[str, float]
     captions: dict[str, float]
@@ -45,11 +52,13 @@ class Facts:
 
 def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
     """Raises WordbrushError where the run is not finished. origin: what made the model."""
+    engines = layout.evaluation / "engines.json"  # which a run without groups of voices lacks
     return Facts(
         params,
         read_json(layout.metrics("evaluation"), Results),
         read_json(layout.metrics("concepts"), ConceptMetrics),
         read_json(layout.evaluation / "concepts.json", ConceptTables),
+        read_json(engines, EngineTables) if engines.is_file() else {},
         read_json(layout.metrics("gan"), GanMetrics),
         read_json(layout.metrics("segmenter"), dict[str, Finite]),
         read_json(layout.metrics("captions"), dict[str, Finite]),
@@ -73,6 +82,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         "attributes": tuple(ATTRIBUTES),
         "captioned": captioned,
         "engines": engines,
+        "group_titles": GROUP_TITLES,
         "speech": ", ".join(f"{engine} ({LICENCES[engine]})" for engine in engines),
     }
     unknown = [
@@ -91,6 +101,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         unknown=unknown,
         meanings=best,
         clusters=facts.concepts["clusters"][method_named(FULL).mining],
+        by_engine=facts.engines.get(FULL, {}),
         paper_edits=EDIT_SUCCESS,
         paper_real=REAL_IMAGES["with edits"],
         detectors=facts.tables["detectors"][:DETECTORS_SHOWN],

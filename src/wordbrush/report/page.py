@@ -27,9 +27,14 @@ from wordbrush.report.records import (
     ExampleFile,
     GridFile,
     read_concepts,
+    read_engine_scores,
     read_examples,
 )
-from wordbrush.report.results_section import results_section, word_scores_section
+from wordbrush.report.results_section import (
+    engines_section,
+    results_section,
+    word_scores_section,
+)
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.storage.files import open_array, read_json, require_counts, require_file
 from wordbrush.storage.layout import Layout
@@ -309,6 +314,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "params": params,
         "results": results_section(results, best.name),
         "word_scores": word_scores_section(metrics, best.name),
+        "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,

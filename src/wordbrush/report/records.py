@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from wordbrush.concepts.store import Share, require_known
-from wordbrush.evaluation.results import ConceptTables
+from wordbrush.evaluation.results import ConceptTables, EngineTables, GroupScores
 from wordbrush.storage.files import read_json, require_counts
 from wordbrush.storage.validation import Count, Finite, Natural
 
@@ -101,6 +101,12 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
         path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example"
     )
     return examples
+
+
+def read_engine_scores(folder: Path, method: str) -> GroupScores:
+    """How a method understands every engine; empty where no groups of voices were measured."""
+    path = folder / "engines.json"
+    return read_json(path, EngineTables).get(method, {}) if path.is_file() else {}
 
 
 def read_concepts(folder: Path) -> ConceptTables:

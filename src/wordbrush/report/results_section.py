@@ -6,8 +6,12 @@ from typing import Literal
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import published
 from wordbrush.evaluation.results import (
+    GROUP_TITLES,
     RECALL_LEVELS,
     ConceptMetrics,
+    EngineScores,
+    Estimate,
+    GroupScores,
     Interval,
     Measured,
     Result,
@@ -35,8 +39,8 @@ class Cell:
 
 @dataclass
 class Rows:
-    """A table: names of columns, and for each method its title, its cells, and whether it is the
-    best."""
+    """A table: names of columns, and for each method (or engine) its title, its cells, and whether
+    it is the best."""
 
     columns: list[str]
     rows: list[tuple[str, list[Cell], bool]] = field(default_factory=list)
@@ -87,6 +91,40 @@ def word_scores_section(metrics: ConceptMetrics, best: str) -> Rows:
         cells += [cell(scores["word_f1"]), Cell(str(scores["detected"]))]
         table.add(name, cells, best)
     return table
+
+
+def engines_section(groups: GroupScores) -> Rows:
+    """How every group of voices is understood, engine by engine; no columns where there is none."""
+    every = [scores for engines in groups.values() for scores in engines.values()]
+    if not every:
+        return Rows([])
+    attributes = list(every[0].get("semantic", {}))
+    recall = [f"R@{k}" for k in RECALL_LEVELS]
+    table = Rows(["voices", *attributes, *recall, "word F1", "words", *MAPS.values()])
+    for group, engines in groups.items():
+        for engine, scores in engines.items():
+            cells = engine_cells(scores, attributes)
+            table.rows.append((f"{GROUP_TITLES.get(group, group)}: {engine}", cells, False))
+    return table
+
+
+def engine_cells(scores: EngineScores, attributes: list[str]) -> list[Cell]:
+    """The cells of an engine; of a single voice without intervals, which would be over voices."""
+
+    def shown(one: Estimate | Measured | None, chance: float | None = None) -> Cell:
+        if one is None:
+            return Cell()
+        return cell(one["value"], one if len(scores["voices"]) > 1 else None, chance)
+
+    semantic, maps = scores.get("semantic", {}), [scores.get(name) for name in MAPS]
+    return [
+        Cell(str(len(scores["voices"]))),
+        *(shown(semantic.get(name)) for name in attributes),
+        *(shown(scores["recall"][k]) for k in RECALL_LEVELS),
+        shown(scores["word_f1"]),
+        Cell(str(scores["detected"])),
+        *(shown(one, one and one["chance"]) for one in maps),
+    ]
 
 
 def measured_cell(one: Measured | None) -> Cell:

@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.results import Results, best_method
 from wordbrush.report import figures, grounding_pages
 from wordbrush.report.about import About, about_section
 from wordbrush.report.grounding_pages import Finished
 from wordbrush.report.media import fitted
 from wordbrush.report.page import DETECTORS_SHOWN, curve
-from wordbrush.report.records import GridFile, read_concepts
-from wordbrush.report.results_section import Cell, Rows, results_section
+from wordbrush.report.records import GridFile, read_concepts, read_engine_scores
+from wordbrush.report.results_section import Cell, Rows, engines_section, results_section
 from wordbrush.report.sections import LIMIT, Example, Section, section_page
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.spoken import Spoken, spoken_of
@@ -152,7 +153,9 @@ def _captions(made: Finished) -> list[Section]:
 
 def _evaluation(made: Finished) -> list[Section]:
     layout = made.layout
-    results = results_section(read_json(layout.metrics("evaluation"), Results), best="")
+    measured = read_json(layout.metrics("evaluation"), Results)
+    results, best = results_section(measured, best=""), best_method(measured)
+    engines = engines_section(read_engine_scores(layout.evaluation, best))
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
         ["unit", "word", "F1", "precision", "recall", "said"],
@@ -173,6 +176,16 @@ def _evaluation(made: Finished) -> list[Section]:
             for name, title in (("semantic", "Semantic test"), ("recall", "Recall and other tests"))
             if results[name].columns
         ),
+        *(
+            [
+                Section(
+                    f"{method_named(best).title}, by engine, percent (chance in brackets)",
+                    table=_table(engines, "engine"),
+                )
+            ]
+            if engines.columns
+            else []
+        ),
         *([Section("Units that detect words, percent", table=detectors)] if detectors[1:] else []),
         Section(
             "Matched against mismatched pairs",
@@ -181,14 +194,14 @@ def _evaluation(made: Finished) -> list[Section]:
     ]
 
 
-def _table(table: Rows) -> list[list[str]]:
-    """Columns and rows as text."""
+def _table(table: Rows, first: str = "method") -> list[list[str]]:
+    """Columns and rows as text; `first` heads the first column."""
 
     def text(cell: Cell) -> str:
         return f"{cell.value} ({cell.below})" if cell.below else cell.value
 
     return [
-        ["method", *table.columns],
+        [first, *table.columns],
         *([title, *map(text, cells)] for title, cells, _ in table.rows),
     ]
 

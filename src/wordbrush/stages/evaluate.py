@@ -3,12 +3,13 @@ which the report draws."""
 
 import torch
 
+from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.examples import write_examples
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.plots import write_plots
 from wordbrush.evaluation.protocol import read_subject, run_tests
-from wordbrush.evaluation.results import Results, best_method
+from wordbrush.evaluation.results import EngineTables, Results, best_method
 from wordbrush.evaluation.retrieval import validate
 from wordbrush.evaluation.words import WordTests
 from wordbrush.params import MININGS, Params
@@ -20,8 +21,10 @@ from wordbrush.telemetry.progress import Progress
 def run(params: Params, layout: Layout) -> None:
     """Measure every method whose encoders are there."""
     material, methods = read_material(params, layout), find_methods(layout, MININGS)
-    word_tests = WordTests(material, shown=list(methods)[-1])
+    shown = list(methods)[-1]
+    word_tests, engine_tests = WordTests(material, shown), EngineTests(material)
     results: Results = {}
+    engines: EngineTables = {}
     scores = {}
     with Progress("evaluating", len(methods), "method") as progress:
         for name, method in methods.items():
@@ -29,12 +32,17 @@ def run(params: Params, layout: Layout) -> None:
             results[name] = run_tests(material, subject)
             results[name]["validation"] = validate(material, subject.encoders)
             word_tests.measure(subject)
+            if engine_tests.speech:
+                engines[name] = engine_tests.measure(subject, detectors=name == shown)
+                results[name]["groups"] = summaries(engines[name], params)
             scores[name] = subject.scores
             progress.advance()
     best = best_method(results)
     with whole_directory(layout.evaluation) as folder:
         write_examples(folder, material, methods, best, scores[best])
         write_json(folder / "concepts.json", word_tests.tables)
+        if engines:
+            write_json(folder / "engines.json", engines)
     write_json(layout.metrics("concepts"), word_tests.metrics)
     positives = material.pairs.manifest.positives(material.samples)
     write_plots(layout, results, scores[best], torch.from_numpy(positives))

@@ -9,6 +9,7 @@ stages do not import this module, so no output depends on it.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 
 from wordbrush import presets
@@ -16,7 +17,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import require_full_bands
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.networks import resolutions
-from wordbrush.params import ESPEAK, Params, engine_of_voice
+from wordbrush.params import ESPEAK, GROUPS, RECORDINGS, Captions, Params, engine_of_voice
 from wordbrush.scenes.sampling import require_room
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS
@@ -66,28 +67,55 @@ def check_parameters(params: Params) -> None:
     with named("captions.bands"):
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
-        from wordbrush.captions.engines.table import require_apart, require_known
-        from wordbrush.captions.voices import check_voice
+        check_voices(params.captions)
 
-        captions = params.captions
-        for field in ("voices", "held_out_voices"):
-            with named(f"captions.{field}"):
-                for voice in getattr(captions, field):
-                    if not require_known(voice):
-                        check_voice(voice)
-        with named("captions.held_out_voices"):
-            require_apart(captions.voices, captions.held_out_voices)
+
+def check_voices(captions: Captions) -> None:
+    """Raises WordbrushError for a voice or engine that does not exist, and for a speaker who is in
+    two groups of voices under different names."""
+    from wordbrush.captions.engines.table import require_apart, require_known
+    from wordbrush.captions.voices import check_voice
+
+    for field in GROUPS.values():
+        with named(f"captions.{field}"):
+            for voice in getattr(captions, field):
+                if not require_known(voice):
+                    check_voice(voice)
+    for first, second in combinations(GROUPS.values(), 2):
+        with named(f"captions.{second}"):
+            require_apart(getattr(captions, first), getattr(captions, second))
 
 
 def check_engines(params: Params) -> None:
     """Raises WordbrushError where a voice of another engine than espeak-ng cannot be had or does
-    not speak. Each says a sentence, once: what it says is kept."""
-    voices = [*params.captions.voices, *params.captions.held_out_voices]
-    if others := [voice for voice in voices if engine_of_voice(voice) != ESPEAK]:
-        from wordbrush.captions.engines.probe import require_speech
+    not speak. Each says a sentence, once: what it says is kept. People must have recorded the words
+    of the tests; which captions they shall say is known when there are pictures."""
+    captions = params.captions
+    for field in GROUPS.values():
+        engines = {voice: engine_of_voice(voice) for voice in getattr(captions, field)}
+        speaking = [one for one, engine in engines.items() if engine not in (ESPEAK, RECORDINGS)]
+        people = [voice for voice, engine in engines.items() if engine == RECORDINGS]
+        with named(f"captions.{field}"):
+            if speaking:
+                from wordbrush.captions.engines.probe import require_speech
 
-        with named("captions.voices"):
-            require_speech(others)
+                require_speech(speaking)
+            if people:
+                check_recordings(captions, people, words=field != "voices" or bool(captions.groups))
+
+
+def check_recordings(captions: Captions, people: list[str], words: bool) -> None:
+    """Raises WordbrushError where the folder of recordings cannot be read, or lacks these voices,
+    or if they shall say them, some of the words of the tests."""
+    from wordbrush.captions.engines.table import require_recorded, require_voice, use_recordings
+    from wordbrush.captions.grammar import VOCABULARY
+    from wordbrush.captions.words import spoken_words
+
+    use_recordings(captions.recordings)
+    for voice in people:
+        require_voice(voice)
+    said = spoken_words(VOCABULARY, people) if words else []
+    require_recorded((one["voice"], one["word"]) for one in said)
 
 
 def check_inputs(params: Params) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.captions.engines.table import require_recorded, use_recordings
 from wordbrush.captions.grammar import VOCABULARY
-from wordbrush.captions.lines import drawing_lines, scene_lines
+from wordbrush.captions.groups import Part, group_parts, said_in, write_part
+from wordbrush.captions.lines import Line, drawing_lines, scene_lines
 from wordbrush.captions.recital import recite, row
-from wordbrush.captions.words import write_words
+from wordbrush.captions.words import spoken_words, write_words
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.recordings import write_shards
 from wordbrush.data.speech import write_features
 from wordbrush.data.splits import CAPTIONED, captioned_count, split_ranges
-from wordbrush.params import Params
+from wordbrush.params import Captions, Params
 from wordbrush.scenes.records import RealPair
 from wordbrush.segmenter.annotations import write_annotations
 from wordbrush.segmenter.network import load_segmenter
@@ -36,9 +38,13 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     parsed = parse(load_segmenter(layout.segmenter, device()), images)
     described = parsed[: captioned_count(params.samples)]
     lines = drawing_lines(described, captions, params.segmenter.min_confidence, params.seed)
+    pairs = read_json(layout.real_pairs / "pairs.json", list[RealPair])
+    scenes = scene_lines([pair["scene"] for pair in pairs], captions, params.seed)
+    splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
+    parts = list(group_parts(captions, [line.text for line in lines], splits))
+    require_all_recorded(captions, [*lines, *scenes], parts)
     speaking = partial(recite, lines, captions, "speaking captions")
     recited = list(checkpoints.continued("captions", speaking, captions.lines_per_process))
-    splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
     rows = [
         row(number, split, line, sound, words)
         for number, (split, line, (sound, words, _)) in enumerate(
@@ -52,18 +58,31 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     told = Manifest.of([{**one, "speaker": one["voice"]} for one in rows])
     write_features(layout.features, features, config, told)
     write_annotations(layout.annotations, parsed)
-    pairs = read_json(layout.real_pairs / "pairs.json", list[RealPair])
     with whole_directory(layout.test_speech) as folder:
         write_words(folder / "words", captions, captions.held_out_voices, VOCABULARY)
-        write_real_pairs(folder / "real_pairs", params, pairs)
+        write_real_pairs(folder / "real_pairs", captions, scenes)
+        for part in parts:
+            write_part(folder / "groups" / part.group / part.engine, part, captions, VOCABULARY)
     write_json(layout.metrics("captions"), summary(parsed, features, params))
 
 
-def write_real_pairs(folder: Path, params: Params, pairs: list[RealPair]) -> None:
+def require_all_recorded(captions: Captions, lines: list[Line], parts: list[Part]) -> None:
+    """Raises WordbrushError where people have not recorded all that their voices shall say."""
+    use_recordings(captions.recordings)
+    words = spoken_words(VOCABULARY, captions.held_out_voices)
+    require_recorded(
+        [
+            *((line.voice.name, line.text) for line in lines),
+            *((word["voice"], word["word"]) for word in words),
+            *said_in(parts, VOCABULARY),
+        ]
+    )
+
+
+def write_real_pairs(folder: Path, captions: Captions, lines: list[Line]) -> None:
     """A spoken caption of each original scene of the real-image test (P §6.5)."""
-    lines = scene_lines([pair["scene"] for pair in pairs], params.captions, params.seed)
-    features = [frames for _, _, frames in recite(lines, params.captions, "speaking pairs")]
-    write_features(folder, features, FeatureConfig.taken_from(params.captions))
+    features = [frames for _, _, frames in recite(lines, captions, "speaking pairs")]
+    write_features(folder, features, FeatureConfig.taken_from(captions))
     write_json(folder / "captions.json", [{"text": line.text} for line in lines])
 
 

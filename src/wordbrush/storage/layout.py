@@ -54,7 +54,8 @@ class Layout:
 
     @property
     def test_speech(self) -> Path:
-        """words/ and real_pairs/: spoken words and spoken captions for the tests, as features"""
+        """words/ and real_pairs/: spoken words and spoken captions for the tests, as features;
+        groups/GROUP/ENGINE/: both, by each engine of each group of voices (params.GROUPS)"""
         return self.root / "data/test_speech"
 
     def encoders(self, stage: str, mining: str) -> Path:
@@ -67,7 +68,8 @@ class Layout:
 
     @property
     def evaluation(self) -> Path:
-        """What the report shows: edits, retrievals, matchmaps; concepts.json: what units mean"""
+        """What the report shows: edits, retrievals, matchmaps; concepts.json: what units mean;
+        engines.json: how engines of speech are understood, where there are groups of voices"""
         return self.root / "data/evaluation"
 
     @property

@@ -7,10 +7,17 @@ import numpy as np
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode, resample
 from wordbrush.captions.engines import cache
 from wordbrush.captions.engines.alignment import carried_over
-from wordbrush.captions.engines.interface import Spoken, pitch_of, tempo_of
+from wordbrush.captions.engines.interface import (
+    NATURAL_PITCH,
+    NATURAL_RATE,
+    Spoken,
+    pitch_of,
+    tempo_of,
+)
 from wordbrush.captions.engines.reference import rendering
 from wordbrush.captions.engines.table import require_voice, version_of
 from wordbrush.errors import WordbrushError
+from wordbrush.params import RECORDINGS, engine_of_voice
 
 FRAME = 160  # samples: silence is found in frames of 10 ms
 QUIET = 10 ** (-50 / 20)  # of the loudest frame; the weakest consonants are louder
@@ -24,10 +31,13 @@ _lock = threading.Lock()  # no engine says that it may be used by two threads
 def speak_by(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, list[dict]]:
     """Speech float32 [S] at 16 kHz without silence around, and words with start and end in seconds.
 
-    name: of a voice, with its engine: flite/slt. rate, pitch: as espeak-ng counts them.
+    name: of a voice, with its engine: flite/slt. rate, pitch: as espeak-ng counts them; recordings
+    are taken as they are.
     Raises WordbrushError where the engine or the voice is missing, the engine fails, or what it
     said cannot be the text.
     """
+    if engine_of_voice(name) == RECORDINGS:
+        rate, pitch = NATURAL_RATE, NATURAL_PITCH
     with _lock:
         if (before := kept(name, text, rate, pitch)) is not None:
             return before

@@ -1,13 +1,15 @@
 """The table of engines, by the name before the slash of a voice: flite/slt."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from wordbrush.captions.engines.interface import Engine
+from wordbrush.captions.engines.recordings import VARIABLE, Recordings
 from wordbrush.errors import WordbrushError
-from wordbrush.params import ESPEAK
+from wordbrush.params import ESPEAK, RECORDINGS
 
-NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro")
+NAMES = ("flite", "festival", "mbrola", "pico", "piper", "hibari", "kokoro", RECORDINGS)
 
 LICENCES = {  # of what engines are and of their voices, for the cards of models
     ESPEAK: "program and voices: GPL-3.0-or-later",
@@ -18,6 +20,7 @@ LICENCES = {  # of what engines are and of their voices, for the cards of models
     "piper": "voice: CC0, fine-tuned from the voice lessac",
     "hibari": "program and voice: Apache-2.0",
     "kokoro": "network and voices: Apache-2.0",
+    RECORDINGS: "voices of people: ask those who recorded them",
 }
 # People whose recordings more than one engine was made of, and one network that imitates another's
 # voice: such voices must not be in training and in tests.
@@ -68,6 +71,8 @@ def engine_of(name: str) -> Engine:
         from wordbrush.captions.engines.kokoro import Kokoro
 
         return Kokoro()
+    if name == RECORDINGS:
+        return Recordings()
     raise no_engine(name)
 
 
@@ -115,6 +120,30 @@ def require_voice(name: str) -> tuple[Engine, str]:
             f"{', '.join(f'{engine_name}/{voice}' for voice in voices)}; {engine.package}."
         )
     return engine, own
+
+
+def use_recordings(folder: str | None) -> None:
+    """Take people's recordings from this folder (captions.recordings) in this process, and in those
+    that it starts; None: leave it at what WORDBRUSH_RECORDINGS says."""
+    if folder is not None and os.environ.get(VARIABLE) != folder:
+        os.environ[VARIABLE] = folder
+        for known in (engine_of, voices_of, version_of):
+            known.cache_clear()
+
+
+def require_recorded(said: Iterable[tuple[str, str]]) -> None:
+    """Raises WordbrushError where a voice of people has not recorded a text that it shall say.
+
+    said: voices, each with a text; those of other engines are passed over.
+    """
+    texts: dict[str, list[str]] = {}
+    for name, text in said:
+        if split(name)[0] == RECORDINGS:
+            texts.setdefault(name, []).append(text)
+    for name, wanted in texts.items():
+        engine, own = require_voice(name)
+        if isinstance(engine, Recordings):
+            engine.require(own, wanted)
 
 
 def require_apart(training: Sequence[str], tests: Sequence[str]) -> None:
