@@ -13,11 +13,12 @@ help: ## list the targets
 
 setup: .venv/.ready ## make the environment from the lock (2 minutes, 6 GB)
 
+# --no-compile: Python compiles what is imported, and keeps it. Compiling all takes a minute.
 .venv/.ready: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name yours: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "setting up .venv (once; about two minutes)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

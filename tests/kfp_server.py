@@ -1,5 +1,6 @@
 """A real server of the KFP API, `pipeline.py` run as people run it, and its YAML read back."""
 
+import io
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
@@ -15,9 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
+from pipeline import app
 from ruamel.yaml import YAML
+
+from wordbrush.errors import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = "registry.example.org/wordbrush@sha256:" + "0123456789abcdef" * 4
@@ -26,6 +31,7 @@ IMAGE = "registry.example.org/wordbrush@sha256:" + "0123456789abcdef" * 4
 def pipeline(
     *arguments: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
+    """`pipeline.py` in a process of its own, as people run it."""
     return subprocess.run(
         [sys.executable, str(ROOT / "pipeline.py"), *arguments],
         cwd=cwd,
@@ -33,6 +39,26 @@ def pipeline(
         capture_output=True,
         env={**os.environ, **environment},
     )
+
+
+def pipeline_here(
+    *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`pipeline.py` in this process, which loads kfp and DVC once for all calls."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        chdir(cwd),
+        patch.dict(os.environ, environment),
+        patch("sys.argv", ["pipeline.py", *arguments]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            run_command(app, "pipeline")
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kfp_server import Reply, Server, pipeline, serving
+from tests.kfp_server import Reply, Server, pipeline_here, serving
 from tests.kubeflow.conftest import TOKEN
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.server import api, client, following, runs, schedules
@@ -321,9 +321,8 @@ def test_the_command_line_ends_with_the_sentence(server: Server, tmp_path):
     """As people see it: one line, exit code 2, and no secret."""
     server.always = Reply(HTML, headers={"Content-Type": "text/html"})
     for arguments, secret in ((("--list",), "SECRET\n"), (("--pause",), "SEC\nRET")):
-        done = pipeline(
-            "schedule", *arguments, "--host", server.host, cwd=tmp_path, WORDBRUSH_KFP_TOKEN=secret
-        )
+        command = ("schedule", *arguments, "--host", server.host)
+        done = pipeline_here(*command, cwd=tmp_path, WORDBRUSH_KFP_TOKEN=secret)
         assert done.returncode == 2 and not done.stdout
         assert len(done.stderr.strip().splitlines()) == 1 and "SEC" not in done.stderr
         assert ("a page of HTML" in done.stderr) == (secret == "SECRET\n")

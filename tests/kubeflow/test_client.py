@@ -5,41 +5,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, task_detail
+from tests.kfp_server import IMAGE, ROOT, Compiled, Server, pipeline, pipeline_here, task_detail
 from wordbrush.kubeflow.compiler.plan import UNMARKED
 from wordbrush.kubeflow.server.client import key_of
 
 
-def submit(server: Server, folder: Path, *more: str, **environment: str):
-    return pipeline(
-        "submit",
-        "--host",
-        server.host,
-        "--remote",
-        str(folder / "remote"),
-        "--preset",
-        "tiny",
-        "--image",
-        IMAGE,
-        "--service-account",
-        "runner",
-        *more,
-        cwd=folder,
-        **environment,
+def order(server: Server, folder: Path) -> tuple[str, ...]:
+    """The arguments of every submission."""
+    return (
+        *("submit", "--host", server.host, "--remote", str(folder / "remote")),
+        *("--preset", "tiny", "--image", IMAGE, "--service-account", "runner"),
     )
 
 
+def submit(server: Server, folder: Path, *more: str):
+    return pipeline_here(*order(server, folder), *more, cwd=folder)
+
+
 def test_submit_sends_the_compiled_pipeline(server, tmp_path):
-    done = submit(
-        server,
-        tmp_path,
-        "--pipeline-root",
-        "gs://bucket/kfp",
-        "--name",
-        "first",
-        "--wait",
-        "--every",
-        "0.1",
+    done = pipeline(
+        *order(server, tmp_path),
+        *("--pipeline-root", "gs://bucket/kfp", "--name", "first", "--wait", "--every", "0.1"),
+        cwd=tmp_path,
         WORDBRUSH_KFP_TOKEN="secret-token",
     )
     assert done.returncode == 0, done.stderr
@@ -87,7 +74,7 @@ def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_
 
 
 def schedule(server: Server, folder: Path, *more: str):
-    return pipeline(
+    return pipeline_here(
         *("schedule", "--host", server.host, "--preset", "tiny", "--image", IMAGE),
         *("--service-account", "runner", *more),
         cwd=folder,
@@ -145,7 +132,7 @@ def test_adopt_finds_the_lock_by_the_key_that_the_run_was_compiled_with(server, 
 
 
 def adopt(server: Server, folder: Path, run: str = "r1"):
-    return pipeline(
+    return pipeline_here(
         "adopt", run, "--host", server.host, "--remote", str(folder / "remote"), cwd=folder
     )
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from components import all_components
 from tests.conftest import ROOT
-from tests.kfp_server import pipeline
+from tests.kfp_server import pipeline_here
 from wordbrush.kubeflow.compiler.dag import exit_handler, write_pipeline
 from wordbrush.kubeflow.compiler.plan import Plan, make_plan
 from wordbrush.kubeflow.compiler.pools import STAGE_LABEL
@@ -139,7 +139,7 @@ def test_the_compiled_task_runs_however_the_stages_end(plan, tmp_path):
 
 @pytest.mark.parametrize("command", [["submit"], ["schedule", "--cron", "@weekly"]], ids=" ".join)
 def test_the_command_line_links_to_the_server_that_it_speaks_to(server, tmp_path, command):
-    done = pipeline(
+    done = pipeline_here(
         *command,
         "--notify",
         "--preset=tiny",

@@ -4,14 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from kfp import compiler
 from ruamel.yaml import YAML
 
 from components import all_components
 from tests.conftest import ROOT
 from tests.workspace import Workspace
 from wordbrush.errors import FileFault
-from wordbrush.kubeflow.compiler.dag import build
+from wordbrush.kubeflow.compiler.dag import write_pipeline
 from wordbrush.kubeflow.compiler.plan import Plan, make_plan
 from wordbrush.kubeflow.compiler.pools import Pool
 from wordbrush.kubeflow.tasks import provenance
@@ -27,7 +26,7 @@ def plan() -> Plan:
 def orders(plan: Plan, tmp_path) -> dict[str, Provenance]:
     """What each compiled task carries, by the name of its executor."""
     package = tmp_path / "pipeline.yaml"
-    compiler.Compiler().compile(build(plan, all_components()), str(package))
+    write_pipeline(plan, all_components(), package)
     spec = next(iter(YAML(typ="safe").load_all(package.read_text())))
     found = {}
     for name, one in spec["deploymentSpec"]["executors"].items():

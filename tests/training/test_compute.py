@@ -1,5 +1,8 @@
 """Pictures convert exactly; non-finite numbers stop a stage by name."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -51,3 +54,19 @@ def test_convolutions_run_in_the_chosen_precision_and_only_within(name, low):
     assert inside.dtype == (torch.bfloat16 if low else torch.float32)
     with mixed_precision():
         assert torch.nn.functional.conv2d(x, weight).dtype == torch.float32
+
+
+DETERMINISTIC = """
+import sys, torch
+from wordbrush.training.compute import set_seed
+set_seed(1)
+assert torch.get_deterministic_debug_mode() == 1, "what has no deterministic version is warned of"
+assert not torch.utils.deterministic.fill_uninitialized_memory
+print([name for name in ("torch._inductor", "torch._dynamo", "sympy") if name in sys.modules])
+"""
+
+
+def test_determinism_loads_no_compiler():
+    """It would add two seconds to the start of every stage."""
+    done = subprocess.run([sys.executable, "-c", DETERMINISTIC], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -53,7 +53,8 @@ def set_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # torch.use_deterministic_algorithms does the same, and loads the compiler: two more seconds
+    torch.set_deterministic_debug_mode("warn")
     # filling takes a third of a step's time, and nothing reads what is filled
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

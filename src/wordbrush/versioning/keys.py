@@ -40,7 +40,8 @@ class _Keys:
         self.root = Path(repo.root_dir)
         self.upstream = edges(repo)
         self.stages: dict[str, Stage] = {stage.addressing: stage for stage in repo.index.stages}
-        self.produced = {Path(out.def_path) for stage in self.stages.values() for out in stage.outs}
+        outs = [Path(out.def_path) for stage in self.stages.values() for out in stage.outs]
+        self.produced = {place for out in outs for place in (out, *out.parents)}  # folders, too
         self.values = read_yaml(self.root / PARAMS)  # once: DVC would parse it for every stage
         self.digests: dict[str, str] = {}
         self.known: dict[str, str] = {}
@@ -65,7 +66,7 @@ class _Keys:
 
     def source(self, path: str) -> str | None:
         """The digest of code; None for data, which another stage makes and whose key stands in."""
-        if any(out == Path(path) or Path(path) in out.parents for out in self.produced):
+        if Path(path) in self.produced:
             return None
         if path not in self.digests:
             self.digests[path] = digest(self.root / path)

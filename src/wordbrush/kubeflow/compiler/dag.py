@@ -5,6 +5,7 @@ that the pools group are one task (groups.py).
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +32,16 @@ Components = Mapping[str, BaseComponent]  # by the stage's name
 
 def write_pipeline(plan: Plan, components: Components, target: Path) -> None:
     """Compile to a YAML file, which appears whole or not at all."""
-    with whole_file(target) as scratch:
+
+    def compile_to(package: Path) -> None:
+        compiler.Compiler().compile(build(plan, components), str(package))
+
+    # For every setting of a task kfp looks up the module of each frame of the stack
+    # (`inspect.stack`). A thread's stack is short; a caller's may cost seconds.
+    with whole_file(target) as scratch, ThreadPoolExecutor(max_workers=1) as thread:
         package = scratch.with_name(f"{scratch.name}.yaml")  # kfp insists on the suffix
         try:
-            compiler.Compiler().compile(build(plan, components), str(package))
+            thread.submit(compile_to, package).result()
             package.rename(scratch)
         finally:
             package.unlink(missing_ok=True)
