@@ -21,6 +21,7 @@ from wordbrush.corpora import pictures, shards, sounds
 from wordbrush.corpora.checking import Checked
 from wordbrush.corpora.examining import Facts
 from wordbrush.corpora.pictures import Look
+from wordbrush.corpora.readers.source import as_text
 from wordbrush.corpora.records import Media, Unusable, Utterance, unpack
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import WordbrushError
@@ -185,7 +186,7 @@ def _shown(row: Row, data: bytes, look: Look, longest: float) -> dict[str, Any]:
         "image": row.image,
         "picture": {"bytes": content, "path": f"{row.facts.sha256[:16]}{suffix}"},
         "split": row.split,
-        "name": row.media.name,
+        "name": as_text(row.media.name),
         "width": width,
         "height": height,
     }

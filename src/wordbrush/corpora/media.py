@@ -61,7 +61,10 @@ class NamedFile:
                 yield folder / name
 
     def stamp(self) -> tuple[int, int]:
-        status = os.stat(self.path())
+        try:
+            status = os.stat(self.path())
+        except OSError as error:
+            raise Unusable("unreadable file", f"{self.name!r}: {_reason(error)}") from None
         return status.st_size, status.st_mtime_ns
 
     def read(self) -> bytes:
@@ -142,8 +145,12 @@ def _row_group(table: pq.ParquetFile, group: int, column: str) -> pa.ChunkedArra
 
 
 def _within(real: str, folder: Path) -> bool:
-    root = os.path.realpath(folder)
-    return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+    return real.startswith(_real(folder).rstrip(os.sep) + os.sep)
+
+
+@lru_cache(maxsize=64)
+def _real(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def _reason(error: Exception) -> str:

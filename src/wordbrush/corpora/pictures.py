@@ -1,8 +1,10 @@
 """Any picture that Pillow or resvg reads, upright, opaque, and not larger than is needed."""
 
+import codecs
 import gzip
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -22,11 +24,8 @@ SMALLEST = 8  # pixels of the shorter side
 LONGEST_RATIO = 10  # of the sides
 DPI = 96.0  # of drawings measured in points or centimetres, as CSS has it
 LARGEST_SVG = 1 << 26  # bytes, unpacked
-# A link of an SVG to anything but its own parts and data: resvg would open it.
-LINK = re.compile(rb"""\bhref\s*=\s*["']\s*(?!#|data:)[^"']""")
-SVG = re.compile(
-    rb"^\s*(<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^\[>]*(\[.*?\])?\s*>\s*)*<svg\b", re.S
-)
+# A link of an SVG to another file, which resvg would open.
+LINK = re.compile(rb"""<(image|feImage|use)\b[^>]*\bhref\s*=\s*["']\s*(?!#|data:)[^"'\s]""")
 TYPES = {  # what a suffix promises, in the words of Pillow
     ".jpg": ("JPEG", "MPO"),
     ".jpeg": ("JPEG", "MPO"),
@@ -92,7 +91,8 @@ def load(data: bytes, name: str, look: Look) -> Picture:
         raise Unusable("empty file", f"{name!r} has no bytes")
     if data[:2] == b"\x1f\x8b":
         data = _unzipped(data, name)
-    if SVG.match(data[: 1 << 16].removeprefix(b"\xef\xbb\xbf")):
+    head = data[: 1 << 16].removeprefix(codecs.BOM_UTF8).lstrip()
+    if head.startswith(b"<") and b"<svg" in head:
         pixels, form = _drawn(data, name, look), "SVG"
     else:
         pixels, form = _decoded(data, name, look)
@@ -105,7 +105,7 @@ def load(data: bytes, name: str, look: Look) -> Picture:
 def _decoded(data: bytes, name: str, look: Look) -> tuple[np.ndarray, str]:
     unreadable = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
             form = f"{picture.format} {picture.mode}"
             size = _scaled(picture.size, look.side, name)
             picture.draft("RGB", size)  # a JPEG is decoded at a fraction of its size

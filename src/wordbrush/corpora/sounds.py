@@ -22,6 +22,7 @@ SHORTEST = 0.1  # seconds: no word is shorter
 ENOUGH = 0.9  # of what a header promises: where less is there, the rest was lost
 OFFSET = 0.005  # of the peak: the mean of speech alone stays below, a recorder's fault lies above
 UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFFF - 36)  # written by pipes
+END_OF_STREAM = 4  # a flag of the last page of an Ogg file
 FINER = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
 TYPES = {  # what a suffix promises, in the words of soundfile
     ".wav": ("WAV", "WAVEX", "RF64"),
@@ -109,10 +110,12 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
             if not container.streams.audio:
                 raise Unusable("unreadable sound", f"{name!r} holds no sound")
             stream = container.streams.audio[0]
-            rate, form = stream.rate, f"{container.format.name} {stream.codec_context.name}"
-            planes = av.AudioResampler(format="fltp")
-            parts, seconds = [], 0.0
+            form = f"{container.format.name} {stream.codec_context.name}"
+            parts, seconds, rate = [], 0.0, 0
             for frame in container.decode(stream):
+                if not rate:  # what the stream says is not always what it holds
+                    rate = frame.sample_rate
+                    planes = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
                 parts += [each.to_ndarray() for each in planes.resample(frame)]
                 seconds += frame.samples / rate
                 _require_seconds(seconds, name, longest, shortest=0)
@@ -159,10 +162,13 @@ def _notes(decoded: Decoded, name: str) -> list[tuple[str, str]]:
 def _promise(data: bytes, name: str) -> list[tuple[str, str]]:
     """What the header of a WAV or the end of an Ogg file says of its length, where it is wrong.
 
-    Raises Unusable where much is missing: libsndfile reads what is there, and says nothing.
+    Raises Unusable where much of a WAV is missing: libsndfile reads what is there, and says
+    nothing. How much of an Ogg file is missing, nobody knows.
     """
-    if data[:4] == b"OggS" and not data[data.rfind(b"OggS") + 5 :][:1][0] & 4:  # end of stream
-        raise Unusable("truncated", f"{name!r} ends before its last page")
+    if data[:4] == b"OggS":
+        flags = data[data.rfind(b"OggS") + 5 :][:1]
+        whole = flags and flags[0] & END_OF_STREAM
+        return [] if whole else [("no end", f"{name!r} lacks its last page: it may be truncated")]
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return []
     at = 12

@@ -58,23 +58,36 @@ def table(source: Source, path: Path) -> Iterator[Row | Fault]:
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
     csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     header: list[str] | None = None
-    line = 1
-    try:
-        for cells in reader:
-            begins, line = line, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if header is None:
-                header = cells
-            elif len(cells) != len(header):
-                detail = f"the row has {len(cells)} cells, and the header {len(header)}"
-                yield Fault(source.place(path, begins), "bad row", detail)
-            else:
-                yield Row(dict(zip(header, cells, strict=True)), begins)
-    except csv.Error as error:
-        yield Fault(source.place(path, line), "unreadable list", f"{error}; the rest is left out")
+    for line, cells in _cells(text, separator):
+        if isinstance(cells, csv.Error):
+            yield Fault(source.place(path, line), "bad row", f"its quotes do not match ({cells})")
+        elif header is None:
+            header = cells
+        elif len(cells) != len(header):
+            detail = f"the row has {len(cells)} cells, and the header {len(header)}"
+            yield Fault(source.place(path, line), "bad row", detail)
+        else:
+            yield Row(dict(zip(header, cells, strict=True)), line)
+
+
+def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """The rows that are not empty, and the lines where they begin; an error where one is damaged.
+
+    A quote that is never closed takes in all lines to the end of the file.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, error
+        else:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
 
 
 def json_lines(source: Source, path: Path) -> Iterator[Row | Fault]:

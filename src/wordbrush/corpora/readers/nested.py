@@ -4,6 +4,7 @@ The base paths in such lists are those of somebody else's disk, as often as not.
 looked for below them, if they lie in the source, and below the list's folder and those above it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,8 +59,19 @@ def json_lists(source: Source) -> Iterator[JsonList | Fault]:
         try:
             header = json_header(text)
         except (ValueError, RecursionError):
+            if not _is_json(text):
+                yield Fault(source.place(path), "unreadable list", "it is no JSON, or was cut")
             continue
-        rows = json_entries(source, path, text, header["at"])
-        first: Any = next((row.value for row in rows if isinstance(row, Row)), {})
-        keys = frozenset(first) if isinstance(first, dict) else frozenset()
-        yield JsonList(path, header, text, keys)
+        first = next(json_entries(source, path, text, header["at"]), None)
+        if isinstance(first, Fault):
+            yield first
+        elif first is not None and isinstance(first.value, dict):
+            yield JsonList(path, header, text, frozenset(first.value))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

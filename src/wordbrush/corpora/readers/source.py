@@ -10,6 +10,7 @@ from typing import Any
 from wordbrush.corpora.media import NamedFile
 from wordbrush.corpora.pictures import TYPES as PICTURE_TYPES
 from wordbrush.corpora.records import Fault, Media, Place, Utterance, Word, pack
+from wordbrush.errors import WordbrushError, refusal
 
 # What people call the columns of their tables, the usual name first.
 ALIASES = {
@@ -76,7 +77,7 @@ class Source:
             for name in names
             if any(fnmatch(name, pattern) for pattern in patterns) and fnmatch(name, self.lists)
         )
-        return sorted(found)
+        return sorted(path for path in found if path.is_file())  # a pipe would wait
 
     def place(self, path: Path, line: int | None = None, entry: int | None = None) -> Place:
         return Place(os.path.relpath(path, self.folder), line, entry)
@@ -93,13 +94,21 @@ class Source:
 
 
 def walk(folder: Path, depth: int) -> Iterator[tuple[str, list[str]]]:
-    """Folders and the names of their files, at most `depth` down; links to folders are left."""
-    for path, folders, names in os.walk(folder):
+    """Folders and the names of their files, at most `depth` down; links to folders are left.
+
+    Raises WordbrushError where a folder cannot be read.
+    """
+    for path, folders, names in os.walk(folder, onerror=_refuse):
         below = PurePath(os.path.relpath(path, folder)).parts
         if len(below) >= depth:
             folders.clear()
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         yield path, sorted(name for name in names if not name.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise WordbrushError(f"{refusal(error)}.") from None
 
 
 def split_of_name(name: str) -> str:
@@ -143,7 +152,10 @@ def as_text(value: Any) -> str:
     """The text of a cell: of missing values it is empty, and of numbers their digits."""
     if value is None or isinstance(value, list | dict):
         return ""
-    return str(value).strip()
+    text = str(value).strip()
+    if text.isprintable():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character
 
 
 def utterance(
@@ -206,4 +218,4 @@ def _word(word: Any, start: Any, end: Any) -> Word:
         raise ValueError(f"the times {start!r} and {end!r} of {word!r} are no numbers") from None
     if not 0 <= times[0] <= times[1] < float("inf"):
         raise ValueError(f"{word!r} is said to last from {start} to {end} s")
-    return {"word": str(word), "start": times[0], "end": times[1]}
+    return {"word": as_text(word), "start": times[0], "end": times[1]}

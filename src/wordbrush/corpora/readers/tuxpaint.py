@@ -1,9 +1,10 @@
 """The stamps of Tux Paint (Debian's `tuxpaint-stamps-default`, GPL-2): pictures that volunteers
 describe in their languages.
 
-    NAME.png or NAME.svg, NAME.txt         the description in English; then in others, as `fr.utf8=…`
-    NAME_desc.ogg, NAME_desc_fr.ogg        the description, spoken in English, in French
-    NAME.ogg or NAME.wav                   the sound of the thing itself
+    NAME.png or NAME.svg
+    NAME.txt                           its description in English; then `fr.utf8=…` and so on
+    NAME_desc.ogg, NAME_desc_fr.ogg    the description, spoken in English, in French
+    NAME.ogg or NAME.wav               the sound of the thing itself
 
 Who speaks is not written down, so there is one speaker for each language. Sounds of things have the
 language `zxx`, which is BCP 47's word for what is no language.
