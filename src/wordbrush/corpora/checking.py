@@ -146,7 +146,7 @@ def examine_all(
 
 def _examined(subjects: Sequence[Subject], look: Look, longest: float) -> Iterator[Facts]:
     processes = get_context("forkserver")
-    processes.set_forkserver_preload([__name__, "scipy.signal"])
+    processes.set_forkserver_preload([__name__])
     task = Task(
         partial(examine, look, longest),
         lambda subject: f"reading {subject.media.name!r}",

@@ -127,7 +127,7 @@ def write_shards(planned: Sequence[Shard], look: Look, longest: float, folder: P
     """Write the shards that are not in `folder` already, by all cores."""
     missing = [shard for shard in planned if not _is_whole(folder / shard.name, len(shard.rows))]
     processes = get_context("forkserver")
-    processes.set_forkserver_preload([__name__, "scipy.signal"])
+    processes.set_forkserver_preload([__name__])
     task = Task(
         partial(write_shard, folder, look, longest), lambda shard: f"writing {shard.name}", chunk=1
     )

@@ -105,13 +105,14 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
     """Raises Unusable for what FFmpeg reads no sound of."""
     with optional_packages():
         import av
+    parts: list[np.ndarray] = []
+    seconds, rate = 0.0, 0
     try:
         with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise Unusable("unreadable sound", f"{name!r} holds no sound")
             stream = container.streams.audio[0]
             form = f"{container.format.name} {stream.codec_context.name}"
-            parts, seconds, rate = [], 0.0, 0
             for frame in container.decode(stream):
                 if not rate:  # what the stream says is not always what it holds
                     rate = frame.sample_rate
@@ -122,7 +123,8 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
             promised = (container.duration or 0) / av.time_base
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Unusable("unreadable sound", f"{name!r}: {reason.lower()}") from None
+        kind = "truncated" if parts else "unreadable sound"
+        raise Unusable(kind, f"{name!r}, after {seconds:.2f} s: {reason.lower()}") from None
     if not parts:
         raise Unusable("unreadable sound", f"{name!r} holds no sound")
     if seconds < ENOUGH * promised:

@@ -24,8 +24,8 @@ def lines(checked: Checked) -> Iterator[str]:
     ):
         yield _line(title, f"{len(set(values) - {''}):,}: {counted(_named(values))}")
     by = " (the source has none)" if checked.divided else ""
-    in_order = {split: checked.splits.count(split) for split in CAPTIONED}
-    yield _line("splits", counted(in_order) + by)
+    splits = [(split, checked.splits.count(split)) for split in CAPTIONED]
+    yield _line("splits", listed(splits) + by)
     if checked.elsewhere:
         yield _line("languages", f"{checked.elsewhere:,} utterances in others were not asked for")
     for title, lost in (("left out", True), ("kept", False)):
@@ -56,7 +56,11 @@ def _named(values: Sequence[str]) -> Counter[str]:
 
 def counted(counts: Mapping[str, int]) -> str:
     """Names with their counts, the most frequent first."""
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return listed(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def listed(ranked: Sequence[tuple[str, int]]) -> str:
+    """Names with their counts, in this order, as far as they fit a line."""
     texts = [f"{name} {count:,}" for name, count in ranked[:NAMED]]
     more = [f"and {len(ranked) - NAMED} more"] if len(ranked) > NAMED else []
     return ", ".join(texts + more) or "none"

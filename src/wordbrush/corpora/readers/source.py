@@ -1,6 +1,8 @@
 """Where a reader reads: the folder, what of it, and how rows become utterances."""
 
 import os
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -32,13 +34,19 @@ ALIASES = {
     "text": ("text", "sentence", "caption", "transcription", "transcript", "raw", "asr_text"),
     "words": ("words", "text_alignment", "alignment"),
 }
+NO_TEXT = ("Cc", "Cs")  # Unicode's categories of control characters and halves of others
 EITHER = "file_name"  # of Hugging Face's folders: a sound or a picture, as its suffix says
-SPLITS = {  # the splits of sources, by how their names begin
+SPLITS = {  # the splits of sources, by the word with which their names begin
     "train": "train",
+    "training": "train",
     "restval": "train",  # Karpathy: pictures of COCO's validation that training may use
     "dev": "validation",
+    "development": "validation",
     "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
     "test": "test",
+    "testing": "test",
 }
 
 
@@ -126,12 +134,8 @@ def split_of_name(name: str) -> str:
 
 def known_split(name: str) -> str:
     """train, validation or test, for what a source calls its split; empty for anything else."""
-    lowered = name.strip().lower()
-    for beginning, split in SPLITS.items():
-        rest = lowered.removeprefix(beginning)
-        if rest != lowered and (not rest.isalpha() or rest in ("ing", "idation", "id", "elopment")):
-            return split
-    return ""
+    word = re.match("[a-z]*", name.strip().lower())
+    return SPLITS.get(word.group(), "") if word else ""
 
 
 def fields(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,8 +173,8 @@ def utterance(
         which = "picture" if picture is None else "sound"
         return Fault(place, f"no {which} named", f"the row has no {which}")
     name = as_text(values.get("id")) or sound.name
-    if not name.isprintable():
-        return Fault(place, "bad id", f"{name!r} has characters that do not print")
+    if any(unicodedata.category(sign) in NO_TEXT for sign in name):
+        return Fault(place, "bad id", f"{name!r} has characters of no text")
     try:
         words = pack(timed_words(values.get("words")))
     except ValueError as error:
