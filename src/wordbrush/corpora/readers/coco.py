@@ -8,6 +8,7 @@ Karpathy's lists name the split of each picture; those of SpokenCOCO have it in 
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from wordbrush.corpora.readers.lists import Row
@@ -32,21 +33,29 @@ def read(source: Source) -> Iterator[Utterance | Fault]:
         if isinstance(found, Fault):
             yield found
         elif _is_nested(found):
+            folders = found.folders(source, "image_base_path")
+            spoken = found.folders(source, "audio_base_path")
             for row in found.rows(source):
                 if isinstance(row, Fault):
                     yield row
                 else:
-                    yield from _of_picture(source, found, row)
+                    yield from _of_picture(source, found, row, folders, spoken)
 
 
-def _of_picture(source: Source, found: JsonList, row: Row) -> Iterator[Utterance | Fault]:
+def _of_picture(
+    source: Source,
+    found: JsonList,
+    row: Row,
+    folders: tuple[Path, ...],
+    spoken: tuple[Path, ...],
+) -> Iterator[Utterance | Fault]:
     place, entry = source.place(found.path, row.line, row.entry), row.value
     captions = next((entry[key] for key in CAPTIONS if key in entry), None)
     if not isinstance(captions, list) or not captions:
         yield Fault(place, "no captions", f"{_picture_name(entry)!r} has none")
         return
     name = _picture_name(entry)
-    picture = source.picture(name, *found.folders(source, "image_base_path")) if name else None
+    picture = source.picture(name, *folders) if name else None
     outer = {"split": as_text(entry.get("split")) or found.split, "language": source.language}
     for caption in captions:
         if not isinstance(caption, dict):
@@ -55,8 +64,7 @@ def _of_picture(source: Source, found: JsonList, row: Row) -> Iterator[Utterance
         values = outer | fields(caption)
         values.setdefault("id", caption.get("sentid"))
         sound = as_text(values.get("sound"))
-        folders = found.folders(source, "audio_base_path")
-        yield utterance(place, values, picture, source.sound(sound, *folders) if sound else None)
+        yield utterance(place, values, picture, source.sound(sound, *spoken) if sound else None)
 
 
 def _picture_name(entry: Mapping[str, Any]) -> str:

@@ -33,6 +33,8 @@ def read(source: Source) -> Iterator[Utterance | Fault]:
 
 
 def _captions(source: Source, found: JsonList) -> Iterator[Utterance | Fault]:
+    pictures = found.folders(source, "image_base_path")
+    sounds = found.folders(source, "audio_base_path")
     for row in found.rows(source):
         if isinstance(row, Fault):
             yield row
@@ -42,6 +44,6 @@ def _captions(source: Source, found: JsonList) -> Iterator[Utterance | Fault]:
         yield utterance(
             source.place(found.path, row.line, row.entry),
             values,
-            source.picture(picture, *found.folders(source, "image_base_path")) if picture else None,
-            source.sound(sound, *found.folders(source, "audio_base_path")) if sound else None,
+            source.picture(picture, *pictures) if picture else None,
+            source.sound(sound, *sounds) if sound else None,
         )

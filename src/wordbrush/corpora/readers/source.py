@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -65,11 +66,11 @@ class Source:
     lists: str = "*"
     language: str = ""
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         return self.given if self.given.is_dir() else self.given.parent
 
-    @property
+    @cached_property
     def inside(self) -> tuple[Path, ...]:
         """The folders that no name and no link may leave."""
         return (self.folder, *(one for one in (self.pictures, self.sounds) if one is not None))
@@ -88,7 +89,7 @@ class Source:
         return sorted(path for path in found if path.is_file())  # a pipe would wait
 
     def place(self, path: Path, line: int | None = None, entry: int | None = None) -> Place:
-        return Place(os.path.relpath(path, self.folder), line, entry)
+        return Place(_relative(path, self.folder), line, entry)
 
     def picture(self, name: str, *folders: Path) -> NamedFile:
         """A picture of this name, in the folder that was given for pictures, or in these."""
@@ -99,6 +100,11 @@ class Source:
         """As `picture`."""
         given = () if self.sounds is None else (self.sounds,)
         return NamedFile(name, (*given, *folders), self.inside)
+
+
+@lru_cache(maxsize=64)  # of the list that is read
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)
 
 
 def walk(folder: Path, depth: int) -> Iterator[tuple[str, list[str]]]:
