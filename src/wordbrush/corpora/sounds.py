@@ -85,10 +85,20 @@ def load(data: bytes, name: str, longest: float) -> Sound:
     return Sound(samples, decoded.rate, decoded.form, tuple(notes))
 
 
+class _Content(io.BytesIO):
+    """libsndfile follows damaged headers to before the beginning: no traceback is printed of that."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
+
+
 def _with_soundfile(data: bytes, name: str, longest: float) -> Decoded | None:
     """None where it is in no format that libsndfile reads."""
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Content(data)) as file:
             promised, form = file.frames, f"{file.format} {file.subtype}"
             if file.samplerate > 0 and promised < 1 << 62:  # of a length that is not known
                 _require_seconds(promised / file.samplerate, name, longest, shortest=0)
@@ -109,9 +119,9 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
     seconds, rate = 0.0, 0
     try:
         with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-            if not container.streams.audio:
-                raise Unusable("unreadable sound", f"{name!r} holds no sound")
-            stream = container.streams.audio[0]
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.codec_context is None:  # of no known codec
+                raise Unusable("unreadable sound", f"{name!r} holds no sound that can be decoded")
             form = f"{container.format.name} {stream.codec_context.name}"
             for frame in container.decode(stream):
                 if not rate:  # what the stream says is not always what it holds
@@ -121,6 +131,7 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
                 seconds += frame.samples / rate
                 _require_seconds(seconds, name, longest, shortest=0)
             promised = (container.duration or 0) / av.time_base
+            samples = np.concatenate(parts, axis=1).T if parts else np.empty((0, 1), np.float32)
     except (av.FFmpegError, ValueError, IndexError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         kind = "truncated" if parts else "unreadable sound"
@@ -129,7 +140,7 @@ def _with_av(data: bytes, name: str, longest: float) -> Decoded:
         raise Unusable("unreadable sound", f"{name!r} holds no sound")
     if seconds < ENOUGH * promised:
         raise _truncated(name, seconds, promised)
-    return Decoded(np.concatenate(parts, axis=1).T, rate, form)
+    return Decoded(samples, rate, form)
 
 
 def _require_seconds(seconds: float, name: str, longest: float, shortest: float = SHORTEST) -> None:
