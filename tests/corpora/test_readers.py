@@ -267,13 +267,25 @@ def test_tables_without_features_columns_or_content(tmp_path):
     rows = [{"id": "x", "audio": "0.wav", "image": "0.png", "locale": "xh"}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
     pq.write_table(pa.table({"audio": ["0.wav"], "text": ["x"]}), tmp_path / "test.parquet")
+    early = {"audio": [{"array": [0.1, 0.2], "sampling_rate": 2}], "image": ["0.png"]}
+    pq.write_table(pa.table(early), tmp_path / "test-early.parquet")
     (tmp_path / "val.parquet").write_bytes(b"PAR1 cut")
+    with pa.OSFile(str(tmp_path / "x.arrow"), "wb") as file:
+        table = pa.Table.from_pylist(rows)
+        with pa.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table)
+    whole = (tmp_path / "x.arrow").read_bytes()
+    # The end of a name in the column of ids, beyond all that there is.
+    at = whole.rindex(b"x" + bytes(7)) - 64 + 4
+    (tmp_path / "x.arrow").write_bytes(whole[:at] + b"\xff\xff\xff\x7f" + whole[at + 4 :])
     found, faults = read(tmp_path, "huggingface")
     assert [(one.id, one.split, one.language) for one in found] == [("x", "train", "xh")]
     assert are_there(found)
     assert places_of(faults) == [
+        ("test-early.parquet", "no column"),
         ("test.parquet", "no column"),
         ("val.parquet", "unreadable list"),
+        ("x.arrow", "unreadable list"),
     ]
 
 

@@ -103,7 +103,7 @@ class Cell:
     def read(self) -> bytes:
         try:
             value = cell(self.file, self.column, self.row)
-        except (pa.ArrowException, OSError, IndexError) as error:
+        except (pa.ArrowException, OSError, ValueError, LookupError) as error:
             reason = str(error).splitlines()[0]
             raise Unusable("unreadable file", f"{self.file.name}: {reason}") from None
         data = value.get("bytes") if isinstance(value, dict) else value
@@ -125,7 +125,9 @@ def cell(file: Path, column: str, row: int) -> Any:
 def _arrow(file: Path) -> pa.Table:
     """Memory-mapped: `save_to_disk` writes streams of record batches."""
     with pa.memory_map(str(file)) as source:
-        return pa.ipc.open_stream(source).read_all()
+        table = pa.ipc.open_stream(source).read_all()
+    table.validate(full=True)  # of damaged lengths Arrow would end the process
+    return table
 
 
 @lru_cache(maxsize=8)
@@ -141,7 +143,9 @@ def _parquet(file: Path) -> tuple[list[int], pq.ParquetFile]:
 
 @lru_cache(maxsize=2)  # a picture and a sound
 def _row_group(table: pq.ParquetFile, group: int, column: str) -> pa.ChunkedArray:
-    return table.read_row_group(group, columns=[column]).column(column)
+    read = table.read_row_group(group, columns=[column]).column(column)
+    read.validate(full=True)
+    return read
 
 
 def _within(real: str, folder: Path) -> bool:

@@ -86,7 +86,7 @@ def load(data: bytes, name: str, longest: float) -> Sound:
 
 
 class _Content(io.BytesIO):
-    """libsndfile follows damaged headers to before the beginning: no traceback is printed of that."""
+    """Damaged headers lead libsndfile to before the beginning: no traceback is printed of it."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         try:

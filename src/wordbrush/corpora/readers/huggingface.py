@@ -43,9 +43,10 @@ def read(source: Source) -> Iterator[Utterance | Fault]:
             continue
         try:
             yield from _rows(source, path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            yield Fault(source.place(path), "unreadable list", f"no table ({reason})")
+            detail = f"it is damaged ({reason}); what is not yet read is left out"
+            yield Fault(source.place(path), "unreadable list", detail)
 
 
 def _rows(source: Source, path: Path) -> Iterator[Utterance | Fault]:
@@ -58,6 +59,7 @@ def _rows(source: Source, path: Path) -> Iterator[Utterance | Fault]:
     others = [name for name in schema.names if name not in media.values()]
     split, row = _split(source, path), 0
     for batch in _batches(path, [*others, *_paths(schema, media)]):
+        batch.validate(full=True)  # of damaged lengths Arrow would end the process
         for values in batch.to_pylist():
             named = {name: values[name] for name in others}
             given = {"split": split, "language": source.language} | fields(named)
@@ -86,7 +88,15 @@ def media_columns(schema: pa.Schema) -> dict[str, str]:
         named = next((alias for alias in ALIASES[kind] if alias in schema.names), None)
         if kind not in found and named is not None:
             found[kind] = named
-    return found
+    return {kind: name for kind, name in found.items() if _holds_files(schema.field(name).type)}
+
+
+def _holds_files(kind: pa.DataType) -> bool:
+    """Whether a column has bytes or names: not so the arrays of samples of early versions."""
+    if pa.types.is_struct(kind):
+        fields = {field.name: field.type for field in kind}
+        return "path" in fields and _is_binary(fields.get("bytes", pa.null()))
+    return _is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _paths(schema: pa.Schema, media: dict[str, str]) -> list[str]:
