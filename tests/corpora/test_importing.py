@@ -164,6 +164,7 @@ def test_bad_input_is_reported_and_never_leaves_the_target(tmp_path):
     assert sorted(os.listdir(tmp_path / "out")) == [".target.lock", "target", "target.faults.csv"]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be restricted")
 def test_one_process_and_many_write_the_same_bytes(tmp_path):
     mini.plain_folder(tmp_path / "source", pictures=9, captions=30)  # speech of two shards
     done = on_one_core(tmp_path / "source", tmp_path / "one")
