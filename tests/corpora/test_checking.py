@@ -147,6 +147,7 @@ def test_languages_that_were_not_asked_for(tmp_path):
     mini.tux_paint(tmp_path)
     kept = checked(tmp_path, languages=("fr",))
     assert {one.language for one in kept.utterances} == {"fr"} and kept.elsewhere == 3
+    assert any(line.endswith("3 utterances in other languages") for line in lines(kept))
 
 
 def test_a_second_check_reads_only_what_changed(tmp_path):

@@ -27,7 +27,7 @@ def lines(checked: Checked) -> Iterator[str]:
     splits = [(split, checked.splits.count(split)) for split in CAPTIONED]
     yield _line("splits", listed(splits) + by)
     if checked.elsewhere:
-        yield _line("languages", f"{checked.elsewhere:,} utterances in others were not asked for")
+        yield _line("not asked", f"{checked.elsewhere:,} utterances in other languages")
     for title, lost in (("left out", True), ("kept", False)):
         kinds = Counter(fault.kind for fault in checked.faults if fault.lost is lost)
         yield _line(title, counted(kinds) if kinds else "nothing" if lost else "nothing odd")
