@@ -13,7 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -48,6 +48,8 @@ def one_of(*allowed: str) -> Callable[[typer.CallbackParam, str | None], str | N
 
 
 KINDS = get_args(parameters.Mining)
+# What `wordbrush data` reads; a test compares it with the table of readers, which loads much more.
+SOURCES = ("flickr8k", "places", "coco", "huggingface", "folder", "tuxpaint")
 MiningOption = Annotated[
     str,
     typer.Option(
@@ -167,6 +169,79 @@ def import_(
 
     signals.install()
     import_archive(source, target, sha256)
+
+
+@app.command(rich_help_panel="Helpers")
+def data(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with pictures, recordings and lists, or one list in it.",
+            parser=given_path,
+        ),
+    ],
+    target: Annotated[
+        Path, typer.Argument(help="The folder that the collection becomes.", parser=given_path)
+    ] = Path("data/recorded"),
+    only_check: Annotated[bool, typer.Option("--check", help="Import nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Any fault is an error.")] = False,
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            help="The form of the source, where it is not recognised: " + ", ".join(SOURCES) + ".",
+            callback=one_of(*SOURCES),
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="A folder where pictures are, beside the source.", parser=given_path),
+    ] = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(help="A folder where recordings are, beside the source.", parser=given_path),
+    ] = None,
+    lists: Annotated[
+        str, typer.Option(help="Which lists of a folder are read, as in '*_2020.json'.")
+    ] = "*",
+    language: Annotated[
+        str, typer.Option(help="The language of rows that name none, as in en.")
+    ] = "",
+    languages: Annotated[
+        str, typer.Option(help="The only languages that are imported, as in fr,ru.")
+    ] = "",
+    side: Annotated[
+        int, typer.Option(help="Pixels that the shorter side of a picture has at most.", min=8)
+    ] = 256,
+    background: Annotated[
+        str, typer.Option(help="The colour behind what is transparent, as in '#808080'.")
+    ] = "white",
+    longest: Annotated[float, typer.Option(help="Seconds that an utterance may last.")] = 60,
+    divide: Annotated[
+        str,
+        typer.Option(
+            help="Where there are no splits, what lies in one alone: picture, speaker or both.",
+            callback=one_of("picture", "speaker", "both"),
+        ),
+    ] = "picture",
+    validation: Annotated[float, typer.Option(help="Its share of pictures or speakers.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Its share of pictures or speakers.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Of the division into splits.", min=0)] = 0,
+) -> None:
+    """Check your own pictures and recordings, and import them. Called again, it resumes."""
+    from wordbrush.corpora.division import By, Division
+    from wordbrush.corpora.intake import Settings, take_in
+    from wordbrush.corpora.pictures import Look
+    from wordbrush.corpora.readers.source import Source
+
+    signals.install()
+    settings = Settings(
+        reader,
+        Look(side, background),
+        longest,
+        Division(cast(By, divide), validation, test, seed),
+        tuple(one.strip() for one in languages.split(",") if one.strip()),
+    )
+    take_in(Source(source, pictures, sounds, lists, language), target, settings, only_check, strict)
 
 
 @app.command(rich_help_panel="Helpers")

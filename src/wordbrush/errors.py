@@ -58,6 +58,7 @@ class Stopped(SystemExit):
 # The smallest extra of pyproject.toml that brings each package, by the name that imports it.
 EXTRAS = {
     "PIL": "render",
+    "av": "data",
     "certifi": "pipeline",
     "configobj": "pipeline",
     "cryptography": "pipeline",
@@ -79,6 +80,7 @@ EXTRAS = {
     "py_nanotts": "engines",
     "pyarrow": "speech",
     "requests": "pipeline",
+    "resvg_py": "data",
     "scipy": "speech",
     "soundfile": "speech",
     "urllib3": "pipeline",
