@@ -1,0 +1,99 @@
+"""How loud speech is from moment to moment: its level, its ends, and what is far louder.
+
+Levels are those of frames of 10 ms after pre-emphasis, as in features, so that rumble and thumps
+count little. The level of the speech is a percentile of its frames, not the loudest: a door that
+slams hardly moves it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wordbrush.audio.sound import SAMPLE_RATE
+
+FRAME = SAMPLE_RATE // 100
+PRE_EMPHASIS = 0.97
+LOUD = 75  # the percentile of the frames of speech that is its level
+WINDOW_DB = 25.0  # below the level; these are the frames of speech that it is taken of
+NOISE = 10  # the percentile of all frames that is the level of the noise, where there are pauses
+ABOVE_NOISE_DB = 8.0  # frames of noise vary by less
+QUIET_DB = 40.0  # below the level: the weakest ends of words
+LIMIT_DB = 12.0  # above the level: frames of clean speech, by every engine, stay below 10
+LOUDEST = 5  # frames from the top, where the search for the level begins
+ROUNDS = 20  # of that search, which takes three or four
+APART = 30  # frames between a bang and speech that it does not belong to
+SHORTEST = 3  # frames: what is shorter is a click
+
+
+@dataclass(frozen=True)
+class Levels:
+    """decibels: of each frame, float [T]. speech: the level of the speech. noise: of what is
+    quietest, which is noise where there are pauses."""
+
+    decibels: np.ndarray
+    speech: float
+    noise: float
+
+
+def measured(sound: np.ndarray) -> Levels:
+    """Levels of a sound float32 [S] at 16 kHz that is not silent.
+
+    The search for the level begins among the loudest frames and goes down: a bang has few frames
+    within WINDOW_DB, so the speech below it outvotes it.
+    """
+    emphasised = np.append(sound[:1], sound[1:] - PRE_EMPHASIS * sound[:-1])
+    frames = np.pad(emphasised, (0, -len(sound) % FRAME)).reshape(-1, FRAME)
+    power = (frames.astype(np.float64) ** 2).mean(1)
+    decibels = 10 * np.log10(np.maximum(power, power.max() * 1e-12))
+    noise = float(np.percentile(decibels, NOISE))
+    level = float(np.sort(decibels)[-LOUDEST:][0])
+    for _ in range(ROUNDS):
+        quietest = min(max(noise + ABOVE_NOISE_DB, level - WINDOW_DB), level)
+        before, level = level, float(np.percentile(decibels[decibels >= quietest], LOUD))
+        if level >= before:
+            break
+    return Levels(decibels, level, noise)
+
+
+def speech_within(levels: Levels) -> tuple[int, int]:
+    """The frames from which and to which something is said.
+
+    Clicks do not count, nor does a bang that is 0.3 s or more from everything else.
+    """
+    noise = min(levels.noise, levels.speech - 2 * ABOVE_NOISE_DB)  # without pauses, it is speech
+    quietest = max(levels.speech - QUIET_DB, noise + ABOVE_NOISE_DB)
+    every = _runs(levels.decibels > quietest)
+    runs = [(first, stop) for first, stop in every if stop - first >= SHORTEST] or every
+    loudest = levels.speech + LIMIT_DB
+    while len(runs) > 1 and levels.decibels[slice(*runs[0])].max() > loudest:
+        del runs[0]
+    while len(runs) > 1 and levels.decibels[slice(*runs[-1])].max() > loudest:
+        del runs[-1]
+    return runs[0][0], runs[-1][1]
+
+
+def _runs(active: np.ndarray) -> list[tuple[int, int]]:
+    """From which and to which frames something is active, with gaps of less than APART closed."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], active, [0]])))
+    runs: list[tuple[int, int]] = []
+    for first, stop in edges.reshape(-1, 2).tolist():
+        if runs and first - runs[-1][1] < APART:
+            runs[-1] = (runs[-1][0], stop)
+        else:
+            runs.append((first, stop))
+    return runs
+
+
+def limited(sound: np.ndarray, levels: Levels) -> tuple[np.ndarray, float]:
+    """The sound with its bangs lowered to LIMIT_DB above the speech; and their seconds.
+
+    The gain changes linearly between the middles of frames. A frame has the gain that its
+    neighbours need, so that a sudden start is lowered too.
+    """
+    excess = np.maximum(levels.decibels - levels.speech - LIMIT_DB, 0)
+    if not excess.any():
+        return sound, 0.0
+    wide = np.lib.stride_tricks.sliding_window_view(np.pad(excess, 1), 3).max(1)
+    middles = (np.arange(len(wide)) + 0.5) * FRAME
+    gain = np.interp(np.arange(len(sound)), middles, 10 ** (-wide / 20))
+    return (sound * gain).astype(np.float32), int(np.count_nonzero(excess)) * FRAME / SAMPLE_RATE
