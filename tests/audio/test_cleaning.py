@@ -62,7 +62,7 @@ def test_silence_is_cut_whatever_its_noise(said, noise):
     prepared = prepare(recorded + noise * RNG.normal(size=len(recorded)))
     margin = SILENCE * FRAME / SAMPLE_RATE
     assert prepared.changes.cleaning.cut == pytest.approx((3 - margin, 2 - margin), abs=0.12)
-    assert "s without speech cut (2." in str(prepared.changes)
+    assert "s without speech cut (" in str(prepared.changes)
 
 
 @pytest.mark.parametrize("hertz", [49.93, 50, 60.04])
@@ -106,7 +106,9 @@ def test_a_bang_does_not_move_the_level(said, decibels):
 def test_a_bang_far_from_the_speech_is_cut(said):
     recorded = around(said, 3, 2)
     recorded[SAMPLE_RATE : SAMPLE_RATE + 4800] += bang(20, said)
-    assert prepare(recorded / 4).changes.cleaning.cut[0] == pytest.approx(2.75, abs=0.1)
+    assert prepare(recorded / 4).changes.cleaning.cut[0] == pytest.approx(
+        3 - SILENCE * FRAME / SAMPLE_RATE, abs=0.1
+    )
 
 
 def test_clipping_is_told_and_warned_of(said, caplog):
