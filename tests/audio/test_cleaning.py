@@ -81,6 +81,13 @@ def test_hum_is_removed(said, hertz):
     assert np.std(pieces[0] - pieces[1]) < 0.02 * np.std(pieces[0])
 
 
+def test_hum_is_removed_from_a_long_recording(said):
+    recorded = around(said, 60, 20)
+    prepared = prepare(recorded + 0.01 * waves(len(recorded), 49.93))
+    assert prepared.changes.cleaning.hum_hz == pytest.approx(49.93, abs=0.005)
+    assert sum(prepared.changes.cleaning.cut) > 79
+
+
 @pytest.mark.parametrize("voice", ["en+f4", "en-us+m1", "en-gb-scotland"])
 @pytest.mark.parametrize("pitch", [10, 31, 50])
 def test_a_voice_is_no_hum(voice, pitch):

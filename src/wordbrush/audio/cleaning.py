@@ -6,10 +6,12 @@ from math import log10
 import numpy as np
 
 from wordbrush.audio.hum import without_hum
-from wordbrush.audio.levels import FRAME, limited, measured, speech_within
+from wordbrush.audio.levels import FRAME, Levels, limited, measured, speech_within
 from wordbrush.audio.sound import SAMPLE_RATE
 
-SILENCE = 8  # frames that stay on either side: with 25, words alone were understood less well
+SPARED = 25  # frames of silence at an end that stay as they are: clean captions have no more
+SILENCE = 8  # frames that are left of more: with 25, words alone were understood less well
+PAUSE = 200  # frames in which hum is measured: its phase is known for some seconds only
 DOUBLED_DB = 20 * log10(2)
 TARGET_DB = -30.0  # of the speech after pre-emphasis; peaks then lie about 1
 
@@ -31,15 +33,24 @@ def cleaned(sound: np.ndarray) -> tuple[np.ndarray, Cleaning]:
     Hum goes, then silence at both ends, then bangs; the level is that of the speech. Gains of all
     are powers of two, which change no digit.
     """
-    levels = measured(sound)
-    sound, hertz = without_hum(sound, levels)
-    if hertz is not None:
-        levels = measured(sound)
-    first, stop = speech_within(levels)
-    begin = max(first - SILENCE, 0) * FRAME
-    end = min((stop + SILENCE) * FRAME, len(sound))
-    calm, loud = limited(sound, levels)
+    near, far = _ends(sound, measured(sound), PAUSE, PAUSE)
+    loose = sound[near:far]
+    loose, hertz = without_hum(loose, measured(loose))
+    levels = measured(loose)
+    begin, end = _ends(loose, levels, SPARED, SILENCE)
+    calm, loud = limited(loose, levels)
     power = round((TARGET_DB - levels.speech) / DOUBLED_DB)
-    cut = (begin / SAMPLE_RATE, (len(sound) - end) / SAMPLE_RATE)
+    cut = ((near + begin) / SAMPLE_RATE, (len(sound) - near - end) / SAMPLE_RATE)
     done = Cleaning(hertz, cut, loud, DOUBLED_DB * power)
     return np.ldexp(calm[begin:end], power).astype(np.float32), done
+
+
+def _ends(sound: np.ndarray, levels: Levels, spared: int, left: int) -> tuple[int, int]:
+    """The samples from which and to which a sound is kept, with its speech.
+
+    What is more than `spared` frames of silence at an end is cut to `left` frames.
+    """
+    first, stop = speech_within(levels)
+    begin = (first - left) * FRAME if first > spared else 0
+    silent = len(levels.decibels) - stop > spared
+    return begin, (stop + left) * FRAME if silent else len(sound)

@@ -6,7 +6,7 @@ must explain most of what is heard. Sound without pauses is left as it is.
 
 import numpy as np
 
-from wordbrush.audio.levels import FRAME, Levels
+from wordbrush.audio.levels import FRAME, Levels, smoothed
 from wordbrush.audio.sound import SAMPLE_RATE
 
 MAINS = (50.0, 60.0)
@@ -17,8 +17,9 @@ PAUSES = 0.25  # of all frames: the quietest, and all that are hardly louder
 HARDLY_DB = 6.0
 PAUSE_DB = 15.0  # below the speech at least
 EXPLAINED = 0.6  # of the power in the pauses below 1 kHz
-PERIODS = 6  # frames: three periods of 50 Hz, and as good as whole ones of 60 Hz
+FIRST = 0.01  # of the power of hum that is at 50 or 60 Hz itself, and never of a voice at 120 Hz
 EACH = 8  # samples for each unknown
+MOST = 300  # frames of pauses to measure in
 EDGE = 2  # frames at either end, which the low-pass blurs
 LOW = 8  # each eighth sample is enough for what lies below 1 kHz
 TAPS = 257
@@ -35,7 +36,8 @@ def without_hum(sound: np.ndarray, levels: Levels) -> tuple[np.ndarray, float | 
     hertz = float(min((coarse + closer for closer in CLOSER),
                       key=lambda hertz: _fit(samples, wanted, hertz, ALL)[0]))  # fmt: skip
     left, weights = _fit(samples, wanted, hertz, ALL)
-    if left >= (1 - EXPLAINED) * (wanted @ wanted):
+    powers = (weights**2).reshape(2, ALL).sum(0)
+    if left >= (1 - EXPLAINED) * (wanted @ wanted) or powers[0] < FIRST * powers.sum():
         return sound, None
     rest = sound.astype(np.float64)
     for first in range(0, len(sound), SAMPLE_RATE):  # waves of a second take 4 MB
@@ -46,13 +48,15 @@ def without_hum(sound: np.ndarray, levels: Levels) -> tuple[np.ndarray, float | 
 
 def _pauses(levels: Levels) -> np.ndarray:
     """The samples of the low band that lie in pauses."""
-    power = np.convolve(10 ** (levels.decibels / 10), np.full(PERIODS, 1 / PERIODS), "same")
-    decibels = 10 * np.log10(power)  # a frame is half a period of 50 Hz, which may be the quiet one
+    decibels = smoothed(levels.decibels)
     quiet = decibels <= np.quantile(decibels, PAUSES) + HARDLY_DB
     quiet &= decibels < levels.speech - PAUSE_DB
     quiet[:EDGE] = quiet[-EDGE:] = False
+    frames = np.flatnonzero(quiet)
+    if len(frames) > MOST:  # at random, since each second one would be the same half of each period
+        frames = np.sort(np.random.default_rng(0).choice(frames, MOST, replace=False))
     each = FRAME // LOW
-    return (np.flatnonzero(quiet)[:, None] * each + np.arange(each)).ravel()
+    return (frames[:, None] * each + np.arange(each)).ravel()
 
 
 def _low_band(sound: np.ndarray) -> np.ndarray:

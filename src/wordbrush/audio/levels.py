@@ -15,6 +15,7 @@ FRAME = SAMPLE_RATE // 100
 PRE_EMPHASIS = 0.97
 LOUD = 75  # the percentile of the frames of speech that is its level
 WINDOW_DB = 25.0  # below the level; these are the frames of speech that it is taken of
+PERIODS = 6  # frames: three periods of 50 Hz, nearly four of 60 Hz
 NOISE = 10  # the percentile of all frames that is the level of the noise, where there are pauses
 ABOVE_NOISE_DB = 8.0  # frames of noise vary by less
 QUIET_DB = 40.0  # below the level: the weakest ends of words
@@ -45,7 +46,7 @@ def measured(sound: np.ndarray) -> Levels:
     frames = np.pad(emphasised, (0, -len(sound) % FRAME)).reshape(-1, FRAME)
     power = (frames.astype(np.float64) ** 2).mean(1)
     decibels = 10 * np.log10(np.maximum(power, power.max() * 1e-12))
-    noise = float(np.percentile(decibels, NOISE))
+    noise = float(np.percentile(smoothed(decibels), NOISE))
     level = float(np.sort(decibels)[-LOUDEST:][0])
     for _ in range(ROUNDS):
         quietest = min(max(noise + ABOVE_NOISE_DB, level - WINDOW_DB), level)
@@ -53,6 +54,13 @@ def measured(sound: np.ndarray) -> Levels:
         if level >= before:
             break
     return Levels(decibels, level, noise)
+
+
+def smoothed(decibels: np.ndarray) -> np.ndarray:
+    """The level of each frame and its neighbours: a frame is half a period of 50 Hz, so where there
+    is hum, each second one may be quiet."""
+    power = np.convolve(10 ** (decibels / 10), np.full(PERIODS, 1 / PERIODS), "same")
+    return 10 * np.log10(power[: len(decibels)])
 
 
 def speech_within(levels: Levels) -> tuple[int, int]:
