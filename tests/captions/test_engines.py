@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.engines import cache, speaking, table
 from wordbrush.captions.engines.alignment import carried_over
@@ -382,6 +383,8 @@ def test_an_installed_engine_speaks_captions(name, tmp_path, monkeypatch):
     starts = [word["start"] for word in natural.words]
     assert starts == sorted(starts) and starts[-1] < len(natural.sound) / SAMPLE_RATE
     assert all(word["end"] > word["start"] for word in natural.words)
+    cleaning = prepare(natural).changes.cleaning
+    assert cleaning.cut == (0, 0) and not cleaning.limited and cleaning.hum_hz is None
     monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "another"))
     again = speak(text, Voice(name, 175, 50))
     assert (again.sound == natural.sound).all() and again.words == natural.words

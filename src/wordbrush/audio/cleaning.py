@@ -6,14 +6,14 @@ from math import log10
 import numpy as np
 
 from wordbrush.audio.hum import without_hum
-from wordbrush.audio.levels import FRAME, Levels, limited, measured, speech_within
+from wordbrush.audio.levels import FRAME, STRONG, Levels, limited, measured, speech_within
 from wordbrush.audio.sound import SAMPLE_RATE
 
-SPARED = 25  # frames of silence at an end that stay as they are: clean captions have no more
+SPARED = 40  # frames of silence at an end that stay as they are: captions of ours have no more
 SILENCE = 8  # frames that are left of more: with 25, words alone were understood less well
 PAUSE = 200  # frames in which hum is measured: its phase is known for some seconds only
 DOUBLED_DB = 20 * log10(2)
-TARGET_DB = -30.0  # of the speech after pre-emphasis; peaks then lie about 1
+TARGET_DB = -27.0  # of the speech; the peaks of most voices then lie below 1
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def cleaned(sound: np.ndarray) -> tuple[np.ndarray, Cleaning]:
     Hum goes, then silence at both ends, then bangs; the level is that of the speech. Gains of all
     are powers of two, which change no digit.
     """
-    near, far = _ends(sound, measured(sound), PAUSE, PAUSE)
+    near, far = _ends(sound, measured(sound, STRONG), PAUSE, PAUSE)
     loose = sound[near:far]
-    loose, hertz = without_hum(loose, measured(loose))
+    loose, hertz = without_hum(loose, measured(loose, STRONG))
     levels = measured(loose)
     begin, end = _ends(loose, levels, SPARED, SILENCE)
     calm, loud = limited(loose, levels)
