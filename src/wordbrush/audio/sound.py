@@ -5,8 +5,9 @@ soundfile and scipy are imported where they are used: a trained model runs witho
 
 import io
 from functools import lru_cache
-from math import gcd
+from math import gcd, inf
 from types import ModuleType
+from typing import BinaryIO
 
 import numpy as np
 
@@ -34,17 +35,30 @@ def decode(data: bytes, origin: str) -> np.ndarray:
     return sound
 
 
-def read_sound(data: bytes, origin: str) -> tuple[np.ndarray, int]:
+def read_sound(data: bytes | BinaryIO, origin: str, longest: float = inf) -> tuple[np.ndarray, int]:
     """A file's sound, float32 [S] or [S, channels], and its sample rate.
 
-    Raises WordbrushError, which names `origin`, where it is in no format that libsndfile reads.
+    data: the file, or what it holds. longest: seconds, which are known before all is read.
+    Raises WordbrushError, which names `origin`, where it is in no format that libsndfile reads, or
+    is too long.
     """
     soundfile = _soundfile()
     try:
-        return soundfile.read(io.BytesIO(data), dtype="float32")
+        with soundfile.SoundFile(io.BytesIO(data) if isinstance(data, bytes) else data) as file:
+            require_short(file.frames / file.samplerate, origin, longest)
+            return file.read(dtype="float32"), file.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", error)  # without the name of our buffer
         raise WordbrushError(f"{origin} is not readable sound ({reason}).") from None
+
+
+def require_short(seconds: float, origin: str, longest: float) -> None:
+    """Raises WordbrushError, which names `origin`, for more than `longest` seconds of sound."""
+    if seconds > longest:
+        raise WordbrushError(
+            f"{origin} lasts {seconds:.0f} s, and {longest:.0f} s is the most that is listened to: "
+            "cut out what shall be heard."
+        )
 
 
 def resample(sound: np.ndarray, rate: int) -> np.ndarray:

@@ -4,6 +4,7 @@ It has a generator that draws, a segmenter that reads pictures, encoders that ma
 pictures, and concepts. `load_model` needs torch, numpy, safetensors, pydantic and torchaudio alone.
 """
 
+import logging
 import operator
 import os
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing_extensions import TypedDict
 
 from wordbrush.audio.features import log_mel, with_silence
 from wordbrush.audio.inputs import Sound, load_sound
+from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
 from wordbrush.data.pictures import Pictures, load_pictures, resized
@@ -45,6 +47,8 @@ REMEDY = (
     "Fetch this model again (from git: git checkout and git lfs pull), or export it again from a "
     "finished run: wordbrush export."
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Meaning(Concept):
@@ -153,9 +157,14 @@ class Model:
     def hear(self, sound: Sound, rate: float | None = None) -> Tensor:
         """Features [1, D, t], with silence around the sound as captions have it.
 
-        What is longer than `config.features.max_frames` is cut, as captions are.
+        A recording is cleaned first; the log of `wordbrush.audio.inputs` says what was done, and
+        `prepare` there returns it. What is longer than `config.features.max_frames` is cut, as
+        captions are, with a warning.
         """
         features, samples = self.config.features, load_sound(sound, rate)
+        heard = features.max_frames * features.hop_ms / 1000
+        if (seconds := len(samples) / SAMPLE_RATE) > heard:
+            logger.warning("sound: of %.1f s, the first %.1f s are heard", seconds, heard)
         frames = torch.from_numpy(log_mel(with_silence(samples, features), features)).float()
         return self.encoders.encode_audio(
             frames.T[None].to(device()), torch.tensor([len(frames)], device=device())

@@ -1,9 +1,11 @@
 """flite, by the program of Debian's package: diphones (kal16) and statistical voices."""
 
+import re
 from functools import cached_property
 
 from wordbrush.captions.engines.interface import Spoken, played_higher
 from wordbrush.captions.engines.programs import recorded, require_program, run
+from wordbrush.errors import WordbrushError
 
 VOICES = ("awb", "kal16", "rms", "slt")  # awb_time can tell the time only; kal is kal16 at 8 kHz
 
@@ -24,8 +26,13 @@ class Flite:
 
     @cached_property
     def _version(self) -> str:
-        lines = run([self.program, "--version"], codes=(0, 1)).splitlines()
-        return next(line.split("version:")[1].strip() for line in lines if "version:" in line)
+        told = run([self.program, "--version"], codes=(0, 1))
+        found = re.search(r"version:(.*)", told)
+        if found is None:
+            raise WordbrushError(
+                f"{self.program} tells no version, so it may be another program: {self.package}."
+            )
+        return found[1].strip()
 
     def version(self, voice: str) -> str:
         return self._version

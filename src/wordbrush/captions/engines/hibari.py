@@ -21,6 +21,7 @@ from wordbrush.captions.engines.wheels import checked, folder_of
 from wordbrush.errors import optional_packages
 
 SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"
+VOCABULARY_SHA256 = "70abefbe8a1c8865e43e0a43bbdc25b91a33e4aa053479d443ccf23e20a59e5d"
 RATE, SYMBOL_HOP = 24000, 600  # samples of a step of durations: two frames
 LATE = 3 * SYMBOL_HOP / RATE  # as of Kokoro, whose durations it learned
 DURATIONS = "/Clip_output_0"
@@ -34,7 +35,7 @@ class Hibari:
 
     def __init__(self) -> None:
         self.folder = folder_of("hibari", self.package) / "assets"
-        vocabulary = read_vocabulary(self.folder / "vocab.json")
+        vocabulary = read_vocabulary(self.folder / "vocab.json", VOCABULARY_SHA256)
         self.known: dict[str, list[int]] = {
             symbol: [number] for symbol, number in vocabulary.items()
         }

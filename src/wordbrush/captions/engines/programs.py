@@ -63,7 +63,8 @@ def run(arguments: Sequence[str], script: str = "", codes: tuple[int, ...] = (0,
     if done.returncode not in codes:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"error {done.returncode}"
         raise WordbrushError(
-            f"{_name(arguments)} ended with {how}: {_told(done.stderr or done.stdout)}."
+            f"{_name(arguments)} ended with {how}: {_told(done.stderr or done.stdout)}. If it does "
+            "so again, install it again."
         )
     return done.stdout
 
@@ -74,5 +75,6 @@ def _name(arguments: Sequence[str]) -> str:
 
 def _told(text: str) -> str:
     """The last line that a program printed, as it is often the one that says why."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200].rstrip(".") if lines else "it says nothing"
+    readable = (line for line in text.splitlines() if line.strip() and line.isprintable())
+    lines = [line.strip() for line in readable if "\N{REPLACEMENT CHARACTER}" not in line]
+    return lines[-1][:200].rstrip(".") if lines else "it says nothing that can be read"

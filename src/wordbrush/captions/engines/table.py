@@ -114,6 +114,10 @@ def require_voice(name: str) -> tuple[Engine, str]:
     engine_name, own = split(name)
     engine = engine_of(engine_name)
     voices = voices_of(engine_name)
+    if not voices:
+        raise WordbrushError(
+            f"{engine_name} is here, but none of its voices: install it again: {engine.package}."
+        )
     if own not in voices:
         raise WordbrushError(
             f"{engine_name} has no voice {own!r:.60} here: use "
