@@ -100,6 +100,10 @@ class AudioEncoder(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:
         if self.running_norm is not None:
             features = self.running_norm(features, lengths)
+        return self.encode_normalised(features, lengths)
+
+    def encode_normalised(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """The same of features that `running_norm` has answered, as a stream of speech has them."""
         packed = PackedFrames.of(lengths, self.gap, self.stride)
         x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
         layers = zip(self.convs, self.norms, self.pools, strict=True)
