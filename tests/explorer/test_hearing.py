@@ -52,9 +52,7 @@ def test_a_running_window_streams_to_rounding(small, sizes):
     features = small.config.features.model_copy(update={"normalisation": "running"})
     window = RunningWindow(past_seconds=1.5, future_seconds=0.5)
     torch.manual_seed(1)
-    config = small.encoders.config.model_copy(
-        update={"features": features, "running_norm": window}
-    )
+    config = small.encoders.config.model_copy(update={"features": features, "running_norm": window})
     encoders = Encoders(config).eval()
     whole = sound(6.3)
     found = heard_in_pieces(hearing_of(encoders, features), whole, sizes)

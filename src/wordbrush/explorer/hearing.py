@@ -8,11 +8,11 @@ on the frames that what is new can reach. `hearing_of` chooses.
 
 import copy
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
@@ -70,7 +70,7 @@ def reach(encoder: AudioEncoder) -> int:
     """
     frames, stride = 0, 1
     for conv, pool in zip(encoder.convs, encoder.pools, strict=True):
-        width = conv.kernel_size[1]
+        width = cast(nn.Conv2d, conv).kernel_size[1]
         frames += stride * (width // 2 + int(pool))
         stride *= 2 if pool else 1
     return frames
@@ -168,7 +168,7 @@ def hop_samples(features: FeatureConfig) -> int:
 def encoded(encoder: AudioEncoder, frames: Tensor) -> Tensor:
     """Frames [bands, T] that need no further normalisation -> features [D, t] on the CPU."""
     if not frames.shape[1]:
-        return torch.zeros(encoder.convs[-1].out_channels, 0)
+        return torch.zeros(cast(nn.Conv2d, encoder.convs[-1]).out_channels, 0)
     lengths = torch.tensor([frames.shape[1]], device=device())
     found = encoder.encode_normalised(frames[None].to(device()), lengths)
     return in_float32(found).features[0].cpu()

@@ -1,0 +1,44 @@
+// What the model's own concepts hear: a line an utterance, the newest on top.
+
+const MOST_LINES = 8;
+const STRONG = 3.3; // deviations of a concept's units
+
+export class Transcript {
+  constructor(element) {
+    this.element = element;
+    this.lines = new Map();
+  }
+
+  // key: of the utterance. words: a Map from frame to [word, strength].
+  show(key, words) {
+    const runs = [];
+    [...words.keys()].sort((a, b) => a - b).forEach((frame) => {
+      const [word, strength] = words.get(frame);
+      const run = runs.at(-1);
+      if (run?.word === word && run.frame >= frame - 2) {
+        run.frame = frame;
+        run.strength = Math.max(run.strength, strength);
+      } else {
+        runs.push({ word, strength, frame });
+      }
+    });
+    if (!runs.length) return;
+    this.line(key).replaceChildren(...runs.map(({ word, strength }) => {
+      const span = document.createElement("span");
+      span.textContent = word;
+      span.title = `${strength.toFixed(1)} deviations`;
+      if (strength >= STRONG) span.className = "strong";
+      return span;
+    }));
+  }
+
+  line(key) {
+    if (!this.lines.has(key)) {
+      const line = document.createElement("li");
+      this.lines.set(key, line);
+      this.element.prepend(line);
+      while (this.element.children.length > MOST_LINES) this.element.lastChild.remove();
+    }
+    return this.lines.get(key);
+  }
+}

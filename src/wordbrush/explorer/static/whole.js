@@ -1,0 +1,49 @@
+// Typed words and sound files: the server hears them as a whole, and light follows the playback.
+
+export class Whole {
+  // show: gets the answer and the seconds that have been played, about at every frame.
+  constructor(show, onEnd) {
+    this.show = show;
+    this.onEnd = onEnd;
+    this.player = new Audio();
+    this.player.addEventListener("ended", () => this.stop());
+  }
+
+  // Throws an Error whose message is for people. The answer, once it came.
+  async ask(path, body) {
+    this.stop();
+    let response;
+    try {
+      response = await fetch(path, { method: "POST", body });
+    } catch {
+      throw new Error("The explorer does not answer.");
+    }
+    const answer = await response.json().catch(() => ({ error: response.statusText }));
+    if (!response.ok) throw new Error(answer.error || "The explorer refuses this sound.");
+    return answer;
+  }
+
+  async play(answer) {
+    const bytes = Uint8Array.from(atob(answer.sound), (sign) => sign.charCodeAt(0));
+    this.address = URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
+    this.player.src = this.address;
+    this.answer = answer;
+    await this.player.play();
+    const follow = () => {
+      if (this.answer !== answer) return;
+      this.show(answer, this.player.currentTime);
+      requestAnimationFrame(follow);
+    };
+    follow();
+  }
+
+  stop() {
+    if (!this.answer) return;
+    const { answer } = this;
+    this.answer = null;
+    this.player.pause();
+    URL.revokeObjectURL(this.address);
+    this.show(answer, answer.seconds);
+    this.onEnd();
+  }
+}
