@@ -192,7 +192,7 @@ class Page {
       this.utterance = message.utterance;
       this.visited = this.visit;
       this.timeline = new Timeline();
-      this.say("Listening…");
+      this.say("Hearing you…");
     }
     this.since = performance.now();
     this.timeline.take(message, this.tiles.cells);
@@ -228,6 +228,7 @@ class Page {
 
   // Nothing more comes: Speak shows the pictures as they are.
   settle() {
+    if (this.microphone.on) this.say("Listening: say what is in a picture.");
     if (!this.finding) setTimeout(() => this.whole.answer || this.tiles.clear(), 600);
   }
 

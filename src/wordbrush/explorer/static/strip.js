@@ -1,6 +1,7 @@
 // The maxima over time as bars, the newest at the right, with the words that concepts hear.
 
-const BAR = 12; // pixels of the canvas a frame
+const BAR = 16; // pixels of the canvas a frame
+const LINE = 17; // a line of words; where one would cover another, it moves to the second
 
 export function drawStrip(canvas, timeline) {
   const context = canvas.getContext("2d");
@@ -13,14 +14,19 @@ export function drawStrip(canvas, timeline) {
   context.fillStyle = style.color;
   context.font = `15px ${style.fontFamily}`;
   let last = "";
+  const taken = [0, 0]; // up to where each line is written
   for (let frame = first; frame < maxima.length; frame += 1) {
-    const tall = (maxima[frame] / 255) * (height - 24);
+    const tall = (maxima[frame] / 255) * (height - 2 * LINE - 2);
     const left = (frame - first) * BAR;
     context.globalAlpha = 0.35 + (0.65 * maxima[frame]) / 255;
     context.fillRect(left, height - tall, BAR - 2, tall);
     const word = timeline.words.get(frame)?.[0] || "";
     context.globalAlpha = 1;
-    if (word && word !== last) context.fillText(word, left, 16);
+    if (word && word !== last) {
+      const line = taken[0] <= left || taken[0] <= taken[1] ? 0 : 1;
+      context.fillText(word, left, (line + 1) * LINE - 3);
+      taken[line] = left + context.measureText(word).width + 4;
+    }
     last = word;
   }
 }

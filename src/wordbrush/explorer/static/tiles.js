@@ -48,7 +48,7 @@ export class Tiles {
     const image = context.createImageData(this.width, this.height);
     let most = 0;
     cells.forEach((value, cell) => {
-      image.data[4 * cell + 3] = VEIL * (1 - value / 255);
+      image.data[4 * cell + 3] = VEIL * (1 - Math.sqrt(value / 255)); // as eyes see brightness
       most = Math.max(most, value);
     });
     context.putImageData(image, 0, 0);
