@@ -65,10 +65,20 @@ def test_the_last_seconds_are_heard_as_an_utterance(small):
     for start in range(0, len(whole), 800):
         heard = hearing.push(whole[start : start + 800])
     step = small.encoders.audio.stride * 320
-    begin = -(-(len(whole) - round(WINDOW_SECONDS * SAMPLE_RATE)) // step)
-    alone = encode_whole(small.encoders, features, whole[begin * step :])
-    assert begin < heard.first < begin + 5 and heard.stop == begin + alone.shape[1]
-    assert torch.allclose(heard.features, alone[:, heard.first - begin :], atol=1e-4)
+    window = hearing.sound  # begins at a frame, and ends where the sound does
+    begin = (len(whole) - len(window)) // step
+    assert np.array_equal(window, whole[begin * step :])
+    alone = encode_whole(small.encoders, features, window)
+    spoiled = heard.first - begin
+    assert 0 < spoiled < 4 and heard.stop == begin + alone.shape[1]
+    assert heard.stop - heard.first >= WINDOW_SECONDS * SAMPLE_RATE / step
+    assert torch.allclose(heard.features, alone[:, spoiled:], atol=1e-4)
+
+
+def test_no_frame_is_missed_where_a_slow_machine_hears_much_at_once(small):
+    features, whole = small.config.features, sound(9.1)
+    found = heard_in_pieces(hearing_of(small.encoders, features), whole, [16000, 100, 36000])
+    assert found.shape[1] == encode_whole(small.encoders, features, whole).shape[1]
 
 
 def test_an_utterance_that_fits_the_window_is_heard_as_a_whole(small):

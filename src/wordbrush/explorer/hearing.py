@@ -45,7 +45,7 @@ class Hearing(Protocol):
     """One utterance. Sound is float32 at 16 kHz."""
 
     def push(self, sound: np.ndarray) -> Heard:
-        """The next samples [S], of which there is at least one."""
+        """The next samples [S], of which there is at least one, and less than WINDOW_SECONDS."""
 
     def finish(self) -> Heard:
         """The utterance has ended: what is still to be said of its last frames."""
@@ -79,18 +79,21 @@ def reach(encoder: AudioEncoder) -> int:
 class WindowHearing:
     """The last seconds, heard as an utterance: the same features as `Model.hear` gives for them.
 
-    The window begins at a frame of the encoder, so that frames keep their numbers.
+    The window begins at a frame of the encoder, so that frames keep their numbers. It is longer by
+    what the cut at its beginning spoils, which is left out. So no frame is missed as long as less
+    than WINDOW_SECONDS of sound come at once.
     """
 
     def __init__(self, encoder: AudioEncoder, features: FeatureConfig):
         self.encoder, self.config = encoder, features
         self.step = encoder.stride * hop_samples(features)
         self.blurred = -(-reach(encoder) // encoder.stride)  # frames that the cut is heard in
+        self.longest = round(WINDOW_SECONDS * SAMPLE_RATE) + (self.blurred + 1) * self.step
         self.first, self.sound = 0, np.zeros(0, np.float32)
 
     def push(self, sound: np.ndarray) -> Heard:
         self.sound = np.concatenate([self.sound, sound])
-        excess = len(self.sound) - round(WINDOW_SECONDS * SAMPLE_RATE)
+        excess = len(self.sound) - self.longest
         if excess > 0:
             dropped = -(-excess // self.step)
             self.first, self.sound = self.first + dropped, self.sound[dropped * self.step :]

@@ -23,6 +23,7 @@ MOST_VIEWED = 24
 AHEAD_SECONDS = 3.0  # of sound that may come faster than time passes, after a pause of the network
 CONTROLS, CONTROL_BURST = 10.0, 40.0  # messages a second that are no sound, and at once
 WAITING_SECONDS = 2.0  # of sound that waits for the model; more is dropped, and the page told
+MOST_AT_ONCE = 2 * SAMPLE_RATE  # bytes: a second, which any way of hearing takes (hearing.py)
 SEND_SECONDS = 10.0  # that a page may take to read what was sent
 HEARTBEAT_SECONDS = 15.0
 
@@ -113,10 +114,13 @@ class Connection:
             await self.news.wait()
             self.news.clear()
             if self.waiting:
-                sound = np.frombuffer(bytes(self.waiting), "<i2").astype(np.float32) / 32768
-                self.waiting.clear()
+                taken = bytes(self.waiting[:MOST_AT_ONCE])
+                del self.waiting[:MOST_AT_ONCE]
+                if self.waiting:
+                    self.news.set()
+                sound = np.frombuffer(taken, "<i2").astype(np.float32) / 32768
                 await self._run(partial(self.listener.push, sound))
-            if self.stopping:
+            if self.stopping and not self.waiting:
                 self.stopping = False
                 await self._run(self.listener.end)
 
