@@ -126,6 +126,7 @@ class Listener:
         heard = self.hearing.finish() if sound is None else self.hearing.push(sound)
         self.speech = torch.cat([self.speech[:, : heard.first], heard.features], 1)
         light = self.studio.light(self.view, heard.first, heard.features)
+        light["words"] = [one for one in light["words"] if one[0] < self._spoken_frames()]
         return {"type": "light", "utterance": self.utterance, **self._state(), **light}
 
     def _hits(self, final: bool) -> Message:
@@ -133,7 +134,8 @@ class Listener:
         return {"type": "hits", "utterance": self.utterance, "final": final, **hits}
 
     def _spoken_frames(self) -> int:
-        """Frames up to the end of the speech: the pause that ends an utterance is like floors."""
+        """Frames up to the end of the speech: the pause that ends an utterance is like floors, and
+        concepts hear words in it."""
         seconds = (self.length - self.activity.quiet * FRAME) / SAMPLE_RATE
         return max(1, ceil(seconds / self.studio.frame_seconds))
 

@@ -10,6 +10,7 @@ from wordbrush.audio.features import with_silence
 from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.explorer.hearing import hop_samples
 from wordbrush.explorer.listening import Message, Studio
 
 MOST_CHARACTERS = 200  # of typed words: a caption of three objects has some 150
@@ -26,8 +27,8 @@ def say(studio: Studio, text: str, pictures: list[int]) -> Message:
         )
     from wordbrush.captions.voices import Voice, speak  # loads espeak-ng, which may be missing
 
-    sound = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH)).sound
-    return answer(studio, sound, pictures, "")
+    spoken = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH))
+    return answer(studio, prepare(spoken).sound, pictures, "")
 
 
 def hear_file(studio: Studio, content: bytes, pictures: list[int]) -> Message:
@@ -55,17 +56,19 @@ def require_small(content: bytes) -> None:
 
 
 def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str) -> Message:
-    """Light, words and hits of a whole sound, with the sound itself as the model heard it.
+    """Light, words and hits of a whole sound that `prepare` gave.
 
-    changes: what was done to it before, in words.
+    The answer carries the sound as the model heard it, so that its frames lie on what is played:
+    what cleaning cut of a recording is not in it. changes: what was done before, in words.
     """
     config = studio.model.config.features
-    heard = with_silence(sound, config)[: round(config.max_frames * config.hop_ms * 16)]
-    speech = studio.model.hear(sound)[0].cpu()
+    whole = with_silence(sound, config)
+    heard = whole[: config.max_frames * hop_samples(config)]
+    speech = studio.model.hear_prepared(sound)[0].cpu()
     return {
         "sound": base64.b64encode(wav(heard)).decode(),
         "seconds": round(len(heard) / SAMPLE_RATE, 3),
-        "cut": len(heard) < len(sound),
+        "cut": len(heard) < len(whole),
         "changes": changes,
         **studio.light(pictures, 0, speech),
         "ranking": studio.hits(speech),

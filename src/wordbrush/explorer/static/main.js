@@ -12,7 +12,8 @@ import { Whole } from "./whole.js";
 const SHOWN = 12; // pictures at once
 const MOMENT_SECONDS = 0.5; // how long light stays on a picture
 const PATIENCE = 6000; // milliseconds without speech, then the page says so
-const SILENT_DB = -90; // no microphone that is open is as quiet
+const SILENT_DB = -90; // no microphone that is open is as quiet,
+const SILENT_PATIENCE = 2000; // so that this is said sooner
 
 const at = (id) => document.getElementById(id);
 
@@ -142,7 +143,7 @@ class Page {
         .filter(Boolean).join(", ") + ".");
       await this.whole.play(answer);
     } catch (error) {
-      this.say(error.message, true);
+      if (error.name !== "AbortError") this.say(error.message, true);
     }
   }
 
@@ -151,7 +152,7 @@ class Page {
     if (!this.finding) this.lightUp(frame);
     const said = new Map([...this.timeline.words].filter(([number]) => number < frame));
     this.transcript.show(`sound ${this.sounds}`, said);
-    drawStrip(at("strip"), this.timeline);
+    drawStrip(at("strip"), this.timeline, frame);
   }
 
   // The stream.
@@ -181,9 +182,11 @@ class Page {
   }
 
   quiet(message) {
-    if (!this.microphone.on || performance.now() - this.since < PATIENCE) return;
+    const silent = message.level < SILENT_DB;
+    const patience = silent ? SILENT_PATIENCE : PATIENCE;
+    if (!this.microphone.on || performance.now() - this.since < patience) return;
     this.since = performance.now();
-    this.say(message.level < SILENT_DB ? "The microphone is silent: is it muted?"
+    this.say(silent ? "The microphone is silent: is it muted?"
       : "Nothing heard: speak louder, or closer to the microphone.", true);
   }
 
@@ -198,7 +201,7 @@ class Page {
     this.timeline.take(message, this.tiles.cells);
     requestAnimationFrame(() => {
       if (!this.finding) this.lightUp(this.timeline.frames.length);
-      drawStrip(at("strip"), this.timeline);
+      drawStrip(at("strip"), this.timeline, this.timeline.frames.length);
       this.delays.shown(message.samples);
       this.showDelay();
     });

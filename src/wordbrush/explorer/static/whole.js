@@ -9,14 +9,16 @@ export class Whole {
     this.player.addEventListener("ended", () => this.stop());
   }
 
-  // Throws an Error whose message is for people. The answer, once it came.
+  // The answer, once it came. Throws an Error whose message is for people, or an AbortError where
+  // something else was begun since.
   async ask(path, body) {
     this.stop();
+    this.asking = new AbortController();
     let response;
     try {
-      response = await fetch(path, { method: "POST", body });
-    } catch {
-      throw new Error("The explorer does not answer.");
+      response = await fetch(path, { method: "POST", body, signal: this.asking.signal });
+    } catch (error) {
+      throw error.name === "AbortError" ? error : new Error("The explorer does not answer.");
     }
     const answer = await response.json().catch(() => ({ error: response.statusText }));
     if (!response.ok) throw new Error(answer.error || "The explorer refuses this sound.");
@@ -28,7 +30,7 @@ export class Whole {
     this.address = URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
     this.player.src = this.address;
     this.answer = answer;
-    await this.player.play();
+    await this.player.play(); // an AbortError where it is stopped before it begins
     const follow = () => {
       if (this.answer !== answer) return;
       this.show(answer, this.player.currentTime);
@@ -38,6 +40,7 @@ export class Whole {
   }
 
   stop() {
+    this.asking?.abort();
     if (!this.answer) return;
     const { answer } = this;
     this.answer = null;
