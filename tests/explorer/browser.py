@@ -6,8 +6,8 @@ import itertools
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import aiohttp
 
 CHROMIUM = shutil.which("chromium")
 PORT_FILE = "DevToolsActivePort"  # Chromium writes the port that it chose into its profile
-START_SECONDS = 60
+START_SECONDS = 120  # a slow machine that has other things to do takes some
+ANSWER_SECONDS = 60
+STOP_SECONDS = 10
 
 
 class Tab:
@@ -42,7 +44,7 @@ class Tab:
         number = next(self.numbers)
         self.answers[number] = asyncio.get_running_loop().create_future()
         await self.socket.send_json({"id": number, "method": method, "params": params})
-        answer = await asyncio.wait_for(self.answers[number], 60)
+        answer = await asyncio.wait_for(self.answers[number], ANSWER_SECONDS)
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -58,7 +60,7 @@ class Tab:
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 30) -> Any:
+    async def until(self, script: str, seconds: float = 60) -> Any:
         """What a script gives as soon as it is true."""
         end = time.monotonic() + seconds
         while not (value := await self.value(script)):
@@ -89,9 +91,9 @@ class Tab:
         path.write_bytes(base64.b64decode(taken["data"]))
 
 
-@asynccontextmanager
-async def browser(profile: Path, address: str, *options: str) -> AsyncIterator[Tab]:
-    """A page at this address, in a browser of its own whose profile is a new folder."""
+@contextmanager
+def chromium(profile: Path, *options: str) -> Iterator[str]:
+    """A browser whose profile is a new folder: the address of its DevTools."""
     assert CHROMIUM, "install Debian's chromium"
     command = [
         CHROMIUM,
@@ -106,40 +108,66 @@ async def browser(profile: Path, address: str, *options: str) -> AsyncIterator[T
         *options,
         "about:blank",
     ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{_port(process, profile / PORT_FILE)}"
+    finally:
+        process.terminate()
         try:
-            port = await _port(profile / PORT_FILE)
-            async with (
-                aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
-                session.get("/json/list") as response,
-            ):
-                targets = [one for one in await response.json() if one["type"] == "page"]
-                async with session.ws_connect(
-                    targets[0]["webSocketDebuggerUrl"], max_msg_size=0
-                ) as socket:
-                    tab = Tab(socket)
-                    for domain in ("Page", "Runtime", "Log"):
-                        await tab.call(f"{domain}.enable")
-                    await tab.call("Page.navigate", url=address)
-                    yield tab
-                    tab.reader.cancel()
-        finally:
-            process.terminate()
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:  # it does not always end when it is asked to
+            process.kill()
+            process.wait()
 
 
-async def _port(file: Path) -> int:
+def _port(process: subprocess.Popen, file: Path) -> int:
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end and process.poll() is None:
         with suppress(FileNotFoundError, IndexError, ValueError):
             return int(file.read_text().splitlines()[0])
-        await asyncio.sleep(0.1)
+        time.sleep(0.1)
     raise AssertionError("Chromium does not start")
 
 
+@asynccontextmanager
+async def page(devtools: str, address: str, permission: str) -> AsyncIterator[Tab]:
+    """A page at this address, with cookies and permissions of its own.
+
+    permission: for the microphone: granted, denied or prompt.
+    """
+    async with (
+        aiohttp.ClientSession(devtools) as session,
+        session.get("/json/version") as response,
+        _tab(session, (await response.json())["webSocketDebuggerUrl"]) as whole,
+    ):
+        context = (await whole.call("Target.createBrowserContext"))["browserContextId"]
+        await whole.call(
+            "Browser.setPermission",
+            permission={"name": "microphone"},
+            setting=permission,
+            browserContextId=context,
+        )
+        target = await whole.call(
+            "Target.createTarget", url="about:blank", browserContextId=context
+        )
+        async with _tab(session, f"/devtools/page/{target['targetId']}") as tab:
+            for domain in ("Page", "Runtime", "Log"):
+                await tab.call(f"{domain}.enable")
+            await tab.call("Page.navigate", url=address)
+            yield tab
+        await whole.call("Target.disposeBrowserContext", browserContextId=context)
+
+
+@asynccontextmanager
+async def _tab(session: aiohttp.ClientSession, address: str) -> AsyncIterator[Tab]:
+    async with session.ws_connect(address, max_msg_size=0) as socket:
+        tab = Tab(socket)
+        try:
+            yield tab
+        finally:
+            tab.reader.cancel()
+
+
 def microphone(file: Path) -> list[str]:
-    """Options of a microphone that plays a WAV file once, and is allowed."""
-    return [
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={file}%noloop",
-    ]
+    """Options of a microphone that plays a WAV file over and over."""
+    return ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={file}"]

@@ -1,19 +1,23 @@
-"""`wordbrush explore` as people start it, on a free port, and speech to say to it."""
+"""The explorer as people start it, the same server within a test, and speech to say to it."""
 
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import numpy as np
+from aiohttp import web
 
 from tests.workspace import environment
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.voices import Voice, speak
+from wordbrush.explorer.guards import LOOPBACK, Access
+from wordbrush.explorer.listening import Studio
+from wordbrush.explorer.server import application
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
@@ -36,6 +40,18 @@ def explorer(*options: str) -> Iterator[tuple[subprocess.Popen, str]]:
         finally:
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGINT)
+
+
+@asynccontextmanager
+async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
+    """The same server in this process, which a loaded model starts at once: its address."""
+    runner = web.AppRunner(application(studio, Access(LOOPBACK, None)), shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
 
 
 def spoken(text: str, before: float = 0.5, after: float = 1.5) -> np.ndarray:

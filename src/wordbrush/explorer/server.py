@@ -104,16 +104,9 @@ async def working(app: web.Application) -> AsyncIterator[None]:
 
 
 async def hang_up(app: web.Application) -> None:
-    """Pages learn that the server goes, and begin to look for it again.
-
-    A page that does not answer, such as that of a laptop that was closed, is not waited for.
-    """
-    goodbyes = (
-        socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down")
-        for socket in set(app[HALL].sockets)
-    )
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*goodbyes), SHUTDOWN_SECONDS)
+    """Pages learn that the server goes, and begin to look for it again."""
+    for socket in set(app[HALL].sockets):
+        await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down")
 
 
 async def page(request: web.Request) -> web.Response:

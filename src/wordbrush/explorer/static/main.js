@@ -12,6 +12,7 @@ import { Whole } from "./whole.js";
 const SHOWN = 12; // pictures at once
 const MOMENT_SECONDS = 0.5; // how long light stays on a picture
 const PATIENCE = 6000; // milliseconds without speech, then the page says so
+const REST = 600; // milliseconds from the end of a sound to pictures as they are
 const SILENT_DB = -90; // no microphone that is open is as quiet,
 const SILENT_PATIENCE = 2000; // so that this is said sooner
 
@@ -108,6 +109,7 @@ class Page {
   }
 
   others() {
+    this.whole.stop();
     this.first = (this.first + SHOWN) % Math.max(SHOWN, this.facts.pictures - SHOWN + 1);
     this.showView();
   }
@@ -136,6 +138,7 @@ class Page {
     try {
       const answer = await this.whole.ask(path, body);
       this.sounds += 1;
+      clearTimeout(this.clearing);
       this.timeline = new Timeline();
       this.timeline.take(answer, this.tiles.cells);
       if (this.finding) this.hits(answer.ranking);
@@ -198,6 +201,7 @@ class Page {
       this.say("Hearing you…");
     }
     this.since = performance.now();
+    clearTimeout(this.clearing);
     this.timeline.take(message, this.tiles.cells);
     requestAnimationFrame(() => {
       if (!this.finding) this.lightUp(this.timeline.frames.length);
@@ -232,7 +236,8 @@ class Page {
   // Nothing more comes: Speak shows the pictures as they are.
   settle() {
     if (this.microphone.on) this.say("Listening: say what is in a picture.");
-    if (!this.finding) setTimeout(() => this.whole.answer || this.tiles.clear(), 600);
+    clearTimeout(this.clearing);
+    if (!this.finding) this.clearing = setTimeout(() => this.tiles.clear(), REST);
   }
 
   showDelay() {

@@ -30,7 +30,13 @@ export class Whole {
     this.address = URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
     this.player.src = this.address;
     this.answer = answer;
-    await this.player.play(); // an AbortError where it is stopped before it begins
+    try {
+      await this.player.play();
+    } catch (error) {
+      if (error.name === "AbortError") throw error; // it was stopped before it began
+      this.stop();
+      throw new Error(`The browser does not play the sound: ${error.message}`);
+    }
     const follow = () => {
       if (this.answer !== answer) return;
       this.show(answer, this.player.currentTime);
