@@ -152,6 +152,8 @@ def test_typed_words_and_files_light_up_and_find(studio, speaking, drawn, tmp_pa
         await type_and_say(tab, RED_CUBE)
         await tab.until("window.seen")
         await tab.until(heard("cube"))
+        sharp = "(({ width, clientWidth }) => width === Math.round(clientWidth * devicePixelRatio))"
+        assert await tab.value(f"{sharp}(document.querySelector('#strip'))")
         await tab.press("#find")
         await type_and_say(tab, RED_CUBE)
         await tab.until(best_is_of(those_with(drawn, "red", "cube")))

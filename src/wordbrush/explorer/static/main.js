@@ -126,7 +126,7 @@ class Page {
   file(file) {
     if (!file) return;
     if (file.size > this.facts.mostBytes) {
-      this.say(`${file.name} has more than ${this.facts.mostBytes >> 20} MB: cut it.`, true);
+      this.say(`The file ${file.name} has more than ${this.facts.mostBytes >> 20} MB: cut it.`, true);
       return;
     }
     this.hear(`/api/hear?view=${this.view.join(",")}`, file, file.name);
