@@ -92,7 +92,7 @@ def test_what_is_played_is_what_the_model_hears(studio):
     """Typed words are cleaned like every sound, so that is what the page must play."""
     answer = sounds.say(studio, "a small yellow ball", VIEW)
     said = speak("a small yellow ball", Voice(sounds.VOICE, sounds.WORDS_A_MINUTE, sounds.PITCH))
-    loudest = np.abs(prepare(said).sound).max()
+    loudest = np.abs(prepare(said.sound).sound).max()
     assert np.abs(said.sound).max() > 1.5 * loudest  # cleaning lowers this voice
     assert np.abs(played(answer)).max() == pytest.approx(loudest, rel=0.2)
     features = studio.model.config.features

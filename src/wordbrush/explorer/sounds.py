@@ -27,8 +27,8 @@ def say(studio: Studio, text: str, pictures: list[int]) -> Message:
         )
     from wordbrush.captions.voices import Voice, speak  # loads espeak-ng, which may be missing
 
-    spoken = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH))
-    return answer(studio, prepare(spoken).sound, pictures, "")
+    sound = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH)).sound
+    return answer(studio, prepare(sound).sound, pictures, "")
 
 
 def hear_file(studio: Studio, content: bytes, pictures: list[int]) -> Message:
