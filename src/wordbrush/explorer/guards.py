@@ -4,7 +4,7 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from wordbrush.errors import optional_packages
 
@@ -67,15 +67,14 @@ def _refusal(request: web.Request, access: Access) -> web.Response | None:
     A page of another site may send requests here from a visitor's browser, and with a name that it
     makes point to this machine even read the answers: so names and origins are compared.
     """
-    host = urlsplit(f"//{request.host}").hostname
-    if access.hosts is not None and host not in access.hosts:
+    own = _place(f"//{request.host}")
+    if own is None or (access.hosts is not None and own.hostname not in access.hosts):
         return _no(403, f"this page is not served under the name {request.host[:60]!r}")
     if request.path in OPEN_PATHS:
         return None
-    own = urlsplit(f"//{request.host}").netloc
-    origin = request.headers.get("Origin")
-    acts = request.method != "GET" or "Upgrade" in request.headers
-    if acts and (origin is None or urlsplit(origin).netloc != own):
+    origin = _place(request.headers.get("Origin", ""))
+    acts = request.method not in ("GET", "HEAD") or "Upgrade" in request.headers
+    if acts and (origin is None or origin.netloc != own.netloc):
         return _no(403, "requests of other sites are refused")
     if access.token is None:
         return None
@@ -86,6 +85,14 @@ def _refusal(request: web.Request, access: Access) -> web.Response | None:
         answer.set_cookie(COOKIE, access.token, httponly=True, samesite="Strict", path="/")
         return answer
     return _no(401, "open the address with ?token=… that the explorer printed")
+
+
+def _place(address: str) -> SplitResult | None:
+    """The parts of an address; None: it is none, as only programs send."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def _same(given: str, token: str) -> bool:
