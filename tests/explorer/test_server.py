@@ -48,21 +48,27 @@ def own(address: str) -> dict[str, str]:
 async def streamed(
     session: aiohttp.ClientSession, address: str, sound: np.ndarray, finding: bool = False
 ) -> list[dict]:
-    """What the server says of a sentence, up to the end of the utterance."""
+    """What the server says of a sentence, second by second, up to the end of the utterance."""
     messages: list[dict] = []
     async with session.ws_connect("/api/listen", headers=own(address)) as socket:
         await socket.send_json({"view": VIEW, "finding": finding})
         data, sent = pcm(sound), 0
-        for second in (data[start : start + 32000] for start in range(0, len(data), 32000)):
-            for start in range(0, len(second), 1280):
-                await socket.send_bytes(second[start : start + 1280])
-            sent += len(second) // 2
-            # the server drops what it cannot hear in time
-            while max((one.get("samples", 0) for one in messages), default=0) < sent:
-                messages.append(await socket.receive_json(timeout=PATIENCE))
-        while messages[-1]["type"] != "end":
-            messages.append(await socket.receive_json(timeout=PATIENCE))
-    return messages
+        async with asyncio.timeout(PATIENCE):
+            for second in (data[start : start + 32000] for start in range(0, len(data), 32000)):
+                for start in range(0, len(second), 1280):
+                    await socket.send_bytes(second[start : start + 1280])
+                sent += len(second) // 2
+                # the server drops what it cannot hear in time
+                while max((one.get("samples", 0) for one in messages), default=0) < sent:
+                    messages.append(await socket.receive_json())
+    ends = [number for number, one in enumerate(messages) if one["type"] == "end"]
+    return messages[: ends[0] + 1]
+
+
+async def received(socket: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessage:
+    """The next message. aiohttp's own `timeout` begins anew with every ping: it may never end."""
+    async with asyncio.timeout(PATIENCE):
+        return await socket.receive()
 
 
 def red_cubes() -> set[int]:
@@ -228,7 +234,7 @@ def test_a_page_that_says_other_things_is_hung_up_on(address, send, reason):
     async def ask(session):
         async with session.ws_connect("/api/listen", headers=own(address)) as socket:
             await send(socket)
-            message = await socket.receive(timeout=PATIENCE)
+            message = await received(socket)
             assert message.type == aiohttp.WSMsgType.CLOSE and message.data == 1008
             return message.extra
 
@@ -242,9 +248,9 @@ def test_sound_that_comes_too_fast_and_messages_that_are_too_large_are_refused(a
             async with session.ws_connect("/api/listen", headers=own(address)) as socket:
                 for _ in range(count):
                     await socket.send_bytes(bytes(size))
-                message = await socket.receive(timeout=PATIENCE)
+                message = await received(socket)
                 while message.type == aiohttp.WSMsgType.TEXT:
-                    message = await socket.receive(timeout=PATIENCE)
+                    message = await received(socket)
                 codes.append(message.data)
         return codes
 
@@ -271,7 +277,7 @@ def test_a_token_is_asked_for_and_a_signal_says_goodbye_to_pages():
                 assert await status(session, "/api/gallery") == 200
                 async with session.ws_connect("/api/listen", headers=own(place)) as socket:
                     process.send_signal(signal.SIGTERM)
-                    message = await socket.receive(timeout=PATIENCE)
+                    message = await received(socket)
                     return message.type, message.data
 
         assert asyncio.run(visit()) == (aiohttp.WSMsgType.CLOSE, 1001)
