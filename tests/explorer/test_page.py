@@ -115,7 +115,7 @@ def test_pictures_that_fit_light_up_while_one_speaks(studio, speaking, drawn):
         await tab.value(WATCH % those_with(drawn, "red"))
         await tab.press("#microphone")
         await tab.until("window.seen")
-        await tab.until(heard("cube"))
+        await tab.until(heard("red cube"))  # with a space between the words
         assert await tab.text("#microphone") == "Stop listening"
         await tab.until(UNVEILED)  # in the pause between two sentences
         await tab.until("document.querySelector('#latency').dataset.count >= 10")

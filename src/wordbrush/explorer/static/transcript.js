@@ -23,13 +23,15 @@ export class Transcript {
       }
     });
     if (!runs.length) return;
-    this.line(key).replaceChildren(...runs.map(({ word, strength }) => {
-      const span = document.createElement("span");
-      span.textContent = word;
+    // Words that stay are left alone: screen readers say what is new.
+    const line = this.line(key);
+    runs.forEach(({ word, strength }, place) => {
+      const span = line.children[place] || line.appendChild(document.createElement("span"));
+      if (span.textContent !== `${word} `) span.textContent = `${word} `;
       span.title = `${strength.toFixed(1)} deviations`;
-      if (strength >= STRONG) span.className = "strong";
-      return span;
-    }));
+      span.classList.toggle("strong", strength >= STRONG);
+    });
+    while (line.children.length > runs.length) line.lastChild.remove();
   }
 
   line(key) {
