@@ -5,6 +5,7 @@ A killed stage resumes bit for bit.
 
 import importlib
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def saved(folder: Path, steps: int, key: str = "key") -> tuple[Checkpoints, torc
     checkpoints, network = Checkpoints(FolderStore(folder), key, seconds=0), torch.nn.Linear(2, 2)
     for step in range(1, steps + 1):
         torch.nn.init.constant_(network.weight, step)
-        checkpoints.offer(step, {"network": network}, {"step": step})
+        checkpoints.offer(step, {"network": network}, partial(dict, step=step))
     return checkpoints, network
 
 
@@ -108,7 +109,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path,
     (tmp_path / "key").write_text("a file where the folder was")
     network, before = torch.nn.Linear(2, 2), checkpoints.last
     for step in (3, 4):
-        checkpoints.offer(step, {"network": network}, {"step": step})
+        checkpoints.offer(step, {"network": network}, partial(dict, step=step))
     assert checkpoints.last > before  # the next one is due only later
     said = capsys.readouterr().err
     assert (

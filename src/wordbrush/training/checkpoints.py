@@ -28,6 +28,7 @@ from wordbrush.training import signals
 from wordbrush.training.parallel import anyone, barrier, require_same
 
 T = TypeVar("T")
+Values = Callable[[], Mapping[str, Any]]
 KEPT = 2
 ADDRESS_VARIABLE = "WORDBRUSH_CHECKPOINTS"
 DEFAULT_ADDRESS = ".wordbrush/checkpoints"
@@ -65,9 +66,11 @@ class Checkpoints:
         require_same(0, "checkpoints")
         return None
 
-    def offer(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def offer(self, step: int, parts: Mapping[str, Any], values: Values) -> None:
         """After each step: save when it is time, and stop when asked to. Raises Stopped.
 
+        values: called where something is saved. A training whose numbers are no numbers any more
+        raises its error there, before its state is taken.
         Of several processes the first saves what all have, and all stop after the same step.
         """
         if due := is_main() and self._due():
@@ -78,10 +81,11 @@ class Checkpoints:
             barrier()  # the launcher takes a process that ends for lost, and stops the others
             self._stop()
 
-    def _keep(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def _keep(self, step: int, parts: Mapping[str, Any], values: Values) -> None:
+        checked = dict(values())
         state = {
             "parts": {name: capture(part) for name, part in parts.items()},
-            "values": dict(values),
+            "values": checked,
             "random": _global_random(),
         }
         if self._save("state", step, state):
