@@ -15,8 +15,14 @@ import torch
 from wordbrush import params as parameters
 from wordbrush.storage.folders import FolderStore
 from wordbrush.storage.layout import Layout
-from wordbrush.training.checkpoints import Checkpoints, pack, unpack
-from wordbrush.training.compute import set_seed
+from wordbrush.training.checkpoints import (
+    ADDRESS_VARIABLE,
+    Checkpoints,
+    for_stage,
+    pack,
+    unpack,
+)
+from wordbrush.training.compute import device, set_seed
 
 
 class Killed(BaseException):
@@ -187,3 +193,10 @@ def test_a_killed_stage_resumes_bit_for_bit(finished, tmp_path, stage, options, 
         assert (tmp_path / output / name).read_bytes() == (
             finished.root / output / name
         ).read_bytes(), name
+
+
+def test_each_kind_of_device_has_its_own(tmp_path, monkeypatch):
+    """Random numbers are drawn on the device, and differ between kinds of devices."""
+    monkeypatch.setenv(ADDRESS_VARIABLE, str(tmp_path))
+    kind = device().type
+    assert for_stage("key", 1.0).key == ("key" if kind == "cpu" else f"key-{kind}")

@@ -76,6 +76,7 @@ def test_no_operation_of_a_step_waits(folder, monkeypatch, name):
     assert found == []
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="steps of GPUs do not look")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("softmax, hard", "nonzero"), ("random edits, margin, hard", "_local_scalar_dense")],

@@ -25,6 +25,7 @@ from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.telemetry import metrics
 from wordbrush.training import signals
+from wordbrush.training.compute import device
 from wordbrush.training.parallel import anyone, barrier, require_same
 
 T = TypeVar("T")
@@ -200,9 +201,11 @@ NO_CHECKPOINTS = Checkpoints()
 
 def for_stage(key: str, minutes: float) -> Checkpoints:
     """Checkpoints in .wordbrush/checkpoints, or at the address (storage.addresses) that
-    WORDBRUSH_CHECKPOINTS names.
+    WORDBRUSH_CHECKPOINTS names. Each kind of device has its own.
     """
-    address = variable(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    address, kind = variable(ADDRESS_VARIABLE) or DEFAULT_ADDRESS, device().type
+    if kind != "cpu":  # random numbers are drawn there: another kind of device cannot go on
+        key = f"{key}-{kind}"
     return Checkpoints(open_store(address), key, 60 * minutes)
 
 
