@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # DVC sends no usage statistics.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show bench results test test-gpu test-runs test-faults test-cluster test-image image lint lock clean
+.PHONY: help setup pipeline demo show explore bench results test test-gpu test-runs test-faults test-cluster test-image test-web image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,6 +79,13 @@ test-faults: setup ## kills, full disks, broken storage, damaged files (half an 
 
 test-cluster: setup ## manifests, alerts and dashboard (needs Debian's kubernetes-client, prometheus, prometheus-pushgateway)
 	@python -m pytest -m cluster -n 0
+
+test-web: setup ## pages in a browser (needs Debian's chromium)
+	@python -m pytest -m web -n 0
+
+# The explorer (docs/explorer.md). ARGS: see wordbrush explore --help.
+explore: setup ## open a page on the trained model that listens
+	@wordbrush explore $(ARGS)
 
 # The image (docs/images.md). VARIANT: gpu or cpu. BASE: another base image. NETWORK, APT_CONF,
 # PIP_CONF, CA_BUNDLE: what the build needs to reach packages without direct access to the Internet.

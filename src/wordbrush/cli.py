@@ -275,6 +275,27 @@ def export(
 
 
 @app.command(rich_help_panel="Helpers")
+def explore(
+    model: Annotated[
+        Path,
+        typer.Argument(help="The folder of a model, as export writes it.", parser=given_path),
+    ] = Path("models/small"),
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; beyond this machine it needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8027,
+    token: Annotated[str | None, typer.Option(help="What visitors must know.")] = None,
+    pictures: Annotated[
+        int, typer.Option(help="Drawings in the gallery that is searched.", min=12, max=2048)
+    ] = 96,
+) -> None:
+    """Open a page on a model that listens: pictures light up where they fit what is said."""
+    from wordbrush.explorer.server import explore as serve
+
+    serve(model, host, port, token, pictures)
+
+
+@app.command(rich_help_panel="Helpers")
 def measure(
     mining: MiningOption,
     on: Annotated[

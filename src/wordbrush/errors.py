@@ -58,6 +58,7 @@ class Stopped(SystemExit):
 # The smallest extra of pyproject.toml that brings each package, by the name that imports it.
 EXTRAS = {
     "PIL": "render",
+    "aiohttp": "web",
     "av": "data",
     "certifi": "pipeline",
     "configobj": "pipeline",

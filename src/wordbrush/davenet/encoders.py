@@ -100,6 +100,10 @@ class AudioEncoder(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:
         if self.running_norm is not None:
             features = self.running_norm(features, lengths)
+        return self.encode_normalised(features, lengths)
+
+    def encode_normalised(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """The same of features that `running_norm` has answered, as a stream of speech has them."""
         width = features.shape[2]
         frames: Frames = arrange(lengths, width, self.gap, self.stride)
         x = frames.normalise(self.norm, frames.take(features.transpose(1, 2), lengths))

@@ -161,7 +161,14 @@ class Model:
         `prepare` there returns it. What is longer than `config.features.max_frames` is cut, as
         captions are, with a warning.
         """
-        features, samples = self.config.features, load_sound(sound, rate)
+        return self.hear_prepared(load_sound(sound, rate))
+
+    def hear_prepared(self, samples: np.ndarray) -> Tensor:
+        """The same of the sound that `prepare` gave, float32 [S] at 16 kHz.
+
+        Frame f lies at f * stride * hop_ms of `with_silence(samples, config.features)`.
+        """
+        features = self.config.features
         heard = features.max_frames * features.hop_ms / 1000
         if (seconds := len(samples) / SAMPLE_RATE) > heard:
             logger.warning("sound: of %.1f s, the first %.1f s are heard", seconds, heard)

@@ -1,0 +1,1 @@
+"""A page on a trained model that listens while one speaks (docs/explorer.md)."""

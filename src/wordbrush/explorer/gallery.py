@@ -1,0 +1,124 @@
+"""The pictures that are shown and searched: their features, and how speech lights them up."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.kernels import similarities
+from wordbrush.errors import optional_packages
+from wordbrush.evaluation.results import Hypothesis
+from wordbrush.model import Model
+
+with optional_packages():
+    from PIL import Image
+
+DIM, BRIGHT = 0.15, 0.4  # of the square of the usual strength (`Lights`), as looked at by eye
+STRONG = 0.9  # the share of cells that are weaker than what counts as strong: mostly floor
+MARKED = 2.2  # deviations of its units at which a concept counts as heard
+TELLING_F1 = 20.0  # percent; a concept that detects no word better has no name
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """pictures: uint8 [N, S, S, 3]. features: [N, D, h, w]."""
+
+    pictures: np.ndarray
+    features: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        height, width = self.features.shape[2:]
+        return height, width
+
+    def png(self, number: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(self.pictures[number]).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def ranking(self, speech: Tensor, kind: str) -> list[int]:
+        """All pictures, those that fit an utterance [D, t] best first."""
+        heard = Encoded(speech[None], torch.tensor([speech.shape[1]]))
+        scores = similarities(Encoded(self.features), heard, kind)[:, 0]
+        return scores.argsort(descending=True, stable=True).tolist()
+
+
+def drawn_gallery(model: Model, count: int, seed: int) -> Gallery:
+    """Drawings of the model's own generator."""
+    pictures = model.draw(count, seed)
+    return Gallery(pictures, model.see(pictures).cpu())
+
+
+class Lights:
+    """How brightly speech lights each cell, from 0 to 255.
+
+    A matchmap alone tells too little: words such as "the" fit floors of all pictures alike. So the
+    mean over the gallery is subtracted at every frame, and what is left is measured against the
+    square of the usual strength of a cell with an object in it. Speech is about as strong, since
+    both were trained to share a space.
+    """
+
+    def __init__(self, gallery: Gallery):
+        cells = gallery.features.flatten(2)  # [N, D, p]
+        self.cells = cells - cells.mean((0, 2), keepdim=True)
+        strong = self.cells.norm(dim=1).flatten().quantile(STRONG) ** 2
+        self.low, self.range = DIM * strong, (BRIGHT - DIM) * strong
+
+    def of(self, pictures: Sequence[int], speech: Tensor) -> np.ndarray:
+        """Of these pictures [P], at each frame of speech [D, t]: uint8 [P, t, cells]."""
+        maps = torch.einsum("ndp,dt->ntp", self.cells[list(pictures)], speech)
+        light = ((maps - self.low) / self.range).clamp(0, 1)
+        return (light * 255).round().to(torch.uint8).numpy()
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a frame sounds like to the concepts: a word that some of them detect, and how strongly
+    the best is active, in deviations of its units."""
+
+    frame: int
+    word: str
+    strength: float
+
+
+class Ear:
+    """Which concepts are heard, under the names of the words that they detect best."""
+
+    def __init__(self, model: Model):
+        self.concepts = model.concepts
+        self.names = [_name(meaning["heard"]) for meaning in model.meanings]
+        self.words = sorted({word for word, _ in self.names if word})
+        weights = torch.zeros(len(self.names), len(self.words))
+        for number, (word, f1) in enumerate(self.names):
+            if word:
+                weights[number, self.words.index(word)] = f1 / 100
+        self.weights = weights  # [K, V]
+
+    @torch.no_grad()
+    def words_of(self, first: int, speech: Tensor) -> list[Word]:
+        """Of frames `first`, … of speech [D, t], those at which a concept is marked.
+
+        Concepts of the same word add up, each with the reliability (F1) of its name.
+        """
+        if not self.words or not speech.shape[1]:
+            return []
+        active = self.concepts(speech.T.to(self.concepts.scale.device)).cpu()  # [t, K]
+        best = (active @ self.weights).argmax(1)  # [t]
+        strength = (active[:, :, None] * (self.weights > 0)).amax(1)  # [t, V]
+        return [
+            Word(first + frame, self.words[word], round(float(strength[frame, word]), 2))
+            for frame, word in enumerate(best.tolist())
+            if strength[frame, word] >= MARKED
+        ]
+
+
+def _name(heard: Hypothesis) -> tuple[str, float]:
+    """The word that a concept detects, if it does so better than by luck, and its F1."""
+    return (heard["label"], heard["f1"]) if heard["f1"] >= TELLING_F1 else ("", 0.0)

@@ -1,0 +1,147 @@
+"""One listener: a stream of sound becomes utterances, and each of them light, words and hits."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.explorer.activity import FRAME, Activity
+from wordbrush.explorer.gallery import Ear, Gallery, Lights
+from wordbrush.explorer.hearing import Hearing, frame_seconds, hearing_of
+from wordbrush.model import Model
+
+LEAD_SECONDS = 0.25  # kept of the silence before an utterance; captions have 0.1 s
+LONGEST_SECONDS = 30.0  # of an utterance; then the next begins
+RANKED_SECONDS = 0.4  # from one ranking to the next, of sound
+HITS = 24  # of a ranking that are sent
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What all listeners share."""
+
+    model: Model
+    gallery: Gallery
+    lights: Lights
+    ear: Ear
+
+    @classmethod
+    def of(cls, model: Model, gallery: Gallery) -> "Studio":
+        return cls(model, gallery, Lights(gallery), Ear(model))
+
+    @property
+    def frame_seconds(self) -> float:
+        return frame_seconds(self.model.encoders, self.model.config.features)
+
+    def light(self, pictures: Sequence[int], first: int, speech: Tensor) -> Message:
+        """Light and words of the frames first, first + 1, … of speech [D, t].
+
+        maps: uint8 [pictures, t, cells] in base64.
+        """
+        maps = self.lights.of(pictures, speech)
+        words = self.ear.words_of(first, speech)
+        return {
+            "first": first,
+            "frames": speech.shape[1],
+            "pictures": list(pictures),
+            "maps": packed(maps),
+            "words": [[one.frame, one.word, one.strength] for one in words],
+        }
+
+    def hits(self, speech: Tensor) -> Message:
+        """The pictures that fit an utterance [D, t] best, each with the most light of its cells.
+
+        maps: uint8 [hits, cells] in base64. searched: how many pictures were compared.
+        """
+        order = self.gallery.ranking(speech, self.model.encoders.config.similarity)[:HITS]
+        maps = self.lights.of(order, speech).max(1)
+        return {"hits": order, "maps": packed(maps), "searched": len(self.gallery)}
+
+
+def packed(maps: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(maps).tobytes()).decode()
+
+
+class Listener:
+    """Sound goes in as it comes, and messages for the page come out.
+
+    view: the numbers of the pictures in view. finding: whether hits are wanted.
+    """
+
+    def __init__(self, studio: Studio):
+        self.studio = studio
+        self.view: list[int] = []
+        self.finding = False
+        self.activity = Activity()
+        self.before = np.zeros(0, np.float32)  # the silence right before an utterance
+        self.utterance = 0
+        self.heard_samples = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.hearing: Hearing | None = None
+        self.length = self.ranked = 0  # samples of the utterance; those at the last ranking
+        self.speech = torch.zeros(self.studio.gallery.features.shape[1], 0)
+
+    def push(self, sound: np.ndarray) -> Iterator[Message]:
+        """The next samples float32 [S]: what there is to show."""
+        self.heard_samples += len(sound)
+        speaking = self.activity.push(sound)
+        if self.hearing is None:
+            self.before = np.concatenate([self.before, sound])
+            if not speaking:
+                self.before = self.before[-round(LEAD_SECONDS * SAMPLE_RATE) :]
+                yield self._quiet()
+                return
+            self.hearing = hearing_of(self.studio.model.encoders, self.studio.model.config.features)
+            self.utterance += 1
+            sound, self.before = self.before, np.zeros(0, np.float32)
+        self.length += len(sound)
+        yield self._light(sound)
+        if not speaking or self.length > LONGEST_SECONDS * SAMPLE_RATE:
+            yield from self.end()
+        elif self.finding and self.length - self.ranked > RANKED_SECONDS * SAMPLE_RATE:
+            self.ranked = self.length
+            yield self._hits(final=False)
+
+    def end(self) -> Iterator[Message]:
+        """The utterance is over, or the microphone was closed."""
+        if self.hearing is None:
+            return
+        yield self._light(None)
+        yield self._hits(final=True)
+        yield {"type": "end", "utterance": self.utterance}
+        self._reset()
+
+    def _light(self, sound: np.ndarray | None) -> Message:
+        assert self.hearing is not None
+        heard = self.hearing.finish() if sound is None else self.hearing.push(sound)
+        self.speech = torch.cat([self.speech[:, : heard.first], heard.features], 1)
+        light = self.studio.light(self.view, heard.first, heard.features)
+        light["words"] = [one for one in light["words"] if one[0] < self._spoken_frames()]
+        return {"type": "light", "utterance": self.utterance, **self._state(), **light}
+
+    def _hits(self, final: bool) -> Message:
+        hits = self.studio.hits(self.speech[:, : self._spoken_frames()])
+        return {"type": "hits", "utterance": self.utterance, "final": final, **hits}
+
+    def _spoken_frames(self) -> int:
+        """Frames up to the end of the speech: the pause that ends an utterance is like floors, and
+        concepts hear words in it."""
+        seconds = (self.length - self.activity.quiet * FRAME) / SAMPLE_RATE
+        return max(1, ceil(seconds / self.studio.frame_seconds))
+
+    def _quiet(self) -> Message:
+        return {"type": "quiet", **self._state()}
+
+    def _state(self) -> Message:
+        """samples: of the stream so far, by which the page tells how late light is. level: dB."""
+        return {"samples": self.heard_samples, "level": round(self.activity.level, 1)}

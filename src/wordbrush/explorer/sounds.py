@@ -1,0 +1,86 @@
+"""Whole sounds: words that an engine speaks, and files that people drop on the page."""
+
+import base64
+import io
+import wave
+
+import numpy as np
+
+from wordbrush.audio.features import with_silence
+from wordbrush.audio.inputs import prepare
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.explorer.hearing import hop_samples
+from wordbrush.explorer.listening import Message, Studio
+
+MOST_CHARACTERS = 200  # of typed words: a caption of three objects has some 150
+MOST_BYTES = 8 << 20  # of a file
+MOST_SAMPLES = 8 << 20  # of all channels of a file: 90 s of stereo at 48 kHz; decoded, 32 MB
+VOICE, WORDS_A_MINUTE, PITCH = "en-us", 170, 50  # among those of the training of models/small
+
+
+def say(studio: Studio, text: str, pictures: list[int]) -> Message:
+    """Typed words, spoken by espeak-ng. Raises WordbrushError for a text that cannot be spoken."""
+    if len(text) > MOST_CHARACTERS:
+        raise WordbrushError(
+            f"the text has {len(text)} characters, and {MOST_CHARACTERS} is the most: shorten it."
+        )
+    from wordbrush.captions.voices import Voice, speak  # loads espeak-ng, which may be missing
+
+    sound = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH)).sound
+    return answer(studio, prepare(sound).sound, pictures, "")
+
+
+def hear_file(studio: Studio, content: bytes, pictures: list[int]) -> Message:
+    """A sound file. Raises WordbrushError for what is none, is too long, or cannot be heard."""
+    require_small(content)
+    prepared = prepare(content)
+    return answer(studio, prepared.sound, pictures, str(prepared.changes))
+
+
+def require_small(content: bytes) -> None:
+    """Raises WordbrushError for a file that holds far more sound than its bytes let expect."""
+    with optional_packages():
+        import soundfile
+    try:
+        info = soundfile.info(io.BytesIO(content))
+    except (soundfile.LibsndfileError, RuntimeError):
+        raise WordbrushError(
+            "this file is no sound that can be read: bring WAV, FLAC, Ogg, Opus or MP3."
+        ) from None
+    if info.frames * info.channels > MOST_SAMPLES:
+        raise WordbrushError(
+            f"this file lasts {info.frames / info.samplerate:.0f} s with {info.channels} channels, "
+            "which is more than is listened to: cut out a sentence."
+        )
+
+
+def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str) -> Message:
+    """Light, words and hits of a whole sound that `prepare` gave.
+
+    The answer carries the sound as the model heard it, so that its frames lie on what is played:
+    what cleaning cut of a recording is not in it. changes: what was done before, in words.
+    """
+    config = studio.model.config.features
+    whole = with_silence(sound, config)
+    heard = whole[: config.max_frames * hop_samples(config)]
+    speech = studio.model.hear_prepared(sound)[0].cpu()
+    return {
+        "sound": base64.b64encode(wav(heard)).decode(),
+        "seconds": round(len(heard) / SAMPLE_RATE, 3),
+        "cut": len(heard) < len(whole),
+        "changes": changes,
+        **studio.light(pictures, 0, speech),
+        "ranking": studio.hits(speech),
+    }
+
+
+def wav(sound: np.ndarray) -> bytes:
+    """16 bits, 16 kHz: what every browser plays."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((sound.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()

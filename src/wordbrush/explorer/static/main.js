@@ -1,0 +1,269 @@
+// Wires the parts of the page. Modes to come (draw, concepts) are further buttons of the nav.
+
+import { Connection } from "./connection.js";
+import { Delays } from "./delays.js";
+import { Timeline, unpacked } from "./maps.js";
+import { Microphone } from "./microphone.js";
+import { drawStrip } from "./strip.js";
+import { Tiles } from "./tiles.js";
+import { Transcript } from "./transcript.js";
+import { Whole } from "./whole.js";
+
+const SHOWN = 12; // pictures at once
+const MOMENT_SECONDS = 0.5; // how long light stays on a picture
+const PATIENCE = 6000; // milliseconds without speech, then the page says so
+const REST = 600; // milliseconds from the end of a sound to pictures as they are
+const SILENT_DB = -90; // no microphone that is open is as quiet,
+const SILENT_PATIENCE = 2000; // so that this is said sooner
+
+const at = (id) => document.getElementById(id);
+
+class Page {
+  constructor(facts) {
+    this.facts = facts;
+    this.tiles = new Tiles(at("gallery"), facts.cells);
+    this.transcript = new Transcript(at("transcript"));
+    this.timeline = new Timeline();
+    this.delays = new Delays();
+    this.first = 0; // of the pictures that Speak shows
+    this.finding = false;
+    this.sounds = 0; // whole sounds so far
+    this.microphone = new Microphone((samples) => this.send(samples), () => this.lost());
+    this.whole = new Whole((answer, time) => this.playing(answer, time), () => this.settle());
+    this.visit = 0; // connections so far: utterances are numbered anew in each
+    this.connection = new Connection((message) => this.receive(message), (is) => this.state(is));
+    this.listenToControls();
+    this.showView();
+  }
+
+  // What people do.
+
+  listenToControls() {
+    at("text").maxLength = this.facts.mostCharacters;
+    at("microphone").addEventListener("click", () => this.toggle());
+    at("speak").addEventListener("click", () => this.choose(false));
+    at("find").addEventListener("click", () => this.choose(true));
+    at("others").addEventListener("click", () => this.others());
+    at("say").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = at("text").value;
+      this.hear("/api/say", JSON.stringify({ text, view: this.view }), `“${text}”`);
+    });
+    at("file").addEventListener("change", (event) => {
+      this.file(event.target.files[0]);
+      event.target.value = "";
+    });
+    const dropping = (on) => document.body.classList.toggle("dropping", on);
+    document.addEventListener("dragover", (event) => { event.preventDefault(); dropping(true); });
+    document.addEventListener("dragleave", () => dropping(false));
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      dropping(false);
+      this.file(event.dataTransfer.files[0]);
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.microphone.on) this.toggle();
+    });
+  }
+
+  async toggle() {
+    if (this.microphone.on) {
+      this.microphone.stop();
+      this.connection.tell({ stop: true });
+      this.pressed("Stopped.");
+      return;
+    }
+    this.whole.stop();
+    this.say("Asking for the microphone…");
+    try {
+      await this.microphone.start();
+      this.since = performance.now();
+      this.pressed("Listening: say what is in a picture.");
+    } catch (error) {
+      this.pressed(error.message, true);
+    }
+  }
+
+  pressed(text, wrong = false) {
+    const { on } = this.microphone;
+    at("microphone").setAttribute("aria-pressed", String(on));
+    at("microphone").textContent = on ? "Stop listening" : "Start listening";
+    if (!on) at("level").value = at("level").min;
+    this.say(text, wrong);
+  }
+
+  lost() {
+    this.connection.tell({ stop: true });
+    this.pressed("The microphone is gone. Connect it, and start again.", true);
+  }
+
+  choose(finding) {
+    this.finding = finding;
+    at("speak").setAttribute("aria-pressed", String(!finding));
+    at("find").setAttribute("aria-pressed", String(finding));
+    at("others").hidden = finding;
+    at("about").textContent = finding ? "The pictures that fit your sentence best come first."
+      : "Pictures light up where they fit your words.";
+    at("searched").textContent = "";
+    this.showView();
+  }
+
+  others() {
+    this.whole.stop();
+    this.first = (this.first + SHOWN) % Math.max(SHOWN, this.facts.pictures - SHOWN + 1);
+    this.showView();
+  }
+
+  showView() {
+    this.view = Array.from({ length: SHOWN }, (_, place) => this.first + place);
+    this.tiles.show(this.view, false);
+    this.tiles.clear();
+    this.connection.tell({ view: this.view, finding: this.finding });
+  }
+
+  // Whole sounds.
+
+  file(file) {
+    if (!file) return;
+    if (file.size > this.facts.mostBytes) {
+      this.say(`The file ${file.name} has more than ${this.facts.mostBytes >> 20} MB: cut it.`, true);
+      return;
+    }
+    this.hear(`/api/hear?view=${this.view.join(",")}`, file, file.name);
+  }
+
+  async hear(path, body, name) {
+    if (this.microphone.on) await this.toggle();
+    this.say(`Hearing ${name}…`);
+    try {
+      const answer = await this.whole.ask(path, body);
+      this.sounds += 1;
+      clearTimeout(this.clearing);
+      this.timeline = new Timeline();
+      this.timeline.take(answer, this.tiles.cells);
+      if (this.finding) this.hits(answer.ranking);
+      this.say([`Heard ${name}`, answer.changes, answer.cut ? "only its beginning" : ""]
+        .filter(Boolean).join(", ") + ".");
+      await this.whole.play(answer);
+    } catch (error) {
+      if (error.name !== "AbortError") this.say(error.message, true);
+    }
+  }
+
+  playing(answer, time) {
+    const frame = Math.min(answer.frames, Math.floor(time / this.facts.frameSeconds) + 1);
+    if (!this.finding) this.lightUp(frame);
+    const said = new Map([...this.timeline.words].filter(([number]) => number < frame));
+    this.transcript.show(`sound ${this.sounds}`, said);
+    drawStrip(at("strip"), this.timeline, frame);
+  }
+
+  // The stream.
+
+  send(samples) {
+    if (this.connection.sound(samples)) this.delays.sending(samples.byteLength / 2);
+  }
+
+  state(is) {
+    if (is === "open") {
+      this.visit += 1;
+      this.delays.reset();
+      this.connection.tell({ view: this.view, finding: this.finding });
+      this.say(this.microphone.on ? "Listening again." : "Ready: start listening, or type words.");
+    } else {
+      this.tiles.clear();
+      this.say("The explorer is gone. Looking for it…", true);
+    }
+  }
+
+  receive(message) {
+    if (message.level !== undefined) at("level").value = this.microphone.on ? message.level : -70;
+    if (message.type === "quiet") this.quiet(message);
+    else if (message.type === "light") this.light(message);
+    else if (message.type === "hits" && this.finding) this.hits(message);
+    else if (message.type === "end") this.settle();
+  }
+
+  quiet(message) {
+    const silent = message.level < SILENT_DB;
+    const patience = silent ? SILENT_PATIENCE : PATIENCE;
+    if (!this.microphone.on || performance.now() - this.since < patience) return;
+    this.since = performance.now();
+    this.say(silent ? "The microphone is silent: is it muted?"
+      : "Nothing heard: speak louder, or closer to the microphone.", true);
+  }
+
+  light(message) {
+    if (message.utterance !== this.utterance || this.visit !== this.visited) {
+      this.utterance = message.utterance;
+      this.visited = this.visit;
+      this.timeline = new Timeline();
+      this.say("Hearing you…");
+    }
+    this.since = performance.now();
+    clearTimeout(this.clearing);
+    this.timeline.take(message, this.tiles.cells);
+    requestAnimationFrame(() => {
+      if (!this.finding) this.lightUp(this.timeline.frames.length);
+      drawStrip(at("strip"), this.timeline, this.timeline.frames.length);
+      this.delays.shown(message.samples);
+      this.showDelay();
+    });
+    this.transcript.show(`${this.visit} ${message.utterance}`, this.timeline.words);
+  }
+
+  // The light of the half second before frame `stop`.
+  lightUp(stop) {
+    const moment = Math.round(MOMENT_SECONDS / this.facts.frameSeconds);
+    this.view.forEach((number) => {
+      this.tiles.light(
+        number, this.timeline.brightest(number, stop - moment, stop, this.tiles.cells),
+      );
+    });
+  }
+
+  hits(message) {
+    const { cells } = this.tiles;
+    const maps = unpacked(message.maps);
+    const best = message.hits.slice(0, SHOWN);
+    this.tiles.show(best, true);
+    best.forEach((number, place) => {
+      this.tiles.light(number, maps.subarray(place * cells, (place + 1) * cells));
+    });
+    at("searched").textContent = `best of ${message.searched} drawings`;
+  }
+
+  // Nothing more comes: Speak shows the pictures as they are.
+  settle() {
+    if (this.microphone.on) this.say("Listening: say what is in a picture.");
+    clearTimeout(this.clearing);
+    if (!this.finding) this.clearing = setTimeout(() => this.tiles.clear(), REST);
+  }
+
+  showDelay() {
+    const { measured } = this.delays;
+    if (measured.length < 10 || measured.length % 10) return;
+    const worst = Math.round(this.delays.quantile(0.95));
+    const usual = Math.round(this.delays.quantile(0.5));
+    at("latency").textContent = `sound to light: ${usual} ms, 95 % within ${worst} ms`;
+    Object.assign(at("latency").dataset, { usual, worst, count: measured.length });
+  }
+
+  say(text, wrong = false) {
+    at("status").textContent = text;
+    at("status").classList.toggle("wrong", wrong);
+  }
+}
+
+async function open() {
+  try {
+    const response = await fetch("/api/gallery");
+    if (!response.ok) throw new Error((await response.json()).error);
+    new Page(await response.json());
+  } catch (error) {
+    at("status").textContent = `The explorer does not answer (${error.message}). Load the page again.`;
+    at("status").className = "wrong";
+  }
+}
+
+open();

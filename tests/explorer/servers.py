@@ -1,0 +1,67 @@
+"""The explorer as people start it, the same server within a test, and speech to say to it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import numpy as np
+from aiohttp import web
+
+from tests.workspace import environment
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.captions.voices import Voice, speak
+from wordbrush.explorer.guards import LOOPBACK, Access
+from wordbrush.explorer.listening import Studio
+from wordbrush.explorer.server import application
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
+VOICE = Voice("en-us+m2", 170, 50)
+
+
+@contextmanager
+def explorer(*options: str) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The process, and the address that it prints. It is stopped as Ctrl-C does it."""
+    command = [WORDBRUSH, "explore", "--pictures", "48", "--port", "0", *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+", line)
+            assert found, line
+            yield process, found[0]
+        finally:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGINT)
+
+
+@asynccontextmanager
+async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
+    """The same server in this process, which a loaded model starts at once: its address."""
+    runner = web.AppRunner(application(studio, Access(LOOPBACK, None)), shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+def spoken(text: str, before: float = 0.5, after: float = 1.5) -> np.ndarray:
+    """A sentence float32 [S], with so many seconds of a quiet room around it."""
+    sound = speak(text, VOICE).sound
+    parts = [np.zeros(round(before * SAMPLE_RATE)), sound, np.zeros(round(after * SAMPLE_RATE))]
+    whole = np.concatenate(parts)
+    room = np.random.default_rng(0).normal(size=len(whole)) * 1e-4
+    return (whole + room).astype(np.float32)
+
+
+def pcm(sound: np.ndarray) -> bytes:
+    return (sound.clip(-1, 1) * 32767).astype("<i2").tobytes()

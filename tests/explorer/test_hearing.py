@@ -1,0 +1,87 @@
+"""Hearing bit by bit gives what the whole utterance gives."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wordbrush.audio.features import log_mel
+from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.davenet.config import RunningWindow
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.explorer.hearing import WINDOW_SECONDS, Hearing, hearing_of
+from wordbrush.model import Model, load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def small() -> Model:
+    return load_model(ROOT / "models/small")
+
+
+def sound(seconds: float) -> np.ndarray:
+    """Noise whose level changes as that of words does."""
+    rng = np.random.default_rng(3)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    level = 0.1 * np.clip(np.sin(2 * np.pi * 1.7 * time) + 0.3, 0.001, None)
+    return (level * rng.normal(size=len(time))).astype(np.float32)
+
+
+def heard_in_pieces(hearing: Hearing, whole: np.ndarray, sizes: list[int]) -> torch.Tensor:
+    """The features [D, t] that are left when later ones have replaced earlier ones."""
+    cuts = np.minimum(np.cumsum([0, *np.resize(sizes, len(whole) // min(sizes) + 1)]), len(whole))
+    heard = [hearing.push(whole[a:b]) for a, b in pairwise(cuts) if b > a] + [hearing.finish()]
+    kept = torch.zeros(heard[-1].features.shape[0], 0)
+    for one in heard:
+        assert one.first <= kept.shape[1], "frames were left out"
+        kept = torch.cat([kept[:, : one.first], one.features], 1)
+    return kept
+
+
+def encode_whole(encoders: Encoders, features, whole: np.ndarray) -> torch.Tensor:
+    frames = torch.from_numpy(log_mel(whole, features)).float()
+    with torch.no_grad():
+        return encoders.encode_audio(frames.T[None], torch.tensor([len(frames)])).features[0]
+
+
+@pytest.mark.parametrize("sizes", [[800], [1600], [37, 5000, 1, 320]])
+def test_a_running_window_streams_to_rounding(small, sizes):
+    features = small.config.features.model_copy(update={"normalisation": "running"})
+    window = RunningWindow(past_seconds=1.5, future_seconds=0.5)
+    torch.manual_seed(1)
+    config = small.encoders.config.model_copy(update={"features": features, "running_norm": window})
+    encoders = Encoders(config).eval()
+    whole = sound(6.3)
+    found = heard_in_pieces(hearing_of(encoders, features), whole, sizes)
+    assert torch.allclose(found, encode_whole(encoders, features, whole), atol=1e-4)
+
+
+def test_the_last_seconds_are_heard_as_an_utterance(small):
+    features, whole = small.config.features, sound(5.0)
+    hearing = hearing_of(small.encoders, features)
+    for start in range(0, len(whole), 800):
+        heard = hearing.push(whole[start : start + 800])
+    step = small.encoders.audio.stride * 320
+    window = hearing.sound  # begins at a frame, and ends where the sound does
+    begin = (len(whole) - len(window)) // step
+    assert np.array_equal(window, whole[begin * step :])
+    alone = encode_whole(small.encoders, features, window)
+    spoiled = heard.first - begin
+    assert 0 < spoiled < 4 and heard.stop == begin + alone.shape[1]
+    assert heard.stop - heard.first >= WINDOW_SECONDS * SAMPLE_RATE / step
+    assert torch.allclose(heard.features, alone[:, spoiled:], atol=1e-4)
+
+
+def test_no_frame_is_missed_where_a_slow_machine_hears_much_at_once(small):
+    features, whole = small.config.features, sound(9.1)
+    found = heard_in_pieces(hearing_of(small.encoders, features), whole, [16000, 100, 36000])
+    assert found.shape[1] == encode_whole(small.encoders, features, whole).shape[1]
+
+
+def test_an_utterance_that_fits_the_window_is_heard_as_a_whole(small):
+    features, whole = small.config.features, sound(2.0)
+    found = heard_in_pieces(hearing_of(small.encoders, features), whole, [1600])
+    assert torch.allclose(found, encode_whole(small.encoders, features, whole), atol=1e-4)

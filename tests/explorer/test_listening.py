@@ -1,0 +1,111 @@
+"""What listeners are told, message by message, and of whole sounds; no clock is involved."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from tests.explorer.servers import ROOT, VOICE, spoken
+from wordbrush.audio.features import log_mel
+from wordbrush.audio.inputs import prepare
+from wordbrush.audio.sound import SAMPLE_RATE, encode, read_sound
+from wordbrush.captions.voices import Voice, speak
+from wordbrush.explorer import sounds
+from wordbrush.explorer.gallery import drawn_gallery
+from wordbrush.explorer.listening import Listener, Studio
+from wordbrush.explorer.server import SEED
+from wordbrush.model import load_model
+
+VIEW = list(range(12))
+RED_CUBE = "a big red cube"
+BEFORE = 0.5  # seconds of a quiet room before the sentence
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    model = load_model(ROOT / "models/small")
+    return Studio.of(model, drawn_gallery(model, 48, SEED))
+
+
+@pytest.fixture(scope="module")
+def told(studio) -> list[dict]:
+    """Everything that is said of a sentence, up to the end of the utterance."""
+    listener = Listener(studio)
+    listener.view, listener.finding = VIEW, True
+    sound = spoken(RED_CUBE, BEFORE)
+    pieces = np.split(sound, range(640, len(sound), 640))
+    return [message for piece in pieces for message in listener.push(piece)]
+
+
+def light_of(message: dict) -> np.ndarray:
+    """uint8 [pictures, frames, cells]."""
+    packed = np.frombuffer(base64.b64decode(message["maps"]), np.uint8)
+    return packed.reshape(len(message["pictures"]), message["frames"], -1)
+
+
+def played(answer: dict) -> np.ndarray:
+    """The sound that the page plays, float32 [S]."""
+    samples, rate = read_sound(io.BytesIO(base64.b64decode(answer["sound"])), "the answer", 60)
+    assert rate == SAMPLE_RATE
+    return samples.astype(np.float32) / 32768 if samples.dtype == np.int16 else samples
+
+
+def test_pictures_light_up_when_their_word_is_spoken_and_not_before(studio, told):
+    things = studio.model.read(studio.gallery.pictures[:12])
+    red = np.array([any(one["color"] == "red" for one in each) for each in things])
+    start = {one["word"]: BEFORE + one["start"] for one in speak(RED_CUBE, VOICE).words}
+    lights = [one for one in told if one["type"] == "light"]
+    seen = [(one["samples"] / SAMPLE_RATE, light_of(one).max(2).mean(1)) for one in lights]
+    brightest = {time: (lit[red].mean(), lit[~red].mean()) for time, lit in seen}
+    before = [reds for time, (reds, _) in brightest.items() if time < start["red"]]
+    assert before and max(before) < 16
+    most = max(light_of(one)[red].max(2).mean(0).max() for one in lights)
+    others = max(light_of(one)[~red].max(2).mean(0).max() for one in lights)
+    assert most > 128 and most > 3 * others
+
+
+def test_concepts_hear_the_words_and_none_in_the_pause(told):
+    words = {}
+    for message in told:
+        if message["type"] == "light":
+            words = {frame: word for frame, word in words.items() if frame < message["first"]}
+            words |= {frame: word for frame, word, _ in message["words"]}
+    assert [*dict.fromkeys(words[frame] for frame in sorted(words))] == ["red", "cube"]
+
+
+@pytest.mark.parametrize(("before", "cut"), [(0.05, "0.0 before"), (2.0, "1.9 before")])
+def test_frames_lie_on_the_sound_that_is_played(studio, before, cut):
+    """Whatever silence was cut of a file, words are heard where one hears them."""
+    answer = sounds.hear_file(studio, encode(spoken(RED_CUBE, before)), VIEW)
+    assert cut in answer["changes"]
+    begin = np.argmax(np.abs(played(answer)) > 0.01) / SAMPLE_RATE
+    cube = speak(RED_CUBE, VOICE).words[-1]
+    places = {frame: strength for frame, word, strength in answer["words"] if word == "cube"}
+    middle = max(places, key=lambda frame: places[frame]) * studio.frame_seconds
+    assert begin < 0.25
+    assert cube["start"] - studio.frame_seconds < middle - begin < cube["end"]
+
+
+def test_what_is_played_is_what_the_model_hears(studio):
+    """Typed words are cleaned like every sound, so that is what the page must play."""
+    answer = sounds.say(studio, "a small yellow ball", VIEW)
+    said = speak("a small yellow ball", Voice(sounds.VOICE, sounds.WORDS_A_MINUTE, sounds.PITCH))
+    loudest = np.abs(prepare(said.sound).sound).max()
+    assert np.abs(said.sound).max() > 1.5 * loudest  # cleaning lowers this voice
+    assert np.abs(played(answer)).max() == pytest.approx(loudest, rel=0.2)
+    features = studio.model.config.features
+    frames = torch.from_numpy(log_mel(played(answer), features)).float()
+    with torch.no_grad():
+        heard = studio.model.encoders.encode_audio(frames.T[None], torch.tensor([len(frames)]))
+    light = studio.lights.of(VIEW, heard.features[0]).astype(int)  # 16 bits of sound round a little
+    assert light.shape == light_of(answer).shape and np.abs(light - light_of(answer)).max() < 8
+
+
+def test_of_a_sound_that_is_too_long_its_beginning_is_played(studio):
+    features = studio.model.config.features
+    longest = features.max_frames * features.hop_ms / 1000
+    times = round(longest / len(spoken(RED_CUBE, 0.1, 0.1)) * SAMPLE_RATE) + 1
+    answer = sounds.hear_file(studio, encode(np.tile(spoken(RED_CUBE, 0.1, 0.1), times)), VIEW)
+    assert answer["cut"] and answer["seconds"] == longest
