@@ -97,9 +97,23 @@ def stages(
 def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as small.")]) -> None:
     """Apply presets/NAME.yaml to params.yaml: only what the preset names changes; comments stay."""
     from wordbrush.presets import apply
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning import graph as graphs
 
     apply(name, PARAMS_FILE, Path("presets"))
     print(f"{PARAMS_FILE} now holds the preset {name}.")
+    if running.DVC_FILE.is_file():
+        graphs.arrange(Path("."), read_yaml(PARAMS_FILE))
+
+
+@app.command(rich_help_panel="Helpers")
+def graph() -> None:
+    """Arrange dvc.yaml for params.yaml: with a collection, without the stages that draw."""
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning import graph as graphs
+
+    parameters.load(PARAMS_FILE)
+    print(f"{running.DVC_FILE}: {graphs.arrange(Path('.'), read_yaml(PARAMS_FILE))}")
 
 
 @app.command(rich_help_panel="Helpers")

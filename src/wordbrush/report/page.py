@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture, Stretch
+from wordbrush.data.origin import read_origin
 from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.methods import method_named
@@ -33,6 +34,7 @@ from wordbrush.report.records import (
 from wordbrush.report.results_section import (
     engines_section,
     results_section,
+    ways_section,
     word_scores_section,
 )
 from wordbrush.report.show import TIMES_MARK
@@ -313,6 +315,8 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     return {
         "params": params,
         "results": results_section(results, best.name),
+        "ways": ways_section(results, best.name),
+        "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
         "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),
         "best": best,

@@ -63,6 +63,22 @@ def results_section(results: Results, best: str) -> dict[str, Rows]:
     return {"semantic": semantic, "recall": recall}
 
 
+def ways_section(results: Results, best: str) -> Rows:
+    """Retrieval in each direction, with intervals; no columns where it was not measured."""
+    if not any("ways" in one for one in results.values()):
+        return Rows([])
+    names = {"pictures": "caption finds picture", "captions": "picture finds caption"}
+    columns = [f"{what}, R@{k}" for what in names.values() for k in RECALL_LEVELS]
+    table = Rows([*columns, *(f"{what}, median rank" for what in names.values())])
+    for name, result in results.items():
+        ways = result["ways"]
+        both = [ways["pictures"], ways["captions"]]
+        found = [way["recall"][k] for way in both for k in RECALL_LEVELS]
+        cells = [cell(one["value"], one) for one in found]
+        table.add(name, [*cells, *(Cell(f"{way['median_rank']:.0f}") for way in both)], best)
+    return table
+
+
 def semantic_cell(name: str, result: Result, attribute: str) -> Cell:
     """The accuracy of an attribute, and the paper's."""
     interval = result["intervals"].get("semantic", {}).get(attribute)

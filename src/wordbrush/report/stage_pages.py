@@ -28,6 +28,17 @@ TOLD = {  # of metrics/captions.json
     "seconds": "seconds of a caption, mean",
     "truncated": "captions cut at captions.max_frames",
 }
+COLLECTED = {  # of metrics/samples.json and metrics/captions.json
+    "train": "pictures for training",
+    "validation": "pictures for validation",
+    "test": "pictures for the tests",
+    "captions": "captions",
+    "most_captions": "captions of a picture, at most",
+    "speakers": "speakers with a name",
+    "languages": "languages with a name",
+    "seconds": TOLD["seconds"],
+    "truncated": TOLD["truncated"],
+}
 # In the frame of the KFP UI (srcdoc), links within the page would lead to the UI's own address.
 OWN_LINKS = (
     '<script>if (location.href.startsWith("about:srcdoc")) document.head.prepend('
@@ -151,6 +162,29 @@ def _captions(made: Finished) -> list[Section]:
     ]
 
 
+def _collection(made: Finished) -> list[Section]:
+    layout = made.layout
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    numbers = read_json(layout.metrics("samples"), dict[str, Finite])
+    numbers |= read_json(layout.metrics("captions"), dict[str, Finite])
+    examples = [
+        Example(
+            [(figures.png(images[row["image"]]), "")],
+            f"“{row['text']}”" if row["text"] else row["voice"],
+            [figures.flac(row["audio"]["bytes"])],
+        )
+        for row in made.spoken(range(CAPTIONS_SHOWN)).values()
+    ]
+    return [
+        Section("Pictures", pictures=[_tile(images[: 2 * PICTURES])]),
+        Section("What is said of them", examples=examples),
+        Section(
+            "The collection",
+            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in COLLECTED.items())],
+        ),
+    ]
+
+
 def _evaluation(made: Finished) -> list[Section]:
     layout = made.layout
     measured = read_json(layout.metrics("evaluation"), Results)
@@ -213,6 +247,7 @@ SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "train-segmenter": _segmenter,
     "sample-images": _samples,
     "synthesize-captions": _captions,
+    "import-collection": _collection,
     "pretrain-davenet": grounding_pages.training,
     "random-edits": grounding_pages.edits,
     "cluster-units": grounding_pages.concepts,

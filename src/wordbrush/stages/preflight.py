@@ -26,6 +26,7 @@ from wordbrush.training import launch
 BEFORE_SPEECH = (
     "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
 )  # fmt: skip
+READ_INPUTS = ("render-scenes", "import-collection")
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
 
 
@@ -37,7 +38,8 @@ def check_all(params_file: Path, folder: Path) -> Iterator[str]:
             check_parameters(params)
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
-                check_engines(params)
+                if params.collection is None:
+                    check_engines(params)
         yield str(file)
 
 
@@ -48,7 +50,7 @@ def check_stage(params: Params, stage: Stage) -> None:
     """
     with named(PARAMS):
         check_parameters(params)
-        if stage.name == "render-scenes":  # which alone reads them
+        if stage.name in READ_INPUTS:
             check_inputs(params)
         if stage.name in BEFORE_SPEECH:  # what comes after it may run where no engine is
             check_engines(params)
@@ -120,6 +122,11 @@ def check_recordings(captions: Captions, people: list[str], words: bool) -> None
 
 def check_inputs(params: Params) -> None:
     """Raises WordbrushError where something is missing of the folders that the parameters name."""
+    if params.collection is not None:
+        from wordbrush.corpora.collection import read_collection
+
+        read_collection(Path(params.collection))
+        return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr
 

@@ -65,6 +65,10 @@ STAGES = (
         resumes=True,
     ),
     Stage(
+        "import-collection",
+        "Bring pictures and recordings of a collection into the form that training reads",
+    ),
+    Stage(
         "pretrain-davenet",
         "Learn to match speech and pictures from the pairs alone",
         per_mining=True,

@@ -19,7 +19,7 @@ SETTINGS = ("base_image", "target_image")  # of kfp's decorators
 def faults(folder: Path) -> list[str]:
     """Every fault of the components in a folder, a sentence each."""
     found = []
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found += [f"{path}:{line}: {what}." for line, what in _faults(tree, path.stem)]
     return found
