@@ -177,7 +177,10 @@ def upload(
     namespace: NamespaceOption = NAMESPACE,
     presets: Annotated[
         list[str] | None,
-        typer.Option("--preset", help="A preset, may be repeated; by default all of presets/ whose data is here."),
+        typer.Option(
+            "--preset",
+            help="A preset, may be repeated; by default all of presets/ whose data is here.",
+        ),
     ] = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,

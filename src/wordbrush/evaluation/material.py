@@ -65,9 +65,7 @@ def read_material(params: Params, layout: Layout) -> Material:
         )
     test = pairs.manifest.captions("test")
     real, collection = read_real_pairs(layout), read_origin(layout)
-    return Material(
-        params, layout, pairs, test, VOCABULARY, parsed, words, real, collection
-    )
+    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, real, collection)
 
 
 def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:

@@ -92,6 +92,4 @@ def validate(material: Material, encoders: Encoders) -> Validation:
     return {"recall": recalls(ranks_of(scores, manifest, captions))}
 
 
-TEST = Test(
-    "retrieval", "pairs", lambda material: True, run
-)
+TEST = Test("retrieval", "pairs", lambda material: True, run)

@@ -301,8 +301,8 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     """Everything that the template shows."""
     results = read_json(layout.metrics("evaluation"), Results)
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    examples = read_examples(layout.evaluation, len(images))
     speech = {row["sample"]: row for row in read_shards(layout.speech, ["sample", "text", "words"])}
+    examples = read_examples(layout.evaluation, len(speech), len(images))
     tables, metrics = (
         read_concepts(layout.evaluation),
         read_json(layout.metrics("concepts"), ConceptMetrics),
