@@ -14,7 +14,6 @@ from wordbrush.corpora.collection import Heard, counts, hear, origin, read_colle
 from wordbrush.data.origin import write_origin
 from wordbrush.data.recordings import ShardWriter
 from wordbrush.data.speech import write_features
-from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.growing import write_growing
@@ -23,11 +22,7 @@ from wordbrush.storage.layout import Layout
 
 def run(params: Params, layout: Layout) -> None:
     """Scale the pictures, and compute features of the recordings."""
-    if params.collection is None:
-        raise WordbrushError(
-            "params.yaml names no collection: set `collection` to a folder of `wordbrush data`."
-        )
-    folder, config = Path(params.collection), FeatureConfig.taken_from(params.captions)
+    folder, config = Path(params.collection or ""), FeatureConfig.taken_from(params.captions)
     manifest = read_collection(folder)
     with whole_directory(layout.samples) as scratch:
         write_growing(scratch / "images.npy", see(folder, params.davenet.image_size))

@@ -50,6 +50,7 @@ def check_stage(params: Params, stage: Stage) -> None:
     """
     with named(PARAMS):
         check_parameters(params)
+        check_graph(params, stage)
         if stage.name in READ_INPUTS:
             check_inputs(params)
         if stage.name in BEFORE_SPEECH:  # what comes after it may run where no engine is
@@ -61,6 +62,20 @@ def check_stage(params: Params, stage: Stage) -> None:
             )
         if not stage.parallel:  # a stage that trains uses the number, and checks its own batches
             check_processes(params, launch.wanted())
+
+
+def check_graph(params: Params, stage: Stage) -> None:
+    """Raises WordbrushError for a stage that the graph of these parameters leaves out."""
+    if stage.graph == "drawn" and params.collection is not None:
+        raise WordbrushError(
+            f"collection is {params.collection}, and {stage.name} is of the graph that draws: what "
+            "it makes is not known of people's pictures. Set collection to null, or leave it out."
+        )
+    if stage.graph == "recorded" and params.collection is None:
+        raise WordbrushError(
+            f"collection is null, and {stage.name} imports one: name a folder that `wordbrush "
+            "data` wrote, then run `wordbrush graph`."
+        )
 
 
 def check_parameters(params: Params) -> None:
