@@ -21,7 +21,8 @@ def faults(folder: Path) -> list[str]:
     found = []
     for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [f"{path}:{line}: {what}." for line, what in _faults(tree, path.stem)]
+        name = path.relative_to(folder).with_suffix("").as_posix()  # __init__ names the image
+        found += [f"{path}:{line}: {what}." for line, what in _faults(tree, name)]
     return found
 
 
