@@ -66,10 +66,13 @@ def project(tmp_path_factory) -> Workspace:
     return workspace
 
 
-def test_pipelines_are_compiled_for_a_collection_that_is_there(project):
+def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path):
     pools = ROOT / "k8s/pools.yaml"
     assert "recorded" in usable_presets(project.root)
-    assert usable_presets(ROOT) == ["paper", "small", "tiny"]
+    for name in ("params.yaml", "presets"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    assert usable_presets(tmp_path) == ["paper", "small", "tiny"]  # no collection is there
     plan = make_plan(project.root, "tiny", "unused:1", pools)
     assert set(plan.edges) == set(RUNS) and plan.graph == "recorded"
     assert plan.edges["import-collection"] == []
@@ -81,7 +84,7 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project):
     about.write_text(text)
     assert all(other.keys[one] != key for one, key in plan.keys.items())
     with pytest.raises(WordbrushError, match="holds no collection"):
-        make_plan(ROOT, "recorded", "unused:1", pools)
+        make_plan(tmp_path, "recorded", "unused:1", pools)
 
 
 @pytest.mark.runs
