@@ -75,6 +75,8 @@ def test_a_recording_is_heard_with_the_times_of_its_manifest_or_with_found_ones(
     assert [word["end"] - word["start"] for word in anna.words[1:-1]] == pytest.approx(
         lengths[1:-1], abs=2e-3
     )
+    shift = true[1]["start"] - anna.words[1]["start"]  # the speech begins after the silence
+    assert shift == pytest.approx(SILENCE, abs=0.05)
     starts = [[word["start"] for word in one.words] for one in (anna, zoe)]
     assert np.abs(np.subtract(*starts)).max() < 0.15  # zoé's are laid over espeak-ng's
     with pytest.raises(WordbrushError, match=r"recordings has no voice 'bob' here: use recordings"):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from wordbrush.audio.cleaning import Cleaning, cleaned
-from wordbrush.audio.sound import SAMPLE_RATE, read_sound, require_short, resample
+from wordbrush.audio.sound import OFFSET, SAMPLE_RATE, read_sound, require_short, resample
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.arrays import as_array
 
@@ -36,7 +36,6 @@ MOST_CHANNELS = 8  # 7.1 surround; of a shape [a, b], the channels are the axis 
 SHORTEST = 0.02  # seconds: no speech sound is shorter
 LONGEST = 600.0  # seconds: a caption lasts some, and what is longer is another thing
 LOUDEST = 2.0  # floats overshoot 1 after resampling or lossy coding, but never this much
-OFFSET = 0.005  # of the peak: the mean of speech alone stays below, a recorder's fault lies above
 CANCELLED = 0.1  # of the power of the loudest channel; two of which one is silent leave 0.25
 CLIPPING = 0.2  # of full scale from the least to the greatest value: clipped samples lie further
 FULL_SCALE = {"i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**15, "u1": 2.0**7}

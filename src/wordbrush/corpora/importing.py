@@ -23,6 +23,7 @@ from wordbrush.corpora.examining import Facts
 from wordbrush.corpora.pictures import Look
 from wordbrush.corpora.readers.source import as_text
 from wordbrush.corpora.records import Media, Unusable, Utterance, unpack
+from wordbrush.data.recordings import described
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import whole_file, write_faults, write_json
@@ -82,7 +83,7 @@ def _shards(kind: str, rows: Sequence[Row]) -> Iterator[Shard]:
             yield Shard(shards.shard_name(kind, split, number, len(parts)), part)
 
 
-def plan_key(planned: Sequence[Shard], look: Look, longest: float) -> str:
+def plan_key(planned: Sequence[Shard], look: Look) -> str:
     """The hash of all that decides the bytes: where it is the same, finished shards are used."""
     digest = hashlib.sha256(json.dumps([shards.FORMAT, ROWS, look.side, look.background]).encode())
     for shard in planned:
@@ -105,7 +106,7 @@ def import_collection(
     Raises WordbrushError: a file changed since it was checked, or nothing can be written.
     """
     planned = plan(checked)
-    key = plan_key(planned, look, longest)
+    key = plan_key(planned, look)
     folder = work / WORK / key[:16]
     with write_faults(folder):
         for other in (work / WORK).glob("*"):
@@ -148,7 +149,7 @@ def write_shard(folder: Path, look: Look, longest: float, shard: Shard) -> None:
     encode = _spoken if shard.kind == shards.SPEECH else _shown
     rows = [encode(row, _content(row), look, longest) for row in shard.rows]
     with whole_file(folder / shard.name) as scratch:
-        write_table(scratch, rows, shards.described(shard.kind))
+        write_table(scratch, rows, described(shards.SCHEMAS[shard.kind]))
 
 
 def _content(row: Row) -> bytes:

@@ -10,15 +10,13 @@ so who reads all but the sound reads a manifest. No file is named after an id, w
 text.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from typing_extensions import TypedDict
 
-from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.data.recordings import FILE, WORD
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import FileFault, WordbrushError, advising
 from wordbrush.storage.files import read_json
@@ -28,8 +26,6 @@ FORMAT = 1
 SPEECH, PICTURES = "speech", "pictures"
 ABOUT, CARD = "collection.json", "README.md"
 REMAKE = "Import it again: wordbrush data."
-FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-WORD = pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())])
 SPEECH_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -55,11 +51,6 @@ PICTURE_SCHEMA = pa.schema(
     ]
 )
 SCHEMAS = {SPEECH: SPEECH_SCHEMA, PICTURES: PICTURE_SCHEMA}
-MEDIA: dict[str, dict[str, Any]] = {
-    # `datasets` would need torchcodec and the libraries of FFmpeg to decode sound.
-    "audio": {"sampling_rate": SAMPLE_RATE, "decode": False, "_type": "Audio"},
-    "picture": {"_type": "Image"},
-}
 
 
 class About(TypedDict):
@@ -73,21 +64,6 @@ class About(TypedDict):
     hours: float
     side: int
     background: str
-
-
-def described(kind: str) -> pa.Schema:
-    """The schema of `speech` or `pictures`, with what `datasets` reads to know sound from bytes."""
-    schema = SCHEMAS[kind]
-    features = {field.name: MEDIA.get(field.name) or _feature(field.type) for field in schema}
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _feature(kind: pa.DataType) -> dict[str, Any]:
-    if pa.types.is_list(kind):
-        inner = {field.name: _feature(field.type) for field in kind.value_type}
-        return {"feature": inner, "_type": "List"}
-    name = {pa.float64(): "float64"}.get(kind, str(kind))
-    return {"dtype": name, "_type": "Value"}
 
 
 def shard_name(kind: str, split: str, number: int, count: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from wordbrush.audio.sound import SAMPLE_RATE, resample
+from wordbrush.audio.sound import OFFSET, SAMPLE_RATE, encode, resample
 from wordbrush.corpora.records import Unusable
 from wordbrush.errors import optional_packages
 
@@ -20,7 +20,6 @@ with optional_packages():
 RATES = range(4000, 384_001)  # samples a second: from a telephone's to the most of recorders
 SHORTEST = 0.1  # seconds: no word is shorter
 ENOUGH = 0.9  # of what a header promises: where less is there, the rest was lost
-OFFSET = 0.005  # of the peak: the mean of speech alone stays below, a recorder's fault lies above
 UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFFF - 36)  # written by pipes
 END_OF_STREAM = 4  # a flag of the last page of an Ogg file
 FINER = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
@@ -51,9 +50,7 @@ class Sound:
         return len(self.samples) / SAMPLE_RATE
 
     def flac(self) -> bytes:
-        buffer = io.BytesIO()
-        soundfile.write(buffer, self.samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        return buffer.getvalue()
+        return encode(self.samples)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from typing_extensions import TypedDict
@@ -10,19 +11,16 @@ from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.tables import read_table, write_table
 
+FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+WORD = pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())])
 SCHEMA = pa.schema(
     [
-        ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("audio", FILE),
         ("sample", pa.int64()),
         ("image", pa.int64()),
         ("split", pa.string()),
         ("text", pa.string()),
-        (
-            "words",
-            pa.list_(
-                pa.struct([("word", pa.string()), ("start", pa.float64()), ("end", pa.float64())])
-            ),
-        ),
+        ("words", pa.list_(WORD)),
         ("language", pa.string()),
         ("voice", pa.string()),
         ("rate", pa.int64()),
@@ -30,30 +28,11 @@ SCHEMA = pa.schema(
     ]
 )
 GROUP_SCHEMA = SCHEMA.append(pa.field("group", pa.string()))  # of voices, in data/test_speech
-# What `datasets` reads to know that the column is sound. It leaves the bytes as they are: to decode
-# them, it needs torchcodec, and that the libraries of FFmpeg, which no package brings.
-FEATURES = {
-    "info": {
-        "features": {
-            "audio": {"sampling_rate": SAMPLE_RATE, "decode": False, "_type": "Audio"},
-            "sample": {"dtype": "int64", "_type": "Value"},
-            "image": {"dtype": "int64", "_type": "Value"},
-            "split": {"dtype": "string", "_type": "Value"},
-            "text": {"dtype": "string", "_type": "Value"},
-            "words": {
-                "feature": {
-                    "word": {"dtype": "string", "_type": "Value"},
-                    "start": {"dtype": "float64", "_type": "Value"},
-                    "end": {"dtype": "float64", "_type": "Value"},
-                },
-                "_type": "List",
-            },
-            "language": {"dtype": "string", "_type": "Value"},
-            "voice": {"dtype": "string", "_type": "Value"},
-            "rate": {"dtype": "int64", "_type": "Value"},
-            "pitch": {"dtype": "int64", "_type": "Value"},
-        }
-    }
+# Columns that `datasets` must know from bytes. It leaves sound as it is: to decode it, it needs
+# torchcodec, and that the libraries of FFmpeg, which no package brings.
+MEDIA: dict[str, dict[str, Any]] = {
+    "audio": {"sampling_rate": SAMPLE_RATE, "decode": False, "_type": "Audio"},
+    "picture": {"_type": "Image"},
 }
 
 
@@ -75,12 +54,8 @@ class ShardWriter:
     def __init__(
         self, folder: Path, count: int, rows_per_shard: int, schema: pa.Schema = SCHEMA
     ) -> None:
-        columns = FEATURES["info"]["features"]
-        if schema is GROUP_SCHEMA:
-            columns = {**columns, "group": {"dtype": "string", "_type": "Value"}}
-        about = {"huggingface": json.dumps({"info": {"features": columns}})}
         self.folder, self.count, self.rows_per_shard = folder, count, rows_per_shard
-        self.schema = schema.with_metadata(about)
+        self.schema = described(schema)
         self.shards = -(-count // rows_per_shard)
         self.done = 0
         self.rows: list[dict] = []
@@ -103,6 +78,20 @@ def write_shards(
     shards = ShardWriter(folder, len(rows), rows_per_shard, schema)
     for row in rows:
         shards.add(row)
+
+
+def described(schema: pa.Schema) -> pa.Schema:
+    """The schema with what `datasets` reads to know its features, MEDIA among them."""
+    features = {field.name: MEDIA.get(field.name) or _feature(field.type) for field in schema}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(kind: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_list(kind):
+        inner = {field.name: _feature(field.type) for field in kind.value_type}
+        return {"feature": inner, "_type": "List"}
+    name = {pa.float64(): "float64"}.get(kind, str(kind))
+    return {"dtype": name, "_type": "Value"}
 
 
 def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:

@@ -22,7 +22,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.audio.inputs import load_sound
+from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.engines.interface import Spoken
 from wordbrush.errors import WordbrushError
@@ -99,16 +99,18 @@ class Recordings:
         if recording is None:
             raise self.unrecorded(voice, [text], 1)
         try:
-            sound = load_sound(recording.path)
+            prepared = prepare(recording.path)
         except WordbrushError as error:
             raise WordbrushError(f"{recording.path}: {error}") from None
-        words, seconds = recording.words, len(sound) / SAMPLE_RATE
+        sound, words = prepared.sound, recording.words
+        before, after = prepared.changes.cleaning.cut
+        seconds = before + len(sound) / SAMPLE_RATE + after
         if words and words[-1]["end"] > seconds + LATE:
             raise WordbrushError(
                 f"{self.manifest}: {recording.path} lasts {seconds:.2f} seconds, but its last word "
                 f"ends after {words[-1]['end']:.2f}: correct the times."
             )
-        return Spoken(sound, SAMPLE_RATE, words)
+        return Spoken(sound, SAMPLE_RATE, words and [_earlier(word, before) for word in words])
 
     def require(self, voice: str, texts: Iterable[str]) -> None:
         """Raises WordbrushError, with some of what is missing, where a text was not recorded."""
@@ -123,6 +125,11 @@ class Recordings:
             f"{RECORDINGS}/{voice} has no recording of {len(missing)} of {wanted} text(s), such as "
             f"{some}: record them, and name them in {self.manifest}."
         )
+
+
+def _earlier(word: dict, seconds: float) -> dict:
+    """The word, timed from a later beginning of its sound."""
+    return word | {"start": word["start"] - seconds, "end": word["end"] - seconds}
 
 
 def normalised(text: str) -> str:
