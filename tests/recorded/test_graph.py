@@ -15,7 +15,7 @@ from tests.workspace import Workspace, environment
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.plan import make_plan, usable_presets
-from wordbrush.versioning.graph import arranged, require_arranged
+from wordbrush.versioning.graph import arrange, arranged, require_arranged
 
 DVC = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 STAGES = ["import-collection", "pretrain-davenet", "evaluate", "report"]
@@ -49,6 +49,47 @@ def test_stages_wait_until_the_graph_is_arranged(tmp_path):
     require_arranged(tmp_path, {"collection": None})
     with pytest.raises(WordbrushError, match=r"names a collection.* `wordbrush graph`"):
         require_arranged(tmp_path, {"collection": "data/recorded"})
+
+
+def test_a_finished_run_is_not_up_to_date_once_a_collection_is_named():
+    """DVC compares what stages name: were it no stage's parameter, nothing would start and warn."""
+    assert "collection" in stages(DVC)["render-scenes"]["params"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "dvc.yaml is empty"),
+        ("stages: [", "dvc.yaml:2 is not valid YAML"),
+        ("stages:\n", "dvc.yaml: stages"),
+        ("vars: []\n", "dvc.yaml: stages"),
+        ("stages: {a: 3}\n", "dvc.yaml: stages.*a"),
+    ],
+)
+def test_a_broken_dvc_yaml_is_said_in_a_line(text, words, tmp_path):
+    (tmp_path / "dvc.yaml").write_text(text)
+    with pytest.raises(WordbrushError, match=words) as refused:
+        arrange(tmp_path, {"collection": "data/recorded"})
+    assert "\n" not in str(refused.value)
+    assert (tmp_path / "dvc.yaml").read_text() == text
+
+
+def test_stages_of_ones_own_stay_unless_their_meta_names_a_graph():
+    own = """\
+  count-words:
+    cmd: wc -w data/speech
+    meta: note
+    deps:
+      - data/speech
+  look:
+    cmd: ls data/generator
+    meta: {graph: drawn, owner: us}
+    deps:
+      - data/generator
+"""
+    recorded = arranged(DVC + own, "recorded")
+    assert list(stages(recorded)) == [*STAGES, "count-words"]
+    assert arranged(recorded, "drawn") == DVC + own
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ from wordbrush.scenes.sampling import require_room
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS
 from wordbrush.training import launch
+from wordbrush.versioning.graph import require_arranged
+from wordbrush.versioning.places import DVC_FILE
 
 BEFORE_SPEECH = (
     "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
@@ -31,13 +33,16 @@ NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew 
 
 
 def check_all(params_file: Path, folder: Path) -> Iterator[str]:
-    """Check params.yaml and its inputs, then every preset laid over it; yields what is good."""
+    """Check params.yaml, its inputs and its graph, then every preset laid over it; yields what is
+    good."""
     for file, params in presets.read_all(params_file, folder):
         applied = file == params_file
         with named(str(file) if applied else f"{params_file} with {file}"):
             check_parameters(params)
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
+                if (params_file.parent / DVC_FILE).is_file():
+                    require_arranged(params_file.parent, params.model_dump())
                 if params.collection is None:
                     check_engines(params)
         yield str(file)
