@@ -127,7 +127,10 @@ def test_what_the_data_has_is_measured_and_what_it_lacks_is_left_out(learned):
         assert "ways" in result and not {"semantic", "real_images", "edit_success"} & set(result)
     page = (learned.report / "index.html").read_text(encoding="utf-8")
     assert "11 pictures and 22 recordings" in page and "rendered scenes" not in page
-    assert "caption finds picture, R@1" in page and "What has no number was left out" in page
+    assert "a caption finds its picture" in page and "a picture finds a caption" in page
+    assert "among 3 held-out pictures and their 6 captions" in page
+    of_drawings = ("learned to draw", "the paper's below", "Table 2", "six methods", "GAN loss")
+    assert [words for words in of_drawings if words in page] == []
     shown = stage_page("import-collection", learned)
     assert "captions of a picture, at most" in shown and "<audio controls" in shown
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,6 +16,7 @@ from tests.workspace import Workspace, environment
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow.compiler.plan import make_plan, usable_presets
+from wordbrush.stages.preflight import check_all
 from wordbrush.versioning.graph import arrange, arranged, require_arranged
 
 DVC = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
@@ -126,6 +128,12 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
     assert all(other.keys[one] != key for one, key in plan.keys.items())
     with pytest.raises(WordbrushError, match="holds no collection"):
         make_plan(tmp_path, "recorded", "unused:1", pools)
+
+
+def test_check_says_that_the_graph_is_the_other(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    with pytest.raises(WordbrushError, match=r"^params.yaml names a collection, and dvc.yaml has"):
+        list(check_all(Path("params.yaml"), Path("presets")))
 
 
 @pytest.mark.runs

@@ -198,7 +198,9 @@ def words_in(record: ConceptRecord, speech: dict[int, dict]) -> list[tuple[str, 
         heard_words(speech[sound["sample"]], sound["start"], sound["end"])
         for sound in record["sounds"]
     ]
-    return Counter(word for words in heard for word in set(words) - STOP_WORDS).most_common(5)
+    # sorted: of words that are as frequent as each other, the order would differ from run to run
+    counts = Counter(word for words in heard for word in sorted(set(words) - STOP_WORDS))
+    return counts.most_common(5)
 
 
 def marked_pictures(pictures: Sequence[Picture], images: np.ndarray) -> np.ndarray:
@@ -292,9 +294,9 @@ def learning_section(layout: Layout, results: Results) -> str:
             found += ys
             shift = steps[-1]
         series[f"{mining} negatives"] = (steps, found)
-    return figures.chart(
-        series, "step (pretraining, then random, then targeted edits)", "validation recall@10, %"
-    )
+    edited = any(method.stage != "pretrain" for method in methods)
+    steps_of = "step (pretraining, then random, then targeted edits)" if edited else "step"
+    return figures.chart(series, steps_of, "validation recall@10, %")
 
 
 def gather(params: Params, layout: Layout) -> dict[str, Any]:
@@ -316,6 +318,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "params": params,
         "results": results_section(results, best.name),
         "ways": ways_section(results, best.name),
+        "asked": results[best.name].get("ways"),
         "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
         "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),

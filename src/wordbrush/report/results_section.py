@@ -64,18 +64,20 @@ def results_section(results: Results, best: str) -> dict[str, Rows]:
 
 
 def ways_section(results: Results, best: str) -> Rows:
-    """Retrieval in each direction, with intervals; no columns where it was not measured."""
-    if not any("ways" in one for one in results.values()):
-        return Rows([])
-    names = {"pictures": "caption finds picture", "captions": "picture finds caption"}
-    columns = [f"{what}, R@{k}" for what in names.values() for k in RECALL_LEVELS]
-    table = Rows([*columns, *(f"{what}, median rank" for what in names.values())])
+    """Retrieval in each direction, a row of its own, with intervals; no rows where it was not
+    measured."""
+    table = Rows([*(f"R@{k}" for k in RECALL_LEVELS), "median rank"])
     for name, result in results.items():
-        ways = result["ways"]
-        both = [ways["pictures"], ways["captions"]]
-        found = [way["recall"][k] for way in both for k in RECALL_LEVELS]
-        cells = [cell(one["value"], one) for one in found]
-        table.add(name, [*cells, *(Cell(f"{way['median_rank']:.0f}") for way in both)], best)
+        if ways := result.get("ways"):
+            title = method_named(name).title
+            for what, way in (
+                ("a caption finds its picture", ways["pictures"]),
+                ("a picture finds a caption", ways["captions"]),
+            ):
+                found = [way["recall"][k] for k in RECALL_LEVELS]
+                cells = [cell(one["value"], one) for one in found]
+                cells.append(Cell(f"{way['median_rank']:.0f}"))
+                table.rows.append((f"{title}: {what}", cells, name == best))
     return table
 
 

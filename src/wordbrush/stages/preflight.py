@@ -41,10 +41,10 @@ def check_all(params_file: Path, folder: Path) -> Iterator[str]:
             check_parameters(params)
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
-                if (params_file.parent / DVC_FILE).is_file():
-                    require_arranged(params_file.parent, params.model_dump())
                 if params.collection is None:
                     check_engines(params)
+        if applied and (params_file.parent / DVC_FILE).is_file():
+            require_arranged(params_file.parent, params.model_dump())
         yield str(file)
 
 
