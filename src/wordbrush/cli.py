@@ -80,16 +80,23 @@ def stages(
     mining: Annotated[
         str | None,
         typer.Option(
-            help="Print what `dvc repro` calls the stages that run once per mining, for this one.",
+            help="Print what `dvc repro` calls the stages of params.yaml that run once per mining, "
+            "for this one.",
             callback=one_of(*parameters.MININGS),
         ),
     ] = None,
 ) -> None:
     """List the stages in their order."""
-    for stage in STAGES:
-        if mining is None:
+    if mining is None:
+        for stage in STAGES:
             print(f"{stage.name:20} {stage.summary}.")
-        elif stage.per_mining:
+        return
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning.graph import graph_of
+
+    graph = graph_of(read_yaml(PARAMS_FILE))
+    for stage in STAGES:
+        if stage.per_mining and stage.graph in (None, graph):
             print(f"{stage.name}@{mining}")
 
 

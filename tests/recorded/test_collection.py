@@ -15,6 +15,7 @@ from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
 from wordbrush.evaluation.retrieval import both_ways_apart
+from wordbrush.model.export import export
 from wordbrush.params import Params, parse
 from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import evaluate, import_collection, pretrain_davenet, report
@@ -139,6 +140,12 @@ def test_evaluation_says_what_it_leaves_out(learned, collection, tiny, capsys):
     evaluate.run(of(tiny, collection), learned)
     said = capsys.readouterr().out
     assert [name for name in LEFT_OUT if f"left out: {name}, which needs " not in said] == []
+
+
+def test_a_run_without_drawings_is_not_exported(learned, collection, tiny, tmp_path):
+    with pytest.raises(WordbrushError, match="names a collection"):
+        export(of(tiny, collection), learned, tmp_path / "model", {})
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(

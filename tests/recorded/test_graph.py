@@ -130,6 +130,23 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
         make_plan(tmp_path, "recorded", "unused:1", pools)
 
 
+@pytest.mark.parametrize(
+    ("graph", "stage"), [("drawn", "synthesize-captions"), ("recorded", "import-collection")]
+)
+def test_make_runs_the_stage_that_makes_the_pairs(graph, stage, tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "dvc.yaml").write_text(arranged(DVC, graph))
+    done = subprocess.run(
+        ["make", "--dry-run", "stages"], cwd=tmp_path, text=True, capture_output=True, check=True
+    )
+    assert f"dvc repro {stage}\n" in done.stdout
+
+
+def test_stages_of_a_mining_are_those_of_the_graph(project):
+    found = project.run("wordbrush", "stages", "--mining", "hard").stdout
+    assert found == "pretrain-davenet@hard\n"
+
+
 def test_check_says_that_the_graph_is_the_other(project, monkeypatch):
     monkeypatch.chdir(project.root)
     with pytest.raises(WordbrushError, match=r"^params.yaml names a collection, and dvc.yaml has"):
