@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # DVC sends no usage statistics.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show bench results test test-runs test-faults test-cluster test-image image lint lock clean
+.PHONY: help setup pipeline demo show bench results test test-gpu test-runs test-faults test-cluster test-image image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,11 @@ results: setup ## six methods and ablations over several trials, into results/: 
 
 test: setup lint ## the fast test suite
 	@python -m pytest
+
+# One process: several would share the GPU's memory. Steps that wait for the GPU fail here.
+GPU_SUITES := gan davenet segmenter concepts editing evaluation model stages training
+test-gpu: setup ## the suites of networks on this machine's GPU, or its CPU if it has none
+	@python -m pytest -n 0 $(addprefix tests/,$(GPU_SUITES))
 
 test-runs: setup ## whole runs compared: pipeline, experiments, benchmarks (five minutes)
 	@python -m pytest -m runs

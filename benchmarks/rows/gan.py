@@ -86,7 +86,13 @@ def demo_gan_step(bench: Bench) -> Iterator[Line]:
 
 def our_step(gan: Gan, size: int, real: torch.Tensor) -> Work:
     trainer = Trainer(gan, size, seed=0)
-    return lambda: trainer.step(real, trainer.top, 1.0)
+
+    def step() -> None:
+        trainer.step(real, trainer.top, 1.0)
+        if trainer.watch.due:
+            trainer.losses()
+
+    return step
 
 
 def published_step(peers: Peers, gan: Gan, size: int, real: torch.Tensor) -> Work | None:

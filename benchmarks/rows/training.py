@@ -82,9 +82,9 @@ def training_step(
     def step() -> None:
         with waiting_for_data():
             batch = next(batches or trainer.batches)
-        loss, _ = trainer.loss(after_warmup, batch)
-        trainer.descend(after_warmup, loss)
-        loss.item()
+        trainer.descend(after_warmup, *trainer.loss(after_warmup, batch))
+        if trainer.watch.due:
+            trainer.results()
 
     return step
 

@@ -49,5 +49,8 @@ def test_active_clusters_are_drawn_more_often():
     members, rng = membership(np.array([0, 1])), torch.Generator().manual_seed(0)
     assert (draw_clusters(features, torch.ones(2), members, rng) == 0).all()
     features[:, 1] = 1.0
+    state = rng.get_state()
     drawn = draw_clusters(features, torch.ones(2), members, rng)
+    active = cluster_activations(features, torch.ones(2), members) + 1e-6
+    assert torch.equal(drawn, torch.multinomial(active, 1, generator=rng.set_state(state))[:, 0])
     assert 0.15 < drawn.float().mean() < 0.35

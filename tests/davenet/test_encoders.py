@@ -1,6 +1,9 @@
 """The encoders: padding never counts, and the shapes are the paper's."""
 
+from contextlib import nullcontext
+
 import numpy as np
+import pytest
 import torch
 
 from wordbrush.audio.config import FeatureConfig
@@ -8,14 +11,22 @@ from wordbrush.audio.features import log_mel
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import AudioEncoder, Encoders
 from wordbrush.params import Params
+from wordbrush.training.compute import running_ahead
+
+
+@pytest.fixture(params=[nullcontext, running_ahead])
+def either_way(request):
+    """Packed frames, as CPUs compute them, and padded ones, as GPUs do."""
+    with request.param():
+        yield
 
 
 def config(params: Params) -> EncoderConfig:
     return EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions))
 
 
-def test_a_batch_is_what_each_utterance_is_alone(demo):
-    """Packed into one row, no utterance affects the next, whatever their lengths."""
+def test_a_batch_is_what_each_utterance_is_alone(demo, either_way):
+    """Packed into one row or padded, no utterance affects the next, whatever their lengths."""
     torch.manual_seed(0)
     encoder = AudioEncoder(config(demo)).eval()
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
@@ -28,7 +39,7 @@ def test_a_batch_is_what_each_utterance_is_alone(demo):
         assert torch.allclose(together.features[n, :, : shorter[n]], alone, atol=1e-5)
 
 
-def test_padding_changes_nothing(tiny):
+def test_padding_changes_nothing(tiny, either_way):
     torch.manual_seed(0)
     encoder = AudioEncoder(config(tiny)).eval()
     features = torch.rand(2, 40, 21)

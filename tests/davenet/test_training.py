@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.devices import same_weights
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
@@ -95,7 +96,7 @@ def test_a_training_with_augmentation_resumes_as_if_never_stopped(varied, pairs,
     with pytest.raises(Interrupted):
         trained("parts", mortal=True)
     resumed = trained("parts")
-    assert all(torch.equal(resumed[name], weight) for name, weight in whole.items())
+    assert same_weights(resumed, whole)
 
 
 def test_augmentation_grows_up_to_its_strength(varied, pairs):

@@ -1,5 +1,8 @@
 """Ablation changes the chosen units at the chosen cells only; edits grow until pictures differ."""
 
+from contextlib import nullcontext
+
+import pytest
 import torch
 
 from wordbrush.editing.dissection import agreement, unit_thresholds
@@ -15,6 +18,7 @@ from wordbrush.editing.units import (
     square,
 )
 from wordbrush.gan.networks import Generator, GeneratorConfig
+from wordbrush.training.compute import running_ahead
 
 
 def small_generator():
@@ -50,7 +54,14 @@ def test_a_square_is_cut_at_the_border():
     assert square(torch.tensor([[4, 1]]), 0, 5)[0].nonzero().tolist() == [[4, 1]]
 
 
-def test_edits_grow_until_the_picture_differs():
+@pytest.fixture(params=[nullcontext, running_ahead])
+def either_way(request):
+    """Open edits alone are drawn anew, as on CPUs, and all of them, as on GPUs."""
+    with request.param():
+        yield
+
+
+def test_edits_grow_until_the_picture_differs(either_way):
     generator = small_generator()
     h4 = generator.encode(torch.randn(16, 6))
     original = generator.decode(h4)
@@ -64,7 +75,7 @@ def test_edits_grow_until_the_picture_differs():
     assert not least_edit(generator, drawings, order, shares, 10.0)[1].any()
 
 
-def test_an_edit_is_the_smallest_that_is_enough():
+def test_an_edit_is_the_smallest_that_is_enough(either_way):
     """Compared with raising the share step by step."""
     generator = small_generator()
     h4 = generator.encode(torch.randn(32, 6))
@@ -89,7 +100,7 @@ def test_an_edit_is_the_smallest_that_is_enough():
     assert torch.allclose(edited, torch.stack(tried)[first, torch.arange(32)], atol=1e-5)
 
 
-def test_no_units_no_change():
+def test_no_units_no_change(either_way):
     generator = small_generator()
     h4 = generator.encode(torch.randn(3, 6))
     original, where = generator.decode(h4), square(torch.zeros(3, 2).long(), 1, 8)

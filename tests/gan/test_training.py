@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.devices import same_weights
 from wordbrush.gan.augmentation import flipped, shifted
 from wordbrush.gan.losses import LogisticR1, WassersteinGP, adversarial_loss, squared_gradient
 from wordbrush.gan.schedule import Phase, Schedule, phases
@@ -112,4 +113,4 @@ def test_a_tiny_training_repeats_itself(tiny):
         return average.state_dict()
 
     first, second = weights(), weights()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert same_weights(first, second)

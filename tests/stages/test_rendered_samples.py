@@ -81,10 +81,11 @@ def test_captions_choose_between_scene_and_counterfactual(rendered, finished):
     for name, samples in (("seen", range(4)), ("unseen", test)):
         right = []
         for sample in samples:
-            heard = encoders.encode_audio(*pairs.speech.batch(np.array([sample])))
+            speech = pairs.speech.batch(np.array([sample]))
+            heard = encoders.encode_audio(*(part.to(device()) for part in speech))
             own, other = (
                 similarities(
-                    encoders.encode_images(to_images(pictures[[sample]])),
+                    encoders.encode_images(to_images(pictures[[sample]]).to(device())),
                     heard,
                     params.davenet.similarity,
                 )

@@ -5,6 +5,7 @@ A killed stage resumes bit for bit.
 
 import importlib
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,14 @@ import torch
 from wordbrush import params as parameters
 from wordbrush.storage.folders import FolderStore
 from wordbrush.storage.layout import Layout
-from wordbrush.training.checkpoints import Checkpoints, pack, unpack
-from wordbrush.training.compute import set_seed
+from wordbrush.training.checkpoints import (
+    ADDRESS_VARIABLE,
+    Checkpoints,
+    for_stage,
+    pack,
+    unpack,
+)
+from wordbrush.training.compute import device, set_seed
 
 
 class Killed(BaseException):
@@ -68,7 +75,7 @@ def saved(folder: Path, steps: int, key: str = "key") -> tuple[Checkpoints, torc
     checkpoints, network = Checkpoints(FolderStore(folder), key, seconds=0), torch.nn.Linear(2, 2)
     for step in range(1, steps + 1):
         torch.nn.init.constant_(network.weight, step)
-        checkpoints.offer(step, {"network": network}, {"step": step})
+        checkpoints.offer(step, {"network": network}, partial(dict, step=step))
     return checkpoints, network
 
 
@@ -108,7 +115,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path,
     (tmp_path / "key").write_text("a file where the folder was")
     network, before = torch.nn.Linear(2, 2), checkpoints.last
     for step in (3, 4):
-        checkpoints.offer(step, {"network": network}, {"step": step})
+        checkpoints.offer(step, {"network": network}, partial(dict, step=step))
     assert checkpoints.last > before  # the next one is due only later
     said = capsys.readouterr().err
     assert (
@@ -186,3 +193,10 @@ def test_a_killed_stage_resumes_bit_for_bit(finished, tmp_path, stage, options, 
         assert (tmp_path / output / name).read_bytes() == (
             finished.root / output / name
         ).read_bytes(), name
+
+
+def test_each_kind_of_device_has_its_own(tmp_path, monkeypatch):
+    """Random numbers are drawn on the device, and differ between kinds of devices."""
+    monkeypatch.setenv(ADDRESS_VARIABLE, str(tmp_path))
+    kind = device().type
+    assert for_stage("key", 1.0).key == ("key" if kind == "cpu" else f"key-{kind}")

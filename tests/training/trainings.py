@@ -26,7 +26,7 @@ from wordbrush.params import Params
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
-from wordbrush.training.compute import set_seed
+from wordbrush.training.compute import device, set_seed
 from wordbrush.training.parallel import joined
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +141,7 @@ def davenet(
     )
     stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
+    generator = generator.to(device())
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
     pairs = davenet_training.Pairs(pictures, FeatureStore(folder / "features"), manifest)

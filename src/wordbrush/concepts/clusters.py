@@ -57,8 +57,10 @@ def cluster_activations(features: Tensor, scale: Tensor, members: Tensor) -> Ten
 def draw_clusters(features: Tensor, scale: Tensor, members: Tensor, rng: torch.Generator) -> Tensor:
     """A cluster for each salient image feature [N, D], in proportion to how active it is: [N].
 
-    (P §5.6.) The features are those of this process; the draw is one for all processes.
+    (P §5.6.) The features are those of this process; the draw is one for all processes. rng: on
+    their device.
     """
-    active = cluster_activations(features, scale, members) + 1e-6
-    drawn = torch.multinomial(gather(active).cpu(), 1, generator=rng).squeeze(1)
-    return shard(drawn).to(features.device)
+    active = gather(cluster_activations(features, scale, members) + 1e-6)
+    # as torch.multinomial draws one, which looks at the values first, and would wait for a GPU
+    waits = torch.empty_like(active).exponential_(generator=rng)
+    return shard((active / waits).argmax(1))

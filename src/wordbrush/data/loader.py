@@ -1,6 +1,7 @@
 """Batches of pairs, made ahead of the step that reads them."""
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
+from wordbrush.training.compute import device, to_device
 
 AHEAD = 2  # batches
 
@@ -42,11 +44,16 @@ class PairBatch:
             raise TypeError("this batch was made without whole captions: edit_every is 0")
         return self.whole, self.whole_lengths
 
-    def to(self, device: torch.device) -> "PairBatch":
-        """The same with what encoders read on a device; positives stay on the CPU."""
-        read = ("images", "features", "lengths", "whole", "whole_lengths")
-        tensors = {name: one for name in read if (one := getattr(self, name)) is not None}
-        return replace(self, **{name: one.to(device) for name, one in tensors.items()})
+    def map(self, change: Callable[[Tensor], Tensor]) -> "PairBatch":
+        """The same with every tensor changed."""
+        changed: dict[str, Any] = {
+            name: change(one) for name, one in vars(self).items() if torch.is_tensor(one)
+        }
+        return replace(self, **changed)
+
+    def to(self, where: torch.device) -> "PairBatch":
+        """The same on a device."""
+        return self.map(lambda tensor: to_device(tensor, where))
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class Loader:
             lengths[part],
             *self._whole(chosen),
         )
+        if device().type == "cuda":  # here, where no step waits for it
+            batch = batch.map(torch.Tensor.pin_memory)
         return batch, self._now()
 
     def _choose(self) -> np.ndarray:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wordbrush.davenet.config import EncoderConfig
-from wordbrush.davenet.encoded import Encoded, valid_frames
-from wordbrush.davenet.frames import PackedFrames
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.frames import Frames, arrange
 from wordbrush.davenet.running_norm import RunningNorm
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
@@ -67,8 +67,8 @@ class AudioEncoder(nn.Module):
     Features that are not normalised yet are, over a running window (ours). Batch norm on the input;
     a first layer over all bands of one frame, then convolutions over time, ReLU after each,
     max-pool 3/2 where a layer says so (D). The last layer has D = `embedding`
-    channels and, as the image branch's, no nonlinearity. Only the frames that count are computed
-    and normalised: padding changes nothing.
+    channels and, as the image branch's, no nonlinearity. Only the frames that count are normalised
+    and read: padding changes nothing.
     """
 
     def __init__(self, config: EncoderConfig):
@@ -100,18 +100,17 @@ class AudioEncoder(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:
         if self.running_norm is not None:
             features = self.running_norm(features, lengths)
-        packed = PackedFrames.of(lengths, self.gap, self.stride)
-        x = self.norm(features.transpose(1, 2)[valid_frames(lengths, features.shape[2])])
+        width = features.shape[2]
+        frames: Frames = arrange(lengths, width, self.gap, self.stride)
+        x = frames.normalise(self.norm, frames.take(features.transpose(1, 2), lengths))
         layers = zip(self.convs, self.norms, self.pools, strict=True)
         for number, (conv, norm, pool) in enumerate(layers, start=1):
-            x = norm(packed.convolve(cast(nn.Conv2d, conv), x))
+            x = frames.normalise(norm, frames.convolve(cast(nn.Conv2d, conv), x))
             if pool:  # before the ReLU, which gives the same values and leaves it half of the work
-                packed, x = packed.max_pool(x)
+                frames, x = frames.max_pool(x)
             x = F.relu(x) if number < len(self.convs) else x
         lengths = -(-lengths // self.stride)
-        valid = valid_frames(lengths, -(-features.shape[2] // self.stride))
-        padded = x.new_zeros(*valid.shape, x.shape[1]).masked_scatter(valid[..., None], x)
-        return Encoded(padded.transpose(1, 2), lengths)
+        return Encoded(frames.spread(x, lengths, -(-width // self.stride)).transpose(1, 2), lengths)
 
 
 class Encoders(nn.Module):

@@ -1,4 +1,7 @@
-"""Encoding sets of any size, a batch at a time, in evaluation mode; the results are on the CPU."""
+"""Encoding sets of any size, a batch at a time, in evaluation mode, where the encoders are.
+
+The results are on the CPU.
+"""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +16,6 @@ from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import slices
-from wordbrush.training.compute import device
 from wordbrush.training.memory import require_memory
 
 BATCH = 250
@@ -28,9 +30,9 @@ def encode_pairs(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> tupl
 @torch.no_grad()
 def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Encoded:
     """Of pictures uint8 [M, H, W, 3], those with these numbers [N]: features [N, D, h, w]."""
-    indices = np.asarray(indices)
+    indices, where = np.asarray(indices), device_of(encoders)
     parts = (
-        encoders.encode_images(to_images(images[indices[rows]]).to(device()))
+        encoders.encode_images(to_images(images[indices[rows]]).to(where))
         for rows in slices(len(indices), BATCH)
     )
     return collected(parts, len(indices))
@@ -39,14 +41,18 @@ def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -
 @torch.no_grad()
 def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> Encoded:
     """Whole utterances with these numbers [N]: features [N, D, t] and lengths [N]."""
-    indices = np.asarray(indices)
+    indices, where = np.asarray(indices), device_of(encoders)
     batches = (speech.batch(indices[rows]) for rows in slices(len(indices), BATCH))
     parts = (
-        encoders.encode_audio(features.to(device()), lengths.to(device()))
+        encoders.encode_audio(features.to(where), lengths.to(where))
         for features, lengths in batches
     )
     longest = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
     return collected(parts, len(indices), longest)
+
+
+def device_of(encoders: Encoders) -> torch.device:
+    return next(encoders.parameters()).device
 
 
 def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -> Encoded:

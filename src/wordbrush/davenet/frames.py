@@ -1,4 +1,9 @@
-"""Utterances of a batch as one row of frames without padding, for convolutions over time."""
+"""The frames of a batch of utterances, for convolutions over time that padding does not change.
+
+`PackedFrames` has them in one row without padding, which takes half the work: on CPUs. Its shapes
+depend on the lengths. `PaddedFrames` keeps the padding, and computes it too: on GPUs, where nobody
+waits to learn the lengths. Both give the same features, to rounding.
+"""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -8,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wordbrush.davenet.encoded import valid_frames
+from wordbrush.training.compute import runs_ahead
 
 Number = TypeVar("Number", int, Tensor)
 # Rows are padded to multiples of this: oneDNN makes its kernels anew for each shape, which takes a
@@ -26,6 +32,19 @@ class PackedFrames:
 
     frames: Tensor
     length: int
+
+    def take(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Of [N, T, C], those that count: [F, C]."""
+        return frames[valid_frames(lengths, frames.shape[1])]
+
+    def spread(self, x: Tensor, lengths: Tensor, width: int) -> Tensor:
+        """The reverse of `take`: [N, width, C], 0 behind the lengths."""
+        valid = valid_frames(lengths, width)[..., None]
+        return x.new_zeros(len(lengths), width, x.shape[1]).masked_scatter(valid, x)
+
+    def normalise(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """[F, C], of which every frame counts."""
+        return norm(x)
 
     @staticmethod
     def of(lengths: Tensor, gap: int, stride: int) -> "PackedFrames":
@@ -65,6 +84,68 @@ class PackedFrames:
         row = self.write(x, -torch.inf)  # a 0 beside a negative frame would beat it
         pooled = PackedFrames(self.frames[self.frames % 2 == 0] // 2, self.length // 2)
         return pooled, pooled.read(F.max_pool2d(row, (1, 3), (1, 2), (0, 1)))
+
+
+@dataclass(frozen=True)
+class PaddedFrames:
+    """Utterances as they came, each with its padding: the same steps as those of PackedFrames.
+
+    lengths: int64 [N]. width: of the batch, T. What lies behind a length is computed and has no
+    effect: `x` has N·T rows.
+    """
+
+    lengths: Tensor
+    width: int
+
+    @property
+    def counted(self) -> Tensor:
+        """bool [N·T]"""
+        return valid_frames(self.lengths, self.width).flatten()
+
+    def take(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """[N, T, C] -> [N·T, C]"""
+        return frames.flatten(0, 1)
+
+    def spread(self, x: Tensor, lengths: Tensor, width: int) -> Tensor:
+        """The reverse: [N, width, C], 0 behind the lengths."""
+        return x.masked_fill(~self.counted[:, None], 0).unflatten(0, (len(lengths), width))
+
+    def normalise(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """By the statistics of the frames that count."""
+        return norm(x) if isinstance(norm, nn.Identity) else norm(x, self.counted)
+
+    def write(self, x: Tensor, gaps: float) -> Tensor:
+        """Frames -> [N, C, 1, T], channels last; padding holds `gaps`."""
+        rows = x.masked_fill(~self.counted[:, None], gaps).unflatten(0, (-1, 1, self.width))
+        return rows.permute(0, 3, 1, 2)
+
+    def read(self, rows: Tensor) -> Tensor:
+        """[N, C, 1, T] -> [N·T, C]"""
+        return rows.permute(0, 2, 3, 1).flatten(0, 2)
+
+    def convolve(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """As PackedFrames does."""
+        if conv.kernel_size == (1, 1):
+            return F.linear(x, conv.weight[:, :, 0, 0], conv.bias)
+        return self.read(conv(self.write(x, 0.0)))
+
+    def max_pool(self, x: Tensor) -> tuple["PaddedFrames", Tensor]:
+        """As PackedFrames does."""
+        rows = F.max_pool2d(self.write(x, -torch.inf), (1, 3), (1, 2), (0, 1))
+        return PaddedFrames(-(-self.lengths // 2), rows.shape[3]), self.read(rows)
+
+
+Frames = PackedFrames | PaddedFrames
+
+
+def arrange(lengths: Tensor, width: int, gap: int, stride: int) -> Frames:
+    """The frames of a batch as its device computes them fastest; `gap`, `stride`: of PackedFrames.
+
+    lengths [N], of `width` frames at most.
+    """
+    if runs_ahead(lengths.device):
+        return PaddedFrames(lengths, width)
+    return PackedFrames.of(lengths, gap, stride)
 
 
 def round_up(count: Number, multiple: int) -> Number:

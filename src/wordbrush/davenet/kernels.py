@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.matchmap import SIMILARITIES, matchmap, sima
-from wordbrush.training.compute import require_device_memory
+from wordbrush.training.compute import require_device_memory, runs_ahead
 from wordbrush.training.memory import require_memory
 
 PICTURES = 32  # of a large set scored by SIMA at a time: their matchmaps are held in full
@@ -32,9 +32,13 @@ def similarities(images: Encoded, speech: Encoded, kind: str) -> Tensor:
         return seen.mean((2, 3)) @ heard.T
     frames = speech.features.transpose(1, 2).flatten(0, 1)  # [M·t, D]
     if kind == "MISA":
-        best = BestCell.apply(seen, frames, valid.flatten())  # [N, F]
-        owners = F.one_hot(valid.nonzero()[:, 0], len(speech)).to(best.dtype)  # [F, M]
-        return best @ owners / speech.frame_counts
+        heard = counted_frames(valid)
+        best = BestCell.apply(seen, frames, heard)  # [N, F]
+        number = torch.arange(len(speech), device=heard.device)
+        owners = (heard // valid.shape[1])[:, None] == number  # [F, M]
+        if len(heard) == valid.numel():  # padding among them
+            owners &= valid.view(-1, 1)
+        return best @ owners.to(best.dtype) / speech.frame_counts
     maps = every_cell(seen, frames).unflatten(2, valid.shape)  # [N, p, M, t]
     return sima(maps.transpose(1, 2), valid)
 
@@ -122,34 +126,44 @@ def blocks(images: Tensor, frames: int) -> Iterator[tuple[slice, slice]]:
             yield slice(row, row + height), slice(column, column + width)
 
 
-class BestCell(torch.autograd.Function):
-    """The greatest dot product over the cells, for each picture and each frame that counts.
+def counted_frames(valid: Tensor) -> Tensor:
+    """Numbers [F] of the frames that count, of bool [M, t].
 
-    Pictures [N, D, h, w], frames [R, D] of speech, valid [R] of which F count -> [N, F]. Only the
+    On GPUs all M·t: to find those that count, the host would have to wait.
+    """
+    if runs_ahead(valid.device):
+        return torch.arange(valid.numel(), device=valid.device)
+    return valid.flatten().nonzero().squeeze(1)
+
+
+class BestCell(torch.autograd.Function):
+    """The greatest dot product over the cells, for each picture and each frame that is heard.
+
+    Pictures [N, D, h, w], frames [R, D] of speech, heard [F], ascending numbers -> [N, F]. Only the
     winning cell of each picture and frame has a gradient: the backward pass adds up winners, where
     autograd's own would multiply matrices that are nearly all 0. Matchmaps live only for the
     blocks in which their maxima are sought.
     """
 
     @staticmethod
-    def forward(context: FunctionCtx, images: Tensor, frames: Tensor, valid: Tensor) -> Tensor:
-        heard = valid.nonzero().squeeze(1)
+    def forward(context: FunctionCtx, images: Tensor, frames: Tensor, heard: Tensor) -> Tensor:
         best = images.new_empty(len(images), len(heard))
         winner = best.new_empty(best.shape, dtype=torch.int32)
         for rows, columns in blocks(images, len(heard)):
             maps = every_cell(images[rows], frames[heard[columns]])
             best[rows, columns], winner[rows, columns] = best_cell(maps)
-        context.save_for_backward(images, frames, valid, winner)
+        context.save_for_backward(images, frames, heard, winner)
         return best
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        images, frames, valid, winner = context.saved_tensors
-        cells, heard = images.permute(0, 2, 3, 1), valid.nonzero().squeeze(1)  # [N, h, w, D], [F]
+        images, frames, heard, winner = context.saved_tensors
+        cells = images.permute(0, 2, 3, 1)  # [N, h, w, D]
         area, count = cells[0, ..., 0].numel(), cells[..., 0].numel()
         first = torch.arange(0, count, area, dtype=winner.dtype, device=winner.device)
         winner = winner + first[:, None]  # its number among the cells of all pictures
-        starts = (valid.cumsum(0) - valid.long()) * len(images)  # what does not count has none
+        every = torch.arange(len(frames), device=heard.device)
+        starts = torch.searchsorted(heard, every) * len(images)  # what is not heard has none
         of_frames = weighted_sums(
             cells.flatten(0, 2), winner.T.flatten(), gradient.T.flatten(), starts.to(winner.dtype)
         )
@@ -197,7 +211,7 @@ class BestCellOfPairs(torch.autograd.Function):
 
 def taken(rows: Tensor, numbers: Tensor) -> Tensor:
     """rows[numbers]; on CPUs without a copy where the numbers follow one another."""
-    if numbers.is_cuda:  # which would have to wait to see them
+    if runs_ahead(numbers.device):
         return rows[numbers]
     run = slice(int(numbers[0]), int(numbers[0]) + len(numbers))
     return rows[run] if torch.equal(numbers, torch.arange(run.start, run.stop)) else rows[numbers]

@@ -57,5 +57,7 @@ def salient_location(images: Tensor, audio: Tensor, lengths: Tensor) -> tuple[Te
     """The cell (y, x) [N, 2] and the frame [N] where each pair's matchmap is greatest (P §5.4)."""
     valid = valid_frames(lengths, audio.shape[2])
     maps = matchmap(images, audio).masked_fill(~valid[:, None, None], -torch.inf)
-    y, x, frame = torch.unravel_index(maps.flatten(1).argmax(1), maps.shape[1:])
-    return torch.stack([y, x], 1), frame
+    width, frames = maps.shape[2:]
+    best = maps.flatten(1).argmax(1)
+    cell = best // frames  # torch.unravel_index would wait for a GPU
+    return torch.stack([cell // width, cell % width], 1), best % frames

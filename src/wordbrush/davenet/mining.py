@@ -2,8 +2,7 @@
 
 `random`: one utterance and one picture, drawn at random. `hard`: those that score highest.
 `semi-hard`: the highest of those that score below the matched pair. Positives, bool [N, N], are
-the utterances that belong to each picture; none of them is an impostor. They are on the CPU, where
-random impostors are drawn without waiting for a GPU.
+the utterances that belong to each picture; none of them is an impostor.
 """
 
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wordbrush.davenet.losses import TripletScores
+from wordbrush.training.compute import runs_ahead
 
 
 class BatchScores(Protocol):
@@ -38,7 +38,7 @@ class RandomMining:
     rng: torch.Generator
 
     def __call__(self, scores: BatchScores, positives: Tensor) -> TripletScores:
-        own = torch.arange(len(positives))
+        own = torch.arange(len(positives), device=positives.device)
         utterances = random_impostors(len(own), self.rng, positives)
         pictures = random_impostors(len(own), self.rng, positives.T)
         left, right = torch.cat([own, own, pictures]), torch.cat([own, utterances, own])
@@ -53,7 +53,6 @@ class HardMining:
 
     def __call__(self, scores: BatchScores, positives: Tensor) -> TripletScores:
         found = scores.all()
-        positives = positives.to(found.device)
         utterances = hardest_impostors(found, positives, self.kind)
         pictures = hardest_impostors(found.T, positives.T, self.kind)
         audio = found.gather(1, utterances[:, None]).squeeze(1)
@@ -64,12 +63,19 @@ class HardMining:
 def random_impostors(count: int, rng: torch.Generator, positives: Tensor | None = None) -> Tensor:
     """For each of `count` another one [count], uniform among those that are not its positives.
 
-    By default only itself is its positive. One that has none but positives gets itself.
+    By default only itself is its positive. One that has none but positives gets itself. `rng` and
+    the positives are on one device, and so are the impostors.
     """
-    own = torch.arange(count)
+    own, where = torch.arange(count, device=rng.device), rng.device
+    if positives is not None and runs_ahead(where):
+        # drawing again until none is a positive would have to wait for each draw
+        numbers = torch.rand(count, count, generator=rng, device=where)
+        drawn_at_once = numbers.masked_fill(positives, -1).argmax(1)
+        return torch.where(positives.all(1), own, drawn_at_once)
 
     def drawn(rows: Tensor) -> Tensor:
-        return (rows + torch.randint(1, max(2, count), (len(rows),), generator=rng)) % count
+        steps = torch.randint(1, max(2, count), (len(rows),), generator=rng, device=where)
+        return (rows + steps) % count
 
     impostors = drawn(own)
     if positives is not None:

@@ -23,7 +23,7 @@ from wordbrush.params import Davenet, Mining, Training
 class Objective(Protocol):
     """The loss of a batch of N pairs.
 
-    positives: bool [N, N], which utterances (columns) belong to which pictures (rows), on the CPU.
+    positives: bool [N, N], which utterances (columns) belong to which pictures (rows).
     edits: how the edited pictures score, where there are any.
     """
 
@@ -67,7 +67,6 @@ class BatchSoftmax:
         self, scores: BatchScores, positives: Tensor, edits: EditedScores | None = None
     ) -> Tensor:
         found = scores.all()
-        positives = positives.to(found.device)
         loss = batch_softmax(found, positives, self.temperature, edits, self.edit_weight)
         return with_gain(loss, edits, Logistic(self.temperature), self.edit_weight)
 

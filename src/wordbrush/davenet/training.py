@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,15 @@ from wordbrush.davenet.objective import make_curriculum
 from wordbrush.davenet.requirements import require_equal_edits
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Mining, Training
-from wordbrush.telemetry.metrics import waiting_for_data
+from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import device, mixed_precision, require_finite
-from wordbrush.training.parallel import backward, gather, on_main, own_rows, shard
+from wordbrush.training.compute import device, mixed_precision, random_numbers
+from wordbrush.training.parallel import backward, gather, on_main, own_rows, part, shard, whole
 from wordbrush.training.signals import finishing_steps
+from wordbrush.training.watch import Watch
 
+Figures = tuple[Tensor, Tensor]
 CURVES = ("step", "loss", "edited_above", "recall_10")
 VALIDATIONS = 8  # times that recall on the validation pairs is measured
 
@@ -58,8 +61,7 @@ class SharedScores:
     def of(self, pictures: Tensor, utterances: Tensor) -> Tensor:
         """[P]; each process scores an equal part of the pairs."""
         seen, heard = self.seen.map(gather), self.heard.map(gather)
-        where = seen.features.device
-        chosen = shard(pictures).to(where), shard(utterances).to(where)
+        chosen = shard(pictures), shard(utterances)
         return gather(paired_similarities(seen, heard, self.similarity, chosen))
 
 
@@ -76,19 +78,21 @@ class Trainer:
         davenet, stage = settings.davenet, settings.stage
         self.encoders = encoders.to(device()).train()
         self.davenet, self.editor = davenet, editor
-        self.chance = torch.Generator().manual_seed(settings.seed)  # of random impostors
+        self.chance = random_numbers(settings.seed)  # of random impostors
         edit_every = stage.edit_every if editor is not None else 0
         self.batches = make_loader(pairs, davenet, edit_every, settings.seed)
         self.curriculum = make_curriculum(davenet, stage, settings.mining, self.chance)
         self.optimiser = make_optimiser(self.encoders, davenet, stage.learning_rate)
         self.decay = make_decay(self.optimiser, davenet, stage.steps)
         self.ramp_steps = stage.ramp_steps
+        self.watch = Watch("DAVEnet")
         self.augmenter = None
         if davenet.augmentation.used:
             self.augmenter = Augmenter(davenet.augmentation, pairs.speech.config, settings.seed)
         self.edit = None
         if editor is not None:
             self.edit = EditedNegatives(self.encoders, editor, edit_every, davenet.similarity)
+            self.edits_a_step = whole(-(-part(self.batches.size) // edit_every))
 
     def parts(self) -> dict[str, Any]:
         """All that changes, for checkpoints."""
@@ -98,28 +102,34 @@ class Trainer:
             parts["augmenter"] = self.augmenter.rng
         return parts | ({} if self.editor is None else {"editor": self.editor.rng})
 
-    def step(self, number: int, kept: str = "") -> tuple[float, float]:
-        """One step, counted from 1, on the next batch: its loss, and the share of edited pictures
-        that score above the true ones."""
+    def step(self, number: int) -> None:
+        """One step, counted from 1, on the next batch; `results` reads what it gave."""
         with waiting_for_data():
             batch = next(self.batches)
-        loss, above = self.loss(number, batch)
-        self.descend(number, loss, kept)
-        return loss.item(), above
+        loss, figures = self.loss(number, batch)
+        self.descend(number, loss, figures)
 
-    def descend(self, number: int, loss: Tensor, kept: str = "") -> None:
-        """Change the weights.
+    def results(self, kept: str = "") -> list[tuple[float, float]]:
+        """Of every step since they were read last: its loss, and the share of edited pictures that
+        score above the true ones.
 
         Raises Diverged, which names the checkpoint `kept`, where a number is not finite.
         """
+        rows = self.watch.read(kept)
+        if self.edit is not None:
+            edited(len(rows) * self.edits_a_step, int(sum(differ for _, _, differ in rows)))
+        return [(loss, above) for loss, above, _ in rows]
+
+    def descend(self, number: int, loss: Tensor, figures: Figures) -> None:
+        """Change the weights."""
         self.optimiser.zero_grad()
         backward(loss, self.encoders)
-        require_finite("DAVEnet", number, kept, loss.detach(), self.encoders)
+        self.watch.see(number, loss, self.encoders, figures=figures)
         self.optimiser.step()
         self.decay.step()
 
-    def loss(self, number: int, batch: PairBatch) -> tuple[Tensor, float]:
-        """As `step`, of this batch; changes nothing but norms and random states."""
+    def loss(self, number: int, batch: PairBatch) -> tuple[Tensor, Figures]:
+        """Of this batch; changes nothing but norms and random states."""
         batch = self.augmented(number, batch.to(device()))
         with mixed_precision():
             seen = self.encoders.encode_images(batch.images)
@@ -127,7 +137,7 @@ class Trainer:
         edits = None if self.edit is None else self.edit(batch, seen)
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = self.curriculum.at(number)(scores, batch.positives, edits)
-        return sum(auxiliary_losses(seen, heard), start=loss), share_above(edits)
+        return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
 
     def augmented(self, number: int, batch: PairBatch) -> PairBatch:
         """The batch as it is heard in this step, which the strength grows up to."""
@@ -156,13 +166,21 @@ def train(
     trainer = Trainer(encoders, pairs, settings, editor)
     state = checkpoints.restore(trainer.parts()) or {"step": 0, "rows": [], "recent": []}
     done, rows, recent = state["step"], state["rows"], state["recent"]
+
+    def checked(step: int) -> dict[str, Any]:
+        recent.extend(trainer.results(checkpoints.kept))
+        return {"step": step, "rows": rows, "recent": recent}
+
     rows_a_validation = max(1, steps // davenet.log_every // VALIDATIONS)
     title, batch = f"learning, {settings.mining} negatives", (trainer.batches.size, "pair")
     with finishing_steps(), Progress(title, steps, "step", done, batch) as progress:
         for step in range(done + 1, steps + 1):
-            recent.append(trainer.step(step, checkpoints.kept))
+            trainer.step(step)
             progress.advance()
-            if step % davenet.log_every == 0 or step == steps:
+            at_mark = step % davenet.log_every == 0 or step == steps
+            if at_mark or trainer.watch.due:
+                recent.extend(trainer.results(checkpoints.kept))
+            if at_mark:
                 if len(rows) % rows_a_validation == 0 or step == steps:
                     found = on_main(lambda: validation_recall(encoders, pairs, davenet.similarity))
                 else:
@@ -171,8 +189,7 @@ def train(
                 recent.clear()
                 rate = float(trainer.decay.get_last_lr()[0])
                 progress.note(loss=rows[-1][1], recall_10=found, learning_rate=rate)
-            values = {"step": step, "rows": rows, "recent": recent}
-            checkpoints.offer(step, trainer.parts(), values)
+            checkpoints.offer(step, trainer.parts(), partial(checked, step))
     encoders.eval()
     return rows
 
@@ -185,11 +202,14 @@ def make_loader(pairs: Pairs, davenet: Davenet, edit_every: int, seed: int) -> L
     return Loader(pairs, captions, BatchPlan(size, own_rows(size), crops, edit_every), seed)
 
 
-def share_above(edits: EditedScores | None) -> float:
-    """Of the valid edited pictures, how many their own utterances score at least as high; or 0."""
-    if edits is None or not edits.valid.any():
-        return 0.0
-    return float((edits.excess >= 0)[edits.valid].float().mean())
+def figures_of(edits: EditedScores | None, loss: Tensor) -> Figures:
+    """Of the valid edited pictures, how many their own utterances score at least as high; and how
+    many are valid. Both are 0 without edits."""
+    if edits is None:
+        return loss.new_zeros(()), loss.new_zeros(())
+    valid = edits.valid.sum()
+    above = (edits.valid & (edits.excess >= 0)).sum()
+    return above.float() / valid.clamp(min=1), valid.float()
 
 
 def auxiliary_losses(*encoded: Encoded) -> Iterable[Tensor]:

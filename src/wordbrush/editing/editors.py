@@ -28,8 +28,7 @@ from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Edits, Params
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
-from wordbrush.telemetry.metrics import edited
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, random_numbers, to_device
 from wordbrush.training.parallel import gather, shard, whole
 
 ChooseUnits = Callable[[Tensor, Tensor], Tensor]
@@ -44,7 +43,7 @@ class SalientEditor:
     It draws h4 of each sample anew, and edits the units that `choose` puts first, as many as it
     takes until the picture differs: `shares` [S] of all units, ascending. Ablation makes them 0. A
     transplant gives them the values that they have around the salient cell of a donor, another
-    sample of the batch.
+    sample of the batch. Generator, shares and random numbers are on one device.
     """
 
     generator: Generator
@@ -55,8 +54,8 @@ class SalientEditor:
     rng: torch.Generator
 
     def __call__(self, batch: Batch) -> Edited:
-        where = next(self.generator.parameters()).device
-        latents = torch.from_numpy(self.latents[batch.index]).to(where)
+        where = self.rng.device
+        latents = to_device(torch.from_numpy(self.latents[batch.index]), where)
         h4 = self.generator.encode(latents, self.edits.resolution)
         seen, heard = batch.seen.features, batch.heard
         salient_cells, _ = salient_location(seen, heard.features, heard.frame_counts)
@@ -64,7 +63,7 @@ class SalientEditor:
         cells = (2 * salient_cells + 1) * h4.shape[-1] // (2 * seen.shape[-1])
         donors, values = None, torch.zeros_like(h4)
         if self.edits.operation == "transplant":
-            donors = shard(random_impostors(whole(len(h4)), self.rng)).to(where)
+            donors = shard(random_impostors(whole(len(h4)), self.rng))
             values = shifted(gather(h4)[donors], cells - gather(cells)[donors])
         rows = torch.arange(len(cells), device=where)
         features = seen[rows, :, salient_cells[:, 0], salient_cells[:, 1]]
@@ -75,8 +74,6 @@ class SalientEditor:
         pictures, differs = least_edit(
             self.generator, drawings, order, self.shares, self.edits.min_change
         )
-        every = gather(differs)
-        edited(len(every), int(every.sum()))
         return Edited(pictures, differs, donors)
 
 
@@ -88,7 +85,7 @@ class CounterfactualEditor:
     rng: torch.Generator
 
     def __call__(self, batch: Batch) -> Edited:
-        pictures = to_images(self.counterfactuals[batch.index]).to(batch.images.device)
+        pictures = to_device(to_images(self.counterfactuals[batch.index]), batch.images.device)
         differs = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
         return Edited(pictures, differs)
 
@@ -107,12 +104,13 @@ def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
 
 def random_editor(generator: Generator, latents: np.ndarray, edits: Edits, seed: int) -> Editor:
     """Edits of random units as negatives (P §5.4)."""
-    rng = torch.Generator().manual_seed(seed)
+    where = next(generator.parameters()).device
+    rng = random_numbers(seed, where)
 
     def choose(h4: Tensor, _: Tensor) -> Tensor:
-        return shard(random_order(whole(len(h4)), h4.shape[1], rng)).to(h4.device)
+        return shard(random_order(whole(len(h4)), h4.shape[1], rng))
 
-    return SalientEditor(generator, latents, edits, choose, probabilities(edits), rng)
+    return SalientEditor(generator, latents, edits, choose, probabilities(edits).to(where), rng)
 
 
 def make_targeted_editor(
@@ -137,8 +135,8 @@ def targeted_editor(
     Units are edited in the order in which they agree with the concept. `drawn`, where given,
     receives the concept of each edit.
     """
-    rng = torch.Generator().manual_seed(seed)
     where = next(generator.parameters()).device
+    rng = random_numbers(seed, where)
     members, scale, ranks = (
         torch.from_numpy(array).to(where)
         for array in (concepts.members, concepts.scale, concepts.ranks)
@@ -151,5 +149,5 @@ def targeted_editor(
             drawn.append(chosen)
         return (ranks / units)[chosen]
 
-    shares = doublings(edits.units_per_cluster, units)
+    shares = doublings(edits.units_per_cluster, units).to(where)
     return SalientEditor(generator, latents, edits, choose, shares, rng)

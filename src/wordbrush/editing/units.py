@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from wordbrush.gan.networks import Generator
 from wordbrush.params import Edits
+from wordbrush.training.compute import runs_ahead, to_device
 
 
 def replace(h4: Tensor, units: Tensor, where: Tensor, values: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ def doublings(first: int, units: int) -> Tensor:
 
 def random_order(count: int, units: int, rng: torch.Generator) -> Tensor:
     """For each of `count` drawings its units in any order, as numbers in [0, 1) [N, C]."""
-    return torch.rand(count, units, generator=rng)
+    return torch.rand(count, units, generator=rng, device=rng.device)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Drawings:
     values: Tensor
     cells: Tensor
 
-    def edit(self, generator: Generator, rows: Tensor, units: Tensor) -> Tensor:
+    def edit(self, generator: Generator, rows: Tensor | slice, units: Tensor) -> Tensor:
         """Some of the drawings [n], with the chosen units [n, C] edited: pictures [n, 3, H, W]."""
         edited = replace(self.h4[rows], units, self.cells[rows], self.values[rows])
         return generator.decode(edited)
@@ -98,18 +99,25 @@ def least_edit(
     trying one after another.
     """
     count, where = len(drawings.h4), drawings.h4.device
-    shares = shares.to(where)
+    shares = to_device(shares, where)
     edited = torch.empty_like(drawings.pictures)
     differs = torch.zeros(count, dtype=torch.bool, device=where)
     low = torch.zeros(count, dtype=torch.long, device=where)
     high = torch.full_like(low, len(shares))
-    while len(rows := (low < high).nonzero().squeeze(1)):
-        middle = (low[rows] + high[rows]) // 2
+    for _ in range(len(shares).bit_length()):  # halvings, after which no drawing is open
+        rows = rows_to_draw(low < high)
+        first, stop, found = low[rows], high[rows], differs[rows]
+        middle = ((first + stop) // 2).clamp(max=len(shares) - 1)
         drawn = drawings.edit(generator, rows, order[rows] < shares[middle, None])
-        enough = changed(drawings.pictures[rows], drawn, min_change)
-        shown = enough | ~differs[rows]  # the least that is enough; else the most
-        edited[rows[shown]] = drawn[shown]
-        differs[rows] |= enough
-        low[rows] = torch.where(enough, low[rows], middle + 1)
-        high[rows] = torch.where(enough, middle, high[rows])
+        enough, is_open = changed(drawings.pictures[rows], drawn, min_change), first < stop
+        shown = is_open & (enough | ~found)  # the least that is enough; else the most
+        edited[rows] = torch.where(shown[:, None, None, None], drawn, edited[rows])
+        differs[rows] = found | (is_open & enough)
+        low[rows] = torch.where(is_open & ~enough, middle + 1, first)
+        high[rows] = torch.where(is_open & enough, middle, stop)
     return edited, differs
+
+
+def rows_to_draw(is_open: Tensor) -> Tensor | slice:
+    """The drawings [N] whose edit is not found yet; on GPUs all, since finding them would wait."""
+    return slice(None) if runs_ahead(is_open.device) else is_open.nonzero().squeeze(1)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.data.images import to_images, to_uint8
+from wordbrush.data.images import scaled, to_uint8
+from wordbrush.data.resident import Rows
 from wordbrush.gan.augmentation import flipped, shifted
 from wordbrush.gan.losses import Critic, adversarial_loss, squared_gradient
 from wordbrush.gan.networks import (
@@ -29,12 +30,13 @@ from wordbrush.training.compute import (
     channels_last,
     device,
     mixed_precision,
+    random_numbers,
     require_device_memory,
-    require_finite,
     training_bytes,
 )
 from wordbrush.training.parallel import backward, gather, on_main, part, shard, whole
 from wordbrush.training.signals import finishing_steps
+from wordbrush.training.watch import Watch
 
 CURVES = ("kimg", "resolution", "fade", "generator_loss", "discriminator_loss")
 GRID = 8  # sample grids are GRID × GRID pictures
@@ -45,27 +47,28 @@ class RealBatches:
     """Endless shuffled batches in [-1, 1]; a short rest is carried into the next shuffle."""
 
     def __init__(self, images: np.ndarray, rng: torch.Generator):
-        self.images, self.rng = images, rng
+        self.images, self.rng = Rows(images, rng.device), rng
         self.restart()
 
     def restart(self) -> None:
         """Shuffle anew before the next batch."""
-        self.order = torch.empty(0, dtype=torch.long)
+        self.order = torch.empty(0, dtype=torch.long, device=self.rng.device)
 
     @waiting_for_data()
     def take(self, batch: int) -> Tensor:
         """This process' part of a whole batch: [batch / processes, 3, H, W]."""
         while len(self.order) < batch:
-            shuffled = torch.randperm(len(self.images), generator=self.rng)
+            count, where = len(self.images), self.rng.device
+            shuffled = torch.randperm(count, generator=self.rng, device=where)
             self.order = torch.cat([self.order, shuffled])
         taken, self.order = self.order[:batch], self.order[batch:]
-        return to_images(self.images[shard(taken).numpy()]).to(device())
+        return scaled(self.images.take(shard(taken)))
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"order": self.order}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.order = state["order"]
+        self.order = state["order"].to(self.rng.device)
 
 
 def to_level(images: Tensor, level: int, top: int, fade: float) -> Tensor:
@@ -81,7 +84,7 @@ class Trainer:
     def __init__(self, gan: Gan, resolution: int, seed: int):
         self.gan, self.top = gan, len(resolutions(resolution)) - 1
         self.loss, self.steps = adversarial_loss(gan), 0
-        self.rng = torch.Generator().manual_seed(seed)
+        self.rng, self.watch = random_numbers(seed), Watch("the GAN")
         config = GeneratorConfig.of(gan, resolution)
         self.generator = channels_last(Generator(config), device())
         self.discriminator = channels_last(
@@ -111,18 +114,20 @@ class Trainer:
         self.generator_adam = adam(self.generator.parameters())
         self.discriminator_adam = adam(self.discriminator.parameters())
 
-    def step(self, real: Tensor, level: int, fade: float, kept: str = "") -> tuple[float, float]:
-        """One step of each network (K: 1:1): the losses of generator and discriminator.
-
-        Raises Diverged, which names the checkpoint `kept`, where a number is not finite.
-        """
+    def step(self, real: Tensor, level: int, fade: float) -> None:
+        """One step of each network (K: 1:1); `losses` reads what it gave."""
         with mixed_precision():
             of_discriminator = self.discriminator_step(real, level, fade)
             both = torch.stack([of_discriminator, self.generator_step(len(real), level, fade)])
         self.steps += 1
-        require_finite("the GAN", self.steps, kept, both, self.generator, self.discriminator)
-        discriminator, generator = both.tolist()
-        return generator, discriminator
+        self.watch.see(self.steps, both, self.generator, self.discriminator)
+
+    def losses(self, kept: str = "") -> list[tuple[float, float]]:
+        """Of generator and discriminator, in every step since they were read last.
+
+        Raises Diverged, which names the checkpoint `kept`, where a number is not finite.
+        """
+        return [(generator, critic) for critic, generator in self.watch.read(kept)]
 
     def discriminator_step(self, real: Tensor, level: int, fade: float) -> Tensor:
         with torch.no_grad():
@@ -143,8 +148,8 @@ class Trainer:
         """Of the critic's gradients, over the whole batch."""
         images = real
         if self.loss.interpolates:
-            uniform = partial(torch.rand, generator=self.rng)
-            images = torch.lerp(real, fake, of_part(len(real), uniform)[:, None, None, None])
+            shares = of_part(len(real), self.uniform)
+            images = torch.lerp(real, fake, shares[:, None, None, None])
         return self.loss.penalty(gather(squared_gradient(critic, images)))
 
     def generator_step(self, count: int, level: int, fade: float) -> Tensor:
@@ -161,7 +166,12 @@ class Trainer:
     def latents(self, count: int) -> Tensor:
         """This process' part [count, Z] of the latents of a whole batch."""
         dimensions = self.gan.latent_dim
-        return of_part(count, lambda rows: torch.randn(rows, dimensions, generator=self.rng))
+        normal = partial(torch.randn, generator=self.rng, device=self.rng.device)
+        return of_part(count, lambda rows: normal(rows, dimensions))
+
+    def uniform(self, count: int) -> Tensor:
+        """Numbers in [0, 1) [count]."""
+        return torch.rand(count, generator=self.rng, device=self.rng.device)
 
     def augmented(self, images: Tensor) -> Tensor:
         """Pictures [N, 3, H, H] shifted and flipped at random, as the parameters say."""
@@ -171,18 +181,17 @@ class Trainer:
             offset = partial(randint, 2 * reach + 1, self.rng)
             images = shifted(images, (of_part(count, offset), of_part(count, offset)), reach)
         if gan.augment_flip:
-            uniform = partial(torch.rand, generator=self.rng)
-            images = flipped(images, of_part(count, uniform) < 0.5)
+            images = flipped(images, of_part(count, self.uniform) < 0.5)
         return images
 
 
 def of_part(count: int, draw: Callable[[int], Tensor]) -> Tensor:
     """This process' `count` rows of the random numbers of a whole batch."""
-    return shard(draw(whole(count))).to(device())
+    return shard(draw(whole(count)))
 
 
 def randint(stop: int, rng: torch.Generator, count: int) -> Tensor:
-    return torch.randint(0, stop, (count,), generator=rng)
+    return torch.randint(0, stop, (count,), generator=rng, device=rng.device)
 
 
 @torch.no_grad()
@@ -237,11 +246,16 @@ def train(
     resolution = images.shape[1]
     require_room(gan, resolution)
     trainer, schedule = Trainer(gan, resolution, seed), Schedule(phases(gan, resolution))
-    fixed = torch.randn(GRID * GRID, gan.latent_dim, generator=trainer.rng).to(device())
-    batches, history = RealBatches(images, trainer.rng), History()
+    shape, rng = (GRID * GRID, gan.latent_dim), trainer.rng
+    fixed = torch.randn(shape, generator=rng, device=rng.device)
+    batches, history = RealBatches(images, rng), History()
 
     def parts() -> dict[str, Any]:
         return trainer.parts() | {"batches": batches, "schedule": schedule, "history": history}
+
+    def checked() -> dict[str, Any]:
+        history.recent.extend(trainer.losses(checkpoints.kept))
+        return {"steps": trainer.steps}
 
     trainer.steps = (checkpoints.restore(parts()) or {"steps": 0})["steps"]
     progress = Progress("training the GAN", schedule.total, "kimg", schedule.shown, (1000, "image"))
@@ -256,12 +270,14 @@ def train(
             size = resolutions(resolution)[level]
             batch = gan.batch_sizes[size]
             real = to_level(batches.take(batch), level, trainer.top, fade)
-            history.recent.append(trainer.step(real, level, fade, checkpoints.kept))
+            trainer.step(real, level, fade)
             at_mark = schedule.show(batch, gan.grids)
             progress.advance(batch / 1000)
-            losses = dict(zip("GD", np.mean(history.recent[-SMOOTHED:], 0), strict=True))
-            rate = gan.learning_rate
-            progress.note(resolution=size, fade=fade, **losses, learning_rate=rate)
+            if at_mark or trainer.watch.due:
+                history.recent.extend(trainer.losses(checkpoints.kept))
+                losses = dict(zip("GD", np.mean(history.recent[-SMOOTHED:], 0), strict=True))
+                rate = gan.learning_rate
+                progress.note(resolution=size, fade=fade, **losses, learning_rate=rate)
             if at_mark:
                 mean_losses = np.mean(history.recent, 0).tolist()
                 history.curves.append((schedule.shown, size, fade, *mean_losses))
@@ -270,7 +286,8 @@ def train(
                     found = on_main(lambda: distance(trainer.average))
                     history.distances.append((schedule.shown, found))
                 history.recent.clear()
-            checkpoints.offer(trainer.steps, parts(), {"steps": trainer.steps})
+            checkpoints.offer(trainer.steps, parts(), checked)
+        checked()  # of the last steps
     return trainer.average, history
 
 

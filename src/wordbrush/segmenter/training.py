@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wordbrush.data.images import to_images
+from wordbrush.data.images import scaled
+from wordbrush.data.resident import Rows
 from wordbrush.params import Segmenter as SegmenterParams
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.network import MAX_OBJECTS, SIZES, Segmenter, SegmenterConfig
@@ -19,12 +22,13 @@ from wordbrush.training.compute import (
     channels_last,
     device,
     mixed_precision,
+    random_numbers,
     require_device_memory,
-    require_finite,
     training_bytes,
 )
 from wordbrush.training.parallel import backward, gather, part, shard
 from wordbrush.training.signals import finishing_steps
+from wordbrush.training.watch import Watch
 
 CENTRE_WIDTH = 0.045  # deviation of a centre's blob, as a share of the picture
 
@@ -35,7 +39,8 @@ def centre_maps(instances: Tensor) -> Tensor:
     uint8 [N, H, W], 0 or 1 + the number of the object -> float [N, H, W].
     """
     size = instances.shape[-1]
-    masks = F.one_hot(instances.long(), MAX_OBJECTS + 1)[..., 1:].permute(0, 3, 1, 2).float()
+    numbers = torch.arange(1, MAX_OBJECTS + 1, device=instances.device)
+    masks = (instances[:, None] == numbers[:, None, None]).float()
     area = masks.sum((2, 3))
     along = torch.arange(size, device=instances.device, dtype=torch.float32)
     y = (masks.sum(3) * along).sum(2) / area.clamp(min=1)
@@ -62,18 +67,20 @@ def loss(outputs: tuple[Tensor, Tensor, Tensor], instances: Tensor, attributes: 
 
 
 def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:
-    """Add noise, blur and brightness: the GAN's pictures are softer than rendered ones."""
+    """Add noise, blur and brightness: the GAN's pictures are softer than rendered ones.
+
+    rng: on the device of the pictures.
+    """
     count = len(images)
 
     def uniform() -> Tensor:
-        return torch.rand(count, 1, 1, 1, generator=rng).to(images.device)
+        return torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
 
     blurred = F.avg_pool2d(F.pad(images, [1] * 4, mode="replicate"), 3, 1)
     images = torch.lerp(images, blurred, 0.7 * uniform())
     images = images * (0.9 + 0.2 * uniform()) + 0.1 * (uniform() - 0.5)
-    return images + 2 * noise * uniform() * torch.randn(images.shape, generator=rng).to(
-        images.device
-    )
+    strength = 2 * noise * uniform()
+    return images + strength * torch.randn(images.shape, generator=rng, device=rng.device)
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,60 @@ class LabelledPictures:
     instances: np.ndarray
     attributes: np.ndarray
 
+    @cached_property
+    def rows(self) -> tuple[Rows, Rows, Rows]:
+        """Of all three, as steps take them."""
+        images, instances, attributes = (
+            Rows(array, device()) for array in (self.images, self.instances, self.attributes)
+        )
+        return images, instances, attributes
+
     @waiting_for_data()
-    def batch(self, picked: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+    def batch(self, picked: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The pictures with these numbers, in [-1, 1], and both masks, on the device."""
-        masks = (self.instances, self.attributes)
-        targets = [torch.from_numpy(mask[picked]).to(device()) for mask in masks]
-        return to_images(self.images[picked]).to(device()), targets
+        images, *masks = (rows.take(picked) for rows in self.rows)
+        return scaled(images), masks
+
+
+class Trainer:
+    """A segmenter in training, and all that changes with it from step to step."""
+
+    def __init__(self, params: SegmenterParams, data: LabelledPictures, seed: int):
+        config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
+        require_room(params, config, data.images.shape[1:3])
+        self.params, self.data, self.rng = params, data, random_numbers(seed)
+        self.network = channels_last(Segmenter(config), device())
+        rate = params.learning_rate
+        self.adam = torch.optim.Adam(self.network.parameters(), lr=rate, fused=True)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, params.steps)
+        self.watch = Watch("the segmenter")
+
+    def parts(self) -> dict[str, Any]:
+        """All that changes, for checkpoints."""
+        return {name: getattr(self, name) for name in ("network", "adam", "schedule", "rng")}
+
+    def step(self, number: int) -> None:
+        """One step, counted from 1, on new pictures; `losses` reads what it gave."""
+        count, rng = len(self.data.images), self.rng
+        picked = torch.randint(count, (self.params.batch_size,), generator=rng, device=rng.device)
+        pictures, targets = self.data.batch(picked)
+        self.descend(number, disturb(pictures, self.params.noise, rng), targets)
+
+    def descend(self, number: int, pictures: Tensor, targets: Sequence[Tensor]) -> None:
+        """Change the weights."""
+        value = whole_loss(self.network, pictures, targets)
+        self.adam.zero_grad()
+        backward(value, self.network)
+        self.watch.see(number, value, self.network)
+        self.adam.step()
+        self.schedule.step()
+
+    def losses(self, kept: str = "") -> list[float]:
+        """Of every step since they were read last.
+
+        Raises Diverged, which names the checkpoint `kept`, where a number is not finite.
+        """
+        return [loss for (loss,) in self.watch.read(kept)]
 
 
 def train(
@@ -99,33 +154,28 @@ def train(
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> tuple[Segmenter, list[tuple[int, float]]]:
     """Train a new segmenter; returns it with its loss curve."""
-    config = SegmenterConfig.taken_from(params, attributes=ATTRIBUTES)
-    require_room(params, config, data.images.shape[1:3])
-    rng = torch.Generator().manual_seed(seed)
-    network = channels_last(Segmenter(config), device())
-    adam = torch.optim.Adam(network.parameters(), lr=params.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, params.steps)
-    parts = {"network": network, "adam": adam, "schedule": schedule, "rng": rng}
-    state = checkpoints.restore(parts) or {"step": 0, "curve": []}
+    trainer = Trainer(params, data, seed)
+    state = checkpoints.restore(trainer.parts()) or {"step": 0, "curve": []}
     done, curve = state["step"], state["curve"]
+
+    def checked(step: int) -> dict[str, Any]:
+        trainer.losses(checkpoints.kept)
+        return {"step": step, "curve": curve}
+
     title, shows = "training the segmenter", (params.batch_size, "image")
     with finishing_steps(), Progress(title, params.steps, "step", done, shows) as progress:
         for step in range(done + 1, params.steps + 1):
-            picked = torch.randint(len(data.images), (params.batch_size,), generator=rng).numpy()
-            pictures, targets = data.batch(picked)
-            value = whole_loss(network, disturb(pictures, params.noise, rng), targets)
-            adam.zero_grad()
-            backward(value, network)
-            require_finite("the segmenter", step, checkpoints.kept, value.detach(), network)
-            adam.step()
-            schedule.step()
+            trainer.step(step)
             progress.advance()
             if step % max(1, params.steps // 50) == 0:
-                rate = float(schedule.get_last_lr()[0])
-                progress.note(loss=value.item(), learning_rate=rate)
-                curve.append((step, value.item()))
-            checkpoints.offer(step, parts, {"step": step, "curve": curve})
-    return network.eval().requires_grad_(False), curve
+                value = trainer.losses(checkpoints.kept)[-1]
+                rate = float(trainer.schedule.get_last_lr()[0])
+                progress.note(loss=value, learning_rate=rate)
+                curve.append((step, value))
+            elif trainer.watch.due or step == params.steps:
+                trainer.losses(checkpoints.kept)
+            checkpoints.offer(step, trainer.parts(), partial(checked, step))
+    return trainer.network.eval().requires_grad_(False), curve
 
 
 def require_room(params: SegmenterParams, config: SegmenterConfig, size: Sequence[int]) -> None:

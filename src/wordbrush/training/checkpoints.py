@@ -25,9 +25,11 @@ from wordbrush.storage.addresses import open_store
 from wordbrush.storage.objects import Changed, Store
 from wordbrush.telemetry import metrics
 from wordbrush.training import signals
+from wordbrush.training.compute import device
 from wordbrush.training.parallel import anyone, barrier, require_same
 
 T = TypeVar("T")
+Values = Callable[[], Mapping[str, Any]]
 KEPT = 2
 ADDRESS_VARIABLE = "WORDBRUSH_CHECKPOINTS"
 DEFAULT_ADDRESS = ".wordbrush/checkpoints"
@@ -65,9 +67,11 @@ class Checkpoints:
         require_same(0, "checkpoints")
         return None
 
-    def offer(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def offer(self, step: int, parts: Mapping[str, Any], values: Values) -> None:
         """After each step: save when it is time, and stop when asked to. Raises Stopped.
 
+        values: called where something is saved. A training whose numbers are no numbers any more
+        raises its error there, before its state is taken.
         Of several processes the first saves what all have, and all stop after the same step.
         """
         if due := is_main() and self._due():
@@ -78,10 +82,11 @@ class Checkpoints:
             barrier()  # the launcher takes a process that ends for lost, and stops the others
             self._stop()
 
-    def _keep(self, step: int, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def _keep(self, step: int, parts: Mapping[str, Any], values: Values) -> None:
+        checked = dict(values())
         state = {
             "parts": {name: capture(part) for name, part in parts.items()},
-            "values": dict(values),
+            "values": checked,
             "random": _global_random(),
         }
         if self._save("state", step, state):
@@ -196,9 +201,11 @@ NO_CHECKPOINTS = Checkpoints()
 
 def for_stage(key: str, minutes: float) -> Checkpoints:
     """Checkpoints in .wordbrush/checkpoints, or at the address (storage.addresses) that
-    WORDBRUSH_CHECKPOINTS names.
+    WORDBRUSH_CHECKPOINTS names. Each kind of device has its own.
     """
-    address = variable(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    address, kind = variable(ADDRESS_VARIABLE) or DEFAULT_ADDRESS, device().type
+    if kind != "cpu":  # random numbers are drawn there: another kind of device cannot go on
+        key = f"{key}-{kind}"
     return Checkpoints(open_store(address), key, 60 * minutes)
 
 

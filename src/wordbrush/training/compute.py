@@ -1,4 +1,4 @@
-"""The device, its determinism, and the check that numbers are numbers."""
+"""The device: its determinism, its precision, its memory, and how tensors come to it."""
 
 import ctypes
 import random
@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from wordbrush.errors import Diverged
 from wordbrush.training.memory import SMALL, require_memory
 from wordbrush.training.parallel import alone
 
@@ -37,6 +36,44 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def runs_ahead(where: torch.device) -> bool:
+    """Whether the host runs ahead of this device, and would have to wait to see a result of it.
+
+    There, steps never ask for a result: shapes do not depend on values, and what need not be
+    computed is computed and left out. On CPUs asking costs nothing, and saves that work.
+    """
+    return where.type == "cuda" or _Ahead.everywhere
+
+
+@contextmanager
+def running_ahead() -> Iterator[None]:
+    """Within, steps on a CPU take the path of steps on GPUs; the results differ by rounding."""
+    before, _Ahead.everywhere = _Ahead.everywhere, True
+    try:
+        yield
+    finally:
+        _Ahead.everywhere = before
+
+
+class _Ahead:
+    everywhere = False
+
+
+def to_device(tensor: torch.Tensor, where: torch.device) -> torch.Tensor:
+    """The tensor on a device. To a GPU it is copied from pinned memory: the host does not wait."""
+    if where.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(where)
+    return tensor.pin_memory().to(where, non_blocking=True)  # pinned already: the same tensor
+
+
+def random_numbers(seed: int, where: torch.device | None = None) -> torch.Generator:
+    """Random numbers on a device, by default that of networks: there, they need no copy.
+
+    On another kind of device a seed gives other numbers.
+    """
+    return torch.Generator(where or device()).manual_seed(seed)
 
 
 def channels_last(network: Network, where: torch.device | None = None) -> Network:
@@ -93,30 +130,6 @@ def mixed_precision() -> torch.autocast:
     Weights, optimisers and sums stay float32.
     """
     return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
-
-
-def require_finite(
-    what: str, step: float, kept: str, loss: torch.Tensor, *networks: torch.nn.Module
-) -> None:
-    """Raises Diverged where a loss or a gradient of `networks` is NaN or infinite.
-
-    Then no half-trained weights are written. The message names loss, step and `kept`, the last good
-    checkpoint.
-    """
-    gradients = [
-        weight.grad
-        for network in networks
-        for weight in network.parameters()
-        if weight.grad is not None
-    ]
-    norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
-    if not torch.isfinite(loss.sum() + norm):
-        values = ", ".join(f"{value:g}" for value in loss.flatten().tolist())
-        last = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
-        raise Diverged(
-            f"{what} diverged at step {step:g}: loss {values}, gradient norm {norm.item():g}. "
-            f"{last} Lower the learning rate of this stage in params.yaml."
-        )
 
 
 def training_bytes(build: Callable[[], Network], forward: Callable[[Network], Any]) -> int:

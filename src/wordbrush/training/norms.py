@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from wordbrush.training.parallel import gather, moments, shard, world
+from wordbrush.training.parallel import counted_moments, gather, moments, shard, world
 
 
 @torch.no_grad()
@@ -25,12 +25,15 @@ def update_running(norm: nn.modules.batchnorm._BatchNorm, mean: Tensor, variance
 class _WholeBatch(nn.modules.batchnorm._BatchNorm):
     """What both norms add to PyTorch's."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, …]"""
-        if world() == 1 or not self.training:
+    def forward(self, x: Tensor, counted: Tensor | None = None) -> Tensor:
+        """[N, C, …]; counted: bool [N], the rows of [N, C] that the statistics are of."""
+        if not self.training or (world() == 1 and counted is None):
             return super().forward(x)
         values = x.float()  # as PyTorch's own computes what comes in bfloat16
-        mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
+        if counted is None:
+            mean, variance, count = moments(values, [axis for axis in range(x.dim()) if axis != 1])
+        else:
+            mean, variance, count = counted_moments(values, counted)
         update_running(self, mean, variance.detach() * count / (count - 1))
         shape = (1, -1, *[1] * (x.dim() - 2))
         scale = self.weight * (variance + self.eps).rsqrt()
@@ -53,10 +56,14 @@ class InputNorm(nn.BatchNorm1d):
     PyTorch's own gives each channel one thread, which is 30 times slower here.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Of any shape."""
+    def forward(self, x: Tensor, counted: Tensor | None = None) -> Tensor:
+        """Of any shape; counted: bool [N], the rows of [N, C] that the statistics are of."""
         if self.training:
-            mean, variance = (part.reshape(1) for part in moments(x)[:2])
+            if counted is None:
+                found = moments(x)
+            else:
+                found = counted_moments(x.reshape(-1, 1), counted[:, None].expand_as(x).flatten())
+            mean, variance = (part.reshape(1) for part in found[:2])
             update_running(self, mean, variance)
         else:
             assert self.running_mean is not None and self.running_var is not None

@@ -117,12 +117,30 @@ def moments(x: Tensor, axes: list[int] | None = None) -> tuple[Tensor, Tensor, T
     # in two passes: on CPUs, PyTorch's var_mean takes 17 times as long
     variance = (x - mean).square().mean(axes)
     mean = mean.view(variance.shape)
-    count = x.numel() // mean.numel()
+    return _of_all_ranks(mean, variance, x.numel() // mean.numel())
+
+
+def counted_moments(x: Tensor, counted: Tensor) -> tuple[Tensor, Tensor, Tensor | int]:
+    """As `moments` over the rows of [N, C] that count, bool [N]; their number is on the device.
+
+    As sums and not as a product of matrices, which autocast would round.
+    """
+    count = counted.sum()
+    shares = (counted / count)[:, None]
+    mean = (x * shares).sum(0)
+    return _of_all_ranks(mean, ((x - mean).square() * shares).sum(0), count)
+
+
+def _of_all_ranks(
+    mean: Tensor, variance: Tensor, count: Tensor | int
+) -> tuple[Tensor, Tensor, Tensor | int]:
+    """Moments [C] of this rank's values, which are `count`, as those of the values of all."""
     if world() == 1:
         return mean, variance, count
-    means, variances, counts = gather(
-        torch.stack([mean, variance, torch.full_like(mean, count)])[None]
-    ).unbind(1)  # [ranks, …]
+    counts = torch.ones_like(mean) * count
+    means, variances, counts = gather(torch.stack([mean, variance, counts])[None]).unbind(
+        1
+    )  # [ranks, …]
     total = counts.sum(0)
     shares = counts / total
     mean = (shares * means).sum(0)

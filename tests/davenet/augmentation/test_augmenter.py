@@ -7,6 +7,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.davenet.augmentation.augmenter import Augmenter
 from wordbrush.davenet.augmentation.power import to_features, to_power
 from wordbrush.params import Augmentation
+from wordbrush.training.compute import device
 
 FULL = {
     "tempo": 0.3,
@@ -32,7 +33,14 @@ def speech() -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
     features, lengths = torch.rand(8, 40, 60), torch.tensor([60, 50, 40, 30, 20, 10, 3, 1])
     features[:, :, 5:10] = 0
-    return features * (torch.arange(60) < lengths[:, None])[:, None], lengths
+    features = features * (torch.arange(60) < lengths[:, None])[:, None]
+    return features.to(device()), lengths.to(device())
+
+
+def flat(count: int, frames: int, value: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features [count, 40, frames] that are all the same, and their lengths."""
+    lengths = torch.full((count,), frames, device=device())
+    return torch.full((count, 40, frames), value, device=device()), lengths
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_strength_is_how_far_speech_is_changed(augmenter, speech):
 
 
 def test_a_share_of_utterances_is_changed(augmenter, tiny):
-    features, lengths = torch.full((400, 40, 20), 0.5), torch.full((400,), 20)
+    features, lengths = flat(400, 20, 0.5)
     augment = augmenter(noise=0.3)
     for strength, wanted in ((1.0, 0.3), (0.5, 0.15)):
         changed = (augment(features, lengths, strength)[0] - features).abs().amax((1, 2)) > 1e-4
@@ -108,7 +116,7 @@ def test_silence_stays_silence_unless_there_is_noise(augmenter, speech):
 
 
 def test_a_level_is_decibels_in_the_features_scale(augmenter, tiny, speech):
-    features, lengths = torch.full((200, 40, 4), 0.6), torch.full((200,), 4)
+    features, lengths = flat(200, 4, 0.6)
     louder, _ = augmenter(level_db=8.0)(features, lengths)
     moved = (louder - features)[:, 0, 0] * tiny.captions.range_db
     assert 7 < moved.max() <= 8.01 and -8.01 <= moved.min() < -7

@@ -22,7 +22,7 @@ def test_a_mask_says_what_the_rest_says():
 
 
 def test_stretches_lie_within_lengths_and_reach_the_longest():
-    draws = Draws(torch.Generator().manual_seed(0), 2, 1.0, torch.device("cpu"))
+    draws = Draws(torch.Generator().manual_seed(0), 2, 1.0)
     lengths, longest = torch.tensor([30, 4]), torch.tensor([5, 2])
     starts, widths = draws.stretches(2000, longest, lengths)
     assert (starts >= 0).all() and (starts + widths <= lengths[:, None]).all()

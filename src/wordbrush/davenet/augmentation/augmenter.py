@@ -13,7 +13,7 @@ from wordbrush.davenet.augmentation.power import gain, to_features, to_power
 from wordbrush.davenet.augmentation.tempo import change_tempo
 from wordbrush.davenet.encoded import valid_frames
 from wordbrush.params import Augmentation
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, random_numbers
 
 SHORTEST_REVERBERATION = 0.1  # seconds: a furnished room
 TAIL_DB = 0.0, 15.0  # direct to reverberant: far across a room, to near the microphone
@@ -33,7 +33,7 @@ class Augmenter:
 
     def __init__(self, options: Augmentation, config: FeatureConfig, seed: int):
         self.options, self.config = options, config
-        self.rng = torch.Generator().manual_seed(STREAM + seed)
+        self.rng = random_numbers(STREAM + seed)
         self.noise = rooms.NoiseSource(config, STREAM + seed, device())
         self.telephone = channel.telephone(config).to(device())
 
@@ -45,7 +45,7 @@ class Augmenter:
 
         strength: 0 to 1, a factor of all that is drawn, shares of utterances included.
         """
-        draws = Draws(self.rng, len(features), strength, features.device)
+        draws = Draws(self.rng, len(features), strength)
         frames = features.transpose(1, 2)  # as loaders and encoders have them in memory
         if self.options.tempo:
             reach = math.log1p(self.options.tempo)

@@ -9,12 +9,13 @@ from wordbrush.training.parallel import shard, whole
 class Draws:
     """Amounts for the rows of one batch, of which this process has `rows`.
 
-    Each is drawn for the whole batch, on the CPU, so that a seed gives the same numbers everywhere.
-    strength: 0 to 1, a factor of amounts that grow while training begins, and of shares.
+    Each is drawn for the whole batch, on the device of `rng`, so that a seed gives the same numbers
+    in every process. strength: 0 to 1, a factor of amounts that grow while training begins, and of
+    shares.
     """
 
-    def __init__(self, rng: torch.Generator, rows: int, strength: float, device: torch.device):
-        self.rng, self.rows, self.strength, self.device = rng, rows, strength, device
+    def __init__(self, rng: torch.Generator, rows: int, strength: float):
+        self.rng, self.rows, self.strength = rng, rows, strength
 
     def between(self, low: float, high: float) -> Tensor:
         """Uniform, at any strength: [N]."""
@@ -34,12 +35,13 @@ class Draws:
 
     def normal(self, deviation: float, count: int, grows: bool = False) -> Tensor:
         """Around 0: [N, count]."""
-        drawn = torch.randn(whole(self.rows), count, generator=self.rng)
-        return self._own(drawn) * (deviation * (self.strength if grows else 1))
+        drawn = torch.randn(whole(self.rows), count, generator=self.rng, device=self.rng.device)
+        return shard(drawn) * (deviation * (self.strength if grows else 1))
 
     def whole_numbers(self, stop: int) -> Tensor:
         """From 0 on, below `stop`: int64 [N]."""
-        return self._own(torch.randint(stop, (whole(self.rows),), generator=self.rng))
+        size, where = (whole(self.rows),), self.rng.device
+        return shard(torch.randint(stop, size, generator=self.rng, device=where))
 
     def stretches(self, count: int, longest: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """`count` stretches of whole steps within each length [N], none longer than `longest` [N].
@@ -52,7 +54,5 @@ class Draws:
         return starts, widths
 
     def _uniform(self, *shape: int) -> Tensor:
-        return self._own(torch.rand(whole(self.rows), *shape, generator=self.rng))
-
-    def _own(self, drawn: Tensor) -> Tensor:
-        return shard(drawn).to(self.device)
+        size, where = (whole(self.rows), *shape), self.rng.device
+        return shard(torch.rand(size, generator=self.rng, device=where))

@@ -11,6 +11,7 @@ from torch import Tensor
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import band_centres, hz_to_mel
 from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.training.compute import to_device
 
 HIGHEST_FORMANT = 4800.0  # Hz, VTLP's F_hi: formants that matter lie below
 PITCHES = 100.0, 400.0  # Hz: of men to children; lower ones are finer than bands
@@ -22,7 +23,7 @@ def warp_matrix(factors: Tensor, config: FeatureConfig) -> Tensor:
     The matrix of an utterance moves what lies at a frequency f to `factor` · f. As in VTLP, above
     HIGHEST_FORMANT the rest is stretched or squeezed such that the highest frequency stays.
     """
-    hz = band_centres(config).to(factors.device)
+    hz = to_device(band_centres(config), factors.device)
     highest = SAMPLE_RATE / 2
     factors = factors[:, None]
     edge = HIGHEST_FORMANT * factors.clamp(max=1)  # in what comes out
@@ -52,7 +53,7 @@ def harmonics(pitches: Tensor, phases: Tensor, config: FeatureConfig) -> Tensor:
 
     It fades from bands that are half a period wide to those of a whole one, which hear no harmonic.
     """
-    hz = band_centres(config).to(pitches.device)
+    hz = to_device(band_centres(config), pitches.device)
     widths = torch.gradient(hz)[0]
     periods = pitches[:, None]
     resolved = (2 - 2 * widths / periods).clamp(0, 1)

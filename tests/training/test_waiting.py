@@ -1,0 +1,126 @@
+"""Steps of training never wait for a GPU: checked on CPUs by operation, on GPUs by PyTorch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training import trainings
+from tests.waiting import waits
+from wordbrush.davenet import training as davenet_training
+from wordbrush.gan import training as gan_training
+from wordbrush.segmenter import training as segmenter_training
+from wordbrush.training.compute import running_ahead, set_seed
+
+Step = Callable[[], None]
+FIRST = 3  # steps before the one that is watched: kernels are chosen, optimisers have moments
+
+
+class Enough(BaseException):
+    """The step that was asked for is done."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trainings")
+    trainings.prepare(trainings.tiny(), folder)
+    return folder
+
+
+@contextmanager
+def each_step(monkeypatch, watched: Callable[[Step], None]) -> Iterator[None]:
+    """Within, step number FIRST + 1 of any training runs as `watched` says, and is its last."""
+    for kind in (davenet_training.Trainer, gan_training.Trainer, segmenter_training.Trainer):
+        name = "descend" if kind is segmenter_training.Trainer else "step"
+        original, taken = getattr(kind, name), []
+
+        def step(self, *args, original=original, taken=taken):
+            taken.append(self)
+            if len(taken) <= FIRST:
+                return original(self, *args)
+            watched(lambda: original(self, *args))
+            raise Enough
+
+        monkeypatch.setattr(kind, name, step)
+    yield
+
+
+def take_steps(folder, name: str) -> None:
+    """The training of this name up to its watched step."""
+    set_seed(7)
+    with pytest.raises(Enough):
+        dict(trainings.trainings(trainings.tiny(), folder))[name]()
+
+
+NAMES = [
+    *(f"GAN, {name}" for name in trainings.GANS),
+    "segmenter",
+    *trainings.DAVENETS,
+    *trainings.EDITED,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_operation_of_a_step_waits(folder, monkeypatch, name):
+    found: list[str] = []
+
+    def watched(step: Step) -> None:
+        with waits() as seen:
+            step()
+        found.extend(seen)
+
+    with running_ahead(), each_step(monkeypatch, watched):
+        take_steps(folder, name)
+    assert found == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="steps of GPUs do not look")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("softmax, hard", "nonzero"), ("random edits, margin, hard", "_local_scalar_dense")],
+)
+def test_waits_are_seen_where_cpus_save_work_by_looking(folder, monkeypatch, name, expected):
+    found: list[str] = []
+
+    def watched(step: Step) -> None:
+        with waits() as seen:
+            step()
+        found.extend(seen)
+
+    with each_step(monkeypatch, watched):
+        take_steps(folder, name)
+    assert expected in found
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_pytorch_sees_no_step_wait_for_a_gpu(folder, monkeypatch, name):
+    def watched(step: Step) -> None:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            step()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    with each_step(monkeypatch, watched):
+        take_steps(folder, name)
+
+
+# Random impostors are other ones where none may be drawn again.
+SAME = [name for name in NAMES if "margin, random" not in name and "softmax, random" not in name]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_steps_that_never_look_learn_the_same(folder, name):
+    def trained(how) -> tuple[np.ndarray, torch.nn.Module]:
+        set_seed(7)
+        with how:
+            curve, network = dict(trainings.trainings(trainings.tiny(), folder))[name]()
+        return np.array(curve, float), network
+
+    (looking, network), (ahead, other) = trained(nullcontext()), trained(running_ahead())
+    assert len(looking) >= 10 and np.allclose(ahead, looking, rtol=1e-3, atol=1e-5)
+    for weight, its_weight in zip(network.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(weight, its_weight, rtol=1e-2, atol=1e-3)
