@@ -17,6 +17,7 @@ from wordbrush.evaluation.results import Results
 from wordbrush.evaluation.retrieval import both_ways_apart
 from wordbrush.model.export import export
 from wordbrush.params import Params, parse
+from wordbrush.report.records import ExampleFile
 from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import evaluate, import_collection, pretrain_davenet, report
 from wordbrush.stages.preflight import check_stage
@@ -130,8 +131,12 @@ def test_what_the_data_has_is_measured_and_what_it_lacks_is_left_out(learned):
     assert "11 pictures and 22 recordings" in page and "rendered scenes" not in page
     assert "a caption finds its picture" in page and "a picture finds a caption" in page
     assert "among 3 held-out pictures and their 6 captions" in page
+    assert page.count("<audio") == len(
+        read_json(learned.evaluation / "examples.json", ExampleFile)["samples"]
+    )
     of_drawings = ("learned to draw", "the paper's below", "Table 2", "six methods", "GAN loss")
     assert [words for words in of_drawings if words in page] == []
+    assert "the paper's" not in stage_page("evaluate", learned)
     shown = stage_page("import-collection", learned)
     assert "captions of a picture, at most" in shown and "<audio controls" in shown
 

@@ -12,7 +12,13 @@ from wordbrush.report.grounding_pages import Finished
 from wordbrush.report.media import fitted
 from wordbrush.report.page import DETECTORS_SHOWN, curve
 from wordbrush.report.records import GridFile, read_concepts, read_engine_scores
-from wordbrush.report.results_section import Cell, Rows, engines_section, results_section
+from wordbrush.report.results_section import (
+    Cell,
+    Rows,
+    engines_section,
+    results_section,
+    ways_section,
+)
 from wordbrush.report.sections import LIMIT, Example, Section, section_page
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.spoken import Spoken, spoken_of
@@ -189,6 +195,12 @@ def _evaluation(made: Finished) -> list[Section]:
     layout = made.layout
     measured = read_json(layout.metrics("evaluation"), Results)
     results, best = results_section(measured, best=""), best_method(measured)
+    tables = {
+        "Semantic test, percent (the paper's in brackets)": results["semantic"],
+        "Recall and other tests, percent (the paper's in brackets)": results["recall"],
+    }
+    if (ways := ways_section(measured, best="")).rows:
+        tables = {"Retrieval each way, percent": ways}
     engines = engines_section(read_engine_scores(layout.evaluation, best))
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
@@ -205,11 +217,7 @@ def _evaluation(made: Finished) -> list[Section]:
         ),
     ]
     return [
-        *(
-            Section(f"{title}, percent (the paper's in brackets)", table=_table(results[name]))
-            for name, title in (("semantic", "Semantic test"), ("recall", "Recall and other tests"))
-            if results[name].columns
-        ),
+        *(Section(title, table=_table(table)) for title, table in tables.items() if table.columns),
         *(
             [
                 Section(

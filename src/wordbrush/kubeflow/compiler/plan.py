@@ -156,7 +156,7 @@ def usable_presets(source: Path) -> list[str]:
 
 
 def _collection(source: Path, values: dict[str, Any]) -> Path:
-    """The folder of the collection, which tasks, who work elsewhere, know by its whole path.
+    """The folder of the collection, by its whole path: tasks work in folders of their own.
 
     Raises WordbrushError where it is not on this machine: keys are made of what it holds.
     """
