@@ -33,12 +33,14 @@ demo: setup ## run the whole method on params.yaml and show the results
 # negatives is independent: here both run at the same time, each on half of the cores. Two processes
 # of one thread do a third more work than one process of two (docs/log.md).
 MININGS := mining-random mining-hard
+# The stage that makes the pairs: dvc.yaml has one of them, and the other as a comment.
+PAIRS = $(shell grep -oE '^  (synthesize-captions|import-collection):' dvc.yaml | tr -d ' :')
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
 .PHONY: stages $(MININGS)
 stages:
 # DVC wants a git repository unless it is told otherwise; an archive of the project is none.
 	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
-	@dvc repro synthesize-captions
+	@dvc repro $(PAIRS)
 	@$(MAKE) --no-print-directory --jobs 2 $(MININGS)
 	@dvc repro
 

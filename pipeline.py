@@ -117,7 +117,7 @@ def run(
     planned = plan(preset, image if docker else None, pools, gate=gate, retries=False)
     runner = local.container_runner(LOCAL, planned.image) if docker else local.process_runner()
     planned = planned.named(contained=docker).marked(configured(None))
-    local.run(planned, all_components(), runner, LOCAL, lock)
+    local.run(planned, all_components(planned.graph), runner, LOCAL, lock)
     print(f"{LOCAL / 'outputs'}: pages and artifacts. {LOCAL / local.LOG}: the whole log.")
     print(f"{lock}: the lock of this run. `python pipeline.py adopt {lock}` takes it over.")
 
@@ -177,7 +177,10 @@ def upload(
     namespace: NamespaceOption = NAMESPACE,
     presets: Annotated[
         list[str] | None,
-        typer.Option("--preset", help="A preset, may be repeated; by default all of presets/."),
+        typer.Option(
+            "--preset",
+            help="A preset, may be repeated; by default all of presets/ whose data is here.",
+        ),
     ] = None,
     image: ImageOption = None,
     pools: PoolsOption = POOLS,
@@ -193,11 +196,12 @@ def upload(
     Example: python pipeline.py upload --preset small --preset paper
     """
     from wordbrush.kubeflow import values
+    from wordbrush.kubeflow.compiler.plan import usable_presets
     from wordbrush.kubeflow.server import client, uploads
     from wordbrush.kubeflow.server.connection import make_connection
 
     server, name = make_connection(host, namespace, NAME), values.title("--name", name)
-    chosen = presets or sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+    chosen = presets or usable_presets(ROOT)
     plans = [
         ordered(plan(preset, image, pools, cached=False, gate=gate, compares=True, trial=trial))
         for preset in chosen
@@ -324,7 +328,7 @@ def write(planned: "Plan", target: Path) -> None:
     from components import all_components
     from wordbrush.kubeflow.compiler.dag import write_pipeline
 
-    write_pipeline(planned, all_components(), target)
+    write_pipeline(planned, all_components(planned.graph), target)
 
 
 @contextmanager

@@ -15,17 +15,24 @@ from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.kubeflow.tasks.notices import NOTIFY
 from wordbrush.stages.table import COMPARE, GATE, STAGES
+from wordbrush.versioning.graph import Graph
 
 IMAGE = "wordbrush-python:0.1.0"
 
 component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
-def all_components() -> dict[str, BaseComponent]:
-    """The components of the table's stages, and of the tasks around them, by name."""
+RECORDED = ("pretrain-davenet", "evaluate", "report")  # which read other inputs of a collection
+
+
+def all_components(graph: Graph = "drawn") -> dict[str, BaseComponent]:
+    """The components of the table's stages, and of the tasks around them, by name.
+
+    graph: of dvc.yaml, by which the inputs of some stages differ.
+    """
     identifiers = {stage.name: stage.identifier for stage in STAGES}
     identifiers |= {name: name for name in (COMPARE, GATE, NOTIFY)}
-    return {
-        name: getattr(import_module(f"components.{identifier}"), identifier)
-        for name, identifier in identifiers.items()
-    }
+    modules = {name: f"components.{identifier}" for name, identifier in identifiers.items()}
+    if graph == "recorded":
+        modules |= {name: f"components.recorded.{identifiers[name]}" for name in RECORDED}
+    return {name: getattr(import_module(modules[name]), identifiers[name]) for name in identifiers}

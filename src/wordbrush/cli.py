@@ -80,16 +80,23 @@ def stages(
     mining: Annotated[
         str | None,
         typer.Option(
-            help="Print what `dvc repro` calls the stages that run once per mining, for this one.",
+            help="Print what `dvc repro` calls the stages of params.yaml that run once per mining, "
+            "for this one.",
             callback=one_of(*parameters.MININGS),
         ),
     ] = None,
 ) -> None:
     """List the stages in their order."""
-    for stage in STAGES:
-        if mining is None:
+    if mining is None:
+        for stage in STAGES:
             print(f"{stage.name:20} {stage.summary}.")
-        elif stage.per_mining:
+        return
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning.graph import graph_of
+
+    graph = graph_of(read_yaml(PARAMS_FILE))
+    for stage in STAGES:
+        if stage.per_mining and stage.graph in (None, graph):
             print(f"{stage.name}@{mining}")
 
 
@@ -97,9 +104,23 @@ def stages(
 def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as small.")]) -> None:
     """Apply presets/NAME.yaml to params.yaml: only what the preset names changes; comments stay."""
     from wordbrush.presets import apply
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning import graph as graphs
 
     apply(name, PARAMS_FILE, Path("presets"))
     print(f"{PARAMS_FILE} now holds the preset {name}.")
+    if running.DVC_FILE.is_file():
+        graphs.arrange(Path("."), read_yaml(PARAMS_FILE))
+
+
+@app.command(rich_help_panel="Helpers")
+def graph() -> None:
+    """Arrange dvc.yaml for params.yaml: with a collection, without the stages that draw."""
+    from wordbrush.storage.yaml import read_yaml
+    from wordbrush.versioning import graph as graphs
+
+    parameters.load(PARAMS_FILE)
+    print(f"{running.DVC_FILE}: {graphs.arrange(Path('.'), read_yaml(PARAMS_FILE))}")
 
 
 @app.command(rich_help_panel="Helpers")

@@ -52,6 +52,16 @@ def _given(text: str) -> str:
 GivenPath = Annotated[str, AfterValidator(_given)]
 
 
+def _plain(text: str) -> str:
+    """A path that DVC, which puts it into dvc.yaml, reads as `given_path` does."""
+    if _given(text) != text or any(one in text for one in "${}"):
+        raise ValueError(f"{text!r} must be a plain path, without ~, //, $ and braces")
+    return text
+
+
+PlainPath = Annotated[str, AfterValidator(_plain)]
+
+
 class Section(BaseModel):
     """Base of every section: unknown names are refused, types are strict, values are frozen."""
 
@@ -390,6 +400,7 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     trial: Annotated[int, Field(ge=0, lt=1000)]
     precision: Literal["auto", "float32", "bfloat16"]
+    collection: PlainPath | None
     scenes: Scenes
     gan: Gan
     segmenter: Segmenter

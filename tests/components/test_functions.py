@@ -43,7 +43,9 @@ SHOWS = {  # what the pages of some stages must show
     "targeted-edits": ("edits", "sounds", "charts"),
     "report": ("report", "sounds", "pictures"),
 }
-ADDRESSES = [stage.addresses[-1] for stage in STAGES]  # of each stage one, whatever its mining
+ADDRESSES = [
+    stage.addresses[-1] for stage in STAGES if stage.graph != "recorded"
+]  # of each stage one, whatever its mining
 KINDS = {
     kind.schema_title: kind
     for kind in (

@@ -7,7 +7,7 @@ import pytest
 
 from wordbrush import params as parameters
 from wordbrush.report import figures
-from wordbrush.report.page import gather, heard_words, render
+from wordbrush.report.page import gather, heard_words, render, words_in
 from wordbrush.report.show import times_section
 
 
@@ -66,6 +66,13 @@ def test_heard_words_overlap_by_half():
         ]
     }
     assert heard_words(row, 0.2, 0.6) == ["red"] and heard_words(row, 0.0, 1.0) == ["red", "cube"]
+
+
+def test_words_as_frequent_as_each_other_are_in_the_order_of_the_alphabet():
+    said = ["yellow", "red", "green", "cyan", "blue"]
+    row = {"words": [{"word": word, "start": 0.0, "end": 1.0} for word in said]}
+    record = {"sounds": [{"sample": 0, "start": 0.0, "end": 1.0, "activation": 1.0}]}
+    assert words_in(record, {0: row}) == [(word, 1) for word in sorted(said)]
 
 
 @pytest.mark.parametrize(("seconds", "words"), [({}, ""), ({"a<b": 61.2}, "a&lt;b")])

@@ -5,14 +5,16 @@ import re
 from importlib import import_module
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from wordbrush.params import MININGS
 from wordbrush.report.stage_pages import SECTIONS
 from wordbrush.stages.table import STAGES
-from wordbrush.storage.yaml import read_yaml
+from wordbrush.versioning.graph import definition
 
-DVC = read_yaml(ROOT / "dvc.yaml")["stages"]
+TEXT = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+DVC = YAML(typ="safe").load(definition(TEXT))["stages"]  # of both graphs
 NAMES = [stage.name for stage in STAGES]
 
 
@@ -24,6 +26,7 @@ def test_dvc_yaml_has_the_stages_of_the_table_in_its_order():
 def test_dvc_yaml_says_what_the_table_says(stage):
     entry = DVC[stage.name]
     assert entry["desc"] == stage.summary
+    assert entry.get("meta", {}).get("graph") == stage.graph
     assert entry.get("matrix") == ({"mining": list(MININGS)} if stage.per_mining else None)
     option = " --mining ${item.mining}" if stage.per_mining else ""
     assert entry["cmd"] == f"wordbrush {stage.name}{option}"

@@ -4,10 +4,10 @@ import re
 import shutil
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from tests.workspace import Workspace
-from wordbrush.storage.yaml import read_yaml
 from wordbrush.versioning.closure import (
     CODE,
     WITHOUT_EFFECT,
@@ -18,11 +18,13 @@ from wordbrush.versioning.closure import (
     write_dependencies,
 )
 from wordbrush.versioning.environment import RemoteConfig
+from wordbrush.versioning.graph import definition
 from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.workspace import scratch_workspace
 
 PACKAGE = ROOT / CODE
-STAGES = list(read_yaml(ROOT / "dvc.yaml")["stages"])
+DVC = YAML(typ="safe").load(definition((ROOT / "dvc.yaml").read_text(encoding="utf-8")))
+STAGES = list(DVC["stages"])  # of both graphs
 DAVENET = {"pretrain-davenet", "random-edits", "cluster-units", "targeted-edits"}
 MEASURED = {"evaluate", "report"}
 # Code that decides outputs and once was missing from the dependencies, and the stages that read
@@ -44,7 +46,7 @@ CHANGES = {
 
 
 def named_code(stage: str) -> list[str]:
-    deps = read_yaml(ROOT / "dvc.yaml")["stages"][stage]["deps"]
+    deps = DVC["stages"][stage]["deps"]
     return [dep.removeprefix(f"{CODE}/") for dep in deps if dep.startswith(CODE)]
 
 

@@ -102,11 +102,19 @@ def read_rows(
     columns: what is read of them; without `audio` or `picture` this is quick.
     Raises FileFault where a shard is missing or damaged.
     """
+    for path in shard_paths(folder, kind, split):
+        with advising(REMAKE):
+            rows = read_table(path, SCHEMAS[kind], columns)
+        yield from rows
+
+
+def shard_paths(folder: Path, kind: str, split: str | None = None) -> Iterator[Path]:
+    """The shards of `speech` or `pictures`, of all splits or one, in the order of their rows.
+
+    Raises FileFault where one is missing.
+    """
     for each in CAPTIONED if split is None else (split,):
         paths = sorted((folder / kind).glob(f"{each}-*.parquet"))
         if paths and (count := int(paths[0].stem.rpartition("-")[2])) != len(paths):
             raise FileFault(f"{folder / kind}: {len(paths)} of {count} shards are there.", REMAKE)
-        for path in paths:
-            with advising(REMAKE):
-                rows = read_table(path, SCHEMAS[kind], columns)
-            yield from rows
+        yield from paths

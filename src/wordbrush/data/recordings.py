@@ -45,14 +45,39 @@ class SpokenWord(TypedDict):
     voice: str
 
 
+class ShardWriter:
+    """Writes `count` rows of SCHEMA, or GROUP_SCHEMA, as train-00000-of-NNNNN.parquet and so on.
+
+    It holds no more rows than those of a shard.
+    """
+
+    def __init__(
+        self, folder: Path, count: int, rows_per_shard: int, schema: pa.Schema = SCHEMA
+    ) -> None:
+        self.folder, self.count, self.rows_per_shard = folder, count, rows_per_shard
+        self.schema = described(schema)
+        self.shards = -(-count // rows_per_shard)
+        self.done = 0
+        self.rows: list[dict] = []
+
+    def add(self, row: dict) -> None:
+        """The next row."""
+        self.rows.append(row)
+        self.done += 1
+        if len(self.rows) == self.rows_per_shard or self.done == self.count:
+            number = (self.done - 1) // self.rows_per_shard
+            name = f"train-{number:05d}-of-{self.shards:05d}.parquet"
+            write_table(self.folder / name, self.rows, self.schema)
+            self.rows = []
+
+
 def write_shards(
     folder: Path, rows: list[dict], rows_per_shard: int, schema: pa.Schema = SCHEMA
 ) -> None:
-    """Write rows of SCHEMA, or GROUP_SCHEMA, as train-00000-of-NNNNN.parquet and so on."""
-    schema = described(schema)
-    shards = [rows[at : at + rows_per_shard] for at in range(0, len(rows), rows_per_shard)]
-    for number, shard in enumerate(shards):
-        write_table(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet", shard, schema)
+    """Write rows of SCHEMA, or GROUP_SCHEMA, as ShardWriter does."""
+    shards = ShardWriter(folder, len(rows), rows_per_shard, schema)
+    for row in rows:
+        shards.add(row)
 
 
 def described(schema: pa.Schema) -> pa.Schema:

@@ -13,6 +13,7 @@ from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.data.manifest import Manifest, write_manifest
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
+from wordbrush.storage.growing import write_growing
 from wordbrush.storage.validation import Count
 
 
@@ -24,12 +25,12 @@ def write_features(
 ) -> None:
     """Store features of many utterances: frames.npy, offsets.npy and features.json.
 
+    features: of each utterance, written as they come, so that they need not fit into memory.
     manifest: of captions, which is stored with their features.
     """
-    features = list(features)
     with whole_directory(folder) as scratch:
-        np.save(scratch / "frames.npy", np.concatenate(features))
-        np.save(scratch / "offsets.npy", np.cumsum([0, *(len(each) for each in features)]))
+        lengths = write_growing(scratch / "frames.npy", features)
+        np.save(scratch / "offsets.npy", np.cumsum([0, *lengths]))
         about = FeatureFile.taken_from(config, sample_rate=SAMPLE_RATE)
         write_json(scratch / "features.json", about.model_dump())
         if manifest is not None:

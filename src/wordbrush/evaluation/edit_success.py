@@ -97,4 +97,9 @@ def distinct(
     return 100 * sum(min(1.0, k / alike[one]) for one in said) / len(said)
 
 
-TEST = Test(lambda material: material.parsed is not None and material.segmenter is not None, run)
+TEST = Test(
+    "edit success",
+    "a segmenter that reads pictures",
+    lambda material: material.parsed is not None and material.segmenter is not None,
+    run,
+)

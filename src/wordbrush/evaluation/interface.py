@@ -47,8 +47,13 @@ def needed(one: T | None) -> T:
 
 @dataclass(frozen=True)
 class Test:
-    """A test of encoders, which runs where the material has what it needs."""
+    """A test of encoders, which runs where the material has what it needs.
 
+    name, needs: for people.
+    """
+
+    name: str
+    needs: str
     fits: Callable[[Material], bool]
     run: Callable[[Material, Subject], Numbers]
 

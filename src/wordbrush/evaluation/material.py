@@ -7,6 +7,7 @@ import numpy as np
 
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.vocabulary import Vocabulary
+from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.speech import FeatureStore
 from wordbrush.evaluation.matching import WordTest, make_word_test
@@ -26,6 +27,7 @@ class Material:
     captions can say of objects.
     parsed: the objects of each picture. words: pictures and words of the semantic test. real:
     rendered pairs uint8 [M, 2, H, W, 3], original and edited, and a caption of each original.
+    collection: what pictures and recordings came from.
     """
 
     params: Params
@@ -36,6 +38,7 @@ class Material:
     parsed: list[list[dict]] | None = None
     words: WordTest | None = None
     real: tuple[np.ndarray, FeatureStore] | None = None
+    collection: Origin | None = None
 
     @cached_property
     def segmenter(self) -> Segmenter | None:
@@ -61,7 +64,8 @@ def read_material(params: Params, layout: Layout) -> Material:
             params, VOCABULARY, pairs.images[alone], objects, layout.test_speech / "words"
         )
     test = pairs.manifest.captions("test")
-    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, read_real_pairs(layout))
+    real, collection = read_real_pairs(layout), read_origin(layout)
+    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, real, collection)
 
 
 def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:

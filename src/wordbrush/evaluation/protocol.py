@@ -28,6 +28,11 @@ def read_subject(material: Material, folder: Path, method: Method | None = None)
     return Subject(method, encoders, features, scores)
 
 
+def left_out(material: Material, tests: Sequence[Test] = TESTS) -> dict[str, str]:
+    """The tests that the data cannot have, by name, with what they would need."""
+    return {test.name: test.needs for test in tests if not test.fits(material)}
+
+
 def run_tests(material: Material, subject: Subject, tests: Sequence[Test] = TESTS) -> Result:
     """All numbers of a subject: the values of each test that fits, and `intervals`."""
     found = [test.run(material, subject) for test in tests if test.fits(material)]

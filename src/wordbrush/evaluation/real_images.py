@@ -66,4 +66,9 @@ def counterfactual_test(material: Material, encoders: Encoders) -> dict[str, flo
     return {name: round(float(percent(right)), 2) for name, right in found.items()}
 
 
-TEST = Test(lambda material: material.real is not None, run)
+TEST = Test(
+    "real images",
+    "pairs of rendered pictures, and captions of them",
+    lambda material: material.real is not None,
+    run,
+)

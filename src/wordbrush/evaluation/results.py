@@ -68,11 +68,29 @@ class Validation(TypedDict):
     recall: Recall
 
 
+class WayRecall(TypedDict):
+    """Recall in one direction of retrieval, by k, each with its 95 % interval over pictures, and
+    the median rank. candidates: among how many."""
+
+    recall: dict[RecallLevel, Estimate]
+    median_rank: Finite
+    candidates: Count
+
+
+class Ways(TypedDict):
+    """Retrieval in each direction, of which several answers may be right: a picture has several
+    captions. pictures: that captions find; captions: that pictures find."""
+
+    pictures: WayRecall
+    captions: WayRecall
+
+
 class Result(TypedDict):
     """The numbers of a method, in percent but for the median rank.
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
     that chose by the tests. groups: by group of voices, where other engines speak.
+    ways: of collections.
     """
 
     recall: Recall
@@ -83,6 +101,7 @@ class Result(TypedDict):
     edit_success: NotRequired[Finite | None]
     validation: NotRequired[Validation]
     groups: NotRequired[dict[str, GroupSummary]]
+    ways: NotRequired[Ways]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]

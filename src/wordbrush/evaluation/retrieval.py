@@ -1,5 +1,7 @@
 """Retrieval (P Table 2): the caption of each picture among all captions, and the reverse."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,9 +12,17 @@ from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap, percent, percent_of
 from wordbrush.evaluation.material import Material
-from wordbrush.evaluation.results import Recall, Validation
+from wordbrush.evaluation.results import (
+    RECALL_LEVELS,
+    Estimate,
+    Recall,
+    RecallLevel,
+    Validation,
+    WayRecall,
+    Ways,
+)
 
 
 def run(material: Material, subject: Subject) -> Numbers:
@@ -21,8 +31,40 @@ def run(material: Material, subject: Subject) -> Numbers:
     ranks = ranks_of(subject.scores, material.pairs.manifest, material.samples)
     found = (ranks <= 10).float().numpy()
     interval = bootstrap(found, percent, params.evaluation.bootstrap, params.seed)
-    values = {"recall": recalls(ranks), "median_rank": float(ranks.float().quantile(0.5))}
+    values: dict[str, Any] = {
+        "recall": recalls(ranks),
+        "median_rank": float(ranks.float().quantile(0.5)),
+    }
+    if material.collection is not None:
+        values["ways"] = both_ways_apart(material, subject)
     return values, {"recall_10": interval}
+
+
+def both_ways_apart(material: Material, subject: Subject) -> Ways:
+    """Each direction by itself, with intervals: a picture is drawn with all its captions."""
+    images = material.pairs.manifest.images[material.samples]
+    pictures = np.unique(images)
+    ranks = ranks_of(subject.scores, material.pairs.manifest, material.samples).numpy()
+    of_pictures, of_captions = np.split(ranks, [len(pictures)])
+    rows = np.searchsorted(pictures, images)
+    return {
+        "pictures": _way(material, of_captions, rows, len(pictures)),
+        "captions": _way(material, of_pictures, np.arange(len(pictures)), len(images)),
+    }
+
+
+def _way(material: Material, ranks: np.ndarray, pictures: np.ndarray, candidates: int) -> WayRecall:
+    """ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to."""
+    params, trials = material.params, np.bincount(pictures)
+    found: dict[RecallLevel, Estimate] = {}
+    for k in RECALL_LEVELS:
+        hits = np.bincount(pictures, ranks <= int(k))
+        interval = bootstrap(
+            np.stack([hits, trials]), percent_of, params.evaluation.bootstrap, params.seed
+        )
+        value = round(100 * float(hits.sum() / trials.sum()), 2)
+        found[k] = {"value": value, "low": interval["low"], "high": interval["high"]}
+    return {"recall": found, "median_rank": float(np.median(ranks)), "candidates": candidates}
 
 
 def recalls(ranks: Tensor) -> Recall:
@@ -50,4 +92,4 @@ def validate(material: Material, encoders: Encoders) -> Validation:
     return {"recall": recalls(ranks_of(scores, manifest, captions))}
 
 
-TEST = Test(lambda material: True, run)
+TEST = Test("retrieval", "pairs", lambda material: True, run)

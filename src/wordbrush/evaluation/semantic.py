@@ -39,4 +39,9 @@ def outcomes(with_word: np.ndarray, without: np.ndarray) -> np.ndarray:
     return (with_word > without) + 0.5 * (with_word == without)
 
 
-TEST = Test(lambda material: material.words is not None, run)
+TEST = Test(
+    "semantic test",
+    "words spoken alone, and pictures whose objects are known",
+    lambda material: material.words is not None,
+    run,
+)

@@ -11,9 +11,11 @@ SEMANTIC = {"semantic": "mean", "colour": "color", "size": "size"}  # columns, w
 
 
 def results_table(results: Results) -> Table:
-    """A row for each method; the paper's numbers dim."""
+    """A row for each method; the paper's numbers dim, unless the data are a collection's."""
+    collected = any("ways" in result for result in results.values())
+    paper = "" if collected else " the paper's in brackets;"
     table = Table(
-        title="Percent; the paper's in brackets; HN = hard negatives",
+        title=f"Percent;{paper} HN = hard negatives",
         title_justify="left",
         box=None,
     )
@@ -31,7 +33,7 @@ def row(name: str, result: Result) -> list[str]:
     return [
         method_named(name).title.replace("Hard negatives +", "HN +"),
         *(beside(semantic.get(one), paper.semantic.get(one)) for one in SEMANTIC.values()),
-        beside(result["recall"]["10"], paper.recall.get("10")),
+        beside(result["recall"]["10"], None if "ways" in result else paper.recall.get("10")),
         beside(result.get("real_images")),
         beside(result.get("edit_success")),
     ]

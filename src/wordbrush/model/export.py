@@ -38,9 +38,14 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
     """Write weights, configuration and cards to `target`, all or nothing, and read them back once.
 
     origin: what made the model, for its card. Raises WordbrushError: the target exists, the run is
-    not finished or is of other parameters, the folder would be too large.
+    not finished, is of other parameters or of a collection, the folder would be too large.
     """
     require_new(target)
+    if params.collection is not None:
+        raise WordbrushError(
+            f"{PARAMS} names a collection, from which nothing learns to draw, and the model of the "
+            "full method draws. What was learned is in data/encoders."
+        )
     facts = read_facts(params, layout, origin)
     with whole_directory(target) as folder:
         write_model(folder, params, layout)

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture, Stretch
+from wordbrush.data.origin import read_origin
 from wordbrush.data.recordings import read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.methods import method_named
@@ -33,6 +34,7 @@ from wordbrush.report.records import (
 from wordbrush.report.results_section import (
     engines_section,
     results_section,
+    ways_section,
     word_scores_section,
 )
 from wordbrush.report.show import TIMES_MARK
@@ -196,7 +198,9 @@ def words_in(record: ConceptRecord, speech: dict[int, dict]) -> list[tuple[str, 
         heard_words(speech[sound["sample"]], sound["start"], sound["end"])
         for sound in record["sounds"]
     ]
-    return Counter(word for words in heard for word in set(words) - STOP_WORDS).most_common(5)
+    # sorted: of words that are as frequent as each other, the order would differ from run to run
+    counts = Counter(word for words in heard for word in sorted(set(words) - STOP_WORDS))
+    return counts.most_common(5)
 
 
 def marked_pictures(pictures: Sequence[Picture], images: np.ndarray) -> np.ndarray:
@@ -290,17 +294,17 @@ def learning_section(layout: Layout, results: Results) -> str:
             found += ys
             shift = steps[-1]
         series[f"{mining} negatives"] = (steps, found)
-    return figures.chart(
-        series, "step (pretraining, then random, then targeted edits)", "validation recall@10, %"
-    )
+    edited = any(method.stage != "pretrain" for method in methods)
+    steps_of = "step (pretraining, then random, then targeted edits)" if edited else "step"
+    return figures.chart(series, steps_of, "validation recall@10, %")
 
 
 def gather(params: Params, layout: Layout) -> dict[str, Any]:
     """Everything that the template shows."""
     results = read_json(layout.metrics("evaluation"), Results)
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-    examples = read_examples(layout.evaluation, len(images))
     speech = {row["sample"]: row for row in read_shards(layout.speech, ["sample", "text", "words"])}
+    examples = read_examples(layout.evaluation, len(speech), len(images))
     tables, metrics = (
         read_concepts(layout.evaluation),
         read_json(layout.metrics("concepts"), ConceptMetrics),
@@ -313,6 +317,9 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     return {
         "params": params,
         "results": results_section(results, best.name),
+        "ways": ways_section(results, best.name),
+        "asked": results[best.name].get("ways"),
+        "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
         "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),
         "best": best,

@@ -73,8 +73,8 @@ class ExampleFile(TypedDict):
     maps: list[WordMap]
 
 
-def read_examples(folder: Path, samples: int) -> ExampleFile:
-    """The shown examples, which are among so many samples."""
+def read_examples(folder: Path, captions: int, pictures: int) -> ExampleFile:
+    """The shown examples, which are among so many captions of so many pictures."""
     path = folder / "examples.json"
     examples = read_json(path, ExampleFile)
     counts = {
@@ -94,9 +94,8 @@ def read_examples(folder: Path, samples: int) -> ExampleFile:
         spoken=len(examples["words"]),
         **counts,
     )
-    require_known(
-        path, samples, (*examples["samples"], *examples["pictures"], *examples["selected"])
-    )
+    require_known(path, captions, examples["samples"])
+    require_known(path, pictures, (*examples["pictures"], *examples["selected"]), "picture")
     require_known(
         path, len(examples["samples"]), (one["example"] for one in examples["maps"]), "example"
     )

@@ -63,6 +63,24 @@ def results_section(results: Results, best: str) -> dict[str, Rows]:
     return {"semantic": semantic, "recall": recall}
 
 
+def ways_section(results: Results, best: str) -> Rows:
+    """Retrieval in each direction, a row of its own, with intervals; no rows where it was not
+    measured."""
+    table = Rows([*(f"R@{k}" for k in RECALL_LEVELS), "median rank"])
+    for name, result in results.items():
+        if ways := result.get("ways"):
+            title = method_named(name).title
+            for what, way in (
+                ("a caption finds its picture", ways["pictures"]),
+                ("a picture finds a caption", ways["captions"]),
+            ):
+                found = [way["recall"][k] for k in RECALL_LEVELS]
+                cells = [cell(one["value"], one) for one in found]
+                cells.append(Cell(f"{way['median_rank']:.0f}"))
+                table.rows.append((f"{title}: {what}", cells, name == best))
+    return table
+
+
 def semantic_cell(name: str, result: Result, attribute: str) -> Cell:
     """The accuracy of an attribute, and the paper's."""
     interval = result["intervals"].get("semantic", {}).get(attribute)

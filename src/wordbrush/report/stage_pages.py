@@ -12,7 +12,13 @@ from wordbrush.report.grounding_pages import Finished
 from wordbrush.report.media import fitted
 from wordbrush.report.page import DETECTORS_SHOWN, curve
 from wordbrush.report.records import GridFile, read_concepts, read_engine_scores
-from wordbrush.report.results_section import Cell, Rows, engines_section, results_section
+from wordbrush.report.results_section import (
+    Cell,
+    Rows,
+    engines_section,
+    results_section,
+    ways_section,
+)
 from wordbrush.report.sections import LIMIT, Example, Section, section_page
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.spoken import Spoken, spoken_of
@@ -27,6 +33,17 @@ TOLD = {  # of metrics/captions.json
     "objects": "objects in a drawing, mean",
     "seconds": "seconds of a caption, mean",
     "truncated": "captions cut at captions.max_frames",
+}
+COLLECTED = {  # of metrics/samples.json and metrics/captions.json
+    "train": "pictures for training",
+    "validation": "pictures for validation",
+    "test": "pictures for the tests",
+    "captions": "captions",
+    "most_captions": "captions of a picture, at most",
+    "speakers": "speakers with a name",
+    "languages": "languages with a name",
+    "seconds": TOLD["seconds"],
+    "truncated": TOLD["truncated"],
 }
 # In the frame of the KFP UI (srcdoc), links within the page would lead to the UI's own address.
 OWN_LINKS = (
@@ -151,10 +168,39 @@ def _captions(made: Finished) -> list[Section]:
     ]
 
 
+def _collection(made: Finished) -> list[Section]:
+    layout = made.layout
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    numbers = read_json(layout.metrics("samples"), dict[str, Finite])
+    numbers |= read_json(layout.metrics("captions"), dict[str, Finite])
+    examples = [
+        Example(
+            [(figures.png(images[row["image"]]), "")],
+            f"“{row['text']}”" if row["text"] else row["voice"],
+            [figures.flac(row["audio"]["bytes"])],
+        )
+        for row in made.spoken(range(CAPTIONS_SHOWN)).values()
+    ]
+    return [
+        Section("Pictures", pictures=[_tile(images[: 2 * PICTURES])]),
+        Section("What is said of them", examples=examples),
+        Section(
+            "The collection",
+            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in COLLECTED.items())],
+        ),
+    ]
+
+
 def _evaluation(made: Finished) -> list[Section]:
     layout = made.layout
     measured = read_json(layout.metrics("evaluation"), Results)
     results, best = results_section(measured, best=""), best_method(measured)
+    tables = {
+        "Semantic test, percent (the paper's in brackets)": results["semantic"],
+        "Recall and other tests, percent (the paper's in brackets)": results["recall"],
+    }
+    if (ways := ways_section(measured, best="")).rows:
+        tables = {"Retrieval each way, percent": ways}
     engines = engines_section(read_engine_scores(layout.evaluation, best))
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
@@ -171,11 +217,7 @@ def _evaluation(made: Finished) -> list[Section]:
         ),
     ]
     return [
-        *(
-            Section(f"{title}, percent (the paper's in brackets)", table=_table(results[name]))
-            for name, title in (("semantic", "Semantic test"), ("recall", "Recall and other tests"))
-            if results[name].columns
-        ),
+        *(Section(title, table=_table(table)) for title, table in tables.items() if table.columns),
         *(
             [
                 Section(
@@ -213,6 +255,7 @@ SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "train-segmenter": _segmenter,
     "sample-images": _samples,
     "synthesize-captions": _captions,
+    "import-collection": _collection,
     "pretrain-davenet": grounding_pages.training,
     "random-edits": grounding_pages.edits,
     "cluster-units": grounding_pages.concepts,

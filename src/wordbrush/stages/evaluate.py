@@ -8,7 +8,7 @@ from wordbrush.evaluation.examples import write_examples
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.plots import write_plots
-from wordbrush.evaluation.protocol import read_subject, run_tests
+from wordbrush.evaluation.protocol import left_out, read_subject, run_tests
 from wordbrush.evaluation.results import EngineTables, Results, best_method
 from wordbrush.evaluation.retrieval import validate
 from wordbrush.evaluation.words import WordTests
@@ -22,6 +22,8 @@ def run(params: Params, layout: Layout) -> None:
     """Measure every method whose encoders are there."""
     material, methods = read_material(params, layout), find_methods(layout, MININGS)
     shown = list(methods)[-1]
+    for name, needs in left_out(material).items():
+        print(f"left out: {name}, which needs {needs}.")
     word_tests, engine_tests = WordTests(material, shown), EngineTests(material)
     results: Results = {}
     engines: EngineTables = {}

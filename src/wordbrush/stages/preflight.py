@@ -22,22 +22,29 @@ from wordbrush.scenes.sampling import require_room
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS
 from wordbrush.training import launch
+from wordbrush.versioning.graph import require_arranged
+from wordbrush.versioning.places import DVC_FILE
 
 BEFORE_SPEECH = (
     "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
 )  # fmt: skip
+READ_INPUTS = ("render-scenes", "import-collection")
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
 
 
 def check_all(params_file: Path, folder: Path) -> Iterator[str]:
-    """Check params.yaml and its inputs, then every preset laid over it; yields what is good."""
+    """Check params.yaml, its inputs and its graph, then every preset laid over it; yields what is
+    good."""
     for file, params in presets.read_all(params_file, folder):
         applied = file == params_file
         with named(str(file) if applied else f"{params_file} with {file}"):
             check_parameters(params)
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
-                check_engines(params)
+                if params.collection is None:
+                    check_engines(params)
+        if applied and (params_file.parent / DVC_FILE).is_file():
+            require_arranged(params_file.parent, params.model_dump())
         yield str(file)
 
 
@@ -48,7 +55,8 @@ def check_stage(params: Params, stage: Stage) -> None:
     """
     with named(PARAMS):
         check_parameters(params)
-        if stage.name == "render-scenes":  # which alone reads them
+        check_graph(params, stage)
+        if stage.name in READ_INPUTS:
             check_inputs(params)
         if stage.name in BEFORE_SPEECH:  # what comes after it may run where no engine is
             check_engines(params)
@@ -59,6 +67,20 @@ def check_stage(params: Params, stage: Stage) -> None:
             )
         if not stage.parallel:  # a stage that trains uses the number, and checks its own batches
             check_processes(params, launch.wanted())
+
+
+def check_graph(params: Params, stage: Stage) -> None:
+    """Raises WordbrushError for a stage that the graph of these parameters leaves out."""
+    if stage.graph == "drawn" and params.collection is not None:
+        raise WordbrushError(
+            f"collection is {params.collection}, and {stage.name} is of the graph that draws: what "
+            "it makes is not known of people's pictures. Set collection to null, or leave it out."
+        )
+    if stage.graph == "recorded" and params.collection is None:
+        raise WordbrushError(
+            f"collection is null, and {stage.name} imports one: name a folder that `wordbrush "
+            "data` wrote, then run `wordbrush graph`."
+        )
 
 
 def check_parameters(params: Params) -> None:
@@ -120,6 +142,11 @@ def check_recordings(captions: Captions, people: list[str], words: bool) -> None
 
 def check_inputs(params: Params) -> None:
     """Raises WordbrushError where something is missing of the folders that the parameters name."""
+    if params.collection is not None:
+        from wordbrush.corpora.collection import read_collection
+
+        read_collection(Path(params.collection))
+        return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr
 

@@ -12,8 +12,9 @@ from wordbrush.process import is_main, is_worker
 from wordbrush.report import timings
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.yaml import read_yaml
 from wordbrush.training import launch, signals
-from wordbrush.versioning import places
+from wordbrush.versioning import graph, places
 
 DVC_FILE = Path(places.DVC_FILE)
 
@@ -27,6 +28,7 @@ def run(stage: Stage, **options: str) -> None:
     """
     if DVC_FILE.is_file():
         places.require_usable(DVC_FILE)
+        graph.require_arranged(Path("."), read_yaml(Path(PARAMS)))
     if stage.parallel and (count := launch.wanted()) > 1:
         signals.install()
         checked(stage)

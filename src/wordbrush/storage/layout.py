@@ -34,7 +34,7 @@ class Layout:
 
     @property
     def samples(self) -> Path:
-        """latents.npy, images.npy"""
+        """images.npy; latents.npy of drawings; collection.json where a collection gave them"""
         return self.root / "data/samples"
 
     @property

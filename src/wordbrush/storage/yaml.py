@@ -16,7 +16,11 @@ UNCAUGHT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeEr
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file as plain data; a missing or broken one is a WordbrushError with its line."""
-    text = read_text(path, MISSING)
+    return parse_yaml(read_text(path, MISSING), path)
+
+
+def parse_yaml(text: str, path: Path) -> dict[str, Any]:
+    """The text of a YAML file as plain data. Raises WordbrushError, which names `path`."""
     try:
         data = YAML(typ="safe").load(text)
     except YAMLError as error:

@@ -6,12 +6,14 @@ there; a test compares.
 """
 
 import ast
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from wordbrush.storage.files import whole_file
+from wordbrush.versioning.graph import Graph, arranged, definition
 
 PACKAGE = "wordbrush"
 CODE = f"src/{PACKAGE}"
@@ -99,17 +101,21 @@ def existing(names: Iterable[str], package: Path) -> Iterator[str]:
 
 
 def write_dependencies(project: Path) -> None:
-    """Name each stage's code in dvc.yaml, before the data that it reads."""
+    """Name each stage's code in dvc.yaml, before the data that it reads; its graph stays."""
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     target = project / "dvc.yaml"
-    document = yaml.load(target.read_text(encoding="utf-8"))
+    text = target.read_text(encoding="utf-8")
+    graph: Graph = "drawn" if arranged(text, "drawn") == text else "recorded"
+    document = yaml.load(definition(text))
     for name, stage in document["stages"].items():
         code = [f"{CODE}/{path}" for path in dependencies(name, project / CODE)]
         stage["deps"] = [*code, *(path for path in stage["deps"] if not path.startswith(CODE))]
+    written = io.StringIO()
+    yaml.dump(document, written)
     with whole_file(target) as scratch:
-        yaml.dump(document, scratch)
+        scratch.write_text(arranged(written.getvalue(), graph), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,14 @@ def fingerprint(stage: str, mining: str | None, root: Path = Path(".")) -> str:
     stages = read_yaml(root / "dvc.yaml").get("stages", {})
     if stage not in stages:
         raise WordbrushError(f"{root / 'dvc.yaml'} has no stage {stage!r}.")
-    parameters = chosen(read_yaml(root / PARAMS), stages[stage]["params"])
-    named = [dep.replace("${item.mining}", mining or "") for dep in stages[stage]["deps"]]
+    values = read_yaml(root / PARAMS)
+    parameters = chosen(values, stages[stage]["params"])
+    filled = {"${item.mining}": mining or "", "${collection}": values.get("collection") or ""}
+    named = []
+    for dep in stages[stage]["deps"]:
+        for field, value in filled.items():
+            dep = dep.replace(field, value)
+        named.append(dep)
     content = [
         stage,
         mining,

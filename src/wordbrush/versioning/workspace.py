@@ -13,10 +13,12 @@ from dvc.repo import Repo
 
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.yaml import read_yaml
 from wordbrush.versioning.configuration import configure
 from wordbrush.versioning.credentials import require_credentials
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.failures import reasons, storage_errors
+from wordbrush.versioning.graph import arrange
 from wordbrush.versioning.listings import guard
 from wordbrush.versioning.locks import LOCK, merge_locks, write_lock
 
@@ -37,6 +39,7 @@ def workspace(
     require_credentials(remote)
     _copy_code(source, folder)
     (folder / PARAMS).write_text(params, encoding="utf-8")
+    arrange(folder, read_yaml(folder / PARAMS))
     write_lock(folder / LOCK, lock)
     logging.getLogger("dvc.repo.init").setLevel(logging.WARNING)
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints what it also raises

@@ -3,9 +3,12 @@
 import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
+from wordbrush.corpora.shards import ABOUT
+from wordbrush.errors import WordbrushError
 from wordbrush.kubeflow import values
 from wordbrush.kubeflow.compiler.groups import check_groups
 from wordbrush.kubeflow.compiler.pools import Pools, load_pools
@@ -16,6 +19,7 @@ from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.git import described_head
+from wordbrush.versioning.graph import Graph, graph_of
 from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
@@ -50,6 +54,11 @@ class Plan:
     compares: bool = False
     notify: str | None = None
     ordered: Provenance = field(default_factory=Provenance)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of dvc.yaml that the parameters ask for."""
+        return graph_of(YAML(typ="safe").load(self.params))
 
     @property
     def run_key(self) -> str:
@@ -134,6 +143,32 @@ def make_plan(
     )
 
 
+def usable_presets(source: Path) -> list[str]:
+    """The presets by name, without those whose collection is not on this machine."""
+    file, folder = source / PARAMS, source / "presets"
+    base = read_yaml(file)
+    return [
+        preset.stem
+        for preset in sorted(folder.glob("*.yaml"))
+        if (found := merge(base, read_yaml(preset)))["collection"] is None
+        or (source / found["collection"] / ABOUT).is_file()
+    ]
+
+
+def _collection(source: Path, values: dict[str, Any]) -> Path:
+    """The folder of the collection, by its whole path: tasks work in folders of their own.
+
+    Raises WordbrushError where it is not on this machine: keys are made of what it holds.
+    """
+    folder = (source / values["collection"]).resolve()
+    if not (folder / ABOUT).is_file():
+        raise WordbrushError(
+            f"{folder} holds no collection ({ABOUT} is missing), and params.yaml names it: make it "
+            "with `wordbrush data SOURCE TARGET`, or name another folder."
+        )
+    return folder
+
+
 def params_text(source: Path, preset: str | None = None, trial: int | None = None) -> str:
     """params.yaml with a preset and a trial laid over it, without its comments."""
     file = source / PARAMS
@@ -143,6 +178,8 @@ def params_text(source: Path, preset: str | None = None, trial: int | None = Non
     if trial is not None:
         found = merge(found, {"trial": trial})
     parse(found, PARAMS if trial is None else f"{PARAMS} with --trial {trial}")
+    if found["collection"] is not None:
+        found["collection"] = str(_collection(source, found))
     text = io.StringIO()
     YAML(typ="safe").dump(found, text)
     return text.getvalue()

@@ -19,9 +19,10 @@ SETTINGS = ("base_image", "target_image")  # of kfp's decorators
 def faults(folder: Path) -> list[str]:
     """Every fault of the components in a folder, a sentence each."""
     found = []
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [f"{path}:{line}: {what}." for line, what in _faults(tree, path.stem)]
+        name = path.relative_to(folder).with_suffix("").as_posix()  # __init__ names the image
+        found += [f"{path}:{line}: {what}." for line, what in _faults(tree, name)]
     return found
 
 

@@ -1,0 +1,27 @@
+"""evaluate as a component, on a collection."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def evaluate(
+    params: str,
+    key: str,
+    mark: str,
+    import_collection: dsl.Input[dsl.Artifact],
+    pretrain_davenet_random: dsl.Input[dsl.Artifact],
+    pretrain_davenet_hard: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    examples: dsl.Output[dsl.Artifact],
+    scalars: dsl.Output[dsl.Metrics],
+    roc: dsl.Output[dsl.ClassificationMetrics],
+    page: dsl.Output[dsl.HTML],
+):
+    from wordbrush.kubeflow.tasks.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
+
+    locks = [import_collection.path, pretrain_davenet_random.path, pretrain_davenet_hard.path]
+    with run_stage("evaluate", params, locks, key) as run:
+        publish(run, {"data/evaluation": examples}, lock, page, scalars=scalars, roc=roc)

@@ -1,0 +1,31 @@
+"""report as a component, on a collection."""
+
+from kfp import dsl
+
+from components import component
+
+
+@component
+def report(
+    params: str,
+    key: str,
+    mark: str,
+    import_collection: dsl.Input[dsl.Artifact],
+    pretrain_davenet_random: dsl.Input[dsl.Artifact],
+    pretrain_davenet_hard: dsl.Input[dsl.Artifact],
+    evaluate: dsl.Input[dsl.Artifact],
+    lock: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+):
+    from wordbrush.kubeflow.tasks.artifacts import publish
+    from wordbrush.versioning.runs import run_stage
+
+    locks = [
+        import_collection.path,
+        pretrain_davenet_random.path,
+        pretrain_davenet_hard.path,
+        evaluate.path,
+    ]
+    with run_stage("report", params, locks, key) as run:
+        publish(run, {"data/report": report}, lock, page)

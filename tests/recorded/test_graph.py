@@ -1,0 +1,171 @@
+"""dvc.yaml's two graphs, and whole runs on a collection by both runners."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+from tests.kfp_server import Compiled
+from tests.recorded import miniature
+from tests.workspace import Workspace, environment
+from wordbrush import presets
+from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.compiler.plan import make_plan, usable_presets
+from wordbrush.stages.preflight import check_all
+from wordbrush.versioning.graph import arrange, arranged, require_arranged
+
+DVC = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+STAGES = ["import-collection", "pretrain-davenet", "evaluate", "report"]
+RUNS = ["import-collection", "pretrain-davenet@random", "pretrain-davenet@hard", *STAGES[2:]]
+
+
+def stages(text: str) -> dict:
+    return YAML(typ="safe").load(text)["stages"]
+
+
+def test_each_graph_leads_to_the_other_and_back():
+    recorded = arranged(DVC, "recorded")
+    assert arranged(DVC, "drawn") == DVC and arranged(recorded, "drawn") == DVC
+    assert arranged(recorded, "recorded") == recorded != DVC
+
+
+def test_a_collection_needs_no_stage_that_draws():
+    drawn, recorded = stages(DVC), stages(arranged(DVC, "recorded"))
+    assert list(recorded) == STAGES
+    made = {out for stage in recorded.values() for out in stage["outs"]}
+    made |= {f"data/encoders/pretrain/{mining}" for mining in ("random", "hard")}
+    for name, stage in recorded.items():
+        assert [dep for dep in stage["deps"] if dep.startswith("data/") and dep not in made] == []
+        if name in drawn:  # it differs in nothing else
+            shared = [dep for dep in drawn[name]["deps"] if dep in stage["deps"]]
+            assert stage == {**drawn[name], "deps": shared}
+
+
+def test_stages_wait_until_the_graph_is_arranged(tmp_path):
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    require_arranged(tmp_path, {"collection": None})
+    with pytest.raises(WordbrushError, match=r"names a collection.* `wordbrush graph`"):
+        require_arranged(tmp_path, {"collection": "data/recorded"})
+
+
+def test_a_finished_run_is_not_up_to_date_once_a_collection_is_named():
+    """DVC compares what stages name: were it no stage's parameter, nothing would start and warn."""
+    assert "collection" in stages(DVC)["render-scenes"]["params"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "dvc.yaml is empty"),
+        ("stages: [", "dvc.yaml:2 is not valid YAML"),
+        ("stages:\n", "dvc.yaml: stages"),
+        ("vars: []\n", "dvc.yaml: stages"),
+        ("stages: {a: 3}\n", "dvc.yaml: stages.*a"),
+    ],
+)
+def test_a_broken_dvc_yaml_is_said_in_a_line(text, words, tmp_path):
+    (tmp_path / "dvc.yaml").write_text(text)
+    with pytest.raises(WordbrushError, match=words) as refused:
+        arrange(tmp_path, {"collection": "data/recorded"})
+    assert "\n" not in str(refused.value)
+    assert (tmp_path / "dvc.yaml").read_text() == text
+
+
+def test_stages_of_ones_own_stay_unless_their_meta_names_a_graph():
+    own = """\
+  count-words:
+    cmd: wc -w data/speech
+    meta: note
+    deps:
+      - data/speech
+  look:
+    cmd: ls data/generator
+    meta: {graph: drawn, owner: us}
+    deps:
+      - data/generator
+"""
+    recorded = arranged(DVC + own, "recorded")
+    assert list(stages(recorded)) == [*STAGES, "count-words"]
+    assert arranged(recorded, "drawn") == DVC + own
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Workspace:
+    """The project with a collection at the place that the preset `recorded` names."""
+    folder = tmp_path_factory.mktemp("recorded")
+    made = miniature.collection(folder)
+    workspace = Workspace.create(folder / "project", ROOT)
+    for name in ("components", "k8s"):
+        shutil.copytree(ROOT / name, workspace.root / name)
+    shutil.copy(ROOT / "pipeline.py", workspace.root)
+    (workspace.root / "data").mkdir()
+    made.rename(workspace.root / "data/recorded")
+    presets.change(workspace.root / "params.yaml", {"collection": "data/recorded"})
+    return workspace
+
+
+def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path):
+    pools = ROOT / "k8s/pools.yaml"
+    assert "recorded" in usable_presets(project.root)
+    for name in ("params.yaml", "presets"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    assert usable_presets(tmp_path) == ["paper", "small", "tiny"]  # no collection is there
+    plan = make_plan(project.root, "tiny", "unused:1", pools)
+    assert set(plan.edges) == set(RUNS) and plan.graph == "recorded"
+    assert plan.edges["import-collection"] == []
+    assert plan.edges["pretrain-davenet@hard"] == ["import-collection"]
+    about = project.root / "data/recorded/collection.json"
+    text = about.read_text()
+    about.write_text(text.replace('"hours"', '"hours" '))
+    other = make_plan(project.root, "tiny", "unused:1", pools)
+    about.write_text(text)
+    assert all(other.keys[one] != key for one, key in plan.keys.items())
+    with pytest.raises(WordbrushError, match="holds no collection"):
+        make_plan(tmp_path, "recorded", "unused:1", pools)
+
+
+@pytest.mark.parametrize(
+    ("graph", "stage"), [("drawn", "synthesize-captions"), ("recorded", "import-collection")]
+)
+def test_make_runs_the_stage_that_makes_the_pairs(graph, stage, tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "dvc.yaml").write_text(arranged(DVC, graph))
+    done = subprocess.run(
+        ["make", "--dry-run", "stages"], cwd=tmp_path, text=True, capture_output=True, check=True
+    )
+    assert f"dvc repro {stage}\n" in done.stdout
+
+
+def test_stages_of_a_mining_are_those_of_the_graph(project):
+    found = project.run("wordbrush", "stages", "--mining", "hard").stdout
+    assert found == "pretrain-davenet@hard\n"
+
+
+def test_check_says_that_the_graph_is_the_other(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    with pytest.raises(WordbrushError, match=r"^params.yaml names a collection, and dvc.yaml has"):
+        list(check_all(Path("params.yaml"), Path("presets")))
+
+
+@pytest.mark.runs
+def test_both_runners_learn_from_a_collection_and_give_the_same_hashes(project):
+    assert project.run("wordbrush", "graph").stdout == "dvc.yaml: recorded\n"
+    project.run("dvc", "repro")
+    first = (project.root / "dvc.lock").read_text()
+    command = [sys.executable, "pipeline.py", "run"]
+    variables = environment(PYTHONPATH=os.pathsep.join([str(project.root), str(ROOT / "src")]),
+                            WORDBRUSH_CACHE=str(project.root / "other"))  # fmt: skip
+    done = subprocess.run(command, cwd=project.root, text=True, capture_output=True, env=variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    compiled = Compiled.read(project.root / ".wordbrush/kfp/pipeline.yaml")
+    assert set(compiled.tasks) == set(RUNS)
+    ours, theirs = stages(first), stages((project.root / ".wordbrush/kfp/dvc.lock").read_text())
+    assert set(ours) == set(theirs) == set(RUNS)
+    for address in RUNS:
+        assert ours[address]["outs"] == theirs[address]["outs"], address
