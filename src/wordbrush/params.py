@@ -308,6 +308,12 @@ class Training(Section):
     edit_every: Count
 
 
+class Pretraining(Training):
+    """The first DAVEnet stage, which may end with steps of the audio branch alone."""
+
+    locked_steps: Natural
+
+
 class Davenet(Section):
     image_network: Literal["vgg16", "small"]
     image_channels: Annotated[list[Width], Field(min_length=1)]
@@ -353,7 +359,7 @@ class Davenet(Section):
 class Schedule(Section):
     """The three DAVEnet stages, one after another."""
 
-    pretrain: Training
+    pretrain: Pretraining
     random_edits: Training
     targeted_edits: Training
 

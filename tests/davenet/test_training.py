@@ -9,13 +9,15 @@ import torch
 
 from tests.devices import same_weights
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.data.images import to_images
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import Settings, Trainer, train
+from wordbrush.davenet.locked import LockedPictures
+from wordbrush.davenet.training import Settings, Trainer, make_decay, train
 from wordbrush.params import Augmentation
 from wordbrush.storage.folders import FolderStore
 from wordbrush.training.checkpoints import Checkpoints
@@ -84,7 +86,17 @@ def varied(tiny) -> Settings:
     return Settings(davenet, stage, "hard", 3)
 
 
-def test_a_training_with_augmentation_resumes_as_if_never_stopped(varied, pairs, tmp_path):
+def with_locked_steps(settings: Settings, steps: int, locked_steps: int) -> Settings:
+    phases = {"steps": steps, "locked_steps": locked_steps}
+    return replace(settings, stage=settings.stage.model_copy(update=phases))
+
+
+@pytest.mark.parametrize("locked_steps", [0, 4])
+def test_a_training_with_augmentation_resumes_as_if_never_stopped(
+    varied, pairs, tmp_path, locked_steps
+):
+    varied = with_locked_steps(varied, 6 - locked_steps, locked_steps)
+
     def trained(folder: str, mortal: bool = False) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
@@ -97,6 +109,45 @@ def test_a_training_with_augmentation_resumes_as_if_never_stopped(varied, pairs,
         trained("parts", mortal=True)
     resumed = trained("parts")
     assert same_weights(resumed, whole)
+
+
+def test_in_locked_steps_only_the_audio_branch_learns(varied, pairs):
+    def trained(locked_steps: int) -> tuple[dict[str, torch.Tensor], list[tuple[float, ...]]]:
+        torch.manual_seed(0)
+        encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
+        rows = train(encoders, pairs, with_locked_steps(varied, 3, locked_steps))
+        return encoders.state_dict(), rows
+
+    (joint, before), (locked, after) = trained(0), trained(2)
+    changed = {name for name in joint if not torch.equal(joint[name], locked[name])}
+    assert {name.split(".")[0] for name in changed} == {"audio"}
+    assert "audio.convs.0.weight" in changed and "audio.norms.0.running_mean" in changed
+    assert (before[-1][0], after[-1][0]) == (3, 5)
+
+
+@pytest.mark.parametrize("decay", ["cosine", "steps"])
+def test_the_learning_rate_starts_anew_with_the_locked_steps(varied, decay):
+    davenet = varied.davenet.model_copy(update={"decay": decay, "decay_steps": 2})
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
+    schedule, rates = make_decay(optimiser, davenet, 4, 3), []
+    for _ in range(7):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    low = 0.4 * davenet.decay_factor
+    by_steps = [0.4, 0.4, low, low, 0.4, 0.4, low]
+    cosine = [0.2 * (1 + np.cos(np.pi * done / count)) for count in (4, 3) for done in range(count)]
+    assert rates == pytest.approx(cosine if decay == "cosine" else by_steps)
+
+
+def test_a_locked_branch_sees_each_picture_as_it_does_in_use(varied, pairs):
+    encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
+    row = {"split": "train", "speaker": "noise", "language": "en"}
+    manifest = Manifest.of([{**row, "image": 19 - number} for number in range(10)])
+    locked = LockedPictures(encoders, replace(pairs, manifest=manifest))
+    encoders.eval()
+    seen = encoders.encode_images(to_images(pairs.images[[19, 12]]))
+    assert torch.allclose(locked.of(np.array([19, 12])).features, seen.features, atol=1e-5)
 
 
 def test_augmentation_grows_up_to_its_strength(varied, pairs):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import lr_scheduler
 
 from wordbrush.data.loader import BatchPlan, Loader, PairBatch
 from wordbrush.data.pairs import Pairs
@@ -17,12 +18,13 @@ from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import all_similarities, paired_similarities, similarities
+from wordbrush.davenet.locked import LockedPictures
 from wordbrush.davenet.losses import EditedScores
 from wordbrush.davenet.negatives import EditedNegatives, Editor
 from wordbrush.davenet.objective import make_curriculum
 from wordbrush.davenet.requirements import require_equal_edits
 from wordbrush.davenet.retrieval import both_ways, recall
-from wordbrush.params import Davenet, Mining, Training
+from wordbrush.params import Davenet, Mining, Pretraining, Training
 from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -44,6 +46,15 @@ class Settings:
     stage: Training
     mining: Mining
     seed: int
+
+    @property
+    def locked_steps(self) -> int:
+        """How many steps follow in which the picture branch stays as it is."""
+        return self.stage.locked_steps if isinstance(self.stage, Pretraining) else 0
+
+    @property
+    def steps(self) -> int:
+        return self.stage.steps + self.locked_steps
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,9 @@ class Trainer:
         self.batches = make_loader(pairs, davenet, edit_every, settings.seed)
         self.curriculum = make_curriculum(davenet, stage, settings.mining, self.chance)
         self.optimiser = make_optimiser(self.encoders, davenet, stage.learning_rate)
-        self.decay = make_decay(self.optimiser, davenet, stage.steps)
+        self.decay = make_decay(self.optimiser, davenet, stage.steps, settings.locked_steps)
+        self.joint_steps, self.pairs = stage.steps, pairs
+        self.locked: LockedPictures | None = None
         self.ramp_steps = stage.ramp_steps
         self.watch = Watch("DAVEnet")
         self.augmenter = None
@@ -132,12 +145,23 @@ class Trainer:
         """Of this batch; changes nothing but norms and random states."""
         batch = self.augmented(number, batch.to(device()))
         with mixed_precision():
-            seen = self.encoders.encode_images(batch.images)
+            seen = self.see(number, batch)
             heard = self.encoders.encode_audio(batch.features, batch.lengths)
         edits = None if self.edit is None else self.edit(batch, seen)
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = self.curriculum.at(number)(scores, batch.positives, edits)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
+
+    def see(self, number: int, batch: PairBatch) -> Encoded:
+        """The features of the batch's pictures; behind the joint steps, those of a locked branch.
+
+        A resumed training computes them anew, from the same weights.
+        """
+        if number <= self.joint_steps:
+            return self.encoders.encode_images(batch.images)
+        if self.locked is None:
+            self.locked = LockedPictures(self.encoders, self.pairs)
+        return self.locked.of(batch.pictures)
 
     def augmented(self, number: int, batch: PairBatch) -> PairBatch:
         """The batch as it is heard in this step, which the strength grows up to."""
@@ -160,7 +184,7 @@ def train(
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> list[tuple[float, ...]]:
     """Train in place on the split `train`; returns the rows of CURVES."""
-    davenet, steps = settings.davenet, settings.stage.steps
+    davenet, steps = settings.davenet, settings.steps
     if editor is not None:
         require_equal_edits(davenet, settings.stage)
     trainer = Trainer(encoders, pairs, settings, editor)
@@ -241,9 +265,16 @@ def make_optimiser(encoders: Encoders, davenet: Davenet, rate: float) -> torch.o
 
 
 def make_decay(
-    optimiser: torch.optim.Optimizer, davenet: Davenet, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """By steps (D), or along a cosine to 0 at the stage's end."""
-    if davenet.decay == "cosine":
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    return torch.optim.lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
+    optimiser: torch.optim.Optimizer, davenet: Davenet, steps: int, locked_steps: int
+) -> lr_scheduler.LRScheduler:
+    """By steps (D), or along a cosine to 0 at the end of `steps`; anew for the locked steps."""
+    decays: list[lr_scheduler.LRScheduler] = [
+        lr_scheduler.CosineAnnealingLR(optimiser, count)
+        if davenet.decay == "cosine"
+        else lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
+        for count in (steps, locked_steps)
+        if count
+    ]
+    if len(decays) == 1:
+        return decays[0]
+    return lr_scheduler.SequentialLR(optimiser, decays, [steps])

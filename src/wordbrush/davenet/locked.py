@@ -1,0 +1,32 @@
+"""The picture branch when it no longer learns: what it sees in each picture, computed once."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wordbrush.data.pairs import Pairs
+from wordbrush.data.resident import Rows
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import device_of, encode_images
+
+
+class LockedPictures:
+    """Features of all pictures of the split `train`, by a picture branch that stays as it is.
+
+    While only the audio branch learns, a step needs no more of the picture branch (locked-image
+    tuning, Zhai et al. 2022). Raises WordbrushError where the memory does not hold the features.
+    """
+
+    def __init__(self, encoders: Encoders, pairs: Pairs):
+        self.numbers = np.unique(pairs.manifest.pictures(pairs.manifest.captions("train")))
+        encoders.eval()
+        seen = encode_images(encoders, pairs.images, self.numbers)
+        encoders.train()
+        self.where = device_of(encoders)
+        self.features = Rows(seen.features.numpy(), self.where)
+
+    def of(self, pictures: np.ndarray) -> Encoded:
+        """What is seen in pictures with these numbers [N]: features [N, D, h, w]."""
+        rows: Tensor = torch.from_numpy(np.searchsorted(self.numbers, pictures))
+        return Encoded(self.features.take(rows.to(self.where)))
