@@ -22,7 +22,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator, GeneratorConfig
-from wordbrush.params import Params
+from wordbrush.params import Params, Pretraining
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
@@ -31,6 +31,7 @@ from wordbrush.training.parallel import joined
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, SIZE = 48, 16
+STEPS = 10
 SHORT = {
     "stable_kimg": {4: 0.016, 8: 0.016, 16: 0.024},
     "fade_kimg": {4: 0.0, 8: 0.016, 16: 0.016},
@@ -56,6 +57,7 @@ DAVENETS |= {
 }
 AUGMENTED = {"tempo": 0.2, "vocal_tract": 0.2, "noise": 0.5, "rooms": 0.5, "band_masks": 1}
 DAVENETS |= {"augmented": ({"augmentation": AUGMENTED}, "hard")}
+DAVENETS |= {"locked pictures": ({"locked_steps": 5}, "hard")}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
     for kind, loss, mining in (
@@ -130,6 +132,8 @@ def davenet(
 ) -> Trained:
     """The curve has every step. SGD, since Adam would hide a gradient of the wrong size."""
     augmentation = params.davenet.augmentation.model_copy(update=changes.get("augmentation", {}))
+    changes = dict(changes)
+    locked_steps = changes.pop("locked_steps", 0)
     settings = params.davenet.model_copy(
         update={
             "optimiser": "sgd",
@@ -139,7 +143,12 @@ def davenet(
             "augmentation": augmentation,
         }
     )
-    stage = params.schedule.random_edits.model_copy(update={"steps": 10, "learning_rate": 0.02})
+    stage = Pretraining(
+        **params.schedule.random_edits.model_copy(
+            update={"steps": STEPS - locked_steps, "learning_rate": 0.02}
+        ).model_dump(),
+        locked_steps=locked_steps,
+    )
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     generator = generator.to(device())
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
