@@ -152,6 +152,7 @@ class Captions(Section):
     recordings: GivenPath | None
     rates: Annotated[list[Rate], Field(min_length=1)]
     pitches: Annotated[list[Pitch], Field(min_length=1)]
+    pauses: Share
     bands: Bands
     window_ms: Annotated[float, Field(ge=1, le=1000)]
     hop_ms: Annotated[float, Field(ge=1, le=1000)]

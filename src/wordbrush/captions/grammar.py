@@ -34,6 +34,7 @@ RELATIONS = {
     "front": ("in front of",),
     "behind": ("behind",),
 }
+PAUSE_CHANCE = 0.65  # of a pause behind a describing word, in a caption with pauses
 NOTHING = (
     "there is nothing on the floor",
     "i see an empty floor",
@@ -53,6 +54,18 @@ def describe(objects: list[dict], rng: np.random.Generator) -> str:
     for before, after in zip(order, order[1:], strict=False):
         text += f" {join(objects[after], objects[before], rng)}"
     return text
+
+
+def with_pauses(text: str, rng: np.random.Generator) -> str:
+    """The same words, with a comma behind some of those that describe, except at the end.
+
+    'a small, red rubber, cube': a voice pauses at a comma, as people do who think of the next word.
+    """
+    words = text.split()
+    may = [VOCABULARY.meaning.get(word) is not None for word in words]
+    may[-1] = False
+    paused = may & (rng.random(len(words)) < PAUSE_CHANCE)
+    return " ".join(word + "," * bool(pause) for word, pause in zip(words, paused, strict=True))
 
 
 def phrase(thing: dict, rng: np.random.Generator) -> str:

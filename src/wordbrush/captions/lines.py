@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
-from wordbrush.captions.grammar import describe
+from wordbrush.captions.grammar import describe, with_pauses
 from wordbrush.captions.voices import Voice
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice
 
-SCENES = 2  # the random stream of captions of scenes, which is another than that of drawings
+# Random streams beside that of drawings' captions: of captions of scenes, and of pauses in either.
+SCENES, PAUSES = 2, 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def drawing_lines(
     for number, objects in enumerate(parsed):
         rng = np.random.default_rng([seed, number])
         sure = [thing for thing in objects if thing["confidence"] >= min_confidence]
-        lines.append(Line(describe(sure, rng), random_voice(captions, rng)))
+        text = spoken_text(describe(sure, rng), captions, [seed, number, PAUSES])
+        lines.append(Line(text, random_voice(captions, rng)))
     return lines
 
 
@@ -43,8 +45,15 @@ def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: i
             {**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
             for thing in scene["objects"]
         ]
-        lines.append(Line(describe(objects, rng), random_voice(captions, rng)))
+        text = spoken_text(describe(objects, rng), captions, [seed, number, SCENES, PAUSES])
+        lines.append(Line(text, random_voice(captions, rng)))
     return lines
+
+
+def spoken_text(text: str, captions: Captions, stream: list[int]) -> str:
+    """The text, with pauses if it is one of those that have them."""
+    rng = np.random.default_rng(stream)
+    return with_pauses(text, rng) if rng.random() < captions.pauses else text
 
 
 def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wordbrush.captions.engines.reference import PAUSE
 from wordbrush.captions.engines.wheels import checked
 from wordbrush.errors import WordbrushError, optional_packages
 
@@ -57,7 +58,7 @@ def symbols(
     """The numbers of the symbols of a sentence, and of which to which each of its words reaches.
 
     words: as `ipa_words` gives them. known: the numbers of each symbol; others are left out.
-    A space stands between words, and the sentence has an end.
+    A space stands between words, a comma where the text has one, and the sentence has an end.
     """
     numbers: list[int] = []
     spans = []
@@ -68,6 +69,8 @@ def symbols(
         for symbol in ipa:
             numbers += known.get(symbol, [])
         spans.append((texts, first, len(numbers)))
+        if texts[-1].endswith(PAUSE):
+            numbers += known.get(PAUSE, [])
     return numbers + known.get(end, []), spans
 
 

@@ -15,6 +15,7 @@ from wordbrush.captions.espeak import Engine
 from wordbrush.errors import WordbrushError
 
 AMERICAN, BRITISH = "en-us", "en"  # its voices
+PAUSE = ","  # in texts and in symbols
 CORRECTED = {"cyan": "sˈa^ɪən"}  # espeak-ng says saɪˈæn, as no dictionary has it
 
 
@@ -43,7 +44,7 @@ def ipa_words(text: str, language: str = AMERICAN) -> list[tuple[list[str], str]
     """IPA with ties, and the words of the text that it stands for: mostly one.
 
     espeak-ng speaks some words as one: 'left of a' is lˈɛft əvə, which gives two pairs, the second
-    of 'of' and 'a'.
+    of 'of' and 'a'. A comma stays with its word.
     """
     words = text.split()
     with espeak(language) as engine:
@@ -52,7 +53,7 @@ def ipa_words(text: str, language: str = AMERICAN) -> list[tuple[list[str], str]
     pairs: list[tuple[list[str], str]] = []
     for word, first, stop in zip(words, counts, [*counts[1:], len(spoken)], strict=True):
         if stop > first or not pairs:
-            pairs.append(([word], CORRECTED.get(word.lower(), " ".join(spoken[first:stop]))))
+            pairs.append(([word], CORRECTED.get(word.lower().rstrip(PAUSE), " ".join(spoken[first:stop]))))
         else:  # it was joined to the word before
             pairs[-1][0].append(word)
     return pairs

@@ -14,7 +14,7 @@ from wordbrush.captions.engines.interface import (
     pitch_of,
     tempo_of,
 )
-from wordbrush.captions.engines.reference import rendering
+from wordbrush.captions.engines.reference import PAUSE, rendering
 from wordbrush.captions.engines.table import require_voice, version_of
 from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS, engine_of_voice
@@ -76,7 +76,7 @@ def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarra
     length = len(sound) / SAMPLE_RATE
     timed = [
         {
-            "word": word["word"],
+            "word": word["word"].rstrip(PAUSE),
             "start": round(min(max(word["start"] - shift, 0.0), length), 3),
             "end": round(min(max(word["end"] - shift, 0.0), length), 3),
         }
