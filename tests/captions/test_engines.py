@@ -332,9 +332,10 @@ def test_words_of_ipa_and_the_words_that_are_spoken_as_one():
 
 
 def test_times_come_from_durations_of_symbols():
-    known = {symbol: [number] for number, symbol in enumerate(" abc.", start=1)}
+    known = {symbol: [number] for number, symbol in enumerate(" abc.,", start=1)}
     numbers, spans = symbols([(["x"], "ab"), (["y", "zzz"], "c?")], known)
     assert numbers == [2, 3, 1, 4, 5] and spans == [(["x"], 0, 2), (["y", "zzz"], 3, 4)]
+    assert symbols([(["x,"], "ab"), (["y"], "c")], known)[0] == [2, 3, 6, 1, 4, 5]
     durations = np.array([5, 2, 2, 2, 4, 1, 9])  # with a symbol before and after
     words = timed_words(spans, durations, seconds=0.1, shift=1, late=0.1)
     assert [word["word"] for word in words] == ["x", "y", "zzz"]
@@ -388,6 +389,9 @@ def test_an_installed_engine_speaks_captions(name, tmp_path, monkeypatch):
     monkeypatch.setenv("WORDBRUSH_SPEECH", str(tmp_path / "another"))
     again = speak(text, Voice(name, 175, 50))
     assert (again.sound == natural.sound).all() and again.words == natural.words
+    paused = speak(text.replace(" red", ", red,"), Voice(name, 175, 50))
+    assert [word["word"] for word in paused.words] == text.split()
+    assert len(paused.sound) > len(natural.sound)
     fast = speak(text, Voice(name, 230, 50))
     assert 0.65 < len(fast.sound) / len(natural.sound) < 0.9
     high = speak(text, Voice(name, 175, 65))

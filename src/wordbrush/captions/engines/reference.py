@@ -53,7 +53,9 @@ def ipa_words(text: str, language: str = AMERICAN) -> list[tuple[list[str], str]
     pairs: list[tuple[list[str], str]] = []
     for word, first, stop in zip(words, counts, [*counts[1:], len(spoken)], strict=True):
         if stop > first or not pairs:
-            pairs.append(([word], CORRECTED.get(word.lower().rstrip(PAUSE), " ".join(spoken[first:stop]))))
+            pairs.append(
+                ([word], CORRECTED.get(word.lower().rstrip(PAUSE), " ".join(spoken[first:stop])))
+            )
         else:  # it was joined to the word before
             pairs[-1][0].append(word)
     return pairs
