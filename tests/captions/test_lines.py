@@ -55,4 +55,4 @@ def test_pauses_follow_describing_words_but_not_the_last():
     pauses = {
         word[:-1] for _ in range(50) for word in with_pauses(text, rng).split() if "," in word
     }
-    assert pauses == set("large purple matte ball tiny gray metal".split())
+    assert pauses == {"large", "purple", "matte", "ball", "tiny", "gray", "metal"}
