@@ -26,7 +26,7 @@ BEFORE = 0.5  # seconds of a quiet room before the sentence
 @pytest.fixture(scope="module")
 def studio() -> Studio:
     model = load_model(ROOT / "models/small")
-    return Studio.of(model, drawn_gallery(model, 48, SEED))
+    return Studio.of(model, drawn_gallery(model, 48, SEED), SEED)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ UNVEILED = """
 @pytest.fixture(scope="module")
 def studio() -> Studio:
     model = load_model(ROOT / "models/small")
-    return Studio.of(model, drawn_gallery(model, 48, SEED))
+    return Studio.of(model, drawn_gallery(model, 48, SEED), SEED)
 
 
 @pytest.fixture(scope="module")
