@@ -52,10 +52,11 @@ function made(concept, number, hear, switchOff) {
     ring.style.setProperty("--x", `${x * 100}%`);
     ring.style.setProperty("--y", `${y * 100}%`);
   });
+  const heard = concept.word ? `${concept.word} (F1 ${Math.round(concept.heard[1])} %)` : "no word";
   const best = concept.ganUnits.slice(0, UNITS);
   const part = (unit, place) => `${unit} (${Math.round(100 * concept.agreement[place])} %)`;
   add(card, "p", {
-    textContent: `Hears ${concept.heard[0]} (F1 ${Math.round(concept.heard[1])} %), sees `
+    textContent: `Hears ${heard}, sees `
       + `${concept.seen[0]} (${Math.round(concept.seen[1])} %). Units ${concept.units.join(", ")}. `
       + `Drawn by the generator’s units ${best.map(part).join(", ")}.`,
   });
@@ -67,6 +68,6 @@ function made(concept, number, hear, switchOff) {
     one.addEventListener("click", act);
   };
   if (concept.word) button("Hear it", () => hear(concept.word));
-  button("Switch it off in the drawing", () => switchOff(number));
+  button("Switch it off", () => switchOff(number));
   return { card, meter };
 }

@@ -5,7 +5,8 @@ import { unpacked } from "./maps.js";
 const PAUSE = 80; // milliseconds from one drawing to the next, at least
 const STEP = 0.02; // of the walk
 const AGAIN = 1000; // milliseconds until a refused drawing is asked for again
-const VEIL = 150; // of 255: how dark a drawing is where the chosen concept is not seen
+const START = 1; // of the walk
+const VEIL = 190; // of 255: how dark a drawing is where the chosen concept is not seen
 
 const at = (id) => document.getElementById(id);
 
@@ -15,14 +16,14 @@ export class Easel {
     this.facts = facts;
     this.table = table;
     this.say = say;
-    this.position = 0;
+    this.position = START;
     this.edits = [];
     this.cell = null; // (y, x) that is pointed at
     at("position").max = String(facts.drawings - 1);
+    at("position").value = String(START);
     at("units").max = String(facts.drawnUnits);
-    at("units").value = String(facts.drawnUnits);
     at("concept").append(...table.map((one, number) => new Option(title(one, number), number)));
-    this.showUnits();
+    this.usualUnits();
     this.listen();
   }
 
@@ -36,6 +37,10 @@ export class Easel {
     at("change").addEventListener("click", () => this.change());
     at("undo").addEventListener("click", () => { this.edits.pop(); this.draw(); });
     at("concept").addEventListener("change", () => this.showSeen());
+    at("lit").addEventListener("change", () => this.showSeen());
+    document.querySelectorAll("[name=operation]").forEach((one) => {
+      one.addEventListener("change", () => this.usualUnits());
+    });
     at("units").addEventListener("input", () => {
       this.showUnits();
       const last = this.edits.at(-1);
@@ -76,16 +81,30 @@ export class Easel {
     at("walk").textContent = "Walk on";
   }
 
+  get concept() {
+    return Number(at("concept").value);
+  }
+
+  get operation() {
+    return document.querySelector("[name=operation]:checked").value;
+  }
+
   change() {
-    const operation = document.querySelector("[name=operation]:checked").value;
-    this.add(Number(at("concept").value), operation, Number(at("units").value), this.cell);
+    this.add(this.concept, this.operation, Number(at("units").value), this.cell);
+  }
+
+  // A transplant of some units seldom shows; of the others, those that draw the concept suffice.
+  usualUnits() {
+    const few = this.table[this.concept].ganUnits.length;
+    at("units").value = String(this.operation === "transplant" ? this.facts.drawnUnits : few);
+    this.showUnits();
   }
 
   // Everywhere, with the units that are known to draw it.
   switchOff(concept) {
     at("concept").value = String(concept);
-    at("units").value = String(this.table[concept].ganUnits.length);
-    this.showUnits();
+    document.querySelector("[name=operation][value=ablate]").checked = true;
+    this.usualUnits();
     this.add(concept, "ablate", Number(at("units").value), null);
   }
 
@@ -174,6 +193,7 @@ export class Easel {
 
   // Where the chosen concept is seen in the edited drawing.
   showSeen() {
+    at("seen").hidden = !at("lit").checked;
     if (!this.answer) return;
     const lights = unpacked(this.answer.lights);
     const cells = lights.length / this.table.length;
@@ -181,7 +201,7 @@ export class Easel {
     const canvas = Object.assign(at("seen"), { width: side, height: side });
     const context = canvas.getContext("2d");
     const image = context.createImageData(side, side);
-    const start = Number(at("concept").value) * cells;
+    const start = this.concept * cells;
     for (let cell = 0; cell < cells; cell += 1) {
       image.data[4 * cell + 3] = VEIL * (1 - lights[start + cell] / 255);
     }
