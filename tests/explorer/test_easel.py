@@ -14,7 +14,6 @@ from wordbrush.explorer.server import SEED
 from wordbrush.model import load_model
 
 
-
 @pytest.fixture(scope="module")
 def easel() -> Easel:
     return Easel(load_model(ROOT / "models/small"), SEED)

@@ -255,9 +255,7 @@ def explore(folder: Path, host: str, port: int, token: str | None, pictures: int
 
 
 async def _serve(app: web.Application, host: str, port: int, token: str | None) -> None:
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, logger=quiet_logger()
-    )
+    runner = runner_of(app, SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await _start(runner, host, port)
@@ -270,14 +268,15 @@ async def _serve(app: web.Application, host: str, port: int, token: str | None) 
         await runner.cleanup()
 
 
-def quiet_logger() -> logging.Logger:
-    """aiohttp's, without a traceback for each request that is no HTTP, such as one without Host.
+def runner_of(app: web.Application, shutdown_seconds: float) -> web.AppRunner:
+    """What serves it: aiohttp, without its tracebacks for requests that are no HTTP.
 
-    Such a request has its answer, 400. Anybody may send them, so they must not fill a log.
+    Such a request, for instance one without Host, is answered with 400. Anybody may send them, so
+    they must not fill a log.
     """
     logger = logging.getLogger("wordbrush.explorer.http")
     logger.addFilter(_is_fault)
-    return logger
+    return web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, logger=logger)
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
