@@ -9,14 +9,17 @@ import torch
 
 from tests.explorer.servers import ROOT
 from wordbrush.errors import WordbrushError
-from wordbrush.explorer.easel import DRAWINGS, LAYER, Easel, Edit, Recipe
+from wordbrush.explorer.easel import LAYER, Easel, Edit, Recipe
 from wordbrush.explorer.server import SEED
 from wordbrush.model import load_model
+
+DRAWINGS = 96
 
 
 @pytest.fixture(scope="module")
 def easel() -> Easel:
-    return Easel(load_model(ROOT / "models/small"), SEED)
+    model = load_model(ROOT / "models/small")
+    return Easel(model, SEED, model.see(model.draw(DRAWINGS, SEED)))
 
 
 def pictures(answer: dict) -> np.ndarray:
@@ -52,7 +55,10 @@ def test_a_walk_turns_from_one_latent_to_the_next_evenly(easel):
     assert torch.cosine_similarity(steps[[0, 4]], ends).min() > 0.9999
     turns = [torch.cosine_similarity(*pair, dim=0) for pair in itertools.pairwise(steps)]
     assert max(turns) - min(turns) < 0.1
-    assert torch.isfinite(easel.latent(float(DRAWINGS - 1))).all()
+    last = float(DRAWINGS - 1)
+    assert torch.cosine_similarity(easel.latent(last), easel.latents[-1:]).item() > 0.9999
+    with pytest.raises(WordbrushError, match="ends at 95"):
+        easel.latent(last + 0.1)
 
 
 def test_edits_stay_at_their_spot_and_change_the_units_that_they_name(easel):

@@ -206,6 +206,7 @@ def test_a_recipe_is_drawn(address):
         (b"[" * 8000, 400, "no drawing"),
         (b'{"position": NaN, "edits": []}', 400, "no drawing"),
         (recipe_of(position=128.0), 400, "no drawing"),
+        (recipe_of(position=48.0), 422, "ends at 47"),
         (recipe_of(other=1), 400, "no drawing"),
         (recipe_of(edits=[CHANGE] * 13), 400, "no drawing"),
         (recipe_of(edits=[{**CHANGE, "operation": "delete"}]), 400, "no drawing"),

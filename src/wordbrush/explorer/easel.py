@@ -6,12 +6,14 @@ layer h4, one after another. The page keeps the recipe, and the server nothing.
 
 import base64
 from itertools import islice
+from math import ceil
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from wordbrush.concepts.clusters import binarise
 from wordbrush.concepts.discovery import cluster_cells, top_pictures
@@ -25,7 +27,7 @@ from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import LATENTS, latent_blocks
 from wordbrush.model import Model
 
-DRAWINGS = 128  # latents that the walk passes
+MOST_DRAWINGS = 128  # latents that the walk passes, and drawings from which edits take values
 MOST_EDITS = 12
 RADIUS = 1  # cells of h4 around a spot: an object of the demo's drawings covers three by three
 SURE = 0.5  # the confidence from which an object of the segmenter is mentioned
@@ -56,22 +58,26 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    position: Annotated[float, Field(ge=0, le=DRAWINGS - 1)]
+    position: Annotated[float, Field(ge=0, lt=MOST_DRAWINGS)]
     edits: Annotated[list[Edit], Field(max_length=MOST_EDITS)]
 
 
 class Easel:
-    """Draws recipes. seed: of the latents, the first of which are those of `Model.draw`."""
+    """Draws recipes.
 
-    def __init__(self, model: Model, seed: int):
+    seed: of the latents, which are those of `Model.draw`. seen: what `Model.see` gives of its first
+    drawings [N, D, h, w]; at least two.
+    """
+
+    def __init__(self, model: Model, seed: int, seen: Tensor):
         self.model = model
         self.attributes = list(model.segmenter.config.attributes)
         self.layer = edited_layer(model)
+        seen = seen[:MOST_DRAWINGS].cpu()
         blocks = latent_blocks(model.generator.latent_dim, seed)
-        self.latents = torch.cat(list(islice(blocks, DRAWINGS // LATENTS)))
+        latents = torch.cat(list(islice(blocks, ceil(len(seen) / LATENTS))))
+        self.latents = latents[: len(seen)]
         self.h4 = encoded(model.generator, self.latents, self.layer)  # [N, C, h, w]
-        pictures = decoded(model.generator, self.h4)
-        seen = model.see(pictures).cpu()
         self.scale, self.members = model.concepts.scale.cpu(), model.concepts.members.cpu()
         active = cluster_cells(seen, self.scale, self.members)  # [N, h, w, K]
         self.peaks = active.flatten(0, 2).amax(0).clamp(min=1e-6)  # [K]
@@ -88,7 +94,7 @@ class Easel:
     def _typical(self, active: Tensor) -> Tensor:
         """The mean of each unit of h4 where each concept is strongest: [K, C]."""
         side = [self.size, self.size]
-        grid = torch.nn.functional.interpolate(active.permute(0, 3, 1, 2), side, mode="nearest")
+        grid = F.interpolate(active.permute(0, 3, 1, 2), side, mode="nearest")
         strongest = grid.transpose(0, 1).flatten(1).topk(TYPICAL, 1).indices  # [K, TYPICAL]
         return self.h4.permute(0, 2, 3, 1).flatten(0, 2)[strongest].mean(1)
 
@@ -106,8 +112,14 @@ class Easel:
         ]
 
     def latent(self, position: float) -> Tensor:
-        """[1, Z], on the great circle from one latent to the next, since only directions count."""
-        number = min(int(position), DRAWINGS - 2)
+        """[1, Z], on the great circle from one latent to the next, since only directions count.
+
+        Raises WordbrushError for a position beyond the last.
+        """
+        last = len(self.latents) - 1
+        if position > last:
+            raise WordbrushError(f"the walk ends at {last}, before {position:g}.")
+        number = min(int(position), last - 1)
         here, there = self.latents[number], self.latents[number + 1]
         angle = torch.arccos(torch.cosine_similarity(here, there, dim=0).clamp(-1, 1))
         share = torch.tensor(position - number)
@@ -136,7 +148,7 @@ class Easel:
             "pictures": base64.b64encode(pictures.tobytes()).decode(),
             "read": [self._said(one) for one in read],
             "changed": changed,
-            "lights": base64.b64encode(lights.flatten(0, 1).T.contiguous().numpy()).decode(),
+            "lights": base64.b64encode(lights.flatten(0, 1).T.numpy().tobytes()).decode(),
         }
 
     def edited(self, h4: Tensor, edit: Edit) -> Tensor:

@@ -39,10 +39,10 @@ class Studio:
 
     @classmethod
     def of(cls, model: Model, gallery: Gallery, seed: int) -> "Studio":
-        """seed: of the drawings that people edit."""
-        ear = Ear(model)
+        """seed: of the drawings of the gallery."""
+        ear, easel = Ear(model), Easel(model, seed, gallery.features)
         table = concept_table(model, gallery, ear)
-        return cls(model, gallery, Lights(gallery), ear, Easel(model, seed), table)
+        return cls(model, gallery, Lights(gallery), ear, easel, table)
 
     @property
     def frame_seconds(self) -> float:

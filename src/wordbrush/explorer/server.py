@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.explorer import sounds
-from wordbrush.explorer.easel import DRAWINGS, MOST_EDITS, Recipe
+from wordbrush.explorer.easel import MOST_EDITS, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.guards import LOOPBACK, Access, Allowance, guard
 from wordbrush.explorer.listening import Message, Studio
@@ -142,7 +142,7 @@ async def gallery(request: web.Request) -> web.Response:
             "method": studio.model.config.method,
             "mostCharacters": sounds.MOST_CHARACTERS,
             "mostBytes": sounds.MOST_BYTES,
-            "drawings": DRAWINGS,
+            "drawings": len(studio.easel.latents),
             "mostEdits": MOST_EDITS,
             "drawnCells": studio.easel.size,
             "drawnUnits": studio.easel.h4.shape[1],
