@@ -162,7 +162,7 @@ def test_typed_words_and_files_light_up_and_find(studio, speaking, drawn, tmp_pa
         await tab.press("#find")
         await type_and_say(tab, RED_CUBE)
         await tab.until(best_is_of(those_with(drawn, "red", "cube")))
-        assert await tab.text("#searched") == "best of 48 drawings"
+        assert await tab.text("#searched") == "best of 48 pictures"
         found = await tab.call("Runtime.evaluate", expression="document.querySelector('#file')")
         await tab.call(
             "DOM.setFileInputFiles", files=[str(file)], objectId=found["result"]["objectId"]

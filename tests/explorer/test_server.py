@@ -399,7 +399,7 @@ def test_a_token_is_asked_for_and_a_signal_says_goodbye_to_pages():
 )
 def test_a_page_for_other_machines_needs_a_good_token(host, token, reason):
     with pytest.raises(WordbrushError, match=reason):
-        explore(ROOT / "models/small", host, 0, token, 12)
+        explore(ROOT / "models/small", host, 0, token, 12, None)
 
 
 def test_a_port_that_is_taken_is_one_sentence(address):

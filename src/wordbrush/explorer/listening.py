@@ -38,10 +38,11 @@ class Studio:
     concepts: list[Message]
 
     @classmethod
-    def of(cls, model: Model, gallery: Gallery, seed: int) -> "Studio":
-        """seed: of the drawings of the gallery."""
-        ear, easel = Ear(model), Easel(model, seed, gallery.features)
+    def of(cls, model: Model, drawings: Gallery, seed: int, own: Gallery | None = None) -> "Studio":
+        """drawings: of the seed, which people edit. own: what is lit and searched instead."""
+        gallery, ear = own or drawings, Ear(model)
         table = concept_table(model, gallery, ear)
+        easel = Easel(model, seed, drawings.features)
         return cls(model, gallery, Lights(gallery), ear, easel, table)
 
     @property

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.explorer import sounds
-from wordbrush.explorer.easel import MOST_EDITS, Recipe
+from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.guards import LOOPBACK, Access, Allowance, guard
 from wordbrush.explorer.listening import Message, Studio
+from wordbrush.explorer.own import own_gallery
 from wordbrush.explorer.sockets import (
     HEARTBEAT_SECONDS,
     MOST_BYTES,
@@ -235,9 +236,12 @@ async def _whole(
     return web.json_response(answer)
 
 
-def explore(folder: Path, host: str, port: int, token: str | None, pictures: int) -> None:
+def explore(
+    folder: Path, host: str, port: int, token: str | None, pictures: int, gallery: Path | None
+) -> None:
     """Serve the page on the model in `folder` until a signal comes.
 
+    pictures: how many are searched at most, of drawings or of the folder or collection `gallery`.
     Raises WordbrushError for a host beyond loopback without a token, and a port that is taken.
     """
     if host not in LOOPBACK and not token:
@@ -248,7 +252,9 @@ def explore(folder: Path, host: str, port: int, token: str | None, pictures: int
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isalnum()):
         raise WordbrushError("--token needs 8 letters and digits or more.")
     model = load_model(folder)
-    studio = Studio.of(model, drawn_gallery(model, pictures, SEED), SEED)
+    own = own_gallery(model, gallery, pictures) if gallery else None
+    drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
+    studio = Studio.of(model, drawings, SEED, own)
     hosts = LOOPBACK if host in LOOPBACK else None
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(application(studio, Access(hosts, token)), host, port, token))

@@ -46,7 +46,7 @@ function made(concept, number, hear, switchOff) {
     const holder = add(pictures, "span", { className: "pointed" });
     add(holder, "img", {
       src: `/pictures/${picture}.png`, loading: "lazy", decoding: "async",
-      alt: `Drawing ${picture}, example ${place + 1}`,
+      alt: `Picture ${picture}, example ${place + 1}`,
     });
     const ring = add(holder, "i", { className: "ring" });
     ring.style.setProperty("--x", `${x * 100}%`);

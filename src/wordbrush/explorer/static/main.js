@@ -270,7 +270,7 @@ class Page {
     best.forEach((number, place) => {
       this.tiles.light(number, maps.subarray(place * cells, (place + 1) * cells));
     });
-    at("searched").textContent = `best of ${message.searched} drawings`;
+    at("searched").textContent = `best of ${message.searched} pictures`;
   }
 
   // Nothing more comes: Speak shows the pictures as they are.
