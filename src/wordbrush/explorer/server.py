@@ -21,7 +21,6 @@ from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.guards import LOOPBACK, Access, Allowance, guard
 from wordbrush.explorer.listening import Message, Studio
-from wordbrush.explorer.own import own_gallery
 from wordbrush.explorer.sockets import (
     HEARTBEAT_SECONDS,
     MOST_BYTES,
@@ -252,7 +251,11 @@ def explore(
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isalnum()):
         raise WordbrushError("--token needs 8 letters and digits or more.")
     model = load_model(folder)
-    own = own_gallery(model, gallery, pictures) if gallery else None
+    own = None
+    if gallery:
+        from wordbrush.explorer.own import own_gallery  # needs the extra `data`
+
+        own = own_gallery(model, gallery, pictures)
     drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
     studio = Studio.of(model, drawings, SEED, own)
     hosts = LOOPBACK if host in LOOPBACK else None
