@@ -112,7 +112,7 @@ def test_of_a_sound_that_is_too_long_its_beginning_is_played(studio):
 
 
 def test_the_end_of_an_utterance_says_which_concepts_answered(studio, told):
-    answers = told[-1]["answers"]
+    (answers,) = (one["answers"] for one in told if one["type"] == "end")
     words = [studio.ear.names[number][0] for number, _ in answers["concepts"]]
     assert "cube" in words and words.count("") < len(words)
     for unit, strength, concept in answers["units"]:
