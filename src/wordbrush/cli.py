@@ -307,13 +307,20 @@ def explore(
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8027,
     token: Annotated[str | None, typer.Option(help="What visitors must know.")] = None,
     pictures: Annotated[
-        int, typer.Option(help="Drawings in the gallery that is searched.", min=12, max=2048)
+        int, typer.Option(help="Pictures in the gallery that is searched.", min=12, max=2048)
     ] = 96,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of pictures, or an imported collection, in place of drawings.",
+            parser=given_path,
+        ),
+    ] = None,
 ) -> None:
     """Open a page on a model that listens: pictures light up where they fit what is said."""
     from wordbrush.explorer.server import explore as serve
 
-    serve(model, host, port, token, pictures)
+    serve(model, host, port, token, pictures, gallery)
 
 
 @app.command(rich_help_panel="Helpers")

@@ -17,7 +17,7 @@ from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.voices import Voice, speak
 from wordbrush.explorer.guards import LOOPBACK, Access
 from wordbrush.explorer.listening import Studio
-from wordbrush.explorer.server import application
+from wordbrush.explorer.server import application, runner_of
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
@@ -45,7 +45,7 @@ def explorer(*options: str) -> Iterator[tuple[subprocess.Popen, str]]:
 @asynccontextmanager
 async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
     """The same server in this process, which a loaded model starts at once: its address."""
-    runner = web.AppRunner(application(studio, Access(LOOPBACK, None)), shutdown_timeout=0)
+    runner = runner_of(application(studio, Access(LOOPBACK, None)), 0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

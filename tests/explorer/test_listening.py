@@ -26,7 +26,7 @@ BEFORE = 0.5  # seconds of a quiet room before the sentence
 @pytest.fixture(scope="module")
 def studio() -> Studio:
     model = load_model(ROOT / "models/small")
-    return Studio.of(model, drawn_gallery(model, 48, SEED))
+    return Studio.of(model, drawn_gallery(model, 48, SEED), SEED)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,11 @@ def test_of_a_sound_that_is_too_long_its_beginning_is_played(studio):
     times = round(longest / len(spoken(RED_CUBE, 0.1, 0.1)) * SAMPLE_RATE) + 1
     answer = sounds.hear_file(studio, encode(np.tile(spoken(RED_CUBE, 0.1, 0.1), times)), VIEW)
     assert answer["cut"] and answer["seconds"] == longest
+
+
+def test_the_end_of_an_utterance_says_which_concepts_answered(studio, told):
+    (answers,) = (one["answers"] for one in told if one["type"] == "end")
+    words = [studio.ear.names[number][0] for number, _ in answers["concepts"]]
+    assert "cube" in words and words.count("") < len(words)
+    for unit, strength, concept in answers["units"]:
+        assert studio.model.concepts.members[concept, unit] > 0 and strength > 0

@@ -42,6 +42,7 @@ new MutationObserver(() => statuses.push(document.querySelector("#status").textC
   .observe(document.querySelector("#status"), { childList: true });
 """
 READY = "document.querySelector('#status')?.textContent.startsWith('Ready')"
+PIXELS = "document.querySelector('#after').toDataURL()"
 NUMBERS = "[...document.querySelectorAll('figure')].map((one) => Number(one.dataset.number))"
 UNVEILED = """
 [...document.querySelectorAll("figure canvas")].every((one) => one.style.opacity === "0")
@@ -51,7 +52,7 @@ UNVEILED = """
 @pytest.fixture(scope="module")
 def studio() -> Studio:
     model = load_model(ROOT / "models/small")
-    return Studio.of(model, drawn_gallery(model, 48, SEED))
+    return Studio.of(model, drawn_gallery(model, 48, SEED), SEED)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,10 @@ def visit(
 
 def status(text: str) -> str:
     return f"document.querySelector('#status').textContent.includes({json.dumps(text)})"
+
+
+def changes(count: int) -> str:
+    return f"document.querySelector('#reads').dataset.changes === '{count}'"
 
 
 def heard(word: str) -> str:
@@ -157,7 +162,7 @@ def test_typed_words_and_files_light_up_and_find(studio, speaking, drawn, tmp_pa
         await tab.press("#find")
         await type_and_say(tab, RED_CUBE)
         await tab.until(best_is_of(those_with(drawn, "red", "cube")))
-        assert await tab.text("#searched") == "best of 48 drawings"
+        assert await tab.text("#searched") == "best of 48 pictures"
         found = await tab.call("Runtime.evaluate", expression="document.querySelector('#file')")
         await tab.call(
             "DOM.setFileInputFiles", files=[str(file)], objectId=found["result"]["objectId"]
@@ -166,6 +171,63 @@ def test_typed_words_and_files_light_up_and_find(studio, speaking, drawn, tmp_pa
         await tab.until(best_is_of(those_with(drawn, "green")))
         await tab.press("#speak")
         assert await tab.value(NUMBERS) == list(range(12))
+
+    visit(use, studio, speaking)
+
+
+def test_a_spoken_concept_changes_a_drawing_and_undo_takes_it_back(studio, speaking):
+    async def use(tab: Tab) -> None:
+        await tab.press("#draw")
+        await tab.until(changes(0))
+        before = await tab.value(PIXELS)
+        await tab.press("#change")
+        assert await tab.text("#status") == "Point at a spot of the drawing first."
+        await tab.press("#things button")  # points at the first thing that is read
+        await type_and_say(tab, "blue")
+        await tab.until(changes(1))
+        assert "something else" in await tab.text("#reads")
+        assert "blue" in await tab.text("#after-read")
+        assert await tab.value(PIXELS) != before
+        await tab.value(
+            "document.querySelector('#units').value = 1;"
+            "document.querySelector('#units').dispatchEvent(new Event('input'))"
+        )
+        await tab.until("document.querySelector('#reads').textContent.includes('the same')")
+        await tab.press("#undo")
+        await tab.until(changes(0))
+        assert await tab.value(PIXELS) == before
+
+    visit(use, studio, speaking)
+
+
+def test_a_drawing_walks_and_is_pointed_at_by_keys(studio, speaking):
+    async def use(tab: Tab) -> None:
+        await tab.press("#draw")
+        await tab.until(changes(0))
+        before = await tab.value(PIXELS)
+        await tab.press("#walk")
+        await tab.until(f"{PIXELS} !== {json.dumps(before)}")
+        await tab.press("#walk")
+        assert await tab.text("#walk") == "Walk on"
+        for key in ("ArrowUp", "ArrowLeft"):
+            event = f"new KeyboardEvent('keydown', {{ key: '{key}', cancelable: true }})"
+            await tab.value(f"document.querySelector('#spot').dispatchEvent({event})")
+        label = await tab.value("document.querySelector('#spot').getAttribute('aria-label')")
+        assert label.startswith("Spot in row 4, column 4 of 8")
+
+    visit(use, studio, speaking)
+
+
+def test_concepts_answer_a_word_and_can_be_switched_off(studio, speaking):
+    async def use(tab: Tab) -> None:
+        await tab.press("#concepts")
+        await type_and_say(tab, "a ball")
+        await tab.until("document.querySelector('#answering').textContent.length")
+        assert (await tab.text("#cards h3")).startswith("sphere")
+        assert await tab.value("document.querySelectorAll('#cards li').length") == 32
+        await tab.value("document.querySelector('#cards li .row button:last-child').click()")
+        await tab.until(changes(1))
+        assert not await tab.value("document.querySelector('#easel-title').offsetParent === null")
 
     visit(use, studio, speaking)
 
@@ -230,7 +292,9 @@ def test_it_fits_a_phone_and_a_desk_and_has_a_name_for_every_control(studio, spe
 async def look(width: int, tab: Tab) -> None:
     for dark in (False, True):
         await tab.resize(width, 800, dark)
-        assert await tab.value("document.documentElement.scrollWidth") <= width
+        for view in ("find", "draw", "concepts", "speak"):
+            await tab.press(f"#{view}")
+            assert await tab.value("document.documentElement.scrollWidth") <= width, view
     ground = await tab.value("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(20, 23, 27)"
     tree = (await tab.call("Accessibility.getFullAXTree"))["nodes"]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,18 +14,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.explorer.servers import ROOT, WORDBRUSH, explorer, pcm, spoken
+from tests.explorer.servers import ROOT, WORDBRUSH, explorer, pcm, served, spoken
 from tests.workspace import environment
 from wordbrush.audio.sound import encode
 from wordbrush.errors import WordbrushError
-from wordbrush.explorer.listening import HITS
-from wordbrush.explorer.server import explore
+from wordbrush.explorer.gallery import drawn_gallery
+from wordbrush.explorer.listening import EXAMPLES, HITS, Studio
+from wordbrush.explorer.server import MOST_RECIPE_BYTES, MOST_WAITING, SEED, explore
 from wordbrush.explorer.sounds import MOST_BYTES, wav
 from wordbrush.model import load_model
 
 VIEW = list(range(12))
 RED_CUBE = "a big red cube"
 PATIENCE = 60  # seconds, for what comes at once unless the machine has other things to do
+
+CHANGE = {"concept": 10, "operation": "transplant", "units": 96, "cell": [4, 1]}
+
+
+def recipe_of(**changes: Any) -> bytes:
+    return json.dumps({"position": 1.0, "edits": [], **changes}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +167,107 @@ def test_typed_words_and_a_file_are_heard_alike(address):
         assert answer["frames"] == round(answer["seconds"] / 0.16 + 0.5)
 
 
+def test_the_concepts_and_which_of_them_answer(address):
+    async def ask(session):
+        async with session.get("/api/concepts") as response:
+            table = await response.json()
+        said = {"text": "a ball", "view": []}
+        async with session.post("/api/say", json=said, headers=own(address)) as response:
+            return table, (await response.json())["answers"]
+
+    table, answers = run(ask, address)
+    assert len(table) == 32
+    units = sorted(unit for one in table for unit in one["units"])
+    assert units == list(range(128))  # each belongs to one concept
+    assert all(len(one["pictures"]) == EXAMPLES for one in table)
+    assert table[answers["concepts"][0][0]]["word"] == "sphere"
+    strengths = [strength for _, strength in answers["concepts"]]
+    assert strengths == sorted(strengths, reverse=True)
+    assert all(unit in table[concept]["units"] for unit, _, concept in answers["units"])
+
+
+def test_a_recipe_is_drawn(address):
+    async def ask(session):
+        recipe = {"position": 1.5, "edits": [CHANGE]}
+        async with session.post("/api/draw", json=recipe, headers=own(address)) as response:
+            assert response.status == 200
+            return await response.json()
+
+    answer = run(ask, address)
+    assert len(base64.b64decode(answer["pictures"])) == 2 * 64 * 64 * 3
+    assert len(base64.b64decode(answer["lights"])) == 32 * 64
+    assert {"words", "cell"} == set(answer["read"][0][0])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"{", 400, "no drawing"),
+        (b"[" * 8000, 400, "no drawing"),
+        (b'{"position": NaN, "edits": []}', 400, "no drawing"),
+        (recipe_of(position=128.0), 400, "no drawing"),
+        (recipe_of(position=48.0), 422, "ends at 47"),
+        (recipe_of(other=1), 400, "no drawing"),
+        (recipe_of(edits=[CHANGE] * 13), 400, "no drawing"),
+        (recipe_of(edits=[{**CHANGE, "operation": "delete"}]), 400, "no drawing"),
+        (recipe_of(edits=[{**CHANGE, "concept": 32}]), 422, "concepts"),
+        (recipe_of(edits=[{**CHANGE, "units": 10**30}]), 422, "units"),
+        (recipe_of(edits=[{**CHANGE, "cell": [8, 0]}]), 422, "outside"),
+        (recipe_of(edits=[{**CHANGE, "cell": None}]), 422, "point at a spot"),
+        (bytes(MOST_RECIPE_BYTES + 1), 413, "Too Large"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_sentence(address, body, status, reason):
+    async def ask(session):
+        async with session.post("/api/draw", data=body, headers=own(address)) as response:
+            return response.status, (await response.json())["error"]
+
+    found, error = run(ask, address)
+    assert found == status and reason in error and "\n" not in error
+
+
+def test_a_body_of_unknown_length_and_another_site_draw_nothing(address):
+    async def chunks():
+        yield recipe_of()
+
+    async def ask(session):
+        async with session.post("/api/draw", data=chunks(), headers=own(address)) as response:
+            long = response.status
+        async with session.post("/api/draw", data=recipe_of()) as response:
+            return long, response.status
+
+    assert run(ask, address) == (413, 403)
+
+
+def test_more_drawings_than_the_model_makes_are_refused(address):
+    async def ask(session):
+        async def one():
+            async with session.post("/api/draw", data=recipe_of(), headers=own(address)) as answer:
+                return answer.status
+
+        return await asyncio.gather(*(one() for _ in range(2 * MOST_WAITING + 8)))
+
+    found = run(ask, address)
+    assert {200, 429} == set(found)
+
+
+def test_a_request_without_host_is_answered_and_leaves_no_traceback(caplog):
+    model = load_model(ROOT / "models/small")
+    studio = Studio.of(model, drawn_gallery(model, 12, SEED), SEED)
+
+    async def ask():
+        async with served(studio) as address:
+            port = int(address.rstrip("/").rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            line = await asyncio.wait_for(reader.readline(), PATIENCE)
+            writer.close()
+            return line
+
+    assert b" 400 " in asyncio.run(ask())
+    assert [one for one in caplog.records if one.exc_info] == []
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "reason"),
     [
@@ -290,7 +399,7 @@ def test_a_token_is_asked_for_and_a_signal_says_goodbye_to_pages():
 )
 def test_a_page_for_other_machines_needs_a_good_token(host, token, reason):
     with pytest.raises(WordbrushError, match=reason):
-        explore(ROOT / "models/small", host, 0, token, 12)
+        explore(ROOT / "models/small", host, 0, token, 12, None)
 
 
 def test_a_port_that_is_taken_is_one_sentence(address):

@@ -19,6 +19,7 @@ with optional_packages():
 
 DIM, BRIGHT = 0.15, 0.4  # of the square of the usual strength (`Lights`), as looked at by eye
 STRONG = 0.9  # the share of cells that are weaker than what counts as strong: mostly floor
+ANSWERS = 12  # of concepts and of units that are said to answer
 MARKED = 2.2  # deviations of its units at which a concept counts as heard
 TELLING_F1 = 20.0  # percent; a concept that detects no word better has no name
 
@@ -117,6 +118,27 @@ class Ear:
             for frame, word in enumerate(best.tolist())
             if strength[frame, word] >= MARKED
         ]
+
+    @torch.no_grad()
+    def answers(self, speech: Tensor) -> dict[str, list[list[float]]]:
+        """Which concepts and which units of the embedding answer speech [D, t] most, at their best
+        frame: rows of number and strength in deviations, and of a unit also its concept."""
+        scale, members = self.concepts.scale.cpu(), self.concepts.members.cpu()
+        concepts = self.concepts(speech.T.to(self.concepts.scale.device)).cpu().amax(0)  # [K]
+        units = (speech.T / scale).amax(0)  # [D]
+        owners = members.argmax(0).tolist()
+        return {
+            "concepts": [[k, strength] for k, strength in _strongest(concepts)],
+            "units": [[unit, strength, owners[unit]] for unit, strength in _strongest(units)],
+        }
+
+
+def _strongest(values: Tensor) -> list[tuple[int, float]]:
+    best = values.topk(min(ANSWERS, len(values)))
+    return [
+        (number, round(value, 2))
+        for number, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
 
 
 def _name(heard: Hypothesis) -> tuple[str, float]:

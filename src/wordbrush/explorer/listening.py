@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.explorer.activity import FRAME, Activity
+from wordbrush.explorer.easel import Easel, examples
 from wordbrush.explorer.gallery import Ear, Gallery, Lights
 from wordbrush.explorer.hearing import Hearing, frame_seconds, hearing_of
 from wordbrush.model import Model
@@ -20,6 +21,7 @@ LEAD_SECONDS = 0.25  # kept of the silence before an utterance; captions have 0.
 LONGEST_SECONDS = 30.0  # of an utterance; then the next begins
 RANKED_SECONDS = 0.4  # from one ranking to the next, of sound
 HITS = 24  # of a ranking that are sent
+EXAMPLES = 6  # pictures of a concept
 
 Message = dict[str, Any]
 
@@ -32,10 +34,16 @@ class Studio:
     gallery: Gallery
     lights: Lights
     ear: Ear
+    easel: Easel
+    concepts: list[Message]
 
     @classmethod
-    def of(cls, model: Model, gallery: Gallery) -> "Studio":
-        return cls(model, gallery, Lights(gallery), Ear(model))
+    def of(cls, model: Model, drawings: Gallery, seed: int, own: Gallery | None = None) -> "Studio":
+        """drawings: of the seed, which people edit. own: what is lit and searched instead."""
+        gallery, ear = own or drawings, Ear(model)
+        table = concept_table(model, gallery, ear)
+        easel = Easel(model, seed, drawings.features)
+        return cls(model, gallery, Lights(gallery), ear, easel, table)
 
     @property
     def frame_seconds(self) -> float:
@@ -64,6 +72,26 @@ class Studio:
         order = self.gallery.ranking(speech, self.model.encoders.config.similarity)[:HITS]
         maps = self.lights.of(order, speech).max(1)
         return {"hits": order, "maps": packed(maps), "searched": len(self.gallery)}
+
+
+def concept_table(model: Model, gallery: Gallery, ear: Ear) -> list[Message]:
+    """What the page shows of each concept: the words that it hears and sees, its units, the
+    generator's units with their agreement (IoU), and pictures with the middle of its cell."""
+    members = model.concepts.members.cpu()
+    return [
+        {
+            "word": ear.names[number][0],
+            "heard": [meaning["heard"]["label"], meaning["heard"]["f1"]],
+            "seen": [meaning["seen"]["label"], meaning["seen"]["f1"]],
+            "units": members[number].nonzero().flatten().tolist(),
+            "ganUnits": meaning["gan_units"],
+            "agreement": meaning["agreement"],
+            "pictures": [[one["sample"], one["y"], one["x"]] for one in pictures],
+        }
+        for number, (meaning, pictures) in enumerate(
+            zip(model.meanings, examples(gallery.features, model, EXAMPLES), strict=True)
+        )
+    ]
 
 
 def packed(maps: np.ndarray) -> str:
@@ -118,7 +146,8 @@ class Listener:
             return
         yield self._light(None)
         yield self._hits(final=True)
-        yield {"type": "end", "utterance": self.utterance}
+        answers = self.studio.ear.answers(self.speech[:, : self._spoken_frames()])
+        yield {"type": "end", "utterance": self.utterance, "answers": answers}
         self._reset()
 
     def _light(self, sound: np.ndarray | None) -> Message:

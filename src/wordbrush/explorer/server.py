@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.explorer import sounds
+from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.guards import LOOPBACK, Access, Allowance, guard
 from wordbrush.explorer.listening import Message, Studio
@@ -31,9 +33,13 @@ from wordbrush.model import load_model
 
 with optional_packages():
     from aiohttp import WSCloseCode, web
+    from aiohttp.http_exceptions import HttpProcessingError
 
 MOST_LISTENERS = 16
 SOUNDS, SOUND_BURST = 1.0, 8.0  # typed words and files a second, of all pages, and at once
+DRAWN, DRAWN_BURST = 20.0, 40.0  # drawings a second, of all pages, and at once
+MOST_WAITING = 16  # drawings that wait for the model
+MOST_RECIPE_BYTES = 8 << 10
 SHUTDOWN_SECONDS = 3.0
 SEED = 27  # of the drawings of the gallery
 TYPES = {
@@ -55,6 +61,8 @@ class Hall:
     engine: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     allowance: Allowance = field(default_factory=lambda: Allowance(SOUNDS, SOUND_BURST))
+    drawn: Allowance = field(default_factory=lambda: Allowance(DRAWN, DRAWN_BURST))
+    drawing: int = 0  # drawings that wait or are made
 
 
 HALL = web.AppKey("hall", Hall)
@@ -70,7 +78,7 @@ class Said(BaseModel):
 
 
 def application(studio: Studio, access: Access) -> web.Application:
-    """The routes. Pages to come (draw, concepts, collect) add theirs here."""
+    """The routes. Pages to come (collect) add theirs here."""
     app = web.Application(middlewares=[guard(access)], client_max_size=sounds.MOST_BYTES)
     app[HALL] = Hall(studio, static_files())
     app.add_routes(
@@ -83,6 +91,8 @@ def application(studio: Studio, access: Access) -> web.Application:
             web.get("/api/listen", listen),
             web.post("/api/say", say),
             web.post("/api/hear", hear),
+            web.get("/api/concepts", concepts),
+            web.post("/api/draw", draw),
         ]
     )
     app.on_shutdown.append(hang_up)
@@ -132,6 +142,11 @@ async def gallery(request: web.Request) -> web.Response:
             "method": studio.model.config.method,
             "mostCharacters": sounds.MOST_CHARACTERS,
             "mostBytes": sounds.MOST_BYTES,
+            "drawings": len(studio.easel.latents),
+            "mostEdits": MOST_EDITS,
+            "drawnCells": studio.easel.size,
+            "drawnUnits": studio.easel.h4.shape[1],
+            "seed": SEED,
         }
     )
 
@@ -175,6 +190,32 @@ async def hear(request: web.Request) -> web.Response:
     return await _whole(request, view, partial(sounds.hear_file, _studio(request), content))
 
 
+async def concepts(request: web.Request) -> web.Response:
+    return web.json_response(_studio(request).concepts)
+
+
+async def draw(request: web.Request) -> web.Response:
+    """A recipe, drawn on the model's thread."""
+    hall = request.app[HALL]
+    if request.content_length is None or request.content_length > MOST_RECIPE_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MOST_RECIPE_BYTES, request.content_length or 0)
+    try:
+        recipe = Recipe.model_validate_json(await request.read())
+    except ValidationError:
+        raise web.HTTPBadRequest(reason="this is no drawing that the explorer knows") from None
+    if hall.drawing >= MOST_WAITING or not hall.drawn.take():
+        raise web.HTTPTooManyRequests(reason="too many drawings at once: wait a second")
+    hall.drawing += 1
+    try:
+        work = partial(hall.studio.easel.draw, recipe)
+        answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work)
+    except WordbrushError as error:
+        return web.json_response({"error": str(error)}, status=422)
+    finally:
+        hall.drawing -= 1
+    return web.json_response(answer)
+
+
 def _studio(request: web.Request) -> Studio:
     return request.app[HALL].studio
 
@@ -194,9 +235,12 @@ async def _whole(
     return web.json_response(answer)
 
 
-def explore(folder: Path, host: str, port: int, token: str | None, pictures: int) -> None:
+def explore(
+    folder: Path, host: str, port: int, token: str | None, pictures: int, gallery: Path | None
+) -> None:
     """Serve the page on the model in `folder` until a signal comes.
 
+    pictures: how many are searched at most, of drawings or of the folder or collection `gallery`.
     Raises WordbrushError for a host beyond loopback without a token, and a port that is taken.
     """
     if host not in LOOPBACK and not token:
@@ -207,14 +251,20 @@ def explore(folder: Path, host: str, port: int, token: str | None, pictures: int
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isalnum()):
         raise WordbrushError("--token needs 8 letters and digits or more.")
     model = load_model(folder)
-    studio = Studio.of(model, drawn_gallery(model, pictures, SEED))
+    own = None
+    if gallery:
+        from wordbrush.explorer.own import own_gallery  # needs the extra `data`
+
+        own = own_gallery(model, gallery, pictures)
+    drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
+    studio = Studio.of(model, drawings, SEED, own)
     hosts = LOOPBACK if host in LOOPBACK else None
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(application(studio, Access(hosts, token)), host, port, token))
 
 
 async def _serve(app: web.Application, host: str, port: int, token: str | None) -> None:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = runner_of(app, SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await _start(runner, host, port)
@@ -225,6 +275,21 @@ async def _serve(app: web.Application, host: str, port: int, token: str | None) 
         await stop.wait()
     finally:
         await runner.cleanup()
+
+
+def runner_of(app: web.Application, shutdown_seconds: float) -> web.AppRunner:
+    """What serves it: aiohttp, without its tracebacks for requests that are no HTTP.
+
+    Such a request, for instance one without Host, is answered with 400. Anybody may send them, so
+    they must not fill a log.
+    """
+    logger = logging.getLogger("wordbrush.explorer.http")
+    logger.addFilter(_is_fault)
+    return web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds, logger=logger)
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def _start(runner: web.AppRunner, host: str, port: int) -> None:

@@ -72,6 +72,7 @@ def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str)
         "changes": changes,
         **studio.light(pictures, 0, speech),
         "ranking": studio.hits(speech),
+        "answers": studio.ear.answers(speech),
     }
 
 

@@ -1,7 +1,9 @@
-// Wires the parts of the page. Modes to come (draw, concepts) are further buttons of the nav.
+// Wires the parts of the page.
 
+import { Cards } from "./cards.js";
 import { Connection } from "./connection.js";
 import { Delays } from "./delays.js";
+import { Easel } from "./easel.js";
 import { Timeline, unpacked } from "./maps.js";
 import { Microphone } from "./microphone.js";
 import { drawStrip } from "./strip.js";
@@ -16,20 +18,32 @@ const REST = 600; // milliseconds from the end of a sound to pictures as they ar
 const SILENT_DB = -90; // no microphone that is open is as quiet,
 const SILENT_PATIENCE = 2000; // so that this is said sooner
 
+const ABOUT = {
+  speak: "Pictures light up where they fit your words.",
+  find: "The pictures that fit your sentence best come first.",
+  draw: "Point at a spot of a drawing, and say what it should become.",
+  concepts: "Say a word, and see which of the model’s concepts answer.",
+};
+
 const at = (id) => document.getElementById(id);
 
 class Page {
-  constructor(facts) {
+  constructor(facts, table) {
     this.facts = facts;
     this.tiles = new Tiles(at("gallery"), facts.cells);
     this.transcript = new Transcript(at("transcript"));
     this.timeline = new Timeline();
     this.delays = new Delays();
     this.first = 0; // of the pictures that Speak shows
-    this.finding = false;
+    this.mode = "speak";
     this.sounds = 0; // whole sounds so far
     this.microphone = new Microphone((samples) => this.send(samples), () => this.lost());
     this.whole = new Whole((answer, time) => this.playing(answer, time), () => this.settle());
+    this.easel = new Easel(facts, table, (text, wrong) => this.say(text, wrong));
+    this.cards = new Cards(at("cards"), table, (word) => this.hearText(word), (concept) => {
+      this.choose("draw");
+      this.easel.switchOff(concept);
+    });
     this.visit = 0; // connections so far: utterances are numbered anew in each
     this.connection = new Connection((message) => this.receive(message), (is) => this.state(is));
     this.listenToControls();
@@ -41,13 +55,13 @@ class Page {
   listenToControls() {
     at("text").maxLength = this.facts.mostCharacters;
     at("microphone").addEventListener("click", () => this.toggle());
-    at("speak").addEventListener("click", () => this.choose(false));
-    at("find").addEventListener("click", () => this.choose(true));
+    Object.keys(ABOUT).forEach((mode) => {
+      at(mode).addEventListener("click", () => this.choose(mode));
+    });
     at("others").addEventListener("click", () => this.others());
     at("say").addEventListener("submit", (event) => {
       event.preventDefault();
-      const text = at("text").value;
-      this.hear("/api/say", JSON.stringify({ text, view: this.view }), `“${text}”`);
+      this.hearText(at("text").value);
     });
     at("file").addEventListener("change", (event) => {
       this.file(event.target.files[0]);
@@ -97,14 +111,21 @@ class Page {
     this.pressed("The microphone is gone. Connect it, and start again.", true);
   }
 
-  choose(finding) {
-    this.finding = finding;
-    at("speak").setAttribute("aria-pressed", String(!finding));
-    at("find").setAttribute("aria-pressed", String(finding));
-    at("others").hidden = finding;
-    at("about").textContent = finding ? "The pictures that fit your sentence best come first."
-      : "Pictures light up where they fit your words.";
+  get finding() {
+    return this.mode === "find";
+  }
+
+  choose(mode) {
+    this.mode = mode;
+    Object.keys(ABOUT).forEach((one) => at(one).setAttribute("aria-pressed", String(one === mode)));
+    document.querySelectorAll("[data-modes]").forEach((section) => {
+      section.hidden = !section.dataset.modes.split(" ").includes(mode);
+    });
+    at("others").hidden = this.finding;
+    at("about").textContent = ABOUT[mode];
     at("searched").textContent = "";
+    if (mode === "draw") this.easel.draw();
+    else this.easel.stop();
     this.showView();
   }
 
@@ -121,7 +142,22 @@ class Page {
     this.connection.tell({ view: this.view, finding: this.finding });
   }
 
+  // What a whole sentence said, beside light and hits.
+  answered(answers) {
+    if (this.mode === "concepts") at("answering").textContent = this.cards.answer(answers);
+    if (this.mode !== "draw") return;
+    const words = [...this.timeline.words.values()].sort((one, other) => other[1] - one[1]);
+    const word = words.map(([name]) => name).find((name) => this.easel.choose(name));
+    if (!word) this.say("None of its concepts was heard: say a colour or a shape.", true);
+    else if (this.easel.cell) this.easel.change();
+    else this.say(`Heard ${word}: point at a spot of the drawing, and change it.`);
+  }
+
   // Whole sounds.
+
+  hearText(text) {
+    this.hear("/api/say", JSON.stringify({ text, view: this.view }), `“${text}”`);
+  }
 
   file(file) {
     if (!file) return;
@@ -144,6 +180,7 @@ class Page {
       if (this.finding) this.hits(answer.ranking);
       this.say([`Heard ${name}`, answer.changes, answer.cut ? "only its beginning" : ""]
         .filter(Boolean).join(", ") + ".");
+      this.answered(answer.answers);
       await this.whole.play(answer);
     } catch (error) {
       if (error.name !== "AbortError") this.say(error.message, true);
@@ -181,7 +218,10 @@ class Page {
     if (message.type === "quiet") this.quiet(message);
     else if (message.type === "light") this.light(message);
     else if (message.type === "hits" && this.finding) this.hits(message);
-    else if (message.type === "end") this.settle();
+    else if (message.type === "end") {
+      this.settle();
+      this.answered(message.answers);
+    }
   }
 
   quiet(message) {
@@ -230,7 +270,7 @@ class Page {
     best.forEach((number, place) => {
       this.tiles.light(number, maps.subarray(place * cells, (place + 1) * cells));
     });
-    at("searched").textContent = `best of ${message.searched} drawings`;
+    at("searched").textContent = `best of ${message.searched} pictures`;
   }
 
   // Nothing more comes: Speak shows the pictures as they are.
@@ -257,13 +297,19 @@ class Page {
 
 async function open() {
   try {
-    const response = await fetch("/api/gallery");
-    if (!response.ok) throw new Error((await response.json()).error);
-    new Page(await response.json());
+    const [facts, table] = await Promise.all(["/api/gallery", "/api/concepts"].map(asked));
+    new Page(facts, table);
   } catch (error) {
     at("status").textContent = `The explorer does not answer (${error.message}). Load the page again.`;
     at("status").className = "wrong";
   }
+}
+
+async function asked(path) {
+  const response = await fetch(path);
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
 }
 
 open();

@@ -20,8 +20,8 @@ export class Tiles {
     this.tiles = new Map(numbers.map((number, place) => [number, tiles[place]]));
     tiles.forEach((tile, place) => {
       tile.caption.textContent = ranked ? String(place + 1) : "";
-      tile.picture.alt = ranked ? `Hit ${place + 1}: drawing ${numbers[place]}`
-        : `Drawing ${numbers[place]}`;
+      tile.picture.alt = ranked ? `Hit ${place + 1}: picture ${numbers[place]}`
+        : `Picture ${numbers[place]}`;
     });
     this.element.replaceChildren(...tiles.map((tile) => tile.figure));
   }
