@@ -16,6 +16,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # no remarks of the profi
 os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # nor on missing GPUs
 
 import wordbrush.cli  # noqa: F401 - sets how OpenMP waits, as for the stages, before torch loads
+from benchmarks import device as on_device
 from benchmarks import results
 from benchmarks.bench import Bench, Line
 from benchmarks.machine import facts, measure_limits
@@ -48,6 +49,14 @@ RowsOption = Annotated[
 ScalingOption = Annotated[
     bool, typer.Option("--scaling", help="How costs grow; alone, or with the rows of --only.")
 ]
+DeviceOption = Annotated[
+    bool,
+    typer.Option(
+        "--device",
+        help="Training steps alone, on the GPU if there is one: launches and idle time of the "
+        "card. Under four minutes; only with --quick (the demo's steps alone), --threads, --json.",
+    ),
+]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="PyTorch's threads; all cores if not given.")
 ]
@@ -75,6 +84,7 @@ def main(
     quick: QuickOption = False,
     only: RowsOption = None,
     scaling: ScalingOption = False,
+    device: DeviceOption = False,
     threads: ThreadsOption = None,
     json: JsonOption = Path(".wordbrush/benchmarks.json"),
     markdown: MarkdownOption = None,
@@ -84,6 +94,12 @@ def main(
     gandissect: PeerOption = None,
     denseav: PeerOption = None,
 ) -> None:
+    if device:
+        if any((only, scaling, markdown, demo, davenet, gan_zoo, gandissect, denseav)):
+            raise WordbrushError("--device goes only with --quick, --threads and --json.")
+        require_writable(json)
+        measure_device(quick, threads or usable_cores(), json)
+        return
     rows = chosen_rows(only, quick, scaling)
     for target in (json, markdown):
         if target:
@@ -110,6 +126,21 @@ def main(
     if markdown:
         with whole_file(markdown) as out:
             out.write_text(results.markdown(lines, grown, limits, document), encoding="utf-8")
+
+
+def measure_device(quick: bool, threads: int, json: Path) -> None:
+    """Print each training step as it is measured, and write all as JSON."""
+    compute_as_stages_do(threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(quick, Peers(None, None, None, None), Path(scratch))
+        deterministic = bench.params().deterministic
+        document = {**facts(), "quick": quick, "deterministic": deterministic}
+        limits = measure_limits()
+        steps = []
+        for one in on_device.measure(bench, limits):
+            typer.echo(on_device.sentence(one))
+            steps.append(asdict(one))
+    write_json(json, {**document, "limits": asdict(limits), "steps": steps})
 
 
 def chosen_rows(only: list[str] | None, quick: bool, scaling: bool) -> list[str]:

@@ -5,7 +5,7 @@ import platform
 from dataclasses import astuple, dataclass
 from math import inf, prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import psutil
@@ -21,12 +21,14 @@ from wordbrush.process import usable_cores
 from wordbrush.training.compute import device
 from wordbrush.versioning.git import head
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
-SIDES = (1024, 1536)  # of square matrices
+# By kind of device: GPUs reach their limits only where there is much more to do at a time.
+SIDES = {"cpu": (1024, 1536), "cuda": (4096, 8192)}  # of square matrices
 # Channels and size: those of small networks and of VGG16.
 CONVOLUTIONS = ((64, 32), (128, 32), (256, 28), (512, 14))
-BATCH = 16
-COPIED = 1 << 26  # floats: 256 MiB, more than any cache holds
+BATCH = {"cpu": 16, "cuda": 256}
+COPIED = {"cpu": 1 << 26, "cuda": 1 << 29}  # floats: 256 MiB, 2 GiB; more than any cache holds
 REPEATS = 5
 KINDS = (torch.float32, torch.bfloat16)
 THREAD_VARIABLES = ("OMP_", "GOMP_", "MKL_", "KMP_", "ONEDNN_", "DNNL_")
@@ -49,11 +51,17 @@ class Limits:
 
 def measure_limits() -> Limits:
     """The best of several shapes and repeats of each."""
-    matrix, matrix16 = (max(matrix_rate(side, kind) for side in SIDES) for kind in KINDS)
+    sides = for_device(SIDES)
+    matrix, matrix16 = (max(matrix_rate(side, kind) for side in sides) for kind in KINDS)
     convolution, convolution16 = (
         max(convolution_rate(*shape, kind) for shape in CONVOLUTIONS) for kind in KINDS
     )
     return Limits(matrix, convolution, memory_rate(), matrix16, convolution16)
+
+
+def for_device(sizes: dict[str, T]) -> T:
+    """The one for this device's kind; of other kinds than CPUs and NVIDIA's GPUs, as for CPUs."""
+    return sizes.get(device().type, sizes["cpu"])
 
 
 def matrix_rate(side: int, kind: torch.dtype) -> float:
@@ -62,7 +70,7 @@ def matrix_rate(side: int, kind: torch.dtype) -> float:
 
 
 def convolution_rate(channels: int, size: int, kind: torch.dtype) -> float:
-    images = torch.randn(BATCH, channels, size, size, device=device()).to(
+    images = torch.randn(for_device(BATCH), channels, size, size, device=device()).to(
         kind, memory_format=torch.channels_last
     )
     weight = torch.randn(channels, channels, 3, 3, device=device()).to(
@@ -79,7 +87,7 @@ def convolution_rate(channels: int, size: int, kind: torch.dtype) -> float:
 
 
 def memory_rate() -> float:
-    source = torch.ones(COPIED, device=device())
+    source = torch.ones(for_device(COPIED), device=device())
     target = torch.zeros_like(source)
     return 2 * source.nbytes / least_seconds(lambda: target.copy_(source))
 

@@ -407,6 +407,7 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     trial: Annotated[int, Field(ge=0, lt=1000)]
     precision: Literal["auto", "float32", "bfloat16"]
+    deterministic: bool
     collection: PlainPath | None
     scenes: Scenes
     gan: Gan

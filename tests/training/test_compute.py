@@ -1,5 +1,6 @@
-"""Pictures convert exactly; convolutions run in the chosen precision."""
+"""Pictures convert exactly; convolutions run in the chosen precision, by the chosen algorithms."""
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ import torch
 
 from wordbrush.data.images import to_images, to_uint8
 from wordbrush.training.compute import (
+    WORKSPACE,
+    WORKSPACE_VARIABLE,
+    algorithms,
     mixed_precision,
     multiplies_bfloat16,
     precision,
@@ -35,6 +39,30 @@ def test_convolutions_run_in_the_chosen_precision_and_only_within(name, low):
     assert inside.dtype == (torch.bfloat16 if low else torch.float32)
     with mixed_precision():
         assert torch.nn.functional.conv2d(x, weight).dtype == torch.float32
+
+
+def chosen() -> tuple[int, bool]:
+    return torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize(
+    ("kind", "deterministic", "within"),
+    [("cuda", True, (1, False)), ("cuda", False, (0, True)), ("cpu", False, (1, False))],
+)
+def test_gpus_run_the_algorithms_that_were_asked_for_and_only_within(
+    kind, deterministic, within, monkeypatch
+):
+    monkeypatch.setenv(WORKSPACE_VARIABLE, "")  # so that it is as before in the end
+    monkeypatch.delenv(WORKSPACE_VARIABLE)
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")  # as set_seed leaves it
+    try:
+        with algorithms(deterministic, torch.device(kind)):
+            assert chosen() == within
+            assert (os.environ.get(WORKSPACE_VARIABLE) == WORKSPACE) == deterministic
+        assert chosen() == (1, False)
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 DETERMINISTIC = """

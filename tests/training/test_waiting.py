@@ -1,5 +1,10 @@
-"""Steps of training never wait for a GPU: checked on CPUs by operation, on GPUs by PyTorch."""
+"""Steps of training never wait for a GPU, and can be deterministic there.
 
+On CPUs this is checked by operation, on GPUs by PyTorch and by training twice.
+"""
+
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -7,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.devices import Unordered
 from tests.training import trainings
 from tests.waiting import waits
 from wordbrush.davenet import training as davenet_training
 from wordbrush.gan import training as gan_training
 from wordbrush.segmenter import training as segmenter_training
-from wordbrush.training.compute import running_ahead, set_seed
+from wordbrush.training.compute import algorithms, running_ahead, set_seed
 
 Step = Callable[[], None]
 FIRST = 3  # steps before the one that is watched: kernels are chosen, optimisers have moments
@@ -63,17 +69,19 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_operation_of_a_step_waits(folder, monkeypatch, name):
-    found: list[str] = []
+def test_no_operation_of_a_step_waits_and_all_have_a_deterministic_form(folder, monkeypatch, name):
+    waited: list[str] = []
+    unordered: list[str] = []
 
     def watched(step: Step) -> None:
-        with waits() as seen:
+        with waits() as seen, Unordered() as mode:
             step()
-        found.extend(seen)
+        waited.extend(seen)
+        unordered.extend(mode.found)
 
     with running_ahead(), each_step(monkeypatch, watched):
         take_steps(folder, name)
-    assert found == []
+    assert waited == [] and unordered == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="steps of GPUs do not look")
@@ -106,6 +114,43 @@ def test_pytorch_sees_no_step_wait_for_a_gpu(folder, monkeypatch, name):
 
     with each_step(monkeypatch, watched):
         take_steps(folder, name)
+
+
+# The process that runs this must not have used cuBLAS before, or have set its variable.
+TWICE = """
+import sys
+from pathlib import Path
+import torch
+from tests.training import trainings
+from wordbrush.training.compute import algorithms, set_seed
+
+name, folder, states = sys.argv[1], Path(sys.argv[2]), []
+for _ in range(2):
+    set_seed(7)
+    with algorithms(deterministic=True):
+        curve, network = dict(trainings.trainings(trainings.tiny(), folder))[name]()
+    states.append(network.state_dict())
+assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+"""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_deterministic_trainings_on_a_gpu_are_equal_byte_for_byte(folder, name):
+    subprocess.run([sys.executable, "-W", "error", "-c", TWICE, name, str(folder)], check=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="GPUs have both")
+def test_on_cpus_the_option_changes_no_byte(folder):
+    def weights(deterministic: bool) -> dict[str, torch.Tensor]:
+        set_seed(7)
+        with algorithms(deterministic):
+            return dict(trainings.trainings(trainings.tiny(), folder))["segmenter"]()[
+                1
+            ].state_dict()
+
+    first, second = weights(deterministic=True), weights(deterministic=False)
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 # Random impostors are other ones where none may be drawn again.

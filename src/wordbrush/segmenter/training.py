@@ -24,6 +24,7 @@ from wordbrush.training.compute import (
     mixed_precision,
     random_numbers,
     require_device_memory,
+    runs_ahead,
     training_bytes,
 )
 from wordbrush.training.parallel import backward, gather, part, shard
@@ -60,10 +61,19 @@ def loss(outputs: tuple[Tensor, Tensor, Tensor], instances: Tensor, attributes: 
     found = F.binary_cross_entropy_with_logits(centre, blobs, weight=1 + 20 * blobs)
     present = F.binary_cross_entropy_with_logits(presence, (instances > 0).float())
     named = [
-        F.cross_entropy(part, labels.long() - 1, ignore_index=-1)
+        entropy_where_named(part, labels.long() - 1)
         for part, labels in zip(logits.split(SIZES, 1), attributes.unbind(1), strict=True)
     ]
     return 5 * found + present + sum(named)
+
+
+def entropy_where_named(logits: Tensor, values: Tensor) -> Tensor:
+    """Mean cross entropy of logits [N, K, H, W] over the pixels whose value [N, H, W] is not -1."""
+    if not runs_ahead(logits.device):
+        return F.cross_entropy(logits, values, ignore_index=-1)
+    # the mean that cross_entropy takes of maps has no deterministic algorithm on GPUs
+    each = F.cross_entropy(logits, values, ignore_index=-1, reduction="none")
+    return each.sum() / (values >= 0).sum()
 
 
 def disturb(images: Tensor, noise: float, rng: torch.Generator) -> Tensor:

@@ -1,6 +1,7 @@
 """The device: its determinism, its precision, its memory, and how tensors come to it."""
 
 import ctypes
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,9 @@ from wordbrush.training.memory import SMALL, require_memory
 from wordbrush.training.parallel import alone
 
 Network = TypeVar("Network", bound=torch.nn.Module)
+
+# Of cuBLAS: with one buffer of fixed size for each stream, products are added up in one order.
+WORKSPACE_VARIABLE, WORKSPACE = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEEP_BYTES = 1 << 30
@@ -86,7 +90,7 @@ def channels_last(network: Network, where: torch.device | None = None) -> Networ
 
 
 def set_seed(seed: int) -> None:
-    """Seed every generator: same seed and machine, same bytes."""
+    """Seed every generator, and choose deterministic algorithms: same seed and CPU, same bytes."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -94,6 +98,29 @@ def set_seed(seed: int) -> None:
     torch.set_deterministic_debug_mode("warn")
     # filling takes a third of a step's time, and nothing reads what is filled
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def algorithms(deterministic: bool, where: torch.device | None = None) -> Iterator[None]:
+    """Within, trainings on a GPU run deterministic algorithms, or else the fastest.
+
+    Deterministic ones give the same bytes again, on the same kind of GPU with the same versions.
+    Of an operation that has none PyTorch warns. cuBLAS reads its variable when a process uses it
+    first, so enter this before. Elsewhere nothing changes: `set_seed` chose what CPUs run.
+    """
+    if (where or device()).type != "cuda":
+        yield
+        return
+    mode, tried = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+    if deterministic:
+        os.environ.setdefault(WORKSPACE_VARIABLE, WORKSPACE)
+    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
+    torch.backends.cudnn.benchmark = not deterministic  # try each convolution's, keep the fastest
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.backends.cudnn.benchmark = tried
 
 
 @contextmanager

@@ -1,0 +1,187 @@
+"""Training steps on this device: how long they take, how many launches, how long the card is idle.
+
+Steps follow each other without waiting, as in a training. On GPUs CUDA events take the time, and
+the profiler counts launches and the time in which a kernel runs. `python -m benchmarks --device`
+needs no network, git, checkouts or data, and takes less than four minutes.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.bench import Bench, in_precision
+from benchmarks.machine import Limits, count_cost
+from benchmarks.rows.gan import our_step
+from benchmarks.rows.training import repeated_step, some_pairs
+from benchmarks.timing import WHOLE, Work, parts
+from wordbrush.params import Params
+from wordbrush.training.compute import algorithms, device
+
+WARMUP, MOST_STEPS, PROFILED = 5, 200, 5
+SECONDS = 8.0  # for the steps of one row, after those that warm up
+LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpy", "cudaMemset")
+NANO = 1e-9
+
+
+class Row(NamedTuple):
+    """Training steps that are measured as one, and how many pictures or pairs they handle."""
+
+    name: str
+    step: Work
+    units: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row as JSON.
+
+    operators: that PyTorch runs in a step. launches, idle: of a GPU, a step's launches and the
+    share of its time in which no kernel runs. share_of_limit: of the operations of products and
+    convolutions, at the limits of their precision.
+    """
+
+    work: str
+    seconds: float
+    spread: float
+    steps: int
+    per_second: float
+    operators: int
+    launches: float | None
+    idle: float | None
+    share_of_limit: float
+
+
+def measure(bench: Bench, limits: Limits) -> Iterator[Measured]:
+    """Every row, with the algorithms that params.yaml chooses."""
+    with algorithms(bench.params().deterministic):
+        for row in rows(bench):
+            yield measured(row, limits)
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Steps of the demo; on GPUs also those of larger presets, which would take CPUs too long."""
+    presets = (None, "small", "paper") if device().type == "cuda" and not bench.quick else (None,)
+    for preset in presets:
+        params, name = bench.params(preset), preset or "demo"
+        yield gan_row(name, params)
+        batch = params.davenet.batch_size
+        pairs = some_pairs(bench.folder(), params)
+        yield Row(
+            f"DAVEnet step of {name}, batch {batch}",
+            repeated_step(pairs, params),
+            batch,
+            params.precision,
+        )
+
+
+def gan_row(name: str, params: Params) -> Row:
+    """Steps of which one has the penalty, as in a training."""
+    size = params.scenes.resolution
+    batch = params.gan.batch_sizes[size]
+    real = torch.rand(batch, 3, size, size, device=device()).mul(2).sub(1)
+    step, cycle = our_step(params.gan, size, real), params.gan.penalty_every
+
+    def steps() -> None:
+        for _ in range(cycle):
+            step()
+
+    work = f"{cycle} GAN steps of {name}, {size}×{size}, batch {batch}"
+    return Row(work, steps, batch * cycle, params.precision)
+
+
+def measured(row: Row, limits: Limits) -> Measured:
+    work = in_precision(row.precision, row.step)
+    taken = step_seconds(work)
+    median = float(np.median(taken))
+    low, high = np.quantile(taken, (0.25, 0.75))
+    launches, busy = on_gpu(work) if device().type == "cuda" else (None, None)
+    cost = count_cost(work)[WHOLE]
+    return Measured(
+        row.name,
+        median,
+        float((high - low) / median),
+        len(taken),
+        row.units / float(np.mean(taken)),
+        len(cost.operators),
+        launches,
+        None if busy is None else max(0.0, 1 - busy / float(np.mean(taken))),
+        cost.arithmetic(limits) / median,
+    )
+
+
+def do(work: Work) -> None:
+    for _ in parts(work):
+        pass
+
+
+def step_seconds(work: Work) -> list[float]:
+    """The seconds of each of many steps, of which none waits for the one before."""
+    began = time.perf_counter()
+    for _ in range(WARMUP):
+        do(work)
+    once = max((time.perf_counter() - began) / WARMUP, NANO)
+    count = max(WARMUP, min(MOST_STEPS, int(SECONDS / once)))
+    if device().type != "cuda":
+        marks = [time.perf_counter()]
+        for _ in range(count):
+            do(work)
+            marks.append(time.perf_counter())
+        return np.diff(marks).tolist()
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
+    events[0].record()
+    for event in events[1:]:
+        do(work)
+        event.record()
+    torch.cuda.synchronize()
+    return [a.elapsed_time(b) / 1000 for a, b in zip(events, events[1:], strict=False)]
+
+
+def on_gpu(work: Work) -> tuple[float, float]:
+    """Launches of a step, and the seconds in which a kernel or copy of it runs."""
+    torch.cuda.synchronize()
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiled:
+        for _ in range(PROFILED):
+            do(work)
+        torch.cuda.synchronize()
+    results = profiled.profiler
+    assert results is not None  # the profile has ended
+    events = results.kineto_results.events()
+    launches = sum(event.name().startswith(LAUNCHES) for event in events)
+    running = [
+        (event.start_ns(), event.start_ns() + event.duration_ns())
+        for event in events
+        if event.device_type() == DeviceType.CUDA
+    ]
+    return launches / PROFILED, covered(running) * NANO / PROFILED
+
+
+def covered(intervals: Iterable[tuple[int, int]]) -> int:
+    """The length of the union of intervals (start, end)."""
+    total, reached = 0, None
+    for start, end in sorted(intervals):
+        if reached is None or start > reached:
+            total, reached = total + end - start, end
+        elif end > reached:
+            total, reached = total + end - reached, end
+    return total
+
+
+def sentence(one: Measured) -> str:
+    """A row in words."""
+    card = (
+        f", {one.launches:.0f} launches, idle {100 * one.idle:.0f} %"
+        if one.launches is not None and one.idle is not None
+        else ""
+    )
+    return (
+        f"{one.work}: {1000 * one.seconds:.3g} ms (± {100 * one.spread:.0f} %), "
+        f"{one.per_second:,.0f}/s, {one.operators} operators{card}, "
+        f"{100 * one.share_of_limit:.3g} % of the limit"
+    )
