@@ -208,6 +208,16 @@ def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
     assert "# C: --min_dist" in target.read_text()
 
 
+def test_a_preset_fits_whichever_was_there_before(tmp_path):
+    target = tmp_path / "params.yaml"
+    names = ["paper", "small", "tiny"]
+    for before in names:
+        for after in names:
+            target.write_text((ROOT / "params.yaml").read_text())
+            for name in (before, after):
+                presets.apply(name, target, ROOT / "presets")  # which checks what comes out
+
+
 def test_a_bad_preset_leaves_params_alone(tmp_path):
     target = tmp_path / "params.yaml"
     target.write_text((ROOT / "params.yaml").read_text())

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, parse
 from wordbrush.storage.files import read_text, whole_file
-from wordbrush.storage.yaml import MISSING, merge, read_yaml
+from wordbrush.storage.yaml import MISSING, goes_into, merge, read_yaml
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
@@ -50,7 +50,7 @@ def read_all(params_file: Path, folder: Path) -> Iterator[tuple[Path, Params]]:
 
 def _lay_over(document: dict, changes: dict) -> None:
     for name, value in changes.items():
-        if isinstance(value, dict) and isinstance(document.get(name), dict):
+        if goes_into(name, document.get(name), value):
             _lay_over(document[name], value)
         else:
             document[name] = value

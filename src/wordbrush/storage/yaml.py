@@ -10,6 +10,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import read_text
 
 MISSING = "Run from the project's folder."
+WHOLE = {"engine_shares"}  # maps that are one value: the shares of other engines would not fit
 # What ruamel lets through, of dates such as 2019-13-45, tags such as `!!int ''`, and deep nesting.
 UNCAUGHT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -42,8 +43,11 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`base` with `changes` over it. Fields that `base` lacks stay, for validation to refuse."""
     merged = dict(base)
     for name, value in changes.items():
-        old = merged.get(name)
-        merged[name] = (
-            merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+        old: Any = merged.get(name)
+        merged[name] = merge(old, value) if goes_into(name, old, value) else value
     return merged
+
+
+def goes_into(name: str, old: Any, value: Any) -> bool:
+    """Whether a change fills in what is there, as of a section, or takes its place."""
+    return isinstance(old, dict) and isinstance(value, dict) and name not in WHOLE
