@@ -319,6 +319,8 @@ class Davenet(Section):
     image_network: Literal["vgg16", "small"]
     image_channels: Annotated[list[Width], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
+    image_side: Annotated[int, Field(ge=8, le=1 << 12)] | None
+    image_flip: bool
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
@@ -335,6 +337,7 @@ class Davenet(Section):
     decay_factor: Annotated[float, Field(gt=0, le=1)]
     decay_steps: Count
     batch_size: Batch
+    length_pool: Count
     crop_share: Share
     crop_min_seconds: Positive
     crop_max_seconds: Positive
@@ -348,6 +351,11 @@ class Davenet(Section):
                 f"image_size {self.image_size} is halved {halvings} times by the image network, "
                 f"and must be "
                 f"{2**halvings} or more"
+            )
+        if self.image_side is not None and self.image_side < self.image_size:
+            raise ValueError(
+                f"image_side {self.image_side} is less than image_size {self.image_size}, of which "
+                "crops are"
             )
         if self.crop_min_seconds > self.crop_max_seconds:
             raise ValueError(

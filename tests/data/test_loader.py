@@ -1,5 +1,6 @@
 """Batches made ahead are those that were asked for one by one, also after a resume."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from wordbrush.data.loader import AHEAD, BatchPlan, Loader, PairBatch
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops, FeatureStore, write_features
+from wordbrush.data.views import Seen, read_wide, write_seen
 
 CAPTIONS = 30
 PLAN = BatchPlan(8, slice(None), Crops(0.5, 0.1, 0.4), edit_every=2)
@@ -87,6 +89,54 @@ def test_each_process_has_its_part_of_the_same_batch(pairs):
     assert torch.equal(whole.features, torch.cat([part.features for part in parts]))
     assert torch.equal(whole.images, torch.cat([part.images for part in parts]))
     assert all((part.captions == whole.captions).all() for part in parts)
+
+
+def test_captions_of_a_batch_are_about_as_long_and_an_epoch_still_holds_each_once(pairs):
+    lengths = pairs.speech.lengths
+    order = np.arange(CAPTIONS)
+
+    def padded(pool: int) -> int:
+        loader = Loader(pairs, order, replace(PLAN, pool=pool), seed=3)
+        batches = [batch.captions for batch in taken(loader, 3)]
+        assert len(set(np.concatenate(batches))) == 24
+        return sum(int((lengths[one].max() - lengths[one]).sum()) for one in batches)
+
+    assert padded(3) < padded(1) / 2
+
+
+def test_a_resumed_loader_goes_on_where_lengths_are_pooled(pairs):
+    plan = replace(PLAN, pool=2, flip=True)
+    first = Loader(pairs, np.arange(CAPTIONS), plan, seed=3)
+    taken(first, 2)
+    state = first.state_dict()
+    wanted = taken(first, 5)
+    other = Loader(pairs, np.arange(CAPTIONS), plan, seed=4)
+    other.load_state_dict(state)
+    assert all(map(same, wanted, taken(other, 5)))
+
+
+def test_no_more_batches_are_held_than_are_made_ahead(pairs):
+    """What is counted is what is alive, among all objects of this process."""
+    loader, most = Loader(pairs, np.arange(CAPTIONS), PLAN, seed=3), 0
+    for _ in range(8):
+        next(loader)
+        gc.collect()
+        most = max(most, sum(type(one) is PairBatch for one in gc.get_objects()))
+    loader.close()
+    assert most <= AHEAD + 1  # those ahead, and the one that was handed out
+
+
+def test_edited_rows_show_the_middle_of_a_picture_and_the_others_any_view(pairs, tmp_path):
+    wide = np.broadcast_to(10 * np.arange(16, dtype=np.uint8)[:, None], (9, 16, 3))
+    write_seen(tmp_path, iter([Seen(pairs.images, [wide] * len(pairs.images))]))
+    around = replace(pairs, wide=read_wide(tmp_path, pairs.images))
+    loader = Loader(around, np.arange(CAPTIONS), replace(PLAN, flip=True), seed=3)
+    rows = [batch.images.mul(127.5).add(127.5).round()[:, 0, 0] for batch in taken(loader, 3)]
+    assert all((batch[::2] == 10 * torch.arange(4, 12)).all() for batch in rows)
+    views = torch.cat([batch[1::2] for batch in rows])
+    rising = views[:, -1] > views[:, 0]
+    assert 0 < rising.sum() < len(views)
+    assert len(views.amin(1).unique()) > 4
 
 
 def test_a_fault_in_the_thread_reaches_the_training(pairs):

@@ -12,6 +12,8 @@ from wordbrush.corpora.collection import square
 from wordbrush.corpora.shards import SPEECH, read_rows
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.recordings import read_shards
+from wordbrush.data.views import MIDDLE
+from wordbrush.davenet.encoders import load_encoders
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.results import Results
 from wordbrush.evaluation.retrieval import both_ways_apart
@@ -25,6 +27,7 @@ from wordbrush.stages.table import BY_NAME
 from wordbrush.storage.files import read_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge
+from wordbrush.training.compute import device
 
 LEFT_OUT = ("semantic test", "edit success", "real images")
 
@@ -179,3 +182,22 @@ def test_a_collection_that_is_missing_or_damaged_is_refused(tiny, collection, tm
         check_stage(of(tiny, collection), BY_NAME["train-gan"])
     with pytest.raises(WordbrushError, match="must be a plain path"):
         of(tiny, "~/recorded")
+
+
+def test_pictures_are_kept_around_their_middle_where_training_crops_them(
+    collection, tiny, tmp_path
+):
+    changes = {"davenet": {"image_side": 20, "image_flip": True, "length_pool": 2}}
+    params, layout = (
+        parse(merge(of(tiny, collection).model_dump(), changes), "test"),
+        Layout(tmp_path),
+    )
+    import_collection.run(params, layout)
+    pairs = read_pairs(layout)
+    assert pairs.images.shape == (11, 16, 16, 3) and pairs.wide is not None
+    assert (pairs.wide.sizes.min(1) == 20).all() and (pairs.wide.sizes.max(1) > 20).any()
+    every = np.arange(11)
+    middles = pairs.wide.crops(every, 16, np.full((11, 2), MIDDLE))
+    assert np.array_equal(middles, pairs.images)
+    pretrain_davenet.run(params, layout, "hard")
+    assert load_encoders(layout.encoders("pretrain", "hard"), device())

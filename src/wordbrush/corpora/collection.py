@@ -20,6 +20,7 @@ from wordbrush.corpora import shards
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.origin import Origin
 from wordbrush.data.splits import CAPTIONED
+from wordbrush.data.views import Seen
 from wordbrush.errors import WordbrushError, advising, optional_packages
 from wordbrush.storage.tables import read_table
 from wordbrush.telemetry.progress import track
@@ -78,10 +79,14 @@ def origin(folder: Path) -> Origin:
     return {name: about[name] for name in Origin.__annotations__}  # type: ignore[literal-required,return-value]
 
 
-def see(folder: Path, size: int) -> Iterator[np.ndarray]:
-    """Every picture, the centre square of it scaled to `size` pixels: uint8 [n, size, size, 3] of
-    each shard, in order. Raises WordbrushError where a shard is missing or damaged."""
-    yield from _each(folder, shards.PICTURES, partial(squares_in, size), "scaling pictures")
+def see(folder: Path, size: int, side: int | None = None) -> Iterator[Seen]:
+    """Every picture, shard by shard, in order.
+
+    Without a side, a picture is its middle square, scaled to `size` pixels. With one, its shorter
+    side is scaled to it; the middle square is cut out of that, and all of it is kept too.
+    Raises WordbrushError where a shard is missing or damaged.
+    """
+    yield from _each(folder, shards.PICTURES, partial(seen_in, size, side), "scaling pictures")
 
 
 def hear(folder: Path, config: FeatureConfig) -> Iterator[Heard]:
@@ -98,11 +103,29 @@ def _each(folder: Path, kind: str, function: partial, title: str) -> Iterator:
     yield from track(ordered(task, paths, processes), title, len(paths), "shard")
 
 
-def squares_in(size: int, path: Path) -> np.ndarray:
-    """The pictures of a shard: uint8 [n, size, size, 3]."""
+def seen_in(size: int, side: int | None, path: Path) -> Seen:
+    """The pictures of a shard."""
     with advising(shards.REMAKE):
         rows = read_table(path, shards.PICTURE_SCHEMA, ["picture"])
-    return np.stack([square(row["picture"]["bytes"], size) for row in rows])
+    files = [row["picture"]["bytes"] for row in rows]
+    if side is None:
+        return Seen(np.stack([square(file, size) for file in files]), [])
+    wide = [scaled(file, side) for file in files]
+    return Seen(np.stack([middle(picture, size) for picture in wide]), wide)
+
+
+def scaled(data: bytes, side: int) -> np.ndarray:
+    """A picture whose shorter side is scaled to `side`: uint8 [H, W, 3]."""
+    with Image.open(io.BytesIO(data)) as picture:
+        shorter = min(picture.size)
+        width, height = (round(length * side / shorter) for length in picture.size)
+        return np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.BOX))
+
+
+def middle(picture: np.ndarray, size: int) -> np.ndarray:
+    """The square in the middle of a picture [H, W, 3], of `size` pixels."""
+    top, left = ((length - size + 1) // 2 for length in picture.shape[:2])
+    return picture[top : top + size, left : left + size]
 
 
 def square(data: bytes, size: int) -> np.ndarray:

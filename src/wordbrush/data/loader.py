@@ -13,6 +13,7 @@ from torch import Tensor
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
+from wordbrush.data.views import MIDDLE, Views
 from wordbrush.training.compute import device, to_device
 
 AHEAD = 2  # batches
@@ -60,13 +61,18 @@ class PairBatch:
 class BatchPlan:
     """How batches are made: rows of the whole batch, this process' part, crops, and edits.
 
-    edit_every: every n-th row of the part also has its whole caption; 0: none.
+    edit_every: every n-th row of the part also has its whole caption, and the picture's middle, as
+    edits are made of it; 0: none. pool: so many batches are drawn together, and their captions
+    divided by length, so that those of a batch are about as long; 1: not divided. flip: whether
+    half of the pictures are mirrored.
     """
 
     size: int
     part: slice
     crops: Crops
     edit_every: int = 0
+    pool: int = 1
+    flip: bool = False
 
 
 class Loader:
@@ -80,6 +86,7 @@ class Loader:
     def __init__(self, pairs: Pairs, captions: np.ndarray, plan: BatchPlan, seed: int):
         self.pairs, self.captions, self.plan = pairs, captions, plan
         self.size = min(plan.size, len(captions))
+        self.views = Views(pairs.images, pairs.wide, plan.flip)
         self._rng = np.random.default_rng(seed)
         self._rest = captions[:0]
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -118,7 +125,7 @@ class Loader:
             chosen,
             torch.from_numpy(manifest.positives(chosen)),
             pictures,
-            to_images(self.pairs.images[pictures]),
+            to_images(self._see(chosen)),
             features[part],
             lengths[part],
             *self._whole(chosen),
@@ -129,9 +136,34 @@ class Loader:
 
     def _choose(self) -> np.ndarray:
         if len(self._rest) < self.size:
-            self._rest = self._rng.permutation(self.captions)
+            self._rest = self._alike(self._rng.permutation(self.captions))
         chosen, self._rest = np.split(self._rest, [self.size])
         return chosen
+
+    def _alike(self, shuffled: np.ndarray) -> np.ndarray:
+        """An epoch's captions, those of each batch of a pool about as long; batches in any order.
+
+        What the epoch drops is dropped before, and so is as long as others.
+        """
+        if self.plan.pool == 1:
+            return shuffled
+        lengths, pool = self.pairs.speech.lengths, self.plan.pool * self.size
+        batches: list[np.ndarray] = []
+        kept = shuffled[: len(shuffled) // self.size * self.size]
+        for start in range(0, len(kept), pool):
+            some = kept[start : start + pool]
+            some = some[lengths[some].argsort(kind="stable")]
+            batches += np.split(some, len(some) // self.size)
+        return np.concatenate([batches[one] for one in self._rng.permutation(len(batches))])
+
+    def _see(self, chosen: np.ndarray) -> np.ndarray:
+        """The pictures of this process' part, as they are seen this time: uint8 [b, H, W, 3]."""
+        part = self.plan.part
+        places, mirrored = (drawn[part] for drawn in self.views.draw(len(chosen), self._rng))
+        if self.plan.edit_every:
+            edited = slice(None, None, self.plan.edit_every)
+            places[edited], mirrored[edited] = MIDDLE, False
+        return self.views.take(self.pairs.manifest.images[chosen[part]], places, mirrored)
 
     def _whole(self, chosen: np.ndarray) -> tuple[Tensor, Tensor] | tuple[()]:
         """Whole captions, as wide in every process: what they hear of them is gathered."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from wordbrush.data.manifest import Manifest, read_manifest
 from wordbrush.data.speech import FeatureStore
+from wordbrush.data.views import WidePictures, read_wide
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
@@ -13,11 +14,15 @@ from wordbrush.storage.layout import Layout
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pictures uint8 [N, H, W, 3], features of M captions, and which caption tells of which."""
+    """Pictures uint8 [N, H, W, 3], features of M captions, and which caption tells of which.
+
+    wide: what is kept around the pictures; None where they are all there is.
+    """
 
     images: np.ndarray
     speech: FeatureStore
     manifest: Manifest
+    wide: WidePictures | None = None
 
     @property
     def uncaptioned(self) -> np.ndarray:
@@ -29,7 +34,8 @@ def read_pairs(layout: Layout) -> Pairs:
     """Raises WordbrushError where a part is missing, damaged, or does not fit the others."""
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     speech = FeatureStore(layout.features)
-    return Pairs(images, speech, read_manifest(layout.features, len(images), len(speech)))
+    manifest = read_manifest(layout.features, len(images), len(speech))
+    return Pairs(images, speech, manifest, read_wide(layout.samples, images))
 
 
 def read_latents(layout: Layout) -> np.ndarray:

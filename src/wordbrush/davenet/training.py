@@ -223,7 +223,10 @@ def make_loader(pairs: Pairs, davenet: Davenet, edit_every: int, seed: int) -> L
     captions = pairs.manifest.captions("train")
     size = min(davenet.batch_size, len(captions))
     crops = Crops(davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds)
-    return Loader(pairs, captions, BatchPlan(size, own_rows(size), crops, edit_every), seed)
+    pool, flip = davenet.length_pool, davenet.image_flip
+    return Loader(
+        pairs, captions, BatchPlan(size, own_rows(size), crops, edit_every, pool, flip), seed
+    )
 
 
 def figures_of(edits: EditedScores | None, loss: Tensor) -> Figures:

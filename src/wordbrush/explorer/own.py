@@ -41,7 +41,7 @@ def own_gallery(model: Model, folder: Path, most: int) -> Gallery:
 def _pictures(folder: Path, side: int) -> Iterator[np.ndarray]:
     if (folder / shards.ABOUT).is_file():
         for part in see(folder, side):
-            yield from part
+            yield from part.squares
         return
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in TYPES and path.is_file():

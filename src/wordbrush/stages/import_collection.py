@@ -14,9 +14,9 @@ from wordbrush.corpora.collection import Heard, counts, hear, origin, read_colle
 from wordbrush.data.origin import write_origin
 from wordbrush.data.recordings import ShardWriter
 from wordbrush.data.speech import lengths_told, write_features
+from wordbrush.data.views import write_seen
 from wordbrush.params import Params
 from wordbrush.storage.files import whole_directory, write_json
-from wordbrush.storage.growing import write_growing
 from wordbrush.storage.layout import Layout
 
 
@@ -25,7 +25,7 @@ def run(params: Params, layout: Layout) -> None:
     folder, config = Path(params.collection or ""), FeatureConfig.taken_from(params.captions)
     manifest = read_collection(folder)
     with whole_directory(layout.samples) as scratch:
-        write_growing(scratch / "images.npy", see(folder, params.davenet.image_size))
+        write_seen(scratch, see(folder, params.davenet.image_size, params.davenet.image_side))
         write_origin(scratch, origin(folder))
     lengths: list[int] = []
 
