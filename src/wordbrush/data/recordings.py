@@ -1,6 +1,7 @@
 """Speech in Parquet shards that Hugging Face `datasets` opens, its sound as the bytes of a file."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,15 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
 
 def read_shards(folder: Path, columns: list[str] | None = None) -> list[dict]:
     """All rows, in sample order; missing or damaged shards are a WordbrushError."""
+    return list(each_row(folder, columns))
+
+
+def each_row(folder: Path, columns: list[str] | None = None) -> Iterator[dict]:
+    """As `read_shards`, of which no more than a shard is held: sound may be larger than memory."""
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
         raise WordbrushError(
             f"{folder} holds no Parquet shards. Run synthesize-captions (dvc repro)."
         )
-    return [row for path in paths for row in read_table(path, SCHEMA, columns)]
+    for path in paths:
+        yield from read_table(path, SCHEMA, columns)

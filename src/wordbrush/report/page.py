@@ -16,7 +16,7 @@ from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture, Stretch
 from wordbrush.data.origin import read_origin
-from wordbrush.data.recordings import read_shards
+from wordbrush.data.recordings import each_row, read_shards
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, REAL_IMAGES
@@ -353,7 +353,7 @@ def read_sounds(layout: Layout, cards: list[dict], examples: ExampleFile) -> dic
     wanted |= set(examples["samples"])
     return {
         row["sample"]: row["audio"]["bytes"]
-        for row in read_shards(layout.speech, ["sample", "audio"])
+        for row in each_row(layout.speech, ["sample", "audio"])
         if row["sample"] in wanted
     }
 
