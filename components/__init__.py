@@ -9,20 +9,28 @@ KFP's cache, which compares a task's parameters.
 
 from functools import partial
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 
 from wordbrush.kubeflow.tasks.notices import NOTIFY
+from wordbrush.params import Graph
 from wordbrush.stages.table import COMPARE, GATE, STAGES
-from wordbrush.versioning.graph import Graph
 
 IMAGE = "wordbrush-python:0.1.0"
 
 component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
-RECORDED = ("pretrain-davenet", "evaluate", "report")  # which read other inputs of a collection
+# Where the components of a graph lie; the first folder that has a stage's counts. Some stages read
+# other inputs of a collection, and again others of one that is redrawn.
+FOLDERS: dict[Graph, tuple[str, ...]] = {
+    "drawn": ("",),
+    "recorded": ("recorded", ""),
+    "redrawn": ("redrawn", "recorded", ""),
+}
 
 
 def all_components(graph: Graph = "drawn") -> dict[str, BaseComponent]:
@@ -32,7 +40,11 @@ def all_components(graph: Graph = "drawn") -> dict[str, BaseComponent]:
     """
     identifiers = {stage.name: stage.identifier for stage in STAGES}
     identifiers |= {name: name for name in (COMPARE, GATE, NOTIFY)}
-    modules = {name: f"components.{identifier}" for name, identifier in identifiers.items()}
-    if graph == "recorded":
-        modules |= {name: f"components.recorded.{identifiers[name]}" for name in RECORDED}
-    return {name: getattr(import_module(modules[name]), identifiers[name]) for name in identifiers}
+    return {name: getattr(module_of(one, graph), one) for name, one in identifiers.items()}
+
+
+def module_of(identifier: str, graph: Graph) -> ModuleType:
+    """The module of a component."""
+    root = Path(__file__).parent
+    folder = next(one for one in FOLDERS[graph] if (root / one / f"{identifier}.py").is_file())
+    return import_module(".".join(filter(None, (__name__, folder, identifier))))

@@ -20,7 +20,14 @@ def parse_with(**changes):
 
 def test_committed_parameters_and_presets_are_valid():
     checked = list(preflight.check_all(ROOT / "params.yaml", ROOT / "presets"))
-    assert [Path(name).stem for name in checked] == ["params", "paper", "recorded", "small", "tiny"]
+    assert [Path(name).stem for name in checked] == [
+        "params",
+        "paper",
+        "recorded",
+        "redrawn",
+        "small",
+        "tiny",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ def evaluate(
     import_collection: dsl.Input[dsl.Artifact],
     pretrain_davenet_random: dsl.Input[dsl.Artifact],
     pretrain_davenet_hard: dsl.Input[dsl.Artifact],
+    cluster_units_random: dsl.Input[dsl.Artifact],
+    cluster_units_hard: dsl.Input[dsl.Artifact],
     lock: dsl.Output[dsl.Artifact],
     examples: dsl.Output[dsl.Artifact],
     scalars: dsl.Output[dsl.Metrics],
@@ -22,6 +24,12 @@ def evaluate(
     from wordbrush.kubeflow.tasks.artifacts import publish
     from wordbrush.versioning.runs import run_stage
 
-    locks = [import_collection.path, pretrain_davenet_random.path, pretrain_davenet_hard.path]
+    locks = [
+        import_collection.path,
+        pretrain_davenet_random.path,
+        pretrain_davenet_hard.path,
+        cluster_units_random.path,
+        cluster_units_hard.path,
+    ]
     with run_stage("evaluate", params, locks, key) as run:
         publish(run, {"data/evaluation": examples}, lock, page, scalars=scalars, roc=roc)

@@ -13,6 +13,8 @@ def report(
     import_collection: dsl.Input[dsl.Artifact],
     pretrain_davenet_random: dsl.Input[dsl.Artifact],
     pretrain_davenet_hard: dsl.Input[dsl.Artifact],
+    cluster_units_random: dsl.Input[dsl.Artifact],
+    cluster_units_hard: dsl.Input[dsl.Artifact],
     evaluate: dsl.Input[dsl.Artifact],
     lock: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.Artifact],
@@ -25,6 +27,8 @@ def report(
         import_collection.path,
         pretrain_davenet_random.path,
         pretrain_davenet_hard.path,
+        cluster_units_random.path,
+        cluster_units_hard.path,
         evaluate.path,
     ]
     with run_stage("report", params, locks, key) as run:

@@ -96,7 +96,7 @@ def stages(
 
     graph = graph_of(read_yaml(PARAMS_FILE))
     for stage in STAGES:
-        if stage.per_mining and stage.graph in (None, graph):
+        if stage.per_mining and graph in stage.graphs:
             print(f"{stage.name}@{mining}")
 
 
@@ -115,7 +115,7 @@ def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as
 
 @app.command(rich_help_panel="Helpers")
 def graph() -> None:
-    """Arrange dvc.yaml for params.yaml: with a collection, without the stages that draw."""
+    """Arrange dvc.yaml for params.yaml: a collection needs other stages than drawings do."""
     from wordbrush.storage.yaml import read_yaml
     from wordbrush.versioning import graph as graphs
 

@@ -16,6 +16,8 @@ from wordbrush.storage.yaml import read_yaml
 
 Mining = Literal["random", "semi-hard", "hard"]
 MININGS: tuple[Mining, ...] = ("random", "hard")  # those of the six methods; dvc.yaml's matrix
+Graph = Literal["drawn", "recorded", "redrawn"]  # of dvc.yaml (versioning.graph)
+GRAPHS: tuple[Graph, ...] = ("drawn", "recorded", "redrawn")
 Similarity = Literal["SISA", "MISA", "SIMA"]
 Resolution = Literal[16, 32, 64, 128, 256]
 Bands = Annotated[int, Field(ge=8, le=128)]
@@ -131,6 +133,12 @@ class Segmenter(Section):
     held_out: Share
     noise: NonNegative
     min_confidence: Share
+
+
+class Latents(Section):
+    candidates: Count
+    steps: Natural
+    learning_rate: Positive
 
 
 class Samples(Section):
@@ -390,6 +398,7 @@ class Clusters(Section):
     agreement_samples: Count
     unit_top_share: Annotated[float, Field(gt=0, lt=1)]
     examples: Annotated[int, Field(ge=1, le=100)]
+    captions: Annotated[int, Field(ge=2)] | None
 
 
 class Evaluation(Section):
@@ -417,9 +426,11 @@ class Params(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     collection: PlainPath | None
+    redraw: bool
     scenes: Scenes
     gan: Gan
     segmenter: Segmenter
+    latents: Latents
     samples: Samples
     captions: Captions
     davenet: Davenet
@@ -434,6 +445,23 @@ class Params(Section):
     def grounding_seed(self) -> int:
         """The seed of the DAVEnet stages, another for each trial."""
         return self.seed + self.trial
+
+    @property
+    def graph(self) -> Graph:
+        """Of dvc.yaml: which stages run."""
+        return graph_asked(self.collection, self.redraw)
+
+    @model_validator(mode="after")
+    def _redrawn(self) -> "Params":
+        if self.redraw and self.collection is None:
+            raise ValueError("redraw is true, and collection is null: name one, or set it to false")
+        drawn, seen = self.scenes.resolution, self.davenet.image_size
+        if self.graph == "redrawn" and drawn > seen:
+            raise ValueError(
+                f"scenes.resolution {drawn}, which the GAN draws, is more than davenet.image_size "
+                f"{seen}, which is kept of the collection's pictures"
+            )
+        return self
 
     @model_validator(mode="after")
     def _levels(self) -> "Params":
@@ -527,6 +555,13 @@ class Params(Section):
                 "davenet.embedding"
             )
         return self
+
+
+def graph_asked(collection: object, redraw: object) -> Graph:
+    """The graph of dvc.yaml that these two parameters ask for."""
+    if collection is None:
+        return "drawn"
+    return "redrawn" if redraw else "recorded"
 
 
 def parse(data: dict[str, Any], origin: str) -> Params:

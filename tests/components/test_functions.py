@@ -44,7 +44,7 @@ SHOWS = {  # what the pages of some stages must show
     "report": ("report", "sounds", "pictures"),
 }
 ADDRESSES = [
-    stage.addresses[-1] for stage in STAGES if stage.graph != "recorded"
+    stage.addresses[-1] for stage in STAGES if "drawn" in stage.graphs
 ]  # of each stage one, whatever its mining
 KINDS = {
     kind.schema_title: kind

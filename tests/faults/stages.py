@@ -13,7 +13,7 @@ OUTPUTS = {
         for path in read_yaml(ROOT / "dvc.yaml")["stages"][stage.name]["outs"]
     ]
     for stage in STAGES
-    if stage.graph != "recorded"
+    if "drawn" in stage.graphs
 }
 WITH_MINING = {stage.identifier for stage in STAGES if stage.per_mining}
 

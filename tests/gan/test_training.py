@@ -108,7 +108,7 @@ def test_a_tiny_training_repeats_itself(tiny):
 
     def weights():
         torch.manual_seed(3)
-        average, history = train(tiny.gan, images, 3, lambda generator: 0.0)
+        average, history = train(tiny.gan, images, images.shape[1], 3, lambda generator: 0.0)
         assert len(history.curves) == len(history.grids) == tiny.gan.grids
         return average.state_dict()
 

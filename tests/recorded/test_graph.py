@@ -1,4 +1,4 @@
-"""dvc.yaml's two graphs, and whole runs on a collection by both runners."""
+"""dvc.yaml's graphs, and whole runs on a collection by both runners."""
 
 import os
 import shutil
@@ -9,41 +9,63 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from components import all_components
 from tests.conftest import ROOT
 from tests.kfp_server import Compiled
 from tests.recorded import miniature
 from tests.workspace import Workspace, environment
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
+from wordbrush.kubeflow.compiler.dag import write_pipeline
 from wordbrush.kubeflow.compiler.plan import make_plan, usable_presets
+from wordbrush.params import GRAPHS, MININGS
+from wordbrush.stages import table
 from wordbrush.stages.preflight import check_all
-from wordbrush.versioning.graph import arrange, arranged, require_arranged
+from wordbrush.versioning.graph import arrange, arranged, arrangement, require_arranged
+from wordbrush.versioning.places import outputs
 
 DVC = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-STAGES = ["import-collection", "pretrain-davenet", "evaluate", "report"]
-RUNS = ["import-collection", "pretrain-davenet@random", "pretrain-davenet@hard", *STAGES[2:]]
+STAGES = {
+    graph: [stage.name for stage in table.STAGES if graph in stage.graphs] for graph in GRAPHS
+}
+RUNS = {
+    graph: [one for stage in table.STAGES if graph in stage.graphs for one in stage.addresses]
+    for graph in GRAPHS
+}
 
 
 def stages(text: str) -> dict:
     return YAML(typ="safe").load(text)["stages"]
 
 
-def test_each_graph_leads_to_the_other_and_back():
-    recorded = arranged(DVC, "recorded")
-    assert arranged(DVC, "drawn") == DVC and arranged(recorded, "drawn") == DVC
-    assert arranged(recorded, "recorded") == recorded != DVC
+def test_each_graph_leads_to_every_other_and_back():
+    forms = {graph: arranged(DVC, graph) for graph in GRAPHS}
+    assert forms["drawn"] == DVC and len(set(forms.values())) == len(GRAPHS)
+    for graph, form in forms.items():
+        assert arrangement(form) == graph
+        assert {other: arranged(form, other) for other in GRAPHS} == forms
 
 
-def test_a_collection_needs_no_stage_that_draws():
-    drawn, recorded = stages(DVC), stages(arranged(DVC, "recorded"))
-    assert list(recorded) == STAGES
-    made = {out for stage in recorded.values() for out in stage["outs"]}
-    made |= {f"data/encoders/pretrain/{mining}" for mining in ("random", "hard")}
-    for name, stage in recorded.items():
-        assert [dep for dep in stage["deps"] if dep.startswith("data/") and dep not in made] == []
+@pytest.mark.parametrize("graph", ["recorded", "redrawn"])
+def test_a_collection_needs_what_its_own_graph_makes(graph):
+    drawn, found = stages(DVC), stages(arranged(DVC, graph))
+    assert list(found) == STAGES[graph]
+    made = set(outputs({"stages": found})) | {"metrics", "plots"}
+    for name, stage in found.items():
+        data = [dep for dep in stage["deps"] if dep.startswith("data/")]
+        read = [dep.replace("${item.mining}", mining) for dep in data for mining in MININGS]
+        assert [dep for dep in read if dep not in made] == []
         if name in drawn:  # it differs in nothing else
-            shared = [dep for dep in drawn[name]["deps"] if dep in stage["deps"]]
-            assert stage == {**drawn[name], "deps": shared}
+            code = [dep for dep in drawn[name]["deps"] if dep.startswith("src/")]
+            assert [dep for dep in stage["deps"] if dep.startswith("src/")] == code
+            assert {**stage, "deps": None} == {**drawn[name], "deps": None}
+
+
+def test_concepts_are_found_in_the_last_encoders_of_a_graph():
+    for graph, stage in (("recorded", "pretrain"), ("redrawn", "random-edits")):
+        deps = stages(arranged(DVC, graph))["cluster-units"]["deps"]
+        encoders = [dep for dep in deps if dep.startswith("data/encoders/")]
+        assert encoders == [f"data/encoders/{stage}/${{item.mining}}"]
 
 
 def test_stages_wait_until_the_graph_is_arranged(tmp_path):
@@ -90,7 +112,7 @@ def test_stages_of_ones_own_stay_unless_their_meta_names_a_graph():
       - data/generator
 """
     recorded = arranged(DVC + own, "recorded")
-    assert list(stages(recorded)) == [*STAGES, "count-words"]
+    assert list(stages(recorded)) == [*STAGES["recorded"], "count-words"]
     assert arranged(recorded, "drawn") == DVC + own
 
 
@@ -111,15 +133,16 @@ def project(tmp_path_factory) -> Workspace:
 
 def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path):
     pools = ROOT / "k8s/pools.yaml"
-    assert "recorded" in usable_presets(project.root)
+    assert {"recorded", "redrawn"} <= set(usable_presets(project.root))
     for name in ("params.yaml", "presets"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     assert usable_presets(tmp_path) == ["paper", "small", "tiny"]  # no collection is there
     plan = make_plan(project.root, "tiny", "unused:1", pools)
-    assert set(plan.edges) == set(RUNS) and plan.graph == "recorded"
+    assert set(plan.edges) == set(RUNS["recorded"]) and plan.graph == "recorded"
     assert plan.edges["import-collection"] == []
     assert plan.edges["pretrain-davenet@hard"] == ["import-collection"]
+    assert plan.edges["cluster-units@hard"] == ["import-collection", "pretrain-davenet@hard"]
     about = project.root / "data/recorded/collection.json"
     text = about.read_text()
     about.write_text(text.replace('"hours"', '"hours" '))
@@ -128,6 +151,21 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
     assert all(other.keys[one] != key for one, key in plan.keys.items())
     with pytest.raises(WordbrushError, match="holds no collection"):
         make_plan(tmp_path, "recorded", "unused:1", pools)
+
+
+def test_a_collection_that_is_redrawn_is_compiled_with_its_own_edges(project, tmp_path):
+    text = (project.root / "params.yaml").read_text()
+    presets.change(project.root / "params.yaml", {"redraw": True})
+    try:
+        plan = make_plan(project.root, "tiny", "unused:1", ROOT / "k8s/pools.yaml")
+    finally:
+        (project.root / "params.yaml").write_text(text)
+    assert set(plan.edges) == set(RUNS["redrawn"]) and plan.graph == "redrawn"
+    assert plan.edges["train-gan"] == ["import-collection"]
+    assert "find-latents" in plan.edges["random-edits@hard"]
+    write_pipeline(plan, all_components(plan.graph), tmp_path / "pipeline.yaml")
+    compiled = Compiled.read(tmp_path / "pipeline.yaml")
+    assert set(compiled.tasks) == set(RUNS["redrawn"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +182,7 @@ def test_make_runs_the_stage_that_makes_the_pairs(graph, stage, tmp_path):
 
 def test_stages_of_a_mining_are_those_of_the_graph(project):
     found = project.run("wordbrush", "stages", "--mining", "hard").stdout
-    assert found == "pretrain-davenet@hard\n"
+    assert found == "pretrain-davenet@hard\ncluster-units@hard\n"
 
 
 def test_check_says_that_the_graph_is_the_other(project, monkeypatch):
@@ -154,8 +192,10 @@ def test_check_says_that_the_graph_is_the_other(project, monkeypatch):
 
 
 @pytest.mark.runs
-def test_both_runners_learn_from_a_collection_and_give_the_same_hashes(project):
-    assert project.run("wordbrush", "graph").stdout == "dvc.yaml: recorded\n"
+@pytest.mark.parametrize("graph", ["recorded", "redrawn"])
+def test_both_runners_learn_from_a_collection_and_give_the_same_hashes(project, graph):
+    presets.change(project.root / "params.yaml", {"redraw": graph == "redrawn"})
+    assert project.run("wordbrush", "graph").stdout == f"dvc.yaml: {graph}\n"
     project.run("dvc", "repro")
     first = (project.root / "dvc.lock").read_text()
     command = [sys.executable, "pipeline.py", "run"]
@@ -164,8 +204,8 @@ def test_both_runners_learn_from_a_collection_and_give_the_same_hashes(project):
     done = subprocess.run(command, cwd=project.root, text=True, capture_output=True, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
     compiled = Compiled.read(project.root / ".wordbrush/kfp/pipeline.yaml")
-    assert set(compiled.tasks) == set(RUNS)
+    assert set(compiled.tasks) == set(RUNS[graph])
     ours, theirs = stages(first), stages((project.root / ".wordbrush/kfp/dvc.lock").read_text())
-    assert set(ours) == set(theirs) == set(RUNS)
-    for address in RUNS:
+    assert set(theirs) == set(RUNS[graph]) <= set(ours)
+    for address in RUNS[graph]:
         assert ours[address]["outs"] == theirs[address]["outs"], address

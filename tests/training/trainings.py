@@ -102,7 +102,7 @@ def trainings(params: Params, folder: Path) -> Iterator[tuple[str, Callable[[], 
 
 def gan(params: Params, pictures: np.ndarray, changes: dict) -> Trained:
     average, history = drawing.train(
-        params.gan.model_copy(update={**SHORT, **changes}), pictures, 3, lambda generator: 0.0
+        params.gan.model_copy(update={**SHORT, **changes}), pictures, SIZE, 3, lambda generator: 0.0
     )
     return history.curves, average
 

@@ -39,12 +39,13 @@ class ConceptRecord(TypedDict):
     """What is known of a concept.
 
     units: of the embedding. gan_units: the generator's units that agree with it best, with the IoU
-    of each in `agreement`, best first. pictures, sounds: examples, the most active first.
+    of each in `agreement`, best first; none where nothing draws. pictures, sounds: examples, the
+    most active first.
     """
 
     units: Annotated[list[Natural], Field(min_length=1)]
     gan_units: list[Natural]
-    agreement: Annotated[list[Finite], Field(min_length=1)]
+    agreement: list[Finite]
     pictures: Annotated[list[Picture], Field(min_length=1)]
     sounds: list[Stretch]
 
@@ -61,7 +62,8 @@ class ConceptSet:
 
     members: float32 [K, D], the weights that average over the units of each concept. scale: float32
     [D], the deviation of each unit in pictures. ranks: int64 [K, C], the rank of each generator
-    unit by its agreement with the concept, the best 0. records: what is known of each concept.
+    unit by its agreement with the concept, the best 0; C is 0 where nothing draws. records: what is
+    known of each concept.
     """
 
     members: np.ndarray

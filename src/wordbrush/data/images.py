@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 
 def to_images(images: np.ndarray) -> torch.Tensor:
@@ -12,6 +13,14 @@ def to_images(images: np.ndarray) -> torch.Tensor:
 def scaled(images: torch.Tensor) -> torch.Tensor:
     """`to_images` of a tensor, on its device."""
     return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def fitted(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Square pictures [N, 3, H, H] at `size` pixels: means of areas, or in between."""
+    if images.shape[-1] == size:
+        return images
+    larger = images.shape[-1] < size
+    return F.interpolate(images, (size, size), mode="bilinear" if larger else "area")
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:

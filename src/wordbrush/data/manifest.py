@@ -96,6 +96,19 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_table(folder / NAME, rows, SCHEMA)
 
 
+def first_pictures(folder: Path, split: str) -> int:
+    """How many pictures come first, of those that the captions of `split` tell of: in a collection,
+    all of `train`. Raises WordbrushError where the table is missing or damaged, or where other
+    pictures lie between."""
+    manifest = Manifest.of(read_table(folder / NAME, SCHEMA))
+    numbers = manifest.pictures(manifest.captions(split))
+    if not len(numbers) or numbers[-1] + 1 != len(numbers):
+        raise WordbrushError(
+            f"{folder / NAME}: the pictures of {split} do not come first. Make it again: dvc repro."
+        )
+    return len(numbers)
+
+
 def read_manifest(folder: Path, pictures: int, captions: int) -> Manifest:
     """The table of `folder`.
 

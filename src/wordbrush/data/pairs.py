@@ -38,8 +38,13 @@ def read_pairs(layout: Layout) -> Pairs:
     return Pairs(images, speech, manifest, read_wide(layout.samples, images))
 
 
-def read_latents(layout: Layout) -> np.ndarray:
-    """What the pictures were drawn from [N, Z]. Raises WordbrushError where they were rendered."""
+def read_latents(layout: Layout, found: bool = False) -> np.ndarray:
+    """What the pictures are drawn from [N, Z]. Raises WordbrushError where they were rendered.
+
+    found: whether they are a collection's, so that the latents are those that find-latents found.
+    """
+    if found:
+        return open_array(layout.latents / "latents.npy", "float32", (None, None))
     file = layout.samples / "latents.npy"
     if not file.exists() and (layout.samples / "counterfactuals.npy").exists():
         raise WordbrushError(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wordbrush.concepts.clusters import draw_clusters
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.images import to_images
+from wordbrush.data.images import fitted, to_images
 from wordbrush.data.pairs import read_latents
 from wordbrush.davenet.matchmap import salient_location
 from wordbrush.davenet.mining import random_impostors
@@ -44,6 +44,10 @@ class SalientEditor:
     takes until the picture differs: `shares` [S] of all units, ascending. Ablation makes them 0. A
     transplant gives them the values that they have around the salient cell of a donor, another
     sample of the batch. Generator, shares and random numbers are on one device.
+
+    own: whether the pictures are people's, which the generator draws more or less alike. Then an
+    edit is what changes in the drawing, added to the picture (as Bau et al., Semantic Photo
+    Manipulation, 2019, keep what the generator cannot draw). What is not edited stays as it was.
     """
 
     generator: Generator
@@ -52,6 +56,7 @@ class SalientEditor:
     choose: ChooseUnits
     shares: Tensor
     rng: torch.Generator
+    own: bool = False
 
     def __call__(self, batch: Batch) -> Edited:
         where = self.rng.device
@@ -67,13 +72,15 @@ class SalientEditor:
             values = shifted(gather(h4)[donors], cells - gather(cells)[donors])
         rows = torch.arange(len(cells), device=where)
         features = seen[rows, :, salient_cells[:, 0], salient_cells[:, 1]]
-        drawings = Drawings(
-            batch.images, h4, values, square(cells, self.edits.radius, h4.shape[-1])
-        )
+        drawn = self.generator.decode(h4) if self.own else batch.images
+        drawings = Drawings(drawn, h4, values, square(cells, self.edits.radius, h4.shape[-1]))
         order = self.choose(h4, features)
         pictures, differs = least_edit(
             self.generator, drawings, order, self.shares, self.edits.min_change
         )
+        if self.own:
+            change = fitted(pictures - drawn, batch.images.shape[-1])
+            pictures = (batch.images + change).clamp(-1, 1)
         return Edited(pictures, differs, donors)
 
 
@@ -92,25 +99,29 @@ class CounterfactualEditor:
 
 def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
     """Random edits; of rendered samples, the renderer's own edits."""
-    if params.samples.source == "renderer":
+    own = params.graph == "redrawn"
+    if params.samples.source == "renderer" and not own:
         size = params.scenes.resolution
         return CounterfactualEditor(
             open_array(layout.samples / "counterfactuals.npy", "uint8", (None, size, size, 3)),
             torch.Generator(),
         )
     generator = load_generator(layout.generator, device())
-    return random_editor(generator, read_latents(layout), params.edits, seed)
+    return random_editor(generator, read_latents(layout, found=own), params.edits, seed, own)
 
 
-def random_editor(generator: Generator, latents: np.ndarray, edits: Edits, seed: int) -> Editor:
-    """Edits of random units as negatives (P §5.4)."""
+def random_editor(
+    generator: Generator, latents: np.ndarray, edits: Edits, seed: int, own: bool = False
+) -> Editor:
+    """Edits of random units as negatives (P §5.4). own: as in SalientEditor."""
     where = device_of(generator)
     rng = random_numbers(seed, where)
 
     def choose(h4: Tensor, _: Tensor) -> Tensor:
         return shard(random_order(whole(len(h4)), h4.shape[1], rng))
 
-    return SalientEditor(generator, latents, edits, choose, probabilities(edits).to(where), rng)
+    shares = probabilities(edits).to(where)
+    return SalientEditor(generator, latents, edits, choose, shares, rng, own)
 
 
 def make_targeted_editor(
@@ -118,8 +129,9 @@ def make_targeted_editor(
 ) -> Editor:
     """Edits of the concepts that were discovered with this mining."""
     generator = load_generator(layout.generator, device())
-    concepts = ConceptSet.load(layout.clusters(mining))
-    return targeted_editor(generator, read_latents(layout), concepts, params.edits, seed, drawn)
+    concepts, own = ConceptSet.load(layout.clusters(mining)), params.graph == "redrawn"
+    latents = read_latents(layout, found=own)
+    return targeted_editor(generator, latents, concepts, params.edits, seed, drawn, own)
 
 
 def targeted_editor(
@@ -129,8 +141,9 @@ def targeted_editor(
     edits: Edits,
     seed: int,
     drawn: list[Tensor] | None = None,
+    own: bool = False,
 ) -> Editor:
-    """Edits of one drawn concept as negatives (P §5.6).
+    """Edits of one drawn concept as negatives (P §5.6). own: as in SalientEditor.
 
     Units are edited in the order in which they agree with the concept. `drawn`, where given,
     receives the concept of each edit.
@@ -150,4 +163,4 @@ def targeted_editor(
         return (ranks / units)[chosen]
 
     shares = doublings(edits.units_per_cluster, units).to(where)
-    return SalientEditor(generator, latents, edits, choose, shares, rng)
+    return SalientEditor(generator, latents, edits, choose, shares, rng, own)

@@ -44,17 +44,21 @@ class Material:
     def segmenter(self) -> Segmenter | None:
         """The reader of pictures, which judges edits."""
         folder = self.layout.segmenter
-        return load_segmenter(folder, device()) if folder.is_dir() else None
+        there = self.params.graph == "drawn" and folder.is_dir()
+        return load_segmenter(folder, device()) if there else None
 
 
 def read_material(params: Params, layout: Layout) -> Material:
-    """What the test split has. A folder that is absent is a thing that the data does not have.
+    """What the test split has. A folder that is absent is a thing that the data does not have; of a
+    collection, so are folders that another graph left.
 
     Raises WordbrushError where a part is damaged, or does not fit the others.
     """
     pairs = read_pairs(layout)
-    parsed, words = None, None
-    if layout.annotations.is_dir():
+    parsed, words, real = None, None, None
+    if params.graph == "drawn":
+        real = read_real_pairs(layout)
+    if params.graph == "drawn" and layout.annotations.is_dir():
         parsed = read_annotations(layout.annotations)
         require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
     if parsed is not None and (layout.test_speech / "words").is_dir():
@@ -64,8 +68,9 @@ def read_material(params: Params, layout: Layout) -> Material:
             params, VOCABULARY, pairs.images[alone], objects, layout.test_speech / "words"
         )
     test = pairs.manifest.captions("test")
-    real, collection = read_real_pairs(layout), read_origin(layout)
-    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, real, collection)
+    return Material(
+        params, layout, pairs, test, VOCABULARY, parsed, words, real, read_origin(layout)
+    )
 
 
 def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:

@@ -42,9 +42,13 @@ class Method:
         return f"{title} negatives" + (f" + {edits}" if edits else "")
 
 
-def find_methods(layout: Layout, minings: Iterable[str]) -> dict[str, Method]:
-    """The methods, by name, whose encoders are there. Raises WordbrushError where none are."""
-    every = [Method(stage, mining) for mining in minings for stage in EDITS]
+def find_methods(layout: Layout, minings: Iterable[str], edits: bool = True) -> dict[str, Method]:
+    """The methods, by name, whose encoders are there. Raises WordbrushError where none are.
+
+    edits: whether any may have been trained against edits; others were left by another graph.
+    """
+    stages = list(EDITS) if edits else ["pretrain"]
+    every = [Method(stage, mining) for mining in minings for stage in stages]
     found = [one for one in every if layout.encoders(one.stage, one.mining).is_dir()]
     if not found:
         first = every[0]

@@ -77,7 +77,7 @@ def read_masked(material: Material) -> Masked | None:
     """As many scenes, the last, as there are test samples; None where there are none with masks."""
     layout, params = material.layout, material.params
     file, size = layout.scenes / "attributes.npy", params.scenes.resolution
-    if not layout.scenes.is_dir():
+    if params.graph != "drawn" or not layout.scenes.is_dir():
         return None
     scenes = open_array(layout.scenes / "images.npy", "uint8", (None, size, size, 3))
     most = [len(values) for values in material.vocabulary.attributes.values()]

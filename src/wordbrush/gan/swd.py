@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wordbrush.data.images import to_images
+from wordbrush.data.images import fitted, to_images
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import draw
 
@@ -67,4 +67,5 @@ def distance_of_drawings(
     rng = torch.Generator().manual_seed(seed + 1)
     latents = torch.randn(count, generator.latent_dim, generator=rng)
     drawn = to_images(draw(generator, latents, BATCH))
-    return sliced_wasserstein(to_images(images[:count]), drawn, seed)
+    pictures = fitted(to_images(images[:count]), drawn.shape[-1])
+    return sliced_wasserstein(pictures, drawn, seed)

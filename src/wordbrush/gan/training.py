@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.data.images import scaled, to_uint8
+from wordbrush.data.images import fitted, scaled, to_uint8
 from wordbrush.data.resident import Rows
 from wordbrush.gan.augmentation import flipped, shifted
 from wordbrush.gan.losses import Critic, adversarial_loss, squared_gradient
@@ -44,10 +44,11 @@ SMOOTHED = 50  # steps over which the shown losses are averaged
 
 
 class RealBatches:
-    """Endless shuffled batches in [-1, 1]; a short rest is carried into the next shuffle."""
+    """Endless shuffled batches in [-1, 1] at a resolution; a short rest is carried into the next
+    shuffle."""
 
-    def __init__(self, images: np.ndarray, rng: torch.Generator):
-        self.images, self.rng = Rows(images, rng.device), rng
+    def __init__(self, images: np.ndarray, resolution: int, rng: torch.Generator):
+        self.images, self.resolution, self.rng = Rows(images, rng.device), resolution, rng
         self.restart()
 
     def restart(self) -> None:
@@ -62,7 +63,7 @@ class RealBatches:
             shuffled = torch.randperm(count, generator=self.rng, device=where)
             self.order = torch.cat([self.order, shuffled])
         taken, self.order = self.order[:batch], self.order[batch:]
-        return scaled(self.images.take(shard(taken)))
+        return fitted(scaled(self.images.take(shard(taken))), self.resolution)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"order": self.order}
@@ -235,20 +236,21 @@ class History:
 def train(
     gan: Gan,
     images: np.ndarray,
+    resolution: int,
     seed: int,
     distance: Callable[[Generator], float],
     checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> tuple[Generator, History]:
-    """Train on uint8 [N, H, W, 3]: the averaged generator, and a record at `gan.grids` even marks.
+    """Train on uint8 [N, H, H, 3]: the averaged generator, and a record at `gan.grids` even marks.
 
+    resolution: of the drawings, at which the pictures are seen.
     `distance` measures a generator of the full size.
     """
-    resolution = images.shape[1]
     require_room(gan, resolution)
     trainer, schedule = Trainer(gan, resolution, seed), Schedule(phases(gan, resolution))
     shape, rng = (GRID * GRID, gan.latent_dim), trainer.rng
     fixed = torch.randn(shape, generator=rng, device=rng.device)
-    batches, history = RealBatches(images, rng), History()
+    batches, history = RealBatches(images, resolution, rng), History()
 
     def parts() -> dict[str, Any]:
         return trainer.parts() | {"batches": batches, "schedule": schedule, "history": history}

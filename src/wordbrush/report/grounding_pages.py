@@ -90,7 +90,9 @@ def concepts(made: Finished) -> list[Section]:
     layout = made.layout
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
     records = ConceptSet.load(layout.clusters(made.mining), len(images)).records
-    order = sorted(range(len(records)), key=lambda number: -records[number]["agreement"][0])
+    order = sorted(
+        range(len(records)), key=lambda number: [-one for one in records[number]["agreement"]]
+    )
     spoken = made.spoken({sound["sample"] for record in records for sound in record["sounds"]})
     about = (
         "A concept is a cluster of units that are active together. Shown are the pictures in which "
@@ -110,6 +112,7 @@ def _concept(
     heard = [sound for sound in record["sounds"] if sound["sample"] in spoken]
     words = words_in({**record, "sounds": heard}, spoken)
     said = ", ".join(f"{word} ({count} of {len(heard)})" for word, count in words)
+    draws = [f"best unit of the generator: IoU {one:.2f}" for one in record["agreement"][:1]]
     return Example(
         [(figures.png(figures.tile(pictures, min(4, len(pictures)))), "")],
         said or "no word is heard in the captions at hand",
@@ -117,6 +120,5 @@ def _concept(
             figures.flac(cut(decode(spoken[one["sample"]]["audio"]["bytes"], "speech"), one))
             for one in heard[:SOUNDS_SHOWN]
         ],
-        f"concept {number}: {len(record['units'])} units; best unit of the generator: IoU "
-        f"{record['agreement'][0]:.2f}",
+        "; ".join([f"concept {number}: {len(record['units'])} units", *draws]),
     )

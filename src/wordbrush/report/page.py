@@ -95,9 +95,9 @@ def read_if_there(path: Path, shape: type[T]) -> T | None:
     return read_json(path, shape) if path.is_file() else None
 
 
-def gan_section(layout: Layout) -> dict[str, Any] | None:
+def gan_section(params: Params, layout: Layout) -> dict[str, Any] | None:
     """Samples through time, losses and distance; None where nothing draws."""
-    if not layout.generator.is_dir():
+    if params.graph == "recorded" or not layout.generator.is_dir():
         return None
     grids = open_array(layout.generator / "grids.npy", "uint8", (None, None, None, 3))
     about = read_json(layout.generator / "grids.json", GridFile)
@@ -157,7 +157,7 @@ def heard_words(row: dict, start: float, end: float) -> list[str]:
     """The words of a caption that overlap a stretch by half of their length."""
     return [
         word["word"]
-        for word in row["words"]
+        for word in row["words"] or []
         if min(end, word["end"]) - max(start, word["start"]) >= 0.5 * (word["end"] - word["start"])
     ]
 
@@ -182,7 +182,7 @@ def concepts_section(
             "number": number,
             "meaning": meaning,
             "words": words_in(record, speech),
-            "agreement": record["agreement"][0],
+            "agreement": next(iter(record["agreement"]), None),
             "pictures": figures.png(marked_pictures(record["pictures"], images)),
             "sounds": record["sounds"][:SOUNDS_SHOWN],
         }
@@ -325,8 +325,13 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,
-        "gan": gan_section(layout),
-        "segmenter": read_if_there(layout.metrics("segmenter"), dict[str, Finite]),
+        "gan": gan_section(params, layout),
+        "segmenter": read_if_there(layout.metrics("segmenter"), dict[str, Finite])
+        if params.graph == "drawn"
+        else None,
+        "latents": read_if_there(layout.metrics("latents"), dict[str, Finite])
+        if params.graph == "redrawn"
+        else None,
         "captions": read_json(layout.metrics("captions"), dict[str, Finite]),
         "samples": read_json(layout.metrics("samples"), dict[str, Finite]),
         "edits": edits_section(layout, examples, images),

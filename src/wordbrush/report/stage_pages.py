@@ -191,6 +191,31 @@ def _collection(made: Finished) -> list[Section]:
     ]
 
 
+def _latents(made: Finished) -> list[Section]:
+    """Pictures, and what the generator draws from the latents that were found."""
+    import torch
+
+    from wordbrush.data.images import fitted, to_images, to_uint8
+    from wordbrush.gan.sampling import draw, load_generator
+
+    layout, count = made.layout, PICTURES
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))[:count]
+    latents = open_array(layout.latents / "latents.npy", "float32", (None, None))[:count]
+    generator = load_generator(layout.generator, torch.device("cpu"))
+    pictures = to_uint8(fitted(to_images(images), generator.config.resolution))
+    drawn = draw(generator, torch.tensor(latents), count)
+    far = read_json(layout.metrics("latents"), dict[str, Finite])
+    told = {"own": "between a drawing and its picture", "others": "and another picture"}
+    return [
+        Section("Pictures, at the size of drawings", pictures=[_tile(pictures)]),
+        Section("What the generator draws most like them", pictures=[_tile(drawn)]),
+        Section(
+            "Mean difference, percent of the range from black to white",
+            table=[["", ""], *([what, f"{far[name]:g}"] for name, what in told.items())],
+        ),
+    ]
+
+
 def _evaluation(made: Finished) -> list[Section]:
     layout = made.layout
     measured = read_json(layout.metrics("evaluation"), Results)
@@ -256,6 +281,7 @@ SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "sample-images": _samples,
     "synthesize-captions": _captions,
     "import-collection": _collection,
+    "find-latents": _latents,
     "pretrain-davenet": grounding_pages.training,
     "random-edits": grounding_pages.edits,
     "cluster-units": grounding_pages.concepts,

@@ -1,7 +1,7 @@
 """cluster-units: encoders of random-edits, generator -> data/clusters, the concepts (P §5.5).
 
 A concept is a cluster of units that are active together; it comes with the generator's units that
-draw it.
+draw it. Where nothing draws, concepts are found in the encoders of pretrain-davenet, and have none.
 """
 
 import numpy as np
@@ -34,13 +34,17 @@ from wordbrush.training.compute import device
 def run(params: Params, layout: Layout, mining: str) -> None:
     """Discover the concepts of the encoders that were trained with this mining."""
     pairs, count = read_pairs(layout), params.clusters.examples
-    encoders = load_encoders(layout.encoders("random-edits", mining), device())
-    captions = pairs.manifest.captions("train")
+    drawing = params.graph != "recorded"
+    stage = "random-edits" if drawing else "pretrain"
+    encoders = load_encoders(layout.encoders(stage, mining), device())
+    captions = chosen(pairs.manifest.captions("train"), params.clusters.captions, params.seed)
     seen, heard = encode_pairs(encoders, pairs, captions)
     images, audio, lengths = seen.features, heard.features, heard.frame_counts
     labels = find_clusters(images, audio, lengths, params.clusters)
     members, scale = membership(labels), picture_scale(images)
-    agreement, units = agreeing_units(params, layout, pairs, encoders, scale, members)
+    agreement, units = torch.zeros(len(members), 0), torch.zeros(len(members), 0, dtype=torch.long)
+    if drawing:
+        agreement, units = agreeing_units(params, layout, pairs, encoders, scale, members)
     numbers, first = np.unique(pairs.manifest.images[captions], return_index=True)
     best = slice(params.edits.units_per_cluster)
     stride, reach = receptive_field(params.davenet.audio_layers)
@@ -57,6 +61,13 @@ def run(params: Params, layout: Layout, mining: str) -> None:
         found.save(folder)
 
 
+def chosen(captions: np.ndarray, most: int | None, seed: int) -> np.ndarray:
+    """All captions, or as many as may be held in memory, drawn at random: ascending."""
+    if most is None or most >= len(captions):
+        return captions
+    return np.sort(np.random.default_rng(seed).choice(captions, most, replace=False))
+
+
 def agreeing_units(
     params: Params,
     layout: Layout,
@@ -67,13 +78,12 @@ def agreeing_units(
 ) -> tuple[Tensor, Tensor]:
     """How well the generator's units agree with each concept, and their numbers, the best first."""
     captioned = pairs.manifest.pictures(pairs.manifest.captions("train"))
-    chosen = captioned[: params.clusters.agreement_samples]
+    first = captioned[: params.clusters.agreement_samples]
     share = params.clusters.unit_top_share
-    images = encode_images(encoders, pairs.images, chosen).features
+    images = encode_images(encoders, pairs.images, first).features
     active = cluster_cells(images, scale, members)
     on = binarise(active.flatten(0, 2), share).view(active.shape).permute(3, 0, 1, 2)
     generator = load_generator(layout.generator, device())
-    overlap = generator_agreement(
-        generator, read_latents(layout)[chosen], on, params.edits.resolution, share
-    )
+    latents = read_latents(layout, found=params.graph == "redrawn")
+    overlap = generator_agreement(generator, latents[first], on, params.edits.resolution, share)
     return overlap.sort(dim=1, descending=True, stable=True)

@@ -20,7 +20,8 @@ from wordbrush.telemetry.progress import Progress
 
 def run(params: Params, layout: Layout) -> None:
     """Measure every method whose encoders are there."""
-    material, methods = read_material(params, layout), find_methods(layout, MININGS)
+    material = read_material(params, layout)
+    methods = find_methods(layout, MININGS, edits=params.graph != "recorded")
     shown = list(methods)[-1]
     for name, needs in left_out(material).items():
         print(f"left out: {name}, which needs {needs}.")

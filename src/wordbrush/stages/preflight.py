@@ -30,6 +30,11 @@ BEFORE_SPEECH = (
 )  # fmt: skip
 READ_INPUTS = ("render-scenes", "import-collection")
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
+WHY = {  # a stage may be left out by a graph
+    "drawn": "collection is null, and it works on one: name a folder that `wordbrush data` wrote",
+    "recorded": "nothing learns to draw the collection's pictures: set redraw to true",
+    "redrawn": "it is of pictures that are rendered and described here: set collection to null",
+}
 
 
 def check_all(params_file: Path, folder: Path) -> Iterator[str]:
@@ -58,9 +63,12 @@ def check_stage(params: Params, stage: Stage) -> None:
         check_graph(params, stage)
         if stage.name in READ_INPUTS:
             check_inputs(params)
-        if stage.name in BEFORE_SPEECH:  # what comes after it may run where no engine is
+        if (
+            stage.name in BEFORE_SPEECH and params.graph == "drawn"
+        ):  # what comes after it may run where no engine is
             check_engines(params)
-        if stage.name in NEEDS_UNITS and params.samples.source == "renderer":
+        rendered = params.graph == "drawn" and params.samples.source == "renderer"
+        if stage.name in NEEDS_UNITS and rendered:
             raise WordbrushError(
                 f"samples.source is renderer, and {stage.name} edits units of the generator, which "
                 "drew none of these samples: use generator, or stop after random-edits."
@@ -71,15 +79,11 @@ def check_stage(params: Params, stage: Stage) -> None:
 
 def check_graph(params: Params, stage: Stage) -> None:
     """Raises WordbrushError for a stage that the graph of these parameters leaves out."""
-    if stage.graph == "drawn" and params.collection is not None:
+    if params.graph not in stage.graphs:
+        why = WHY["redrawn" if stage.graphs == ("drawn",) else params.graph]
         raise WordbrushError(
-            f"collection is {params.collection}, and {stage.name} is of the graph that draws: what "
-            "it makes is not known of people's pictures. Set collection to null, or leave it out."
-        )
-    if stage.graph == "recorded" and params.collection is None:
-        raise WordbrushError(
-            f"collection is null, and {stage.name} imports one: name a folder that `wordbrush "
-            "data` wrote, then run `wordbrush graph`."
+            f"{stage.name} is left out of the graph {params.graph}: {why}, then run "
+            "`wordbrush graph`."
         )
 
 

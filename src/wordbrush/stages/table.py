@@ -7,8 +7,7 @@ Nothing heavy is imported: the table is read before PyTorch is loaded.
 
 from dataclasses import dataclass
 
-from wordbrush.params import MININGS
-from wordbrush.versioning.graph import Graph
+from wordbrush.params import GRAPHS, MININGS, Graph
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Stage:
     per_mining: bool = False  # runs once for every negative mining
     resumes: bool = False  # keeps checkpoints, and continues from the last one
     parallel: bool = False  # may train in several processes
-    graph: Graph | None = None  # of dvc.yaml, where it is in one alone
+    graphs: tuple[Graph, ...] = GRAPHS  # of dvc.yaml, that it is in
 
     @property
     def identifier(self) -> str:
@@ -43,38 +42,44 @@ STAGES = (
         "render-scenes",
         "Render CLEVR scenes with masks, and pairs of pictures that differ in one attribute",
         resumes=True,
-        graph="drawn",
+        graphs=("drawn",),
     ),
     Stage(
         "train-gan",
-        "Train a progressive GAN until it draws such scenes from noise",
+        "Train a progressive GAN until it draws such pictures from noise",
         resumes=True,
         parallel=True,
-        graph="drawn",
+        graphs=("drawn", "redrawn"),
     ),
     Stage(
         "train-segmenter",
         "Train the network that finds objects and their four attributes in a picture",
         resumes=True,
         parallel=True,
-        graph="drawn",
+        graphs=("drawn",),
     ),
     Stage(
         "sample-images",
         "Draw the pictures of the data set from random latents",
         resumes=True,
-        graph="drawn",
+        graphs=("drawn",),
     ),
     Stage(
         "synthesize-captions",
         "Describe each picture in words, speak them with many voices, and compute features",
         resumes=True,
-        graph="drawn",
+        graphs=("drawn",),
     ),
     Stage(
         "import-collection",
         "Bring pictures and recordings of a collection into the form that training reads",
-        graph="recorded",
+        graphs=("recorded", "redrawn"),
+    ),
+    Stage(
+        "find-latents",
+        "Find the latent from which the GAN draws each picture of a collection, as far as it can",
+        resumes=True,
+        graphs=("redrawn",),
     ),
     Stage(
         "pretrain-davenet",
@@ -89,13 +94,12 @@ STAGES = (
         per_mining=True,
         resumes=True,
         parallel=True,
-        graph="drawn",
+        graphs=("drawn", "redrawn"),
     ),
     Stage(
         "cluster-units",
         "Discover concepts as clusters of units, and the GAN units that draw them",
         per_mining=True,
-        graph="drawn",
     ),
     Stage(
         "targeted-edits",
@@ -103,7 +107,7 @@ STAGES = (
         per_mining=True,
         resumes=True,
         parallel=True,
-        graph="drawn",
+        graphs=("drawn", "redrawn"),
     ),
     Stage("evaluate", "Measure the six methods as the paper does, with confidence intervals"),
     Stage("report", "Write one self-contained page of what was drawn, learned and measured"),

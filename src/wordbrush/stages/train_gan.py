@@ -1,4 +1,5 @@
-"""train-gan: pictures of data/scenes -> data/generator, its curves and its distance to them.
+"""train-gan: pictures of data/scenes, or of a collection -> data/generator, its curves and its
+distance to them.
 
 data/generator has the moving average of the weights and grids of samples over time.
 """
@@ -7,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from wordbrush.data.manifest import first_pictures
 from wordbrush.gan.networks import resolutions
 from wordbrush.gan.swd import distance_of_drawings
 from wordbrush.gan.training import CURVES, train
@@ -21,10 +23,7 @@ from wordbrush.training.compute import algorithms, precision
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     """Train the GAN; where several processes train it, the first one writes."""
-    size = params.scenes.resolution
-    clevr = layout.scenes / "gan_images.npy"
-    source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
-    images = open_array(source, "uint8", (None, size, size, 3))
+    size, images = params.scenes.resolution, read_pictures(params, layout)
     distance = partial(
         distance_of_drawings, images=images, count=params.gan.swd_images, seed=params.seed
     )
@@ -32,6 +31,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         average, history = train(
             params.gan,
             images,
+            size,
             params.seed,
             lambda generator: float(np.mean(distance(generator))),
             checkpoints,
@@ -51,3 +51,15 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         for scale, value in zip(reversed(resolutions(size)), levels, strict=False)
     }
     write_json(layout.metrics("gan"), {"swd": {**scales, "mean": round(float(np.mean(levels)), 3)}})
+
+
+def read_pictures(params: Params, layout: Layout) -> np.ndarray:
+    """What is to be drawn, uint8 [N, H, H, 3]: scenes, or a collection's pictures for training, of
+    which H is `davenet.image_size` and the generator learns them at its own."""
+    if params.graph == "redrawn":
+        images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+        return images[: first_pictures(layout.features, "train")]
+    size = params.scenes.resolution
+    clevr = layout.scenes / "gan_images.npy"
+    source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
+    return open_array(source, "uint8", (None, size, size, 3))

@@ -38,6 +38,11 @@ class Layout:
         return self.root / "data/samples"
 
     @property
+    def latents(self) -> Path:
+        """latents.npy: what the generator draws most like each picture of a collection from"""
+        return self.root / "data/latents"
+
+    @property
     def features(self) -> Path:
         """frames.npy, offsets.npy, features.json: spoken captions for training, in sample order"""
         return self.root / "data/features"

@@ -13,7 +13,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from wordbrush.storage.files import whole_file
-from wordbrush.versioning.graph import Graph, arranged, definition
+from wordbrush.versioning.graph import arranged, arrangement, definition
 
 PACKAGE = "wordbrush"
 CODE = f"src/{PACKAGE}"
@@ -107,11 +107,15 @@ def write_dependencies(project: Path) -> None:
     yaml.indent(mapping=2, sequence=4, offset=2)
     target = project / "dvc.yaml"
     text = target.read_text(encoding="utf-8")
-    graph: Graph = "drawn" if arranged(text, "drawn") == text else "recorded"
+    graph = arrangement(text)
     document = yaml.load(definition(text))
     for name, stage in document["stages"].items():
-        code = [f"{CODE}/{path}" for path in dependencies(name, project / CODE)]
-        stage["deps"] = [*code, *(path for path in stage["deps"] if not path.startswith(CODE))]
+        deps = stage["deps"]  # changed in place, which keeps the comments of the data's lines
+        for number in reversed(range(len(deps))):
+            if deps[number].startswith(CODE):
+                del deps[number]
+        for number, path in enumerate(dependencies(name, project / CODE)):
+            deps.insert(number, f"{CODE}/{path}")
     written = io.StringIO()
     yaml.dump(document, written)
     with whole_file(target) as scratch:

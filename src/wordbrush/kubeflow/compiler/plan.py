@@ -13,13 +13,13 @@ from wordbrush.kubeflow import values
 from wordbrush.kubeflow.compiler.groups import check_groups
 from wordbrush.kubeflow.compiler.pools import Pools, load_pools
 from wordbrush.kubeflow.tasks.provenance import Provenance
-from wordbrush.params import parse
+from wordbrush.params import Graph, parse
 from wordbrush.presets import read_preset
 from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
 from wordbrush.versioning.environment import RemoteConfig
 from wordbrush.versioning.git import described_head
-from wordbrush.versioning.graph import Graph, graph_of
+from wordbrush.versioning.graph import graph_of
 from wordbrush.versioning.keys import edges, stage_keys
 from wordbrush.versioning.records import marks
 from wordbrush.versioning.workspace import scratch_workspace
