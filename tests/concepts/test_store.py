@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 def test_what_is_read_is_what_was_written(folder):
     path, made = folder
-    read = ConceptSet.load(path, samples=5)
+    read = ConceptSet.load(path, pictures=4, captions=5)
     for name in ("members", "scale", "ranks"):
         one, other = getattr(read, name), getattr(made, name)
         assert np.array_equal(one, other) and one.dtype == other.dtype
@@ -40,8 +40,10 @@ def test_what_is_read_is_what_was_written(folder):
 
 
 def test_examples_that_are_no_samples_are_refused(folder):
-    with pytest.raises(WordbrushError, match=r"names the sample 4, but there are 4"):
-        ConceptSet.load(folder[0], samples=4)
+    with pytest.raises(WordbrushError, match=r"names the caption 4, but there are 4"):
+        ConceptSet.load(folder[0], captions=4)
+    with pytest.raises(WordbrushError, match=r"names the picture 3, but there are 3"):
+        ConceptSet.load(folder[0], pictures=3)
 
 
 def test_parts_that_do_not_fit_are_refused(folder):

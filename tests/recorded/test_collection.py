@@ -4,24 +4,36 @@ import io
 
 import numpy as np
 import pytest
+import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.recorded import miniature
+from wordbrush.concepts.store import ConceptSet
 from wordbrush.corpora.collection import square
 from wordbrush.corpora.shards import SPEECH, read_rows
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.recordings import read_shards
-from wordbrush.data.views import MIDDLE
 from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.encoding import encode_images
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.detection import active_frames
+from wordbrush.evaluation.material import read_material
+from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.protocol import read_subject
+from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
 from wordbrush.evaluation.retrieval import both_ways_apart
+from wordbrush.evaluation.words import WordTests, written_words
+from wordbrush.explorer.gallery import Gallery
+from wordbrush.explorer.listening import Listener, Studio
+from wordbrush.explorer.server import explore
+from wordbrush.model import load_model
 from wordbrush.model.export import export
 from wordbrush.params import Params, parse
 from wordbrush.report.records import ExampleFile
 from wordbrush.report.stage_pages import stage_page
-from wordbrush.stages import evaluate, import_collection, pretrain_davenet, report
+from wordbrush.stages import cluster_units, evaluate, import_collection, pretrain_davenet, report
 from wordbrush.stages.preflight import check_stage
 from wordbrush.stages.table import BY_NAME
 from wordbrush.storage.files import read_json
@@ -54,6 +66,7 @@ def learned(imported, collection, tiny) -> Layout:
     params = of(tiny, collection)
     for mining in ("random", "hard"):
         pretrain_davenet.run(params, imported, mining)
+        cluster_units.run(params, imported, mining)
     evaluate.run(params, imported)
     report.run(params, imported)
     with (imported.root / "params.yaml").open("w") as file:
@@ -98,9 +111,6 @@ def test_the_bytes_do_not_depend_on_the_number_of_cores(
 
 def test_recall_counts_every_caption_of_a_picture_as_right(learned, collection, tiny):
     """Against a loop, on the scores of trained encoders."""
-    from wordbrush.evaluation.material import read_material
-    from wordbrush.evaluation.protocol import read_subject
-
     material = read_material(of(tiny, collection), learned)
     subject = read_subject(material, learned.encoders("pretrain", "hard"))
     images = material.pairs.manifest.images[material.samples].tolist()
@@ -134,9 +144,9 @@ def test_what_the_data_has_is_measured_and_what_it_lacks_is_left_out(learned):
     assert "11 pictures and 22 recordings" in page and "rendered scenes" not in page
     assert "a caption finds its picture" in page and "a picture finds a caption" in page
     assert "among 3 held-out pictures and their 6 captions" in page
-    assert page.count("<audio") == len(
-        read_json(learned.evaluation / "examples.json", ExampleFile)["samples"]
-    )
+    shown = read_json(learned.evaluation / "examples.json", ExampleFile)["samples"]
+    assert page.count("<audio") == len(shown) + page.count('aria-label="Sound')
+    assert page.count('aria-label="Sound') == 4 * 3  # of each concept, in the tiny preset
     of_drawings = ("learned to draw", "the paper's below", "Table 2", "six methods", "GAN loss")
     assert [words for words in of_drawings if words in page] == []
     assert "the paper's" not in stage_page("evaluate", learned)
@@ -150,10 +160,81 @@ def test_evaluation_says_what_it_leaves_out(learned, collection, tiny, capsys):
     assert [name for name in LEFT_OUT if f"left out: {name}, which needs " not in said] == []
 
 
-def test_a_run_without_drawings_is_not_exported(learned, collection, tiny, tmp_path):
-    with pytest.raises(WordbrushError, match="names a collection"):
-        export(of(tiny, collection), learned, tmp_path / "model", {})
-    assert not (tmp_path / "model").exists()
+def test_units_and_concepts_hear_the_words_of_texts(learned):
+    """Texts without times: a unit hears a word wherever it is on in a caption that has it."""
+    tables = read_json(learned.evaluation / "concepts.json", ConceptTables)
+    said = {"red", "green", "blue", "number", "i", "see", "this", "is"}
+    assert {one["hypotheses"][0]["label"] for one in tables["detectors"]} <= said
+    metrics = read_json(learned.metrics("concepts"), ConceptMetrics)
+    assert set(metrics["words"]) == {"davenet", "hard_negatives"} and not metrics["clusters"]
+    for mining in ("random", "hard"):
+        concepts = ConceptSet.load(learned.clusters(mining), 11, 22)
+        assert concepts.ranks.shape == (4, 0) and len(tables["clusters"][mining]) == 4
+        for one in tables["clusters"][mining]:
+            assert one["seen"] is None and one["word"] == one["heard"]
+            assert one["word"]["label"] in said
+    page = (learned.report / "index.html").read_text(encoding="utf-8")
+    assert "No word of this collection is timed" in page and "sees" not in page.split("</style>")[1]
+    assert "Concepts it discovered" in page and "IoU" not in page
+    assert "<audio controls" in stage_page("cluster-units@hard", learned)
+
+
+def test_detectors_of_texts_are_counted_by_captions(learned, collection, tiny):
+    """Against a loop over captions."""
+    material = read_material(of(tiny, collection), learned)
+    subject = read_subject(
+        material, learned.encoders("pretrain", "hard"), method_named("hard_negatives")
+    )
+    tests = WordTests(material, "hard_negatives")
+    tests.measure(subject)
+    heard = subject.features[1]
+    frames = heard.features.transpose(1, 2)
+    on = active_frames(frames, heard.valid, tiny.evaluation.active_share)
+    texts = [row["text"] for row in read_shards(learned.speech)][-6:]
+    for row in tests.tables["detectors"][:5]:
+        best, unit = row["hypotheses"][0], row["unit"]
+        having = torch.tensor([best["label"] in text.casefold().split() for text in texts])
+        inside = int(on[having][:, :, unit].sum())
+        assert best["occurrences"] == int(having.sum())
+        precision = 100 * inside / max(1, int(on[:, :, unit].sum()))
+        recall = 100 * float(on[having][:, :, unit].any(1).float().mean())
+        assert best["precision"] == pytest.approx(precision, abs=0.01)
+        assert best["recall"] == pytest.approx(recall, abs=0.01)
+
+
+def test_words_of_any_script_are_found_once_and_in_small_letters():
+    found = [one["word"] for one in written_words("Der Hund, l’eau - l’eau; Собака 犬 3 x2")]
+    assert found == ["der", "hund", "l’eau", "x", "собака", "犬"]
+    assert written_words(" 12 ...") == []
+
+
+def test_a_model_of_a_collection_is_exported_and_explored(learned, collection, tiny, tmp_path):
+    params, target = of(tiny, collection), tmp_path / "model"
+    export(params, learned, target, {"package": "wordbrush 1.2.3"})
+    model = load_model(target)
+    assert model.generator is None and model.segmenter is None and model.side == 16
+    images = np.load(learned.samples / "images.npy")
+    wanted = load_encoders(learned.encoders("pretrain", "hard"), device())
+    features = encode_images(wanted, images, np.arange(4)).features
+    assert torch.allclose(model.see(images[:4]).cpu(), features, atol=1e-5)
+    for act, words in (
+        (lambda: model.draw(1, seed=1), "does not draw"),
+        (lambda: model.read(images[:1]), "does not read pictures"),
+        (lambda: explore(target, "127.0.0.1", 0, None, 24, None), r"name pictures .* --gallery"),
+    ):
+        with pytest.raises(WordbrushError, match=words):
+            act()
+    assert not (target / "DATASET.md").exists()
+    card = ModelCard.load(target / "README.md")
+    assert len(card.data.eval_results) == 6 and "11 pictures and 22 recordings" in card.text
+    studio = Studio.of(model, None, 27, Gallery(images, model.see(images).cpu()))
+    listener = Listener(studio)
+    listener.view = [0, 1]
+    rng = np.random.default_rng(0)
+    messages = [*listener.push(rng.normal(0, 0.1, 16_000).astype(np.float32)), *listener.end()]
+    kinds = [message["type"] for message in messages]
+    assert "light" in kinds and kinds[-1] == "end"
+    assert studio.easel is None and all(one["seen"] is None for one in studio.concepts)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +259,7 @@ def test_a_collection_that_is_missing_or_damaged_is_refused(tiny, collection, tm
         check_stage(of(tiny, tmp_path / "nowhere"), stage)
     with pytest.raises(WordbrushError, match="collection is null"):
         check_stage(tiny, stage)
-    with pytest.raises(WordbrushError, match="train-gan is of the graph that draws"):
+    with pytest.raises(WordbrushError, match="train-gan is left out of the graph recorded"):
         check_stage(of(tiny, collection), BY_NAME["train-gan"])
     with pytest.raises(WordbrushError, match="must be a plain path"):
         of(tiny, "~/recorded")
-
-
-def test_pictures_are_kept_around_their_middle_where_training_crops_them(
-    collection, tiny, tmp_path
-):
-    changes = {"davenet": {"image_side": 20, "image_flip": True, "length_pool": 2}}
-    params, layout = (
-        parse(merge(of(tiny, collection).model_dump(), changes), "test"),
-        Layout(tmp_path),
-    )
-    import_collection.run(params, layout)
-    pairs = read_pairs(layout)
-    assert pairs.images.shape == (11, 16, 16, 3) and pairs.wide is not None
-    assert (pairs.wide.sizes.min(1) == 20).all() and (pairs.wide.sizes.max(1) > 20).any()
-    every = np.arange(11)
-    middles = pairs.wide.crops(every, 16, np.full((11, 2), MIDDLE))
-    assert np.array_equal(middles, pairs.images)
-    pretrain_davenet.run(params, layout, "hard")
-    assert load_encoders(layout.encoders("pretrain", "hard"), device())

@@ -11,13 +11,17 @@ from tests.recorded import miniature
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.images import fitted, to_images
 from wordbrush.data.pairs import read_pairs
+from wordbrush.data.views import MIDDLE
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.editing.editors import make_random_editor, make_targeted_editor
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.edit_success import batch_of
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.results import Results
+from wordbrush.explorer.easel import Easel, Edit, Recipe
 from wordbrush.gan.sampling import draw, load_generator
+from wordbrush.model import load_model
+from wordbrush.model.export import export
 from wordbrush.params import Params, parse
 from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import (
@@ -65,6 +69,14 @@ def learned(params, tmp_path_factory) -> Layout:
     with (layout.root / "params.yaml").open("w") as file:
         YAML(typ="safe").dump(params.model_dump(), file)
     return layout
+
+
+def test_pictures_are_kept_around_their_middle(learned):
+    pairs = read_pairs(learned)
+    assert pairs.wide is not None and len(pairs.wide) == 11
+    assert (pairs.wide.sizes.min(1) == 30).all() and (pairs.wide.sizes.max(1) > 30).any()
+    middles = pairs.wide.crops(np.arange(11), 24, np.full((11, 2), MIDDLE))
+    assert np.array_equal(middles, pairs.images)
 
 
 def test_latents_draw_their_own_picture_better_than_another(learned):
@@ -115,13 +127,26 @@ def test_every_method_is_measured_and_shown(learned):
     results = read_json(learned.metrics("evaluation"), Results)
     assert list(results) == METHODS
     assert all("ways" in one and "edit_success" not in one for one in results.values())
-    concepts = ConceptSet.load(learned.clusters("hard"), 22)
+    concepts = ConceptSet.load(learned.clusters("hard"), 11, 22)
     assert concepts.ranks.shape == (4, 16)
     page = (learned.report / "index.html").read_text(encoding="utf-8")
     assert "Learning to draw" in page and 'alt="After a targeted edit"' in page
     assert "rendered scenes" not in page and "segmenter" not in page
     for address in ("train-gan", "find-latents", "random-edits@hard", "targeted-edits@hard"):
         assert "data:image/" in stage_page(address, learned), address
+
+
+def test_the_model_is_exported_and_draws(params, learned, tmp_path):
+    export(params, learned, tmp_path / "model", {})
+    model = load_model(tmp_path / "model")
+    assert model.config.graph == "redrawn" and model.side == 24
+    assert model.draw(2, seed=1).shape == (2, 16, 16, 3)
+    with pytest.raises(WordbrushError, match="does not read pictures"):
+        model.read(model.draw(1, seed=1))
+    easel = Easel(model, 27, model.see(model.draw(12, 27)).cpu())
+    edit = Edit(concept=0, operation="ablate", units=4, cell=(1, 1))
+    answer = easel.draw(Recipe(position=0.5, edits=[edit]))
+    assert answer["read"] is None and answer["changed"] is None and answer["side"] == 16
 
 
 def test_only_pictures_for_training_are_drawn(params, learned):

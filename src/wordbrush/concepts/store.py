@@ -72,30 +72,36 @@ class ConceptSet:
     records: list[ConceptRecord]
 
     def save(self, folder: Path) -> None:
-        """Write members.npy, scale.npy, ranks.npy and clusters.json to `folder`."""
+        """Write members.npy, scale.npy, clusters.json, and where something draws ranks.npy."""
         np.save(folder / "members.npy", self.members)
         np.save(folder / "scale.npy", self.scale)
-        np.save(folder / "ranks.npy", self.ranks)
+        if self.ranks.size:
+            np.save(folder / "ranks.npy", self.ranks)
         write_json(folder / "clusters.json", {"clusters": self.records})
 
     @classmethod
-    def load(cls, folder: Path, samples: int | None = None) -> "ConceptSet":
-        """Read what `save` wrote; `samples`: how many there are to take examples from.
+    def load(
+        cls, folder: Path, pictures: int | None = None, captions: int | None = None
+    ) -> "ConceptSet":
+        """Read what `save` wrote. pictures, captions: how many there are, of which examples are.
 
         Raises WordbrushError where a file is missing or damaged, where files do not fit each other,
-        or where an example is none of the samples.
+        or where an example is none of the pictures or captions.
         """
-        ranks = np.array(open_array(folder / "ranks.npy", "int64", (None, None)))
-        members = np.array(open_array(folder / "members.npy", "float32", (len(ranks), None)))
-        scale = np.array(open_array(folder / "scale.npy", "float32", (members.shape[1],)))
         path = folder / "clusters.json"
         records = read_json(path, ConceptFile)["clusters"]
+        ranks = np.zeros((len(records), 0), np.int64)
+        if any(record["gan_units"] for record in records):
+            ranks = np.array(open_array(folder / "ranks.npy", "int64", (None, None)))
+        members = np.array(open_array(folder / "members.npy", "float32", (len(ranks), None)))
+        scale = np.array(open_array(folder / "scale.npy", "float32", (members.shape[1],)))
         require_counts(folder, records=len(records), concepts=len(members))
-        if samples is not None:
-            examples = (
-                one for record in records for one in (*record["pictures"], *record["sounds"])
-            )
-            require_known(path, samples, (one["sample"] for one in examples))
+        shown = (one["sample"] for record in records for one in record["pictures"])
+        heard = (one["sample"] for record in records for one in record["sounds"])
+        if pictures is not None:
+            require_known(path, pictures, shown, "picture")
+        if captions is not None:
+            require_known(path, captions, heard, "caption")
         return cls(members, scale, ranks, records)
 
 

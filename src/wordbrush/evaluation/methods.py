@@ -1,9 +1,11 @@
 """Methods (P Tables 1 and 2): which training encoders had last, and with which negatives."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wordbrush.errors import WordbrushError
+from wordbrush.evaluation.paper import FULL
+from wordbrush.params import Params
 from wordbrush.storage.layout import Layout
 
 EDITS = {"pretrain": None, "random-edits": "random", "targeted-edits": "targeted"}
@@ -66,3 +68,9 @@ def method_named(name: str) -> Method:
             if (method := Method(stage, mining)).name == name:
                 return method
     raise WordbrushError(f"there is no method {name!r}. Measure again: dvc repro evaluate.")
+
+
+def exported(params: Params) -> Method:
+    """The method whose model is kept: the full one, as far as the graph has it."""
+    full = method_named(FULL)
+    return replace(full, stage="pretrain") if params.graph == "recorded" else full

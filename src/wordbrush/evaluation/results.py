@@ -149,8 +149,8 @@ class MapScores(TypedDict):
 class WordScores(MapScores):
     """What a method's matchmaps and units know of single words.
 
-    word_f1: the mean over attribute words of the best unit's F1. detected: attribute words with an
-    F1 of 50 or more.
+    word_f1: the mean over attribute words of the best unit's F1; of a collection, over all words
+    that are said often. detected: how many of them have an F1 of 50 or more.
     """
 
     word_f1: Finite
@@ -201,12 +201,16 @@ class Detector(TypedDict):
 
 
 class Concept(TypedDict):
-    """A concept: its number of units, the value it sees, the value and the word it hears."""
+    """A concept: its number of units, the value it sees, the value and the word it hears.
+
+    Of a collection, nobody says what is seen, and what is heard is the word; None where no text
+    says that either.
+    """
 
     units: Natural
-    seen: Hypothesis
-    heard: Hypothesis
-    word: Hypothesis
+    seen: Hypothesis | None
+    heard: Hypothesis | None
+    word: Hypothesis | None
 
 
 class ConceptTables(TypedDict):

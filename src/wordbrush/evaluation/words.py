@@ -1,10 +1,12 @@
 """What evaluate measures of single words, as far as the data has what it needs.
 
-Units as word detectors need captions with word timings. Where and when matchmaps fire needs a
-segmenter, too, which reads the pictures. What the concepts of targeted edits mean needs rendered
+Units as word detectors need captions with word timings; or with text, of which a unit then hears a
+word wherever it is on in a caption. Where and when matchmaps fire needs a segmenter, too, which
+reads the pictures. What concepts hear needs what word detectors need; what they see, rendered
 scenes with masks.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +17,7 @@ from torch import Tensor
 from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.recordings import read_shards
+from wordbrush.data.recordings import each_row
 from wordbrush.davenet.encoding import encode_images
 from wordbrush.evaluation.detection import (
     Detection,
@@ -37,11 +39,13 @@ from wordbrush.evaluation.localisation import (
     read_drawings,
 )
 from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.methods import Method
 from wordbrush.evaluation.results import (
     ClusterScores,
     Concept,
     ConceptMetrics,
     ConceptTables,
+    Hypothesis,
     MapScores,
     Measured,
     Recall,
@@ -49,7 +53,11 @@ from wordbrush.evaluation.results import (
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.storage.files import open_array, require_counts
 
+TARGETED = "targeted-edits"
 DETECTED = 50.0  # F1 from which a unit counts as a detector of its word
+SAID = 5  # times that a collection says a word in the test, to count: others are detected by luck
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # letters of any script
+ANY_TIME = 1e6  # seconds: behind the end of every caption
 
 
 @dataclass(frozen=True)
@@ -61,16 +69,26 @@ class Masked:
     planes: np.ndarray
 
 
-def read_timings(material: Material) -> list[list[dict]] | None:
-    """The words of each test caption, with start and end; None where no word is timed.
+def read_words(material: Material) -> list[list[dict]] | None:
+    """The words of each test caption, with start and end; where no word is timed, those of its
+    text, each once and as long as the caption; None where there is no text either.
 
     Raises WordbrushError where captions are missing or damaged.
     """
     speech = material.layout.speech
-    words = {row["sample"]: row["words"] for row in read_shards(speech, ["sample", "words"])}
-    require_counts(speech, captions=len(words), features=len(material.pairs.speech))
-    captions = [words[caption] or [] for caption in material.samples.tolist()]
+    rows = {row["sample"]: row for row in each_row(speech, ["sample", "words", "text"])}
+    require_counts(speech, captions=len(rows), features=len(material.pairs.speech))
+    tested = [rows[caption] for caption in material.samples.tolist()]
+    captions = [row["words"] or [] for row in tested]
+    if not any(captions):
+        captions = [written_words(row["text"] or "") for row in tested]
     return captions if any(captions) else None
+
+
+def written_words(text: str) -> list[dict]:
+    """Each word of a text once, said at any time."""
+    words = sorted(set(WORD.findall(text.casefold())))
+    return [{"word": word, "start": 0.0, "end": ANY_TIME} for word in words]
 
 
 def read_masked(material: Material) -> Masked | None:
@@ -95,7 +113,7 @@ class WordTests:
 
     def __init__(self, material: Material, shown: str):
         self.material, self.shown = material, shown
-        self.captions = read_timings(material)
+        self.captions = read_words(material)
         self.masked = read_masked(material)
         self.drawings: Drawings | None = None
         self.metrics: ConceptMetrics = {"words": {}, "clusters": {}}
@@ -118,17 +136,30 @@ class WordTests:
         self.drawings, self.metrics = drawings, {"distinct": found, **self.metrics}
 
     def measure(self, subject: Subject) -> None:
-        """A method; after targeted edits, its concepts too."""
-        if self.captions is None:
-            return
+        """A method; if concepts were found in its encoders, or trained it, they too."""
         material, method = self.material, needed(subject.method)
-        seconds = subject.encoders.audio.stride * material.pairs.speech.hop
-        words = align(self.captions, subject.features[1].frame_counts, seconds)
-        meaning = material.vocabulary.meaning
-        values = words.as_values(meaning, material.vocabulary.values)
-        found = self._detectors(words, subject.features)
-        fired, contested = self._fired(values, subject.features)
-        f1 = 100 * found.f1.amax(1)[[word in meaning for word in words.labels]]
+        words = None
+        if self.captions is not None:
+            seconds = subject.encoders.audio.stride * material.pairs.speech.hop
+            words = align(self.captions, subject.features[1].frame_counts, seconds)
+            self._measure_words(method, words, subject.features)
+        if material.collection is not None:
+            if method.stage == ("pretrain" if material.params.graph == "recorded" else TARGETED):
+                concepts = ConceptSet.load(material.layout.clusters(method.mining))
+                self.tables["clusters"][method.mining] = self._heard_alone(
+                    subject.features, concepts, words
+                )
+        elif method.stage == TARGETED and self.masked and words is not None:
+            concepts = ConceptSet.load(material.layout.clusters(method.mining))
+            table = self._concepts(subject, concepts, self.masked, words)
+            self.tables["clusters"][method.mining] = table
+            self.metrics["clusters"][method.mining] = concept_scores(table)
+
+    def _measure_words(self, method: Method, words: Spoken, features: Features) -> None:
+        """Words by their best units, and where and when matchmaps fire."""
+        fired, contested = self._fired(self._values(words), features)
+        found = self._detectors(words, features)
+        f1 = 100 * found.f1.amax(1)[self._counted(words)]
         self.metrics["words"][method.name] = {
             **fired,
             "word_f1": round(float(f1.mean()), 2) if len(f1) else 0.0,
@@ -136,11 +167,19 @@ class WordTests:
         }
         if method.name == self.shown:
             self.tables |= {"detectors": ranked(found), "contested": contested}
-        if method.edits == "targeted" and self.masked:
-            concepts = ConceptSet.load(material.layout.clusters(method.mining))
-            table = self._concepts(subject, concepts, self.masked, words, values)
-            self.tables["clusters"][method.mining] = table
-            self.metrics["clusters"][method.mining] = concept_scores(table)
+
+    def _counted(self, words: Spoken) -> Tensor:
+        """The labels whose F1 counts: words for attributes; of a collection, those said SAID times
+        or more: bool [V]."""
+        if self.material.collection is not None:
+            return words.occurrences >= SAID
+        meaning = self.material.vocabulary.meaning
+        return torch.tensor([word in meaning for word in words.labels])
+
+    def _values(self, words: Spoken) -> Spoken:
+        """The words that mean a value, as it."""
+        vocabulary = self.material.vocabulary
+        return words.as_values(vocabulary.meaning, vocabulary.values)
 
     def _detectors(self, words: Spoken, features: Features) -> Detection:
         _, heard = features
@@ -172,24 +211,42 @@ class WordTests:
             for number, name in enumerate(vocabulary.attributes)
         }
 
+    def _heard(self, features: Features, members: Tensor) -> Tensor:
+        """The frames at which each concept [K, D] is heard: bool [N, t, K]."""
+        _, heard = features
+        audio, share = heard.features, self.material.params.evaluation.active_share
+        scale = audio_scale(audio, heard.frame_counts)
+        said = cluster_activations(audio.transpose(1, 2), scale, members)
+        return active_frames(said, heard.valid, share)
+
+    def _heard_alone(
+        self, features: Features, concepts: ConceptSet, words: Spoken | None
+    ) -> list[Concept]:
+        """What the concepts of a collection hear: nobody says what its pictures show."""
+        members = torch.from_numpy(concepts.members)
+        best: list[Hypothesis | None] = [None] * len(members)
+        if words is not None and len(words.labels):
+            found = detect_words(self._heard(features, members), words)
+            best = [hypotheses[0] for hypotheses in found.hypotheses(1)]
+        return [
+            {"units": int((row > 0).sum()), "seen": None, "heard": word, "word": word}
+            for row, word in zip(members, best, strict=True)
+        ]
+
     def _concepts(
-        self, subject: Subject, concepts: ConceptSet, masked: Masked, words: Spoken, values: Spoken
+        self, subject: Subject, concepts: ConceptSet, masked: Masked, words: Spoken
     ) -> list[Concept]:
         """What the concepts mean to the encoders that were trained on with them."""
         members, scale = torch.from_numpy(concepts.members), torch.from_numpy(concepts.scale)
-        share, (_, heard) = self.material.params.evaluation.active_share, subject.features
-        audio = heard.features
+        share = self.material.params.evaluation.active_share
         every_scene = np.arange(len(masked.scenes))
         images = encode_images(subject.encoders, masked.scenes, every_scene).features
         shown = most_active(cluster_cells(images, scale, members).flatten(0, 2), share)
-        said = cluster_activations(
-            audio.transpose(1, 2), audio_scale(audio, heard.frame_counts), members
-        )
-        active = active_frames(said, heard.valid, share)
+        active = self._heard(subject.features, members)
         attributes = self.material.vocabulary.attributes
         found = (
             detect_values(shown, masked.planes, images.shape[-2:], attributes),
-            detect_words(active, values),
+            detect_words(active, self._values(words)),
             detect_words(active, words),
         )
         best = [[hypotheses[0] for hypotheses in one.hypotheses(1)] for one in found]
@@ -201,10 +258,12 @@ class WordTests:
 
 def concept_scores(table: list[Concept]) -> ClusterScores:
     """The scalars of the concepts of one mining."""
-    same, chance = label_agreement(
-        *([one[side]["label"] for one in table] for side in ("seen", "heard"))
+    seen, heard = (
+        [needed(one) for one in side]
+        for side in zip(*((one["seen"], one["heard"]) for one in table), strict=True)
     )
+    same, chance = label_agreement(*([one["label"] for one in side] for side in (seen, heard)))
     seen_f1, heard_f1 = (
-        round(float(np.mean([one[side]["f1"] for one in table])), 2) for side in ("seen", "heard")
+        round(float(np.mean([one["f1"] for one in side])), 2) for side in (seen, heard)
     )
     return {"seen_f1": seen_f1, "heard_f1": heard_f1, "agreement": same, "agreement_chance": chance}

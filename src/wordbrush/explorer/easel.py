@@ -73,13 +73,14 @@ class Easel:
 
     def __init__(self, model: Model, seed: int, seen: Tensor):
         self.model = model
-        self.attributes = list(model.segmenter.config.attributes)
+        self.generator, reader = model.drawing, model.segmenter
+        self.attributes = list(reader.config.attributes) if reader else []
         self.layer = edited_layer(model)
         seen = seen[:MOST_DRAWINGS].cpu()
-        blocks = latent_blocks(model.generator.latent_dim, seed)
+        blocks = latent_blocks(self.generator.latent_dim, seed)
         latents = torch.cat(list(islice(blocks, ceil(len(seen) / LATENTS))))
         self.latents = latents[: len(seen)]
-        self.h4 = encode(model.generator, self.latents, self.layer, BATCH)  # [N, C, h, w]
+        self.h4 = encode(self.generator, self.latents, self.layer, BATCH)  # [N, C, h, w]
         self.scale, self.members = model.concepts.scale.cpu(), model.concepts.members.cpu()
         active = cluster_cells(seen, self.scale, self.members)  # [N, h, w, K]
         self.peaks = active.flatten(0, 2).amax(0).clamp(min=1e-6)  # [K]
@@ -104,8 +105,7 @@ class Easel:
         """All units by how well they agree with each concept: the model's own list of the best,
         which was measured on more drawings, and then the others."""
         on = binarise(active.flatten(0, 2), ON).view(active.shape).permute(3, 0, 1, 2)
-        generator = self.model.generator
-        agreement = generator_agreement(generator, self.latents.numpy(), on, self.layer, ON)
+        agreement = generator_agreement(self.generator, self.latents.numpy(), on, self.layer, ON)
         order = agreement.argsort(dim=1, descending=True, stable=True).tolist()
         known = [meaning["gan_units"] for meaning in self.model.meanings]
         return [
@@ -132,23 +132,26 @@ class Easel:
         """The drawing before and after its edits, as the page shows them.
 
         pictures: uint8 [2, side, side, 3] in base64. read: the objects that the segmenter is sure
-        of, in each. changed: whether a description would differ. lights: uint8 [K, cells] in
+        of, in each; changed: whether a description would differ; both None where nothing reads
+        pictures. lights: uint8 [K, cells] in
         base64, where each concept is seen in the edited drawing, beside the strongest anywhere.
         """
-        h4 = encode(self.model.generator, self.latent(recipe.position), self.layer, BATCH)
+        h4 = encode(self.generator, self.latent(recipe.position), self.layer, BATCH)
         edited = h4
         for edit in recipe.edits:
             edited = self.edited(edited, edit)
-        pictures = decoded(self.model.generator, torch.cat([h4, edited]))
-        read = self.model.read(pictures)
+        pictures = decoded(self.generator, torch.cat([h4, edited]))
+        read = self.model.read(pictures) if self.model.segmenter else None
         seen = self.model.see(pictures[1:]).cpu()
         active = cluster_cells(seen, self.scale, self.members)[0]  # [h, w, K]
         lights = (active / self.peaks * 255).clamp(max=255).round().to(torch.uint8)
-        (changed,) = content_changes(read[:1], read[1:], SURE, self.attributes)
+        changed = None
+        if read is not None:
+            (changed,) = content_changes(read[:1], read[1:], SURE, self.attributes)
         return {
-            "side": self.model.side,
+            "side": self.generator.config.resolution,
             "pictures": base64.b64encode(pictures.tobytes()).decode(),
-            "read": [self._said(one) for one in read],
+            "read": read and [self._said(one) for one in read],
             "changed": changed,
             "lights": base64.b64encode(lights.flatten(0, 1).T.numpy().tobytes()).decode(),
         }
@@ -206,7 +209,7 @@ def _place(attribute: str) -> int:
 
 def edited_layer(model: Model) -> int:
     """The resolution of the layer whose units the concepts name: h4, if it has as many units."""
-    channels, units = model.generator.config.channels, model.concepts.units.shape[1]
+    channels, units = model.drawing.config.channels, model.concepts.units.shape[1]
     fitting = [size for size, count in channels.items() if count == units]
     return min(fitting, key=lambda size: abs(size - LAYER))
 

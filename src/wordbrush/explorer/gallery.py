@@ -141,6 +141,7 @@ def _strongest(values: Tensor) -> list[tuple[int, float]]:
     ]
 
 
-def _name(heard: Hypothesis) -> tuple[str, float]:
+def _name(heard: Hypothesis | None) -> tuple[str, float]:
     """The word that a concept detects, if it does so better than by luck, and its F1."""
-    return (heard["label"], heard["f1"]) if heard["f1"] >= TELLING_F1 else ("", 0.0)
+    known = heard is not None and heard["f1"] >= TELLING_F1
+    return (heard["label"], heard["f1"]) if heard is not None and known else ("", 0.0)

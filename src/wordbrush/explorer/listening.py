@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.evaluation.interface import needed
+from wordbrush.evaluation.results import Hypothesis
 from wordbrush.explorer.activity import FRAME, Activity
 from wordbrush.explorer.easel import Easel, examples
 from wordbrush.explorer.gallery import Ear, Gallery, Lights
@@ -34,15 +36,18 @@ class Studio:
     gallery: Gallery
     lights: Lights
     ear: Ear
-    easel: Easel
+    easel: Easel | None
     concepts: list[Message]
 
     @classmethod
-    def of(cls, model: Model, drawings: Gallery, seed: int, own: Gallery | None = None) -> "Studio":
-        """drawings: of the seed, which people edit. own: what is lit and searched instead."""
-        gallery, ear = own or drawings, Ear(model)
+    def of(
+        cls, model: Model, drawings: Gallery | None, seed: int, own: Gallery | None = None
+    ) -> "Studio":
+        """drawings: of the seed, which people edit; None: the model does not draw. own: what is lit
+        and searched instead. One of both is there."""
+        gallery, ear = needed(own or drawings), Ear(model)
         table = concept_table(model, gallery, ear)
-        easel = Easel(model, seed, drawings.features)
+        easel = Easel(model, seed, drawings.features) if drawings else None
         return cls(model, gallery, Lights(gallery), ear, easel, table)
 
     @property
@@ -81,8 +86,8 @@ def concept_table(model: Model, gallery: Gallery, ear: Ear) -> list[Message]:
     return [
         {
             "word": ear.names[number][0],
-            "heard": [meaning["heard"]["label"], meaning["heard"]["f1"]],
-            "seen": [meaning["seen"]["label"], meaning["seen"]["f1"]],
+            "heard": labelled(meaning["heard"]),
+            "seen": labelled(meaning["seen"]),
             "units": members[number].nonzero().flatten().tolist(),
             "ganUnits": meaning["gan_units"],
             "agreement": meaning["agreement"],
@@ -92,6 +97,11 @@ def concept_table(model: Model, gallery: Gallery, ear: Ear) -> list[Message]:
             zip(model.meanings, examples(gallery.features, model, EXAMPLES), strict=True)
         )
     ]
+
+
+def labelled(meant: Hypothesis | None) -> list[Any] | None:
+    """A label and its F1; None where nobody knows it."""
+    return None if meant is None else [meant["label"], meant["f1"]]
 
 
 def packed(maps: np.ndarray) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.explorer import sounds
-from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Recipe
+from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Easel, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.guards import LOOPBACK, Access, Allowance, guard
 from wordbrush.explorer.listening import Message, Studio
@@ -142,13 +142,20 @@ async def gallery(request: web.Request) -> web.Response:
             "method": studio.model.config.method,
             "mostCharacters": sounds.MOST_CHARACTERS,
             "mostBytes": sounds.MOST_BYTES,
-            "drawings": len(studio.easel.latents),
-            "mostEdits": MOST_EDITS,
-            "drawnCells": studio.easel.size,
-            "drawnUnits": studio.easel.h4.shape[1],
-            "seed": SEED,
+            **({} if studio.easel is None else drawing_facts(studio.easel)),
         }
     )
+
+
+def drawing_facts(easel: Easel) -> dict[str, int]:
+    """What the page must know to draw; it does not know it where the model does not draw."""
+    return {
+        "drawings": len(easel.latents),
+        "mostEdits": MOST_EDITS,
+        "drawnCells": easel.size,
+        "drawnUnits": easel.h4.shape[1],
+        "seed": SEED,
+    }
 
 
 async def picture(request: web.Request) -> web.Response:
@@ -203,6 +210,8 @@ async def draw(request: web.Request) -> web.Response:
         recipe = Recipe.model_validate_json(await request.read())
     except ValidationError:
         raise web.HTTPBadRequest(reason="this is no drawing that the explorer knows") from None
+    if hall.studio.easel is None:
+        raise web.HTTPNotFound(reason="this model does not draw")
     if hall.drawing >= MOST_WAITING or not hall.drawn.take():
         raise web.HTTPTooManyRequests(reason="too many drawings at once: wait a second")
     hall.drawing += 1
@@ -256,7 +265,13 @@ def explore(
         from wordbrush.explorer.own import own_gallery  # needs the extra `data`
 
         own = own_gallery(model, gallery, pictures)
-    drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
+    elif model.generator is None:
+        raise WordbrushError(
+            f"{folder} holds a model that does not draw: name pictures to show, with --gallery."
+        )
+    drawings = None
+    if model.generator is not None:
+        drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
     studio = Studio.of(model, drawings, SEED, own)
     hosts = LOOPBACK if host in LOOPBACK else None
     with contextlib.suppress(KeyboardInterrupt):

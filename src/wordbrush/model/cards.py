@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.captions.engines.table import LICENCES
 from wordbrush.captions.grammar import SYNONYMS
+from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.splits import captioned_count
-from wordbrush.evaluation.methods import method_named
+from wordbrush.evaluation.methods import exported, method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import (
     GROUP_TITLES,
@@ -23,7 +24,13 @@ from wordbrush.evaluation.results import (
     Results,
 )
 from wordbrush.gan.records import GanMetrics
-from wordbrush.model.headers import DATASET, dataset_header, licence, model_header
+from wordbrush.model.headers import (
+    DATASET,
+    collection_header,
+    dataset_header,
+    licence,
+    model_header,
+)
 from wordbrush.model.model import Meaning
 from wordbrush.params import Params, engine_of_voice
 from wordbrush.scenes.world import ATTRIBUTES
@@ -43,15 +50,17 @@ class Facts:
     concepts: ConceptMetrics
     tables: ConceptTables
     engines: EngineTables
-    gan: GanMetrics
+    gan: GanMetrics | None
     segmenter: dict[str, float]
     captions: dict[str, float]
     samples: dict[str, float]
     origin: dict[str, str]
+    collection: Origin | None
 
 
 def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
     """Raises WordbrushError where the run is not finished. origin: what made the model."""
+    drawn, draws = params.graph == "drawn", params.graph != "recorded"
     engines = layout.evaluation / "engines.json"  # which a run without groups of voices lacks
     return Facts(
         params,
@@ -59,16 +68,20 @@ def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
         read_json(layout.metrics("concepts"), ConceptMetrics),
         read_json(layout.evaluation / "concepts.json", ConceptTables),
         read_json(engines, EngineTables) if engines.is_file() else {},
-        read_json(layout.metrics("gan"), GanMetrics),
-        read_json(layout.metrics("segmenter"), dict[str, Finite]),
+        read_json(layout.metrics("gan"), GanMetrics) if draws else None,
+        read_json(layout.metrics("segmenter"), dict[str, Finite]) if drawn else {},
         read_json(layout.metrics("captions"), dict[str, Finite]),
         read_json(layout.metrics("samples"), dict[str, Finite]),
         origin,
+        read_origin(layout),
     )
 
 
-def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
-    """README.md and DATASET.md."""
+def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str]:
+    """README.md, and DATASET.md of what was made for the model; returns their names."""
+    if facts.collection is not None:
+        write_collection_card(folder, facts, meanings)
+        return ["README.md"]
     result, words = facts.results[FULL], facts.concepts["words"][FULL]
     params, captioned = facts.params, captioned_count(facts.params.samples)
     engines = list(dict.fromkeys(map(engine_of_voice, params.captions.voices)))
@@ -90,7 +103,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         for name, interval in result["intervals"].get("semantic", {}).items()
         if interval["low"] <= 50
     ]
-    best = sorted(meanings, key=lambda one: -one["word"]["f1"])[:MEANINGS_SHOWN]
+    best = best_meanings(meanings)
     card(
         folder / "README.md",
         "model.md.j2",
@@ -114,6 +127,31 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         synonyms=SYNONYMS,
         values=ATTRIBUTES,
     )
+    return ["README.md", "DATASET.md"]
+
+
+def write_collection_card(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
+    """README.md of a model that learned from people's pictures and recordings."""
+    method = exported(facts.params)
+    result = facts.results[method.name]
+    card(
+        folder / "README.md",
+        "collection.md.j2",
+        collection_header(licence(), result),
+        facts=facts,
+        params=facts.params,
+        method=method,
+        result=result,
+        words=facts.concepts["words"].get(method.name),
+        meanings=best_meanings(meanings),
+        detectors=facts.tables["detectors"][:DETECTORS_SHOWN],
+    )
+
+
+def best_meanings(meanings: list[Meaning]) -> list[Meaning]:
+    """The concepts that hear a word best; none where no text says what is heard."""
+    heard = [(one["word"]["f1"], one) for one in meanings if one["word"]]
+    return [one for _, one in sorted(heard, key=lambda pair: -pair[0])[:MEANINGS_SHOWN]]
 
 
 def card(path: Path, template: str, header: str, **content: Any) -> None:

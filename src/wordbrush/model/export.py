@@ -1,4 +1,7 @@
-"""`wordbrush export`: the model of the full method, from a finished run, as a small folder."""
+"""`wordbrush export`: the model of the full method, from a finished run, as a small folder.
+
+Of a collection that is not redrawn, it is that of hard negatives, since nothing is edited there.
+"""
 
 import shutil
 from importlib.metadata import version
@@ -8,11 +11,9 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.splits import split_ranges
 from wordbrush.davenet.config import EncoderConfig, digest
 from wordbrush.errors import WordbrushError
-from wordbrush.evaluation.methods import method_named
-from wordbrush.evaluation.paper import FULL
+from wordbrush.evaluation.methods import exported
 from wordbrush.evaluation.results import ConceptTables
 from wordbrush.model.cards import read_facts, write_cards
 from wordbrush.model.config import ModelConfig
@@ -38,49 +39,47 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
     """Write weights, configuration and cards to `target`, all or nothing, and read them back once.
 
     origin: what made the model, for its card. Raises WordbrushError: the target exists, the run is
-    not finished, is of other parameters or of a collection, the folder would be too large.
+    not finished, is of other parameters, the folder would be too large.
     """
     require_new(target)
-    if params.collection is not None:
-        raise WordbrushError(
-            f"{PARAMS} names a collection, from which nothing learns to draw, and the model of the "
-            "full method draws. What was learned is in data/encoders."
-        )
     facts = read_facts(params, layout, origin)
     with whole_directory(target) as folder:
         write_model(folder, params, layout)
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
-        write_cards(folder, facts, load_model(folder).meanings)
+        names = write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
     print(
-        f"{target} holds the model {method_named(FULL).title!r} ({size / 1e6:.1f} MB) with its "
-        "cards, README.md and DATASET.md."
+        f"{target} holds the model {exported(params).title!r} ({size / 1e6:.1f} MB) with "
+        f"{' and '.join(names)}."
     )
 
 
 def write_model(folder: Path, params: Params, layout: Layout) -> None:
     """The parts in the folders that `load_model` reads; weights are copied, in float32."""
-    stage, mining = method_named(FULL).stage, method_named(FULL).mining
-    encoders = layout.encoders(stage, mining)
+    method = exported(params)
+    encoders = layout.encoders(method.stage, method.mining)
     config = read_config(encoders / "encoders.json", EncoderConfig)
     if config.origin.get("davenet_parameters") != digest(params.davenet.model_dump()):
         raise WordbrushError(
             f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro "
             "first."
         )
-    for source, name in (
-        (layout.generator, "generator"),
-        (layout.segmenter, "segmenter"),
-        (encoders, "encoders"),
-    ):
+    parts = {"encoders": encoders}
+    if params.graph != "recorded":
+        parts["generator"] = layout.generator
+    if params.graph == "drawn":
+        parts["segmenter"] = layout.segmenter
+    for name, source in parts.items():
         (folder / name).mkdir()
         for ending in ("safetensors", "json"):
             shutil.copyfile(
                 require_file(source / f"{name}.{ending}"), folder / name / f"{name}.{ending}"
             )
-    write_clusters(folder / "clusters", params, layout, mining)
+    write_clusters(folder / "clusters", params, layout, method.mining)
     features = config.features or FeatureConfig.taken_from(params.captions)
-    about = ModelConfig(version=version("wordbrush"), method=FULL, features=features)
+    about = ModelConfig(
+        version=version("wordbrush"), method=method.name, graph=params.graph, features=features
+    )
     write_config(folder / "model.json", about)
 
 
@@ -89,7 +88,7 @@ def write_clusters(folder: Path, params: Params, layout: Layout, mining: str) ->
 
     The examples, which name samples of the run, are left out.
     """
-    found = ConceptSet.load(layout.clusters(mining), split_ranges(params.samples)["semantic"].stop)
+    found = ConceptSet.load(layout.clusters(mining))
     units = found.ranks < params.edits.units_per_cluster
     concepts = Concepts(len(found.members), found.scale.size, units.shape[1])
     for name, array in (("units", units), ("members", found.members), ("scale", found.scale)):

@@ -5,7 +5,7 @@ from importlib import metadata
 from typing import cast
 
 from wordbrush.errors import optional_packages
-from wordbrush.evaluation.results import Result, WordScores
+from wordbrush.evaluation.results import Result, WayRecall, WordScores
 
 DATASET = "wordbrush-scenes-and-speech"
 SIZES = (
@@ -46,6 +46,34 @@ def model_header(licence: str, result: Result, words: WordScores, test: int) -> 
         tags=["visually-grounded-speech", "word-discovery", "audio-visual", "gan", "davenet"],
         datasets=[DATASET],
         metrics=["recall", "accuracy", "f1"],
+        model_name="wordbrush",
+        eval_results=results,
+    ).to_yaml()
+
+
+def collection_header(licence: str, result: Result) -> str:
+    """YAML of the card of a model of a collection, whose language and name only its owner knows."""
+    with optional_packages():
+        from huggingface_hub import EvalResult, ModelCardData
+    results = [
+        EvalResult(
+            task_type="audio-image-retrieval",
+            task_name="Speech and picture retrieval",
+            dataset_type="collection",
+            dataset_name="A collection of pictures and recordings",
+            dataset_split="test",
+            metric_type="recall_at_k",
+            metric_value=one["value"],
+            metric_name=f"Recall@{k} of {way['candidates']} {name}, percent",
+        )
+        for name, way in cast(dict[str, WayRecall], result["ways"]).items()
+        for k, one in way["recall"].items()
+    ]
+    return ModelCardData(
+        license=licence,
+        library_name="wordbrush",
+        tags=["visually-grounded-speech", "word-discovery", "audio-visual", "davenet"],
+        metrics=["recall", "f1"],
         model_name="wordbrush",
         eval_results=results,
     ).to_yaml()

@@ -1,7 +1,8 @@
 """A trained model.
 
-It has a generator that draws, a segmenter that reads pictures, encoders that match speech and
-pictures, and concepts. `load_model` needs torch, numpy, safetensors, pydantic and torchaudio alone.
+It has encoders that match speech and pictures, and concepts; most have a generator that draws, too,
+and those of drawings a segmenter that reads pictures. `load_model` needs torch, numpy, safetensors,
+pydantic and torchaudio alone.
 """
 
 import logging
@@ -61,7 +62,7 @@ class Meaning(Concept):
 class ConceptFile(TypedDict):
     """clusters.json"""
 
-    generator_units: Count
+    generator_units: Natural
     embedding: Count
     clusters: Annotated[list[Meaning], Field(min_length=1)]
 
@@ -71,7 +72,7 @@ class Concepts(nn.Module):
 
     members: float [K, D], weights that average over the units of each. scale: float [D], the
     standard deviation of each unit in pictures. units: bool [K, C], the generator's units that draw
-    each.
+    each; C is 0 where nothing draws.
     """
 
     members: Tensor
@@ -91,7 +92,8 @@ class Concepts(nn.Module):
 
 @dataclass(frozen=True)
 class Model:
-    """All parts, on the GPU where there is one.
+    """All parts, on the GPU where there is one. Models of a collection have no segmenter, and some
+    no generator (`config.graph`).
 
     Every method takes pictures and sound in any form that `load_pictures` and `load_sound` know:
     files, and arrays and tensors of most types. Pictures must be square, and are scaled to the
@@ -100,19 +102,30 @@ class Model:
     """
 
     config: ModelConfig
-    generator: Generator
-    segmenter: Segmenter
+    generator: Generator | None
+    segmenter: Segmenter | None
     encoders: Encoders
     concepts: Concepts
     meanings: list[Meaning]
 
     @property
     def side(self) -> int:
-        """Pixels a side, of the pictures that it draws and was trained on."""
-        return self.generator.config.resolution
+        """Pixels a side, of the pictures that it was trained on."""
+        if self.config.graph == "drawn":
+            return self.drawing.config.resolution
+        return self.encoders.config.image_size
+
+    @property
+    def drawing(self) -> Generator:
+        """The generator. Raises WordbrushError where there is none."""
+        if self.generator is None:
+            raise WordbrushError(
+                "this model does not draw: it learned from a collection that was not redrawn."
+            )
+        return self.generator
 
     def draw(self, count: int, seed: int) -> np.ndarray:
-        """`count` new pictures, uint8 [count, side, side, 3].
+        """`count` new pictures, uint8 [count, H, H, 3], with H of the generator.
 
         Picture number i depends on `seed` and i alone, to the byte: pictures are always drawn in
         the same groups of 16, so one costs as much as 16.
@@ -122,17 +135,19 @@ class Model:
             raise WordbrushError(
                 f"count={count}, seed={seed}: count is 0 or more, seed from -2^63 to 2^64 - 1."
             )
-        if (needed := count * self.side**2 * 3) > free_memory():
+        generator = self.drawing
+        side = generator.config.resolution
+        if (needed := count * side**2 * 3) > free_memory():
             raise WordbrushError(
                 f"{count} pictures take {needed / 2**30:.1f} GiB, more than is free: draw fewer."
             )
-        pictures = np.empty((count, self.side, self.side, 3), np.uint8)
-        blocks = latent_blocks(self.generator.latent_dim, seed)
+        pictures = np.empty((count, side, side, 3), np.uint8)
+        blocks = latent_blocks(generator.latent_dim, seed)
         for block in slices(count, LATENTS):
             groups = next(blocks).split(DRAWN)
             for rows, latents in zip(slices(len(pictures[block]), DRAWN), groups, strict=False):
                 part = pictures[block][rows]
-                part[:] = draw(self.generator, latents, DRAWN)[: len(part)]
+                part[:] = draw(generator, latents, DRAWN)[: len(part)]
         return pictures
 
     def read(self, pictures: Pictures) -> list[list[dict]]:
@@ -140,6 +155,10 @@ class Model:
 
         x, y and area are in pixels of the pictures that came.
         """
+        if self.segmenter is None:
+            raise WordbrushError(
+                "this model does not read pictures: nobody told it what a collection's show."
+            )
         own = load_pictures(pictures)
         found = parse(self.segmenter, resized(own, self.side))
         scale = own.shape[1] / self.side
@@ -241,10 +260,11 @@ def read_model(folder: Path, where: torch.device) -> Model:
         raise FileFault(
             f"{folder}: model.json describes other features of sound than encoders/encoders.json."
         )
+    draws, reads = config.graph != "recorded", config.graph == "drawn"
     return Model(
         config,
-        load_generator(folder / "generator", where),
-        load_segmenter(folder / "segmenter", where),
+        load_generator(folder / "generator", where) if draws else None,
+        load_segmenter(folder / "segmenter", where) if reads else None,
         encoders,
         concepts.to(where).eval(),
         table["clusters"],

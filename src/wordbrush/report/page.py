@@ -173,7 +173,7 @@ def concepts_section(
     and what they detect; none where it was not measured what concepts mean."""
     if not meanings:
         return []
-    records = ConceptSet.load(layout.clusters(mining), len(images)).records
+    records = ConceptSet.load(layout.clusters(mining), len(images), len(speech)).records
     require_counts(
         layout.evaluation / "concepts.json", clusters=len(records), concepts=len(meanings)
     )
@@ -188,8 +188,13 @@ def concepts_section(
         }
         for number, (record, meaning) in enumerate(zip(records, meanings, strict=True))
     ]
-    cards.sort(key=lambda card: (-card["meaning"]["word"]["f1"], card["number"]))
+    cards.sort(key=lambda card: (-word_f1(card["meaning"]), card["number"]))
     return cards[:CONCEPTS_SHOWN]
+
+
+def word_f1(meaning: Concept) -> float:
+    """Of the word that a concept hears; 0 where that is not known."""
+    return meaning["word"]["f1"] if meaning["word"] else 0.0
 
 
 def words_in(record: ConceptRecord, speech: dict[int, dict]) -> list[tuple[str, int]]:
@@ -342,6 +347,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "contested": tables["contested"],
         "shown": method_named(list(results)[-1]),
         "detectors": tables["detectors"][:DETECTORS_SHOWN],
+        "timed": any(row["words"] for row in speech.values()),
         "retrieval": retrieval_section(examples, images),
         "matchmaps": matchmap_section(layout, examples, images),
         "word_maps": word_map_section(layout, examples, images),

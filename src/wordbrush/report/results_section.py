@@ -103,9 +103,10 @@ def recall_cells(name: str, result: Result) -> list[Cell]:
 
 def word_scores_section(metrics: ConceptMetrics, best: str) -> Rows:
     """Where and when matchmaps fire, and words by their best unit."""
-    table = Rows([*MAPS.values(), "word F1", "words"])
+    maps = [one for one in MAPS if any(one in scores for scores in metrics["words"].values())]
+    table = Rows([*(MAPS[one] for one in maps), "word F1", "words"])
     for name, scores in metrics["words"].items():
-        cells = [measured_cell(scores.get(one)) for one in MAPS]
+        cells = [measured_cell(scores.get(one)) for one in maps]
         cells += [cell(scores["word_f1"]), Cell(str(scores["detected"]))]
         table.add(name, cells, best)
     return table

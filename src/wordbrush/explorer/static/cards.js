@@ -55,10 +55,10 @@ function made(concept, number, hear, switchOff) {
   const heard = concept.word ? `${concept.word} (F1 ${Math.round(concept.heard[1])} %)` : "no word";
   const best = concept.ganUnits.slice(0, UNITS);
   const part = (unit, place) => `${unit} (${Math.round(100 * concept.agreement[place])} %)`;
+  const seen = concept.seen ? `, sees ${concept.seen[0]} (${Math.round(concept.seen[1])} %)` : "";
+  const drawn = best.length ? ` Drawn by the generator’s units ${best.map(part).join(", ")}.` : "";
   add(card, "p", {
-    textContent: `Hears ${heard}, sees `
-      + `${concept.seen[0]} (${Math.round(concept.seen[1])} %). Units ${concept.units.join(", ")}. `
-      + `Drawn by the generator’s units ${best.map(part).join(", ")}.`,
+    textContent: `Hears ${heard}${seen}. Units ${concept.units.join(", ")}.${drawn}`,
   });
   const buttons = add(card, "div", { className: "row" });
   const label = title(concept, number);
@@ -68,6 +68,6 @@ function made(concept, number, hear, switchOff) {
     one.addEventListener("click", act);
   };
   if (concept.word) button("Hear it", () => hear(concept.word));
-  button("Switch it off", () => switchOff(number));
+  if (switchOff) button("Switch it off", () => switchOff(number));
   return { card, meter };
 }

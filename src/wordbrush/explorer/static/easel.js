@@ -122,7 +122,7 @@ export class Easel {
 
   // The concept that draws a word that was heard; whether there is one.
   choose(word) {
-    const worth = ({ seen, heard }) => (seen[0] === word ? 100 + seen[1] : heard[1]);
+    const worth = ({ seen, heard }) => (seen?.[0] === word ? 100 + seen[1] : heard[1]);
     const [best] = [...this.table.keys()].filter((number) => this.table[number].word === word)
       .sort((one, other) => worth(this.table[other]) - worth(this.table[one]));
     if (best === undefined) return false;
@@ -171,17 +171,22 @@ export class Easel {
     const each = bytes.length / 2;
     ["before", "after"].forEach((name, place) => {
       paint(at(name), bytes.subarray(place * each, (place + 1) * each), answer.side);
+      if (!answer.read) { // the model does not read pictures
+        at(name).setAttribute("aria-label", `Drawing ${name} the changes`);
+        return;
+      }
       const said = answer.read[place].map(({ words }) => words).join(", ") || "nothing";
       at(name).setAttribute("aria-label", `Drawing ${name} the changes: ${said}`);
       at(`${name}-read`).textContent = `The describer reads: ${said}.`;
     });
     const count = this.edits.length;
+    const changes = count === 1 ? "One change" : `${count} changes`;
+    const reads = answer.changed ? "reads something else" : "reads the same";
     at("undo").disabled = !count;
     at("reads").textContent = !count ? "Nothing is changed yet."
-      : `${count === 1 ? "One change" : `${count} changes`}: the describer `
-        + (answer.changed ? "reads something else." : "reads the same.");
+      : `${changes}${answer.read ? `: the describer ${reads}` : ""}.`;
     at("reads").dataset.changes = String(count);
-    at("things").replaceChildren(...answer.read[1].map(({ words, cell }) => {
+    at("things").replaceChildren(...(answer.read?.[1] ?? []).map(({ words, cell }) => {
       const button = Object.assign(document.createElement("button"), { type: "button" });
       button.textContent = words;
       button.addEventListener("click", () => this.point(cell));
@@ -254,7 +259,7 @@ export class Easel {
     const name = `drawing-${this.position.toFixed(2)}-${this.edits.length}`;
     const recipe = {
       model: this.facts.method, seed: this.facts.seed, position: this.position, edits: this.edits,
-      read: this.answer.read.map((things) => things.map(({ words }) => words)),
+      read: this.answer.read?.map((things) => things.map(({ words }) => words)),
       changed: this.answer.changed,
     };
     at("after").toBlob((png) => save(png, `${name}.png`));

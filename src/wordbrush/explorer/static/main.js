@@ -39,11 +39,17 @@ class Page {
     this.sounds = 0; // whole sounds so far
     this.microphone = new Microphone((samples) => this.send(samples), () => this.lost());
     this.whole = new Whole((answer, time) => this.playing(answer, time), () => this.settle());
-    this.easel = new Easel(facts, table, (text, wrong) => this.say(text, wrong));
-    this.cards = new Cards(at("cards"), table, (word) => this.hearText(word), (concept) => {
+    at("draw").hidden = !facts.drawings; // a model may not draw
+    if (facts.drawings) {
+      this.easel = new Easel(facts, table, (text, wrong) => this.say(text, wrong));
+    }
+    const switchOff = (concept) => {
       this.choose("draw");
       this.easel.switchOff(concept);
-    });
+    };
+    this.cards = new Cards(
+      at("cards"), table, (word) => this.hearText(word), facts.drawings ? switchOff : null,
+    );
     this.visit = 0; // connections so far: utterances are numbered anew in each
     this.connection = new Connection((message) => this.receive(message), (is) => this.state(is));
     this.listenToControls();
@@ -125,7 +131,7 @@ class Page {
     at("about").textContent = ABOUT[mode];
     at("searched").textContent = "";
     if (mode === "draw") this.easel.draw();
-    else this.easel.stop();
+    else this.easel?.stop();
     this.showView();
   }
 
