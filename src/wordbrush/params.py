@@ -323,8 +323,16 @@ class Pretraining(Training):
     locked_steps: Natural
 
 
+class ImageWeights(Section):
+    """A safetensors file that the picture branch starts from."""
+
+    file: GivenPath | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+
+
 class Davenet(Section):
     image_network: Literal["vgg16", "small"]
+    image_weights: ImageWeights
     image_channels: Annotated[list[Width], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
     image_side: Annotated[int, Field(ge=8, le=1 << 12)] | None
@@ -353,12 +361,18 @@ class Davenet(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Davenet":
-        halvings = 4 if self.image_network == "vgg16" else len(self.image_channels) - 1
+        vgg16 = self.image_network == "vgg16"
+        halvings = 4 if vgg16 else len(self.image_channels) - 1
         if self.image_size < 2**halvings:
             raise ValueError(
                 f"image_size {self.image_size} is halved {halvings} times by the image network, "
                 f"and must be "
                 f"{2**halvings} or more"
+            )
+        if self.image_weights.file is not None and not vgg16:
+            raise ValueError(
+                f"image_weights.file is {self.image_weights.file}, and image_network "
+                f"{self.image_network}: weights of others are of vgg16"
             )
         if self.image_side is not None and self.image_side < self.image_size:
             raise ValueError(

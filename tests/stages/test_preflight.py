@@ -207,3 +207,11 @@ def test_the_command_line_refuses_an_unknown_voice_at_once(tmp_path, command):
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "params.yaml: captions.voices: there is no voice 'en+zz9'" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_weights_of_others_are_checked_before_pretraining(tiny, tmp_path):
+    davenet = {"image_network": "vgg16", "image_weights": {"file": str(tmp_path / "nowhere")}}
+    params = changed(tiny, {"davenet": davenet})
+    with pytest.raises(WordbrushError, match=r"davenet.image_weights: .*nowhere is no file"):
+        check_stage(params, BY_NAME["pretrain-davenet"])
+    check_stage(params, BY_NAME["evaluate"])

@@ -29,6 +29,7 @@ BEFORE_SPEECH = (
     "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
 )  # fmt: skip
 READ_INPUTS = ("render-scenes", "import-collection")
+STARTS = ("pretrain-davenet",)  # from weights of others, if they are named
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
 WHY = {  # a stage may be left out by a graph
     "drawn": "collection is null, and it works on one: name a folder that `wordbrush data` wrote",
@@ -46,6 +47,7 @@ def check_all(params_file: Path, folder: Path) -> Iterator[str]:
             check_parameters(params)
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
+                check_weights(params)
                 if params.collection is None:
                     check_engines(params)
         if applied and (params_file.parent / DVC_FILE).is_file():
@@ -63,9 +65,10 @@ def check_stage(params: Params, stage: Stage) -> None:
         check_graph(params, stage)
         if stage.name in READ_INPUTS:
             check_inputs(params)
-        if (
-            stage.name in BEFORE_SPEECH and params.graph == "drawn"
-        ):  # what comes after it may run where no engine is
+        if stage.name in STARTS:
+            check_weights(params)
+        # what comes after it may run where no engine is
+        if stage.name in BEFORE_SPEECH and params.graph == "drawn":
             check_engines(params)
         rendered = params.graph == "drawn" and params.samples.source == "renderer"
         if stage.name in NEEDS_UNITS and rendered:
@@ -155,6 +158,15 @@ def check_inputs(params: Params) -> None:
         from wordbrush.scenes import clevr
 
         clevr.paths(Path(params.scenes.clevr_path or ""), params.scenes.count)
+
+
+def check_weights(params: Params) -> None:
+    """Raises WordbrushError where the picture branch could not start from the weights named."""
+    if params.davenet.image_weights.file is not None:
+        from wordbrush.davenet.others import require_weights
+
+        with named("davenet.image_weights"):
+            require_weights(params.davenet.image_weights)
 
 
 def check_processes(params: Params, count: int) -> None:
