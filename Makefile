@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # DVC sends no usage statistics.
 export DVC_NO_ANALYTICS := 1
-.PHONY: help setup pipeline demo show explore bench results test test-gpu test-runs test-faults test-cluster test-image test-web image lint lock clean
+.PHONY: help setup pipeline demo recorded stamps show explore bench results test test-gpu test-runs test-faults test-cluster test-image test-web image lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,26 @@ endif
 $(MININGS): mining-%:
 	@stages=$$(wordbrush stages --mining $*) && \
 		OMP_NUM_THREADS=$(HALF) dvc --wait-for-lock repro --single-item $$stages
+
+# A real data set: pictures that volunteers describe in a dozen languages (docs/recordings.md). It is
+# the installed package of Debian, or one that is fetched. RECORDED=redrawn also draws and edits.
+# LANGUAGES=fr,ru takes these alone.
+STAMPS_PACKAGE := tuxpaint-stamps-default
+STAMPS_FETCHED := .wordbrush/tuxpaint
+STAMPS ?= $(firstword $(wildcard /usr/share/tuxpaint/stamps) $(STAMPS_FETCHED)/usr/share/tuxpaint/stamps)
+RECORDED ?= recorded
+LANGUAGES ?=
+recorded: setup stamps ## learn from people's recordings: the stamps of Tux Paint (161 MB, GPL-2)
+	@wordbrush data "$(STAMPS)" data/recorded --reader tuxpaint --languages "$(LANGUAGES)"
+	@wordbrush preset $(RECORDED)
+	@$(MAKE) --no-print-directory stages
+	@wordbrush show
+	@echo "params.yaml and dvc.yaml are those of the collection now: git checkout params.yaml dvc.yaml returns"
+
+stamps:
+	@test -d "$(STAMPS)" || { mkdir -p $(STAMPS_FETCHED) && cd $(STAMPS_FETCHED) && \
+		apt-get download $(STAMPS_PACKAGE) && dpkg-deb --extract $(STAMPS_PACKAGE)_*.deb . && rm $(STAMPS_PACKAGE)_*.deb && \
+		test -d "$(CURDIR)/$(STAMPS)"; } || { echo "the stamps of Tux Paint are not there: install Debian's $(STAMPS_PACKAGE), or name the folder: make recorded STAMPS=/path/to/stamps"; exit 1; }
 
 show: setup ## print the results table and write report.html
 	@wordbrush show

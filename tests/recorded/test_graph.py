@@ -180,6 +180,44 @@ def test_make_runs_the_stage_that_makes_the_pairs(graph, stage, tmp_path):
     assert f"dvc repro {stage}\n" in done.stdout
 
 
+def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("make") or "make", *arguments],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env=environment(**variables),
+    )
+
+
+def test_make_imports_the_stamps_that_are_there_and_trains(tmp_path):
+    for name in ("Makefile", "dvc.yaml", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "stamps").mkdir()
+    assert make(tmp_path, "stamps", "STAMPS=stamps").returncode == 0
+    planned = make(tmp_path, "--dry-run", "recorded", "STAMPS=stamps", "LANGUAGES=fr").stdout
+    wanted = [
+        'wordbrush data "stamps" data/recorded --reader tuxpaint --languages "fr"',
+        "wordbrush preset recorded",
+        "dvc repro",
+        "wordbrush show",
+    ]
+    places = [planned.index(command) for command in wanted]
+    assert places == sorted(places)
+
+
+def test_make_says_where_stamps_come_from(tmp_path):
+    """Without a folder of them, and without Debian's tools."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("bash", "mkdir", "nproc", "sed", "grep", "tr"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    done = make(tmp_path, "stamps", "STAMPS=nowhere", "SHELL=/bin/bash", PATH=str(tools))
+    assert done.returncode != 0
+    assert "install Debian's tuxpaint-stamps-default, or name the folder" in done.stdout
+
+
 def test_stages_of_a_mining_are_those_of_the_graph(project):
     found = project.run("wordbrush", "stages", "--mining", "hard").stdout
     assert found == "pretrain-davenet@hard\ncluster-units@hard\n"
