@@ -225,6 +225,16 @@ def test_a_preset_fits_whichever_was_there_before(tmp_path):
                 presets.apply(name, target, ROOT / "presets")  # which checks what comes out
 
 
+def test_every_preset_is_valid_after_every_other():
+    base = read_yaml(ROOT / "params.yaml")
+    changes = {path.stem: read_yaml(path) for path in (ROOT / "presets").glob("*.yaml")}
+    for before, first in changes.items():
+        for after, second in changes.items():
+            params = parameters.parse(merge(merge(base, first), second), f"{after} on {before}")
+            if after in ("recorded", "redrawn"):
+                assert params.graph == after
+
+
 def test_a_bad_preset_leaves_params_alone(tmp_path):
     target = tmp_path / "params.yaml"
     target.write_text((ROOT / "params.yaml").read_text())
