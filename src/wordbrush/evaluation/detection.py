@@ -66,9 +66,15 @@ def detect_words(active: Tensor, spoken: Spoken) -> Detection:
     occurrences with such a frame.
     """
     frames = spoken.sums(active.int()).float()  # [W, U], of W words
-    said = F.one_hot(spoken.label, len(spoken.labels)).T.float()  # [V, W]
-    precision = said @ frames / active.sum((0, 1)).clamp(min=1)
-    recall = said @ (frames > 0).float() / spoken.occurrences[:, None].clamp(min=1)
+
+    def by_label(values: Tensor) -> Tensor:
+        """Sums over the words of each label: [V, U]."""
+        return values.new_zeros(len(spoken.labels), values.shape[1]).index_add(
+            0, spoken.label, values
+        )
+
+    precision = by_label(frames) / active.sum((0, 1)).clamp(min=1)
+    recall = by_label((frames > 0).float()) / spoken.occurrences[:, None].clamp(min=1)
     return Detection(spoken.labels, precision, recall, spoken.occurrences)
 
 

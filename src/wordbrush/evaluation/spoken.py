@@ -43,6 +43,14 @@ class Spoken:
             **{name: getattr(self, name)[chosen] for name in ("caption", "label", "first", "stop")},
         )
 
+    def often(self, least: int) -> "Spoken":
+        """The words whose label is said `least` times or more."""
+        kept = self.occurrences >= least
+        numbers = kept.cumsum(0) - 1
+        chosen = self.of(kept[self.label])
+        labels = [label for label, one in zip(self.labels, kept.tolist(), strict=True) if one]
+        return replace(chosen, labels=labels, label=numbers[chosen.label])
+
     def as_values(self, meaning: dict[str, str], values: list[str]) -> "Spoken":
         """The words that mean a value, labelled by it: 'ball' as 'sphere'."""
         number = torch.tensor(
@@ -61,8 +69,9 @@ def align(captions: Sequence[list[dict]], lengths: Tensor, seconds: float) -> Sp
     """
     words = [(row, word) for row, caption in enumerate(captions) for word in caption]
     labels = sorted({word["word"] for _, word in words})
+    numbers = {label: number for number, label in enumerate(labels)}
     caption = torch.tensor([row for row, _ in words], dtype=torch.long)
-    label = torch.tensor([labels.index(word["word"]) for _, word in words], dtype=torch.long)
+    label = torch.tensor([numbers[word["word"]] for _, word in words], dtype=torch.long)
     times = np.array([(word["start"], word["end"]) for _, word in words]).reshape(-1, 2) / seconds
     first, stop = np.ceil(times).astype(int).T
     nearest, short = np.round(times.mean(1)).astype(int), stop <= first

@@ -55,7 +55,7 @@ from wordbrush.storage.files import open_array, require_counts
 
 TARGETED = "targeted-edits"
 DETECTED = 50.0  # F1 from which a unit counts as a detector of its word
-SAID = 5  # times that a collection says a word in the test, to count: others are detected by luck
+SAID = 5  # times that the test of a collection says a word that counts; others are hit by luck
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # letters of any script
 ANY_TIME = 1e6  # seconds: behind the end of every caption
 
@@ -142,6 +142,9 @@ class WordTests:
         if self.captions is not None:
             seconds = subject.encoders.audio.stride * material.pairs.speech.hop
             words = align(self.captions, subject.features[1].frame_counts, seconds)
+            if material.collection is not None:
+                words = words.often(SAID)
+        if words is not None and words.labels:
             self._measure_words(method, words, subject.features)
         if material.collection is not None:
             if method.stage == ("pretrain" if material.params.graph == "recorded" else TARGETED):
@@ -169,10 +172,9 @@ class WordTests:
             self.tables |= {"detectors": ranked(found), "contested": contested}
 
     def _counted(self, words: Spoken) -> Tensor:
-        """The labels whose F1 counts: words for attributes; of a collection, those said SAID times
-        or more: bool [V]."""
+        """The labels whose F1 counts: words for attributes; of a collection, all: bool [V]."""
         if self.material.collection is not None:
-            return words.occurrences >= SAID
+            return torch.ones(len(words.labels), dtype=torch.bool)
         meaning = self.material.vocabulary.meaning
         return torch.tensor([word in meaning for word in words.labels])
 
@@ -225,7 +227,7 @@ class WordTests:
         """What the concepts of a collection hear: nobody says what its pictures show."""
         members = torch.from_numpy(concepts.members)
         best: list[Hypothesis | None] = [None] * len(members)
-        if words is not None and len(words.labels):
+        if words is not None and words.labels:
             found = detect_words(self._heard(features, members), words)
             best = [hypotheses[0] for hypotheses in found.hypotheses(1)]
         return [
