@@ -8,6 +8,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -230,6 +231,28 @@ def test_concepts_answer_a_word_and_can_be_switched_off(studio, speaking):
         assert not await tab.value("document.querySelector('#easel-title').offsetParent === null")
 
     visit(use, studio, speaking)
+
+
+def test_a_model_that_does_not_draw_lights_up_ones_own_pictures(studio, speaking):
+    """As one of a collection, of whose pictures nobody said what they show."""
+    model = replace(
+        studio.model,
+        config=studio.model.config.model_copy(update={"graph": "recorded"}),
+        generator=None,
+        segmenter=None,
+        meanings=[{**one, "seen": None, "gan_units": []} for one in studio.model.meanings],
+    )
+
+    async def use(tab: Tab) -> None:
+        shown = "document.querySelector('#draw').offsetParent !== null"
+        assert not await tab.value(shown)
+        await tab.press("#concepts")
+        await type_and_say(tab, "a ball")
+        await tab.until("document.querySelector('#answering').textContent.length")
+        assert "sees" not in await tab.text("#cards li p")
+        assert await tab.value("document.querySelectorAll('#cards li').length") == 32
+
+    visit(use, Studio.of(model, None, SEED, studio.gallery), speaking)
 
 
 def test_what_is_said_last_is_played(studio, speaking):

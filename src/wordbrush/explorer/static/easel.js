@@ -267,8 +267,8 @@ export class Easel {
   }
 }
 
-export function title({ word, heard, seen }, number) {
-  return word ? `${word} (sees ${seen[0]})` : `unnamed ${number} (sees ${seen[0]})`;
+export function title({ word, seen }, number) {
+  return (word || `unnamed ${number}`) + (seen ? ` (sees ${seen[0]})` : "");
 }
 
 function paint(canvas, bytes, side) {
