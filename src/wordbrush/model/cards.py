@@ -137,7 +137,7 @@ def write_collection_card(folder: Path, facts: Facts, meanings: list[Meaning]) -
     card(
         folder / "README.md",
         "collection.md.j2",
-        collection_header(licence(), result),
+        collection_header(result),
         facts=facts,
         params=facts.params,
         method=method,

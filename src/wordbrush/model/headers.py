@@ -51,8 +51,8 @@ def model_header(licence: str, result: Result, words: WordScores, test: int) -> 
     ).to_yaml()
 
 
-def collection_header(licence: str, result: Result) -> str:
-    """YAML of the card of a model of a collection, whose language and name only its owner knows."""
+def collection_header(result: Result) -> str:
+    """YAML of the card of a model of a collection, whose licence and languages its owner knows."""
     with optional_packages():
         from huggingface_hub import EvalResult, ModelCardData
     results = [
@@ -70,7 +70,7 @@ def collection_header(licence: str, result: Result) -> str:
         for k, one in way["recall"].items()
     ]
     return ModelCardData(
-        license=licence,
+        license="other",
         library_name="wordbrush",
         tags=["visually-grounded-speech", "word-discovery", "audio-visual", "davenet"],
         metrics=["recall", "f1"],
