@@ -85,18 +85,6 @@ def content_changes(
     ]
 
 
-def distinct(
-    parsed: list[list[dict]], min_confidence: float, attributes: Sequence[str], k: int
-) -> float:
-    """Recall@k, in percent, of a listener who knows every attribute, but not where objects lie.
-
-    The listener draws among the pictures of the same content.
-    """
-    said = [frozenset(content(one, min_confidence, attributes).items()) for one in parsed]
-    alike = Counter(said)
-    return 100 * sum(min(1.0, k / alike[one]) for one in said) / len(said)
-
-
 TEST = Test(
     "edit success",
     "a segmenter that reads pictures",

@@ -17,6 +17,7 @@ from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
 from wordbrush.davenet.encoding import encode_images
+from wordbrush.evaluation.bounds import distinct, fitting, recall_bound
 from wordbrush.evaluation.detection import (
     Detection,
     active_frames,
@@ -26,7 +27,6 @@ from wordbrush.evaluation.detection import (
     most_active,
     ranked,
 )
-from wordbrush.evaluation.edit_success import distinct
 from wordbrush.evaluation.interface import Features, Subject, needed
 from wordbrush.evaluation.localisation import (
     Drawings,
@@ -86,6 +86,20 @@ def read_masked(material: Material) -> Masked | None:
     return Masked(scenes[-count:], planes[-count:])
 
 
+def told_bound(material: Material, objects: list[list[dict]]) -> Recall | None:
+    """The recall of a listener who knows all that the test captions tell, by the sure objects of
+    their pictures; None where captions are not of the grammar."""
+    rows = read_shards(material.layout.speech, ["sample", "text"])
+    texts = {row["sample"]: row["text"] for row in rows}
+    least = material.params.segmenter.min_confidence
+    sure = [[one for one in things if one["confidence"] >= least] for things in objects]
+    fits = fitting(sure, [texts[caption] for caption in material.samples.tolist()])
+    if fits is None:
+        return None
+    first, fifth, tenth = (round(recall_bound(fits, k), 2) for k in (1, 5, 10))
+    return {"1": first, "5": fifth, "10": tenth}
+
+
 class WordTests:
     """The tests of words and concepts: one method after another, all on the same evidence.
 
@@ -116,6 +130,8 @@ class WordTests:
 
         found: Recall = {"1": recall(1), "5": recall(5), "10": recall(10)}
         self.drawings, self.metrics = drawings, {"distinct": found, **self.metrics}
+        if (told := told_bound(material, drawings.objects)) is not None:
+            self.metrics["told"] = told
 
     def measure(self, subject: Subject) -> None:
         """A method; after targeted edits, its concepts too."""

@@ -3,6 +3,8 @@ which the report draws."""
 
 import torch
 
+from wordbrush.davenet.encoders import load_encoders
+from wordbrush.evaluation.composition import write_composed
 from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.examples import write_examples
 from wordbrush.evaluation.material import read_material
@@ -16,6 +18,7 @@ from wordbrush.params import MININGS, Params
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import Progress
+from wordbrush.training.compute import device
 
 
 def run(params: Params, layout: Layout) -> None:
@@ -42,6 +45,10 @@ def run(params: Params, layout: Layout) -> None:
     best = best_method(results)
     with whole_directory(layout.evaluation) as folder:
         write_examples(folder, material, methods, best, scores[best])
+        if material.cases is not None:
+            method = methods[best]
+            encoders = load_encoders(layout.encoders(method.stage, method.mining), device())
+            write_composed(folder, material.cases, encoders)
         write_json(folder / "concepts.json", word_tests.tables)
         if engines:
             write_json(folder / "engines.json", engines)
