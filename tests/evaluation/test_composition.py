@@ -1,6 +1,8 @@
 """Scores of composition for listeners whose answers are known, and bounds of recall."""
 
+import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,15 +10,18 @@ import pytest
 from wordbrush.captions.composition import Subjects, write_script
 from wordbrush.captions.wording import facts_in
 from wordbrush.data.recordings import Medium
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.bounds import distinct, fitting, recall_bound
 from wordbrush.evaluation.cases import read_cases
-from wordbrush.evaluation.composition import CHANCE, by_kind, hard_positives, outcomes
-from wordbrush.evaluation.results import Results
+from wordbrush.evaluation.composed import MEDIA, SHOWN
+from wordbrush.evaluation.composition import CHANCE, by_kind, hard_positives, left_out, outcomes
+from wordbrush.evaluation.results import ComposedExample, CompositionTables, Results
 from wordbrush.scenes.edits import change_one_attribute, exchange
 from wordbrush.scenes.facts import AXES, EXCHANGES, Facts, things_of, told
 from wordbrush.scenes.sampling import sample_scene
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import read_json
+from wordbrush.storage.layout import Layout
 
 WINOGROUND = ("text", "image", "group")
 
@@ -208,15 +213,38 @@ def test_bounds_of_recall():
 
 
 def test_a_run_measures_composition(finished):
-    results = read_json(finished.layout.metrics("evaluation"), Results)
-    count, tiny_cases = 2, read_cases(finished.layout, np.zeros((200, 1, 1, 3), np.uint8))
-    for one in results.values():
-        for medium in ("drawings", "scenes"):
+    layout = finished.layout
+    results = read_json(layout.metrics("evaluation"), Results)
+    tables = read_json(layout.evaluation / "composition.json", CompositionTables)
+    assert list(tables) == list(results)
+    for name, one in tables.items():
+        for medium in MEDIA:
             assert set(one["wrong_words"][medium]) <= {"attributes", *ATTRIBUTES}
             assert one["hard_positives"][medium]["all"]["pairs"] >= 4
         exchanges = one["exchanges"]["scenes"]
         assert set(exchanges) == {*EXCHANGES, "attributes", "relations"}
-        assert all(exchanges[kind]["pairs"] == count for kind in EXCHANGES)
-        assert exchanges["relations"]["pairs"] == 2 * count
-        assert 0 <= exchanges["relations"]["group"]["low"] <= exchanges["relations"]["text"]["high"]
-    assert len(tiny_cases.lines) == len(tiny_cases.speech)
+        assert [exchanges[kind]["pairs"] for kind in EXCHANGES] == [2] * len(EXCHANGES)
+        assert exchanges["relations"]["pairs"] == 4
+        short = results[name]["composition"]
+        assert set(short["scenes"]) == set(SHOWN)
+        assert short["scenes"]["relations_group"] == exchanges["relations"]["group"]
+    page = (layout.report / "index.html").read_text(encoding="utf-8")
+    assert "What belongs together" in page and "exchanged: left and right" in page
+    examples = read_json(layout.evaluation / "composed.json", list[ComposedExample])
+    assert [one["kind"] for one in examples if one["test"] == "exchanges"] == list(EXCHANGES)
+    assert all(page.count(text) for one in examples for text in one["texts"])
+
+
+def test_cases_name_lines_and_pictures_that_are_there(finished, tmp_path):
+    layout = Layout(tmp_path / "run")
+    shutil.copytree(finished.layout.test_speech, layout.test_speech)
+    pictures = np.zeros((200, 16, 16, 3), np.uint8)
+    drawn = read_cases(layout, pictures)
+    assert {one["on"] for one in drawn.cases} == {"drawings"}  # the pairs of scenes are not there
+    assert len(drawn.lines) == len(drawn.speech)
+    with pytest.raises(WordbrushError, match=r"composition\.json names the picture \d+"):
+        read_cases(layout, pictures[:3])
+    assert read_cases(Layout(tmp_path), pictures) is None
+    assert set(left_out(None).values()) and list(left_out(drawn)) == []
+    alone = replace(drawn, cases=drawn.of("wrong_words", "drawings"))
+    assert list(left_out(alone)) == ["exchanges between objects"]

@@ -18,8 +18,8 @@ from wordbrush.storage.files import read_json
 
 NEEDS = {
     "annotations": {"semantic", "edit_success"},
-    "test_speech": {"semantic", "real_images", "wrong_words", "exchanges", "hard_positives"},
-    "real_pairs": {"real_images"},  # and scenes, of what is measured on drawings and scenes
+    "test_speech": {"semantic", "real_images"},
+    "real_pairs": {"real_images"},
     "segmenter": {"edit_success"},
 }
 
@@ -48,12 +48,8 @@ def test_a_test_runs_where_the_data_has_what_it_needs(partial, tiny, finished, m
     )
     found = run_tests(read_material(tiny, layout), subject)
     whole = read_json(finished.layout.metrics("evaluation"), Results)["hard_negatives"]
-    assert set(whole) - set(found) == NEEDS[missing] | {"validation"}
-    for name in set(found) - {"intervals"}:
-        there = whole[name]
-        if missing == "real_pairs" and name in ("wrong_words", "exchanges", "hard_positives"):
-            there = {"drawings": there["drawings"]}
-        assert found[name] == there
+    assert set(whole) - set(found) == NEEDS[missing] | {"validation", "composition"}
+    assert all(found[name] == whole[name] for name in set(found) - {"intervals"})
 
 
 def test_pairs_alone_are_enough(partial, tiny, capsys):

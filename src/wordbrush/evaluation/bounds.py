@@ -4,13 +4,20 @@ Such a listener draws among all that fit what it knows.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from wordbrush.captions.wording import facts_in
 from wordbrush.evaluation.edit_success import content
+from wordbrush.evaluation.results import Recall
 from wordbrush.scenes.facts import told
+
+
+def bound(recall: Callable[[int], float]) -> Recall:
+    """Recall at each level, to two decimals."""
+    first, fifth, tenth = (round(recall(k), 2) for k in (1, 5, 10))
+    return {"1": first, "5": fifth, "10": tenth}
 
 
 def distinct(

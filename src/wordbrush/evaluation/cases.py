@@ -10,7 +10,6 @@ from wordbrush.data.speech import FeatureStore
 from wordbrush.storage.files import open_array, read_json, require_counts
 from wordbrush.storage.layout import Layout
 
-MEDIA: tuple[Medium, ...] = ("drawings", "scenes")
 Images = dict[tuple[Medium, Composed], np.ndarray]
 
 
@@ -30,10 +29,6 @@ class Cases:
     def of(self, test: Composed, on: Medium) -> list[Case]:
         """The cases of a test on drawings or scenes."""
         return [one for one in self.cases if (one["test"], one["on"]) == (test, on)]
-
-    def has(self, test: Composed) -> bool:
-        """Whether there is any case of a test."""
-        return any(one["test"] == test for one in self.cases)
 
 
 def read_cases(layout: Layout, drawings: np.ndarray) -> Cases | None:

@@ -11,7 +11,6 @@ than the caption with one wrong word does. Ties are errors in all of them.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -21,11 +20,10 @@ from wordbrush.data.recordings import Case, Composed, Positive
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities
-from wordbrush.evaluation.cases import MEDIA, Cases
-from wordbrush.evaluation.interface import Numbers, Subject, Test, needed
+from wordbrush.evaluation.cases import Cases
+from wordbrush.evaluation.composed import MEDIA
 from wordbrush.evaluation.intervals import bootstrap, percent
-from wordbrush.evaluation.material import Material
-from wordbrush.evaluation.results import ComposedExample, PairScores
+from wordbrush.evaluation.results import ComposedExample, Composition, Kinds, PairScores
 from wordbrush.params import Params
 from wordbrush.scenes.facts import AXES, EXCHANGES
 from wordbrush.scenes.world import ATTRIBUTES
@@ -34,23 +32,43 @@ from wordbrush.storage.files import write_json
 CHANCE = {"choice": 50.0, "text": 25.0, "image": 25.0, "group": 16.67}  # Thrush et al. 2022, §4
 POSITIVES: tuple[Positive, ...] = get_args(Positive)
 KINDS: dict[Composed, tuple[str, ...]] = {"wrong_words": tuple(ATTRIBUTES), "exchanges": EXCHANGES}
+NEEDS: dict[Composed, tuple[str, str]] = {
+    "wrong_words": (
+        "one word wrong",
+        "captions that were spoken for it (evaluation.composition_pairs)",
+    ),
+    "exchanges": (
+        "exchanges between objects",
+        "captions of several objects that were spoken for it (evaluation.composition_pairs)",
+    ),
+}
 TOGETHER = {"attributes": tuple(ATTRIBUTES), "relations": tuple(AXES)}
 """Kinds whose cases are counted together, too."""
 
 
-def run(test: Composed, material: Material, subject: Subject) -> Numbers:
-    """Scores of each kind, on drawings and on scenes; with the wrong words, hard positives too."""
-    cases, params = needed(material.cases), material.params
-    found: dict[str, dict] = {test: {}}
-    for medium in MEDIA:
-        if chosen := cases.of(test, medium):
-            scores = score(subject.encoders, cases, chosen)
-            found[test][medium] = by_kind(chosen, outcomes(scores), params)
+def measure(cases: Cases, encoders: Encoders, params: Params) -> Composition:
+    """Scores of each test and kind that there are cases of, on drawings and on scenes."""
+    found: Composition = {}
+    for test in KINDS:
+        for medium in MEDIA:
+            if not (chosen := cases.of(test, medium)):
+                continue
+            scores = score(encoders, cases, chosen)
+            found.setdefault(test, {})[medium] = by_kind(chosen, outcomes(scores), params)
             if test == "wrong_words":
-                positives = score_positives(subject.encoders, cases, chosen)
+                positives = score_positives(encoders, cases, chosen)
                 kept = hard_positives(positives, scores[:, 0, 1], params)
                 found.setdefault("hard_positives", {})[medium] = kept
-    return found, {}
+    return found
+
+
+def left_out(cases: Cases | None) -> dict[str, str]:
+    """The tests that cannot be made, with what they would need."""
+    return {
+        title: needs
+        for test, (title, needs) in NEEDS.items()
+        if cases is None or not any(cases.of(test, medium) for medium in MEDIA)
+    }
 
 
 def score(encoders: Encoders, cases: Cases, chosen: Sequence[Case]) -> np.ndarray:
@@ -83,9 +101,7 @@ def outcomes(scores: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def by_kind(
-    cases: Sequence[Case], found: Mapping[str, np.ndarray], params: Params
-) -> dict[str, PairScores]:
+def by_kind(cases: Sequence[Case], found: Mapping[str, np.ndarray], params: Params) -> Kinds:
     """The scores of each kind that there is, and of kinds together."""
     kinds = np.array([one["kind"] for one in cases])
     sets = {kind: (kind,) for kind in KINDS[cases[0]["test"]]} | TOGETHER
@@ -125,7 +141,7 @@ def score_positives(
 
 def hard_positives(
     positives: Mapping[str, tuple[np.ndarray, np.ndarray]], wrong: np.ndarray, params: Params
-) -> dict[str, PairScores]:
+) -> Kinds:
     """How often each kind of hard positive fits the picture better than the wrong caption does.
 
     positives: as from `score_positives`. wrong [N]: how well that caption fits.
@@ -138,7 +154,7 @@ def hard_positives(
     }
 
 
-def write_composed(folder: Path, cases: Cases, encoders: Encoders) -> None:
+def write_examples(folder: Path, cases: Cases, encoders: Encoders) -> None:
     """The first case on scenes of each kind, for the report: composed.npy uint8 [E, 2, H, W, 3],
     and composed.json, a list of `ComposedExample`. Nothing where there are no scenes."""
     pictures, examples = [], []
@@ -157,23 +173,3 @@ def write_composed(folder: Path, cases: Cases, encoders: Encoders) -> None:
     if examples:
         np.save(folder / "composed.npy", np.stack(pictures))
         write_json(folder / "composed.json", examples)
-
-
-def _fits(test: Composed, material: Material) -> bool:
-    return material.cases is not None and material.cases.has(test)
-
-
-TESTS = (
-    Test(
-        "one word wrong",
-        "captions that were spoken for it (evaluation.composition_pairs)",
-        partial(_fits, "wrong_words"),
-        partial(run, "wrong_words"),
-    ),
-    Test(
-        "exchanges between objects",
-        "captions of two objects or more that were spoken for it (evaluation.composition_pairs)",
-        partial(_fits, "exchanges"),
-        partial(run, "exchanges"),
-    ),
-)

@@ -107,8 +107,26 @@ class PairScores(TypedDict):
     group: NotRequired[Measured]
 
 
-Composed = dict[Medium, dict[str, PairScores]]
-"""On drawings and on rendered scenes, by what is wrong or exchanged."""
+Kinds = dict[str, PairScores]
+"""By what is wrong, exchanged or said otherwise, and of kinds together."""
+
+
+class Composition(TypedDict, total=False):
+    """What a method hears of composition, on drawings and on rendered scenes.
+
+    wrong_words: of captions with one word wrong. exchanges: after two objects exchanged one thing.
+    hard_positives: by how the same facts are said.
+    """
+
+    wrong_words: dict[Medium, Kinds]
+    exchanges: dict[Medium, Kinds]
+    hard_positives: dict[Medium, Kinds]
+
+
+CompositionTables = dict[str, Composition]
+"""data/evaluation/composition.json: the scores of each method, by its name."""
+ComposedShort = dict[Medium, dict[str, Measured]]
+"""The numbers that stand for many, by the names of composed.SHOWN."""
 
 
 class Result(TypedDict):
@@ -116,8 +134,7 @@ class Result(TypedDict):
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
     that chose by the tests. groups: by group of voices, where other engines speak.
-    ways: of collections. wrong_words, exchanges: of captions with one word wrong, and after two
-    objects exchanged one thing. hard_positives: by how the same facts are said.
+    ways: of collections. composition: where there is speech for it.
     """
 
     recall: Recall
@@ -129,9 +146,7 @@ class Result(TypedDict):
     validation: NotRequired[Validation]
     groups: NotRequired[dict[str, GroupSummary]]
     ways: NotRequired[Ways]
-    wrong_words: NotRequired[Composed]
-    exchanges: NotRequired[Composed]
-    hard_positives: NotRequired[Composed]
+    composition: NotRequired[ComposedShort]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]
@@ -249,7 +264,7 @@ class ComposedExample(TypedDict):
     """An entry of data/evaluation/composed.json: a case of two scenes, of which the first text
     tells of the first. scores: of each picture (row) with each text."""
 
-    test: str
+    test: Literal["wrong_words", "exchanges"]
     kind: str
     texts: Annotated[list[str], Field(min_length=2, max_length=2)]
     scores: Annotated[

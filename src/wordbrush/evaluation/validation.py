@@ -14,6 +14,8 @@ import wordbrush
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
+from wordbrush.evaluation import composition
+from wordbrush.evaluation.composed import in_short
 from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.matching import make_word_test
 from wordbrush.evaluation.material import Material, read_material
@@ -58,6 +60,9 @@ def measure_methods(
         results[name] = {**run_tests(material, subject)}
         if engine_tests.speech:
             results[name]["groups"] = summaries(engine_tests.measure(subject), params)
+        if material.cases is not None:
+            found = composition.measure(material.cases, subject.encoders, params)
+            results[name]["composition"] = in_short(found)
         if params.samples.source == "renderer":
             results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results

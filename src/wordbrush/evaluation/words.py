@@ -17,7 +17,7 @@ from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import read_shards
 from wordbrush.davenet.encoding import encode_images
-from wordbrush.evaluation.bounds import distinct, fitting, recall_bound
+from wordbrush.evaluation.bounds import bound, distinct, fitting, recall_bound
 from wordbrush.evaluation.detection import (
     Detection,
     active_frames,
@@ -96,8 +96,7 @@ def told_bound(material: Material, objects: list[list[dict]]) -> Recall | None:
     fits = fitting(sure, [texts[caption] for caption in material.samples.tolist()])
     if fits is None:
         return None
-    first, fifth, tenth = (round(recall_bound(fits, k), 2) for k in (1, 5, 10))
-    return {"1": first, "5": fifth, "10": tenth}
+    return bound(partial(recall_bound, fits))
 
 
 class WordTests:
@@ -124,11 +123,7 @@ class WordTests:
         attributes = list(material.vocabulary.attributes)
         images = material.pairs.images[material.pairs.manifest.images[material.samples]]
         drawings = read_drawings(needed(material.segmenter), images, least)
-
-        def recall(k: int) -> float:
-            return round(distinct(drawings.objects, least, attributes, k), 2)
-
-        found: Recall = {"1": recall(1), "5": recall(5), "10": recall(10)}
+        found = bound(partial(distinct, drawings.objects, least, attributes))
         self.drawings, self.metrics = drawings, {"distinct": found, **self.metrics}
         if (told := told_bound(material, drawings.objects)) is not None:
             self.metrics["told"] = told

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from wordbrush.captions.engines.table import LICENCES
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.splits import captioned_count
+from wordbrush.evaluation.composed import titled
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import (
@@ -97,6 +98,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> None:
         model_header(licence(), result, words, params.samples.test),
         **shared,
         result=result,
+        composed=titled(result.get("composition", {})),
         words=words,
         unknown=unknown,
         meanings=best,

@@ -107,18 +107,22 @@ class Facts:
         return Facts(tuple(reversed(self.objects)), inverted)
 
     def true_of(self, things: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether they fit a picture of these objects and no others."""
-        return len(things) == len(self.objects) and self._fits(things, ())
+        """Whether they fit a picture of these objects and no others.
 
-    def _fits(self, things: Sequence[Mapping[str, Any]], taken: tuple[int, ...]) -> bool:
-        """Whether the objects told first may be those `taken`, and the rest be found, too."""
-        number = len(taken)
-        if number == len(self.objects):
-            return True
-        return any(
-            self._fits(things, (*taken, k))
-            for k, thing in enumerate(things)
-            if k not in taken
-            and told(thing) == self.objects[number]
-            and (not taken or relate(thing, things[taken[-1]]) == self.relations[number - 1])
-        )
+        Objects that look alike may each be the one that is meant, so all ways are followed at once:
+        which objects were told so far, and which of them last.
+        """
+        if len(things) != len(self.objects):
+            return False
+        looks = [told(thing) for thing in things]
+        ways = {(frozenset([k]), k) for k, look in enumerate(looks) if look == self.objects[0]}
+        for wanted, relation in zip(self.objects[1:], self.relations, strict=True):
+            ways = {
+                (before | {k}, k)
+                for before, last in ways
+                for k, look in enumerate(looks)
+                if look == wanted
+                and k not in before
+                and relate(things[k], things[last]) == relation
+            }
+        return bool(ways)

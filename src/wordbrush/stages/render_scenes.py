@@ -52,6 +52,12 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         ]
         np.save(folder / "attributes.npy", np.stack(planes))
         write_json(folder / "scenes.json", {"info": INFO, "scenes": list(records)})
+    write_pairs(params, layout, checkpoints)
+
+
+def write_pairs(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
+    """Render the pairs of the real-image test, and of the tests of composition."""
+    scenes = params.scenes
     with whole_directory(layout.real_pairs) as folder:
         pairs = checkpoints.continued(
             "pairs", partial(render_all, render_pair, scenes, params.seed, scenes.real_pairs)
