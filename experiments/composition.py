@@ -17,7 +17,13 @@ import numpy as np
 import typer
 
 from experiments.engines import print_table, with_interval
-from wordbrush.captions.composition import Script, Subjects, write_composition, write_script
+from wordbrush.captions.composition import (
+    Script,
+    Subjects,
+    read_exchanges,
+    write_composition,
+    write_script,
+)
 from wordbrush.captions.lines import drawing_lines
 from wordbrush.captions.recital import recite
 from wordbrush.data.speech import FeatureStore, write_features
@@ -34,7 +40,7 @@ from wordbrush.evaluation.results import RECALL_LEVELS, Composition, PairScores,
 from wordbrush.evaluation.retrieval import recalls
 from wordbrush.model.model import Model, load_model
 from wordbrush.params import Params, load
-from wordbrush.scenes.records import ExchangePair, RealPair
+from wordbrush.scenes.records import RealPair
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.segmenter.parsing import describable
 from wordbrush.stages.render_scenes import write_pairs
@@ -111,10 +117,10 @@ def script(params: Params, layout: Layout, parsed: list[list[dict]]) -> Script:
     subjects = Subjects(
         dict(enumerate(parsed)),
         read_json(layout.real_pairs / "pairs.json", list[RealPair]),
-        read_json(layout.real_pairs / "exchanges.json", list[ExchangePair]),
+        read_exchanges(layout.real_pairs / "exchanges.json"),
     )
-    count = params.evaluation.composition_pairs
-    return write_script(subjects, params.captions, count, params.seed)
+    captions, count = params.captions, params.evaluation.composition_pairs
+    return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
 def recall_and_bounds(

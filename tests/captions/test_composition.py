@@ -36,7 +36,7 @@ def subjects(demo, scenes):
 
 @pytest.fixture(scope="module")
 def script(demo, subjects):
-    return write_script(subjects, demo.captions, 20, 7)
+    return write_script(subjects, demo.captions, demo.captions.held_out_voices, 20, 7)
 
 
 def told_lines(script, case):
@@ -155,22 +155,23 @@ def test_people_say_only_what_they_have_recorded(demo, subjects):
     some = demo.captions.model_copy(
         update={"voices": ["recordings/a", "en"], "held_out_voices": ["recordings/b"]}
     )
-    script = write_script(subjects, some, 3, 7)
+    script = write_script(subjects, some, some.held_out_voices, 3, 7)
     assert {line.voice.name for line in script.lines} == {"en"}
     assert spontaneous_voices(some) == {"en": 1.0}
+    assert not any("voice" in case["positives"] for case in script.cases)
     people = some.model_copy(update={"voices": ["recordings/a"]})
-    assert write_script(subjects, people, 3, 7).cases == []
+    assert write_script(subjects, people, [], 3, 7).cases == []
 
 
 def test_lone_objects_have_no_exchanges(demo, subjects):
     lonely = {number: things[:1] for number, things in subjects.drawings.items()}
-    script = write_script(replace(subjects, drawings=lonely, exchanged=[]), demo.captions, 3, 7)
+    script = write_script(replace(subjects, drawings=lonely, exchanged=[]), demo.captions, [], 3, 7)
     assert {case["test"] for case in script.cases} == {"wrong_words"}
-    assert write_script(subjects, demo.captions, 0, 7).cases == []
+    assert write_script(subjects, demo.captions, demo.captions.held_out_voices, 0, 7).cases == []
 
 
 def test_more_cases_leave_the_first_as_they_are(demo, subjects, script):
-    fewer = write_script(subjects, demo.captions, 5, 7)
+    fewer = write_script(subjects, demo.captions, demo.captions.held_out_voices, 5, 7)
     lines, kept = list(script.lines), list(fewer.lines)
     for case in fewer.cases:
         same = next(

@@ -38,7 +38,7 @@ def cases(demo):
         if change := exchange(scene, demo.scenes, EXCHANGES[number % len(EXCHANGES)], rng):
             exchanged.append({"scene": scene, **change})
     subjects = Subjects(dict(enumerate(map(things_of, scenes))), real, exchanged)
-    script = write_script(subjects, demo.captions, 30, 7)
+    script = write_script(subjects, demo.captions, demo.captions.held_out_voices, 30, 7)
     lines, found = [line.text for line in script.lines], {}
     for case in script.cases:
         if case["on"] == "drawings":

@@ -19,11 +19,12 @@ from wordbrush.captions.voices import Voice
 from wordbrush.captions.wording import Wording
 from wordbrush.data.recordings import Case, Composed, CompositionFile, Medium, Positive
 from wordbrush.data.speech import write_features
+from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice
 from wordbrush.scenes.facts import EXCHANGES, Facts, things_of
 from wordbrush.scenes.records import ExchangePair, RealPair
 from wordbrush.scenes.world import ATTRIBUTES
-from wordbrush.storage.files import write_json
+from wordbrush.storage.files import read_json, write_json
 
 DRAWINGS, REAL, EXCHANGED = 4, 5, 6  # random streams beside those of captions.lines
 Kind = tuple[Medium, Composed, str]
@@ -38,17 +39,22 @@ class Telling:
     wording: Wording
     voice: Voice
     synonym: Wording
-    other: Voice
+    other: Voice | None
 
     @classmethod
     def draw(
-        cls, facts: Facts, captions: Captions, turn: int, rng: np.random.Generator
+        cls,
+        facts: Facts,
+        captions: Captions,
+        others: Sequence[str],
+        turn: int,
+        rng: np.random.Generator,
     ) -> "Telling":
-        """By a voice of the training, and the held-out voices in turn."""
+        """By a voice of the training, and by `others` in turn."""
         wording = Wording.draw(len(facts.objects), captions.pauses, rng)
         voice = spontaneous_voice(captions, rng)
-        held_out = captions.held_out_voices
-        other = usual_voice(held_out[turn % len(held_out)], captions)
+        able = [name for name in others if name != voice.name and can_say_all(name)]
+        other = usual_voice(able[turn % len(able)], captions) if able else None
         return cls(facts, wording, voice, wording.with_synonym(facts, rng), other)
 
     def line(self, facts: Facts) -> Line:
@@ -56,23 +62,27 @@ class Telling:
         return Line(self.wording.say(facts), self.voice)
 
     def positives(self) -> dict[Positive, Line]:
-        """The same facts: with a synonym, by a voice never heard in training, in another order."""
+        """The same facts: with a synonym, by another voice, in another order of the objects."""
         others: dict[Positive, Line] = {"synonym": Line(self.synonym.say(self.facts), self.voice)}
-        if engine_of_voice(self.other.name) != RECORDINGS:
+        if self.other is not None:
             others["voice"] = Line(self.wording.say(self.facts), self.other)
         if len(self.facts.objects) > 1:
             others["order"] = self.line(self.facts.reversed())
         return others
 
 
+def can_say_all(voice: str) -> bool:
+    """Whether a voice can say any text: people's recordings cannot."""
+    return engine_of_voice(voice) != RECORDINGS
+
+
 def spontaneous_voices(captions: Captions) -> dict[str, float]:
-    """The voices of the training that can say any text, with the share of each: people's recordings
-    cannot."""
+    """The voices of the training that can say any text, with the share of each."""
     shares = captions.voice_shares or [1.0] * len(captions.voices)
     able = {
         name: share
         for name, share in zip(captions.voices, shares, strict=True)
-        if engine_of_voice(name) != RECORDINGS
+        if can_say_all(name)
     }
     return {name: share / sum(able.values()) for name, share in able.items()}
 
@@ -133,30 +143,49 @@ class Subjects:
     exchanged: Sequence[ExchangePair]
 
 
-def write_script(subjects: Subjects, captions: Captions, count: int, seed: int) -> Script:
-    """At most `count` cases of each kind, on drawings and on scenes."""
+def write_script(
+    subjects: Subjects, captions: Captions, others: Sequence[str], count: int, seed: int
+) -> Script:
+    """At most `count` cases of each kind, on drawings and on scenes.
+
+    others: the voices of hard positives.
+    """
     script = Script(count)
     if not spontaneous_voices(captions):
         return script
     for number, things in subjects.drawings.items():
         rng = np.random.default_rng([seed, number, DRAWINGS])
         facts = Facts.of(things, rng.permutation(len(things)).tolist())
-        telling = Telling.draw(facts, captions, number, rng)
+        telling = Telling.draw(facts, captions, others, number, rng)
         for test, what, wrong in changes(facts, rng):
             script.add(("drawings", test, what), number, telling, wrong)
     for number, pair in enumerate(subjects.real):
         rng = np.random.default_rng([seed, number, REAL])
         if told := told_apart(pair, rng):
-            telling = Telling.draw(told[0], captions, number, rng)
+            telling = Telling.draw(told[0], captions, others, number, rng)
             script.add(("scenes", "wrong_words", pair["attribute"]), number, telling, told[1])
     for number, exchange in enumerate(subjects.exchanged):
         rng = np.random.default_rng([seed, number, EXCHANGED])
         facts, wrong = (
             Facts.of(things_of(exchange[one]), exchange["order"]) for one in ("scene", "edited")
         )
-        telling = Telling.draw(facts, captions, number, rng)
+        telling = Telling.draw(facts, captions, others, number, rng)
         script.add(("scenes", "exchanges", exchange["kind"]), number, telling, wrong)
     return script
+
+
+def read_exchanges(path: Path) -> list[ExchangePair]:
+    """The pairs of scenes in which two objects exchanged one thing. Raises WordbrushError where one
+    does not name its objects."""
+    pairs = read_json(path, list[ExchangePair])
+    for pair in pairs:
+        numbers = list(range(len(pair["scene"]["objects"])))
+        if sorted(pair["order"]) != numbers or len(pair["edited"]["objects"]) != len(numbers):
+            raise WordbrushError(
+                f"{path}: the order of a pair does not name each of its {len(numbers)} objects "
+                "once. Make it again: dvc repro."
+            )
+    return pairs
 
 
 def changes(facts: Facts, rng: np.random.Generator) -> Iterator[tuple[Composed, str, Facts]]:
@@ -177,6 +206,8 @@ def told_apart(pair: RealPair, rng: np.random.Generator) -> tuple[Facts, Facts] 
     """What is told of a scene and of its counterfactual, in an order in which the attribute alone
     differs; None where none was found, since a change of size may move an object in the picture."""
     both = [things_of(pair[one]) for one in ("scene", "edited")]
+    if len(both[0]) != len(both[1]) or pair["object"] >= len(both[0]):
+        return None  # of a file that was changed by hand
     for _ in range(ORDERS):
         order = rng.permutation(len(both[0])).tolist()
         facts, other = (Facts.of(things, order) for things in both)
@@ -187,7 +218,12 @@ def told_apart(pair: RealPair, rng: np.random.Generator) -> tuple[Facts, Facts] 
 
 
 def write_composition(folder: Path, captions: Captions, script: Script) -> None:
-    """Speak the lines: composition.json (`CompositionFile`), and the features of its lines."""
+    """Speak the lines: composition.json (`CompositionFile`), and the features of its lines.
+
+    Nothing is written where there are none.
+    """
+    if not script.cases:
+        return
     lines = list(script.lines)
     features = [frames for _, _, frames in recite(lines, captions, "speaking for composition")]
     write_features(folder, features, FeatureConfig.taken_from(captions))

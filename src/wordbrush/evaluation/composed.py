@@ -6,7 +6,7 @@ Loads no torch.
 from typing import Literal, NamedTuple
 
 from wordbrush.data.recordings import Medium
-from wordbrush.evaluation.results import ComposedShort, Composition, Measured, PairScores
+from wordbrush.evaluation.results import ComposedShort, Composition, Measured, PairScores, ShortName
 
 Test = Literal["wrong_words", "exchanges", "hard_positives"]
 Score = Literal["choice", "text", "image", "group"]
@@ -23,7 +23,7 @@ class Shown(NamedTuple):
     score: Score = "choice"
 
 
-SHOWN = {
+SHOWN: dict[ShortName, Shown] = {
     "wrong_words": Shown("one word wrong", "wrong_words", "attributes"),
     "attributes": Shown("attributes exchanged", "exchanges", "attributes"),
     "relations": Shown("relations exchanged", "exchanges", "relations"),

@@ -125,8 +125,16 @@ class Composition(TypedDict, total=False):
 
 CompositionTables = dict[str, Composition]
 """data/evaluation/composition.json: the scores of each method, by its name."""
-ComposedShort = dict[Medium, dict[str, Measured]]
-"""The numbers that stand for many, by the names of composed.SHOWN."""
+ShortName = Literal[
+    "wrong_words",
+    "attributes",
+    "relations",
+    "hard_positives",
+    "attributes_group",
+    "relations_group",
+]
+ComposedShort = dict[Medium, dict[ShortName, Measured]]
+"""The numbers that stand for many (composed.SHOWN)."""
 
 
 class Result(TypedDict):

@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
-from wordbrush.captions.composition import Script, Subjects, write_composition, write_script
+from wordbrush.captions.composition import (
+    Script,
+    Subjects,
+    read_exchanges,
+    write_composition,
+    write_script,
+)
 from wordbrush.captions.engines.table import require_recorded, use_recordings
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.groups import Part, group_parts, said_in, write_part
@@ -22,7 +28,7 @@ from wordbrush.data.recordings import write_shards
 from wordbrush.data.speech import lengths_told, write_features
 from wordbrush.data.splits import CAPTIONED, captioned_count, split_ranges
 from wordbrush.params import Captions, Params
-from wordbrush.scenes.records import ExchangePair, RealPair
+from wordbrush.scenes.records import RealPair
 from wordbrush.segmenter.annotations import write_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import describable, parse
@@ -63,8 +69,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     with whole_directory(layout.test_speech) as folder:
         write_words(folder / "words", captions, captions.held_out_voices, VOCABULARY)
         write_real_pairs(folder / "real_pairs", captions, scenes)
-        if script.cases:
-            write_composition(folder / "composition", captions, script)
+        write_composition(folder / "composition", captions, script)
         for part in parts:
             write_part(folder / "groups" / part.group / part.engine, part, captions, VOCABULARY)
     write_json(layout.metrics("captions"), summary(parsed, features, params))
@@ -80,9 +85,10 @@ def composition(
         for number in split_ranges(params.samples)["test"]
         if describable(parsed[number], *sure)
     }
-    exchanged = read_json(layout.real_pairs / "exchanges.json", list[ExchangePair])
+    exchanged = read_exchanges(layout.real_pairs / "exchanges.json")
+    subjects, captions = Subjects(drawings, real, exchanged), params.captions
     count = params.evaluation.composition_pairs
-    return write_script(Subjects(drawings, real, exchanged), params.captions, count, params.seed)
+    return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
 def require_all_recorded(captions: Captions, lines: list[Line], parts: list[Part]) -> None:
