@@ -229,7 +229,7 @@ def test_a_run_measures_composition(finished):
         assert set(short["scenes"]) == set(SHOWN)
         assert short["scenes"]["relations_group"] == exchanges["relations"]["group"]
     page = (layout.report / "index.html").read_text(encoding="utf-8")
-    assert "What belongs together" in page and "exchanged: left and right" in page
+    assert "what belongs together" in page and "exchanged: left and right" in page
     examples = read_json(layout.evaluation / "composed.json", list[ComposedExample])
     assert [one["kind"] for one in examples if one["test"] == "exchanges"] == list(EXCHANGES)
     assert all(page.count(text) for one in examples for text in one["texts"])

@@ -28,8 +28,8 @@ SHOWN: dict[ShortName, Shown] = {
     "attributes": Shown("attributes exchanged", "exchanges", "attributes"),
     "relations": Shown("relations exchanged", "exchanges", "relations"),
     "hard_positives": Shown("said otherwise", "hard_positives", "all"),
-    "attributes_group": Shown("attributes exchanged, group", "exchanges", "attributes", "group"),
-    "relations_group": Shown("relations exchanged, group", "exchanges", "relations", "group"),
+    "attributes_group": Shown("group: attributes", "exchanges", "attributes", "group"),
+    "relations_group": Shown("group: relations", "exchanges", "relations", "group"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from wordbrush.evaluation.composed import SCORES, Test, score_of, titled
+from wordbrush.data.recordings import Medium
+from wordbrush.evaluation.composed import MEDIA, SCORES, SHOWN, Test, score_of
 from wordbrush.evaluation.results import (
     ComposedExample,
     Composition,
@@ -32,13 +33,20 @@ KINDS = {
 }
 
 
-def composition_section(results: Results, best: str) -> Rows:
-    """How often each method chooses the right caption; no columns where it was not measured."""
-    found = {name: titled(result.get("composition", {})) for name, result in results.items()}
-    table = Rows(list(dict.fromkeys(title for numbers in found.values() for title in numbers)))
-    for name, numbers in found.items():
-        table.add(name, [measured_cell(numbers.get(title)) for title in table.columns], best)
-    return table
+def composition_section(results: Results, best: str) -> dict[Medium, Rows]:
+    """A table of all methods, on drawings and on scenes, where they were measured."""
+    tables: dict[Medium, Rows] = {}
+    for medium in MEDIA:
+        found = {
+            name: result.get("composition", {}).get(medium, {}) for name, result in results.items()
+        }
+        shown = [name for name in SHOWN if any(name in numbers for numbers in found.values())]
+        if shown:
+            tables[medium] = Rows([SHOWN[name].title for name in shown])
+            for method, numbers in found.items():
+                cells = [measured_cell(numbers.get(name)) for name in shown]
+                tables[medium].add(method, cells, best)
+    return tables
 
 
 def read_composition(layout: Layout, method: str) -> Composition:

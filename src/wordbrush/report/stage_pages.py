@@ -215,8 +215,8 @@ def _evaluation(made: Finished) -> list[Section]:
     }
     if (ways := ways_section(measured, best="")).rows:
         tables = {"Retrieval each way, percent": ways}
-    together = "What belongs together, percent (chance in brackets)"
-    tables[together] = composition_section(measured, best="")
+    for medium, table in composition_section(measured, best="").items():
+        tables[f"Composition of {medium}, percent (chance in brackets)"] = table
     engines = engines_section(read_engine_scores(layout.evaluation, best))
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
