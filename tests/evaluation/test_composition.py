@@ -14,7 +14,14 @@ from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.bounds import distinct, fitting, recall_bound
 from wordbrush.evaluation.cases import read_cases
 from wordbrush.evaluation.composed import MEDIA, SHOWN
-from wordbrush.evaluation.composition import CHANCE, by_kind, hard_positives, left_out, outcomes
+from wordbrush.evaluation.composition import (
+    CHANCE,
+    by_kind,
+    hard_positives,
+    left_out,
+    outcomes,
+    pair_scores,
+)
 from wordbrush.evaluation.results import ComposedExample, CompositionTables, Results
 from wordbrush.scenes.edits import change_one_attribute, exchange
 from wordbrush.scenes.facts import AXES, EXCHANGES, Facts, things_of, told
@@ -103,7 +110,7 @@ def test_a_perfect_listener_is_always_right(cases, demo, medium: Medium):
             assert set(values(measured, kind).values()) == {100.0}
             assert ("group" in measured[kind]) == (medium == "scenes")
         if test == "wrong_words":
-            kept = hard_positives(positives, scores[:, 0, 1], demo)
+            kept = hard_positives([case for case, _, _ in found], positives, scores[:, 0, 1], demo)
             assert {one["choice"]["value"] for one in kept.values()} == {100.0}
             assert kept["all"]["pairs"] == sum(
                 kept[name]["pairs"] for name in ("synonym", "voice", "order")
@@ -158,12 +165,12 @@ def test_scores_by_hand(demo):
             "on": "scenes",
             "test": "exchanges",
             "kind": kind,
-            "picture": 0,
+            "picture": number,
             "right": 0,
             "wrong": 1,
             "positives": {},
         }
-        for kind in kinds
+        for number, kind in enumerate(kinds)
     ]
     measured = by_kind(cases, found, demo)
     assert set(measured) == {"color", "size", "left_right", "attributes", "relations"}
@@ -179,12 +186,22 @@ def test_hard_positives_by_hand(demo):
         "synonym": (np.array([0, 1]), np.array([2.0, 1.0])),
         "order": (np.array([1]), np.array([3.0])),
     }
-    kept = hard_positives(positives, np.array([1.0, 1.0]), demo)
+    cases = [{"picture": 5}, {"picture": 7}]
+    kept = hard_positives(cases, positives, np.array([1.0, 1.0]), demo)
     assert {name: one["choice"]["value"] for name, one in kept.items()} == {
         "synonym": 50.0,  # a tie is an error
         "order": 100.0,
         "all": 66.67,
     }
+
+
+def test_intervals_are_over_pictures(demo):
+    """Ten cases of one picture, all alike, are one draw."""
+    right = np.array([True] * 10 + [False] * 10)
+    once = pair_scores({"choice": right}, np.arange(20), demo)["choice"]
+    of_two = pair_scores({"choice": right}, np.repeat([4, 2], 10), demo)["choice"]
+    assert once["value"] == of_two["value"] == 50
+    assert (of_two["low"], of_two["high"]) == (0, 100) and 20 < once["low"] < once["high"] < 80
 
 
 def test_bounds_of_recall():

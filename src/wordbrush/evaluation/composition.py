@@ -22,7 +22,7 @@ from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities
 from wordbrush.evaluation.cases import Cases
 from wordbrush.evaluation.composed import MEDIA
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap, percent_of
 from wordbrush.evaluation.results import ComposedExample, Composition, Kinds, PairScores
 from wordbrush.params import Params
 from wordbrush.scenes.facts import AXES, EXCHANGES
@@ -57,7 +57,7 @@ def measure(cases: Cases, encoders: Encoders, params: Params) -> Composition:
             found.setdefault(test, {})[medium] = by_kind(chosen, outcomes(scores), params)
             if test == "wrong_words":
                 positives = score_positives(encoders, cases, chosen)
-                kept = hard_positives(positives, scores[:, 0, 1], params)
+                kept = hard_positives(chosen, positives, scores[:, 0, 1], params)
                 found.setdefault("hard_positives", {})[medium] = kept
     return found
 
@@ -105,19 +105,32 @@ def by_kind(cases: Sequence[Case], found: Mapping[str, np.ndarray], params: Para
     """The scores of each kind that there is, and of kinds together."""
     kinds = np.array([one["kind"] for one in cases])
     sets = {kind: (kind,) for kind in KINDS[cases[0]["test"]]} | TOGETHER
-    rows = {name: np.isin(kinds, members) for name, members in sets.items()}
-    return {name: pair_scores(found, one, params) for name, one in rows.items() if one.any()}
+    pictures = np.array([one["picture"] for one in cases])
+    scores: Kinds = {}
+    for name, members in sets.items():
+        rows = np.isin(kinds, members)
+        if rows.any():
+            own = {score: right[rows] for score, right in found.items()}
+            scores[name] = pair_scores(own, pictures[rows], params)
+    return scores
 
 
-def pair_scores(found: Mapping[str, np.ndarray], rows: np.ndarray, params: Params) -> PairScores:
-    """Percent of the cases of these rows (bool [N]), with intervals over cases."""
-    scores: dict[str, object] = {"pairs": int(rows.sum())}
+def pair_scores(
+    found: Mapping[str, np.ndarray], pictures: np.ndarray, params: Params
+) -> PairScores:
+    """Percent of what is right in N cases, with intervals over pictures.
+
+    pictures [N]: the number of each case's picture, which is drawn with all its cases.
+    """
+    _, owner = np.unique(pictures, return_inverse=True)
+    trials = np.bincount(owner)
+    scores: dict[str, object] = {"pairs": len(pictures)}
     for name, right in found.items():
-        kept = right[rows].astype(float)
-        interval = bootstrap(kept, percent, params.evaluation.bootstrap, params.seed)
-        value = round(100 * float(kept.mean()), 2)
+        hits = np.stack([np.bincount(owner, right), trials])
+        interval = bootstrap(hits, percent_of, params.evaluation.bootstrap, params.seed)
+        value = round(100 * float(right.mean()), 2)
         scores[name] = {"value": value, **interval, "chance": CHANCE[name]}
-    return scores  # type: ignore[return-value]  # outcomes has the names of PairScores
+    return scores  # type: ignore[return-value]  # `outcomes` has the names of PairScores
 
 
 def score_positives(
@@ -140,17 +153,21 @@ def score_positives(
 
 
 def hard_positives(
-    positives: Mapping[str, tuple[np.ndarray, np.ndarray]], wrong: np.ndarray, params: Params
+    cases: Sequence[Case],
+    positives: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    wrong: np.ndarray,
+    params: Params,
 ) -> Kinds:
     """How often each kind of hard positive fits the picture better than the wrong caption does.
 
     positives: as from `score_positives`. wrong [N]: how well that caption fits.
     """
-    found = {name: fits > wrong[rows] for name, (rows, fits) in positives.items()}
-    found["all"] = np.concatenate(list(found.values()))
+    numbers = np.array([one["picture"] for one in cases])
+    found = {name: (fits > wrong[rows], numbers[rows]) for name, (rows, fits) in positives.items()}
+    right, pictures = (np.concatenate(each) for each in zip(*found.values(), strict=True))
     return {
-        name: pair_scores({"choice": right}, np.ones(len(right), bool), params)
-        for name, right in found.items()
+        name: pair_scores({"choice": one}, of, params)
+        for name, (one, of) in {**found, "all": (right, pictures)}.items()
     }
 
 
