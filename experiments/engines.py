@@ -3,8 +3,9 @@
 The semantic test of the paper (§6.2) on drawings of the model's own: every attribute word, spoken
 alone by every voice, and pairs of drawings of which one has its value. With --captions, also
 recall: each engine describes drawings, its voices in turn, and the model looks for the drawing
-among 500. All means and intervals are over voices. The stage evaluate measures the same, and more,
-of the groups of voices in params.yaml (docs/speech.md); this is for voices that come to mind later.
+among 500. With --snr, the words are also said in pink noise. All means and intervals are over
+voices. The stage evaluate measures the same, and more, of the groups of voices in params.yaml
+(docs/speech.md); this is for voices that come to mind later.
 For example, in some minutes, most of which Kokoro takes where it has not spoken before:
 
     python -m experiments.engines models/small en-us+m1 en+f3 en-gb-x-rp pico/en-US pico/en-GB \\
@@ -64,6 +65,9 @@ def main(
     rate: Annotated[int, typer.Option(help="Words a minute.")] = 175,
     pitch: Annotated[int, typer.Option(help="0 to 99; 50 is a voice's own.")] = 50,
     seed: Annotated[int, typer.Option(help="Of drawings, pairs and intervals.")] = 1,
+    snr: Annotated[
+        list[float] | None, typer.Option(help="dB from speech to noise; may be repeated.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
 ) -> None:
     for voice in voices:
@@ -78,6 +82,10 @@ def main(
             engines[engine][RECALL] = over_voices(
                 [one["10"] for one in found.values()], RESAMPLES, seed
             )
+    for decibels in snr or []:
+        noisy = by_engine(measured.semantic(voices, pairs, decibels), RESAMPLES, seed)
+        for engine, one in engines.items():
+            one[f"mean at {decibels:g} dB"] = noisy[engine]["mean"]
     print_table("voice", {voice: list(map(shown, one.values())) for voice, one in results.items()},
                 list(next(iter(results.values()))))  # fmt: skip
     print_table(
@@ -98,8 +106,13 @@ class Measured:
         self.objects = model.read(self.pictures)
         self.seen = encode_images(model.encoders, self.pictures, np.arange(drawings))
 
-    def semantic(self, voices: list[str], count: int) -> dict[str, dict[str, float]]:
-        """Percent right of each attribute, and their mean, by voice; `count` pairs for a value."""
+    def semantic(
+        self, voices: list[str], count: int, snr: float | None = None
+    ) -> dict[str, dict[str, float]]:
+        """Percent right of each attribute, and their mean, by voice; `count` pairs for a value.
+
+        snr: of pink noise in which the words are said, in dB.
+        """
         pool = make_pool(VOCABULARY, self.objects, CERTAIN, min_certainty=0.0)
         rng = np.random.default_rng(self.seed)
         matched = {
@@ -108,7 +121,7 @@ class Measured:
             for value in values
         }
         words = spoken_words(VOCABULARY, voices)
-        heard = self.hear([(word["word"], word["voice"]) for word in words])
+        heard = self.hear([(word["word"], word["voice"]) for word in words], snr)
         return semantic_by_voice(self.scores(heard, self.seen), matched, words, VOCABULARY)
 
     def recall(self, voices: list[str], count: int, among: int) -> dict[str, Recall]:
@@ -135,15 +148,20 @@ class Measured:
         scores = torch.from_numpy(self.scores(heard, self.seen[torch.tensor(told)]))
         return recall_by_voice(scores, range(len(texts)), speakers)
 
-    def hear(self, said: Sequence[tuple[str, str]]) -> Encoded:
-        """Features of texts, each by its voice."""
+    def hear(self, said: Sequence[tuple[str, str]], snr: float | None = None) -> Encoded:
+        """Features of texts, each by its voice, in noise if `snr` says so."""
         config = self.model.config.features
-        frames = (
-            log_mel(
-                with_silence(speak(text, Voice(voice, self.rate, self.pitch)).sound, config), config
-            )
-            for text, voice in said
-        )
+
+        def sound(number: int, text: str, voice: str) -> np.ndarray:
+            spoken = speak(text, Voice(voice, self.rate, self.pitch)).sound
+            whole = with_silence(spoken, config)
+            if snr is None:
+                return whole
+            noise = pink_noise(len(whole), np.random.default_rng([self.seed, number]))
+            level = spoken.std() * 10 ** (-snr / 20)
+            return (whole + level * noise).astype(np.float32)
+
+        frames = (log_mel(sound(number, *one), config) for number, one in enumerate(said))
         with TemporaryDirectory() as folder:
             write_features(Path(folder) / "speech", frames, config)
             speech = FeatureStore(Path(folder) / "speech")
@@ -152,6 +170,15 @@ class Measured:
     def scores(self, heard: Encoded, seen: Encoded) -> np.ndarray:
         """Of each picture with each utterance, [P, W]."""
         return all_similarities(seen, heard, self.model.encoders.config.similarity).numpy()
+
+
+def pink_noise(count: int, rng: np.random.Generator) -> np.ndarray:
+    """[count] samples with as much power in each octave, as rooms have; their deviation is 1."""
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    spectrum[0] = 0
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    noise = np.fft.irfft(spectrum, count)
+    return noise / noise.std()
 
 
 def print_table(title: str, rows: dict[str, list[str]], columns: list[str]) -> None:

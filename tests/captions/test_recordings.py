@@ -86,6 +86,17 @@ def test_a_recording_is_heard_with_the_times_of_its_manifest_or_with_found_ones(
         speak("a blue ball", Voice("recordings/anna", 175, 50))
 
 
+def test_a_bad_recording_is_warned_of(tmp_path, caplog):
+    folder = tmp_path / "spoken"
+    record(folder / "1.wav", TEXT)
+    sound, rate = soundfile.read(folder / "1.wav")
+    soundfile.write(folder / "1.wav", (20 * sound).clip(-1, 1), rate)
+    write_manifest(folder, {"text": TEXT, "speaker": "anna", "path": "1.wav"})
+    speak(TEXT, Voice("recordings/anna", 175, 50))
+    (warning,) = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert "% of samples are clipped" in warning.getMessage()
+
+
 def test_a_table_of_a_spreadsheet_is_a_manifest(tmp_path):
     for text in ("red", "blue"):
         record(tmp_path / f"{text}.wav", text)

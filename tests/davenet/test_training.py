@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from tests.devices import same_weights
-from wordbrush.audio.config import FeatureConfig
+from tests.noise import noise_pairs
 from wordbrush.data.images import to_images
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
@@ -33,12 +32,7 @@ class Costly(Encoders):
 
 @pytest.fixture
 def pairs(tiny, tmp_path) -> Pairs:
-    rng = np.random.default_rng(0)
-    frames = [rng.random((40, tiny.captions.bands)).astype(np.float16) for _ in range(20)]
-    write_features(tmp_path / "features", frames, FeatureConfig.taken_from(tiny.captions))
-    images = rng.integers(0, 255, (20, 16, 16, 3), np.uint8)
-    manifest = Manifest.one_to_one("noise", "en", train=16, validation=4)
-    return Pairs(images, FeatureStore(tmp_path / "features"), manifest)
+    return noise_pairs(tiny, tmp_path)
 
 
 def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):

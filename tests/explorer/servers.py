@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from aiohttp import web
 
+from tests.speech import spoken_alone
 from tests.workspace import environment
 from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.captions.voices import Voice, speak
+from wordbrush.captions.voices import Voice
 from wordbrush.explorer.guards import LOOPBACK, Access
 from wordbrush.explorer.listening import Studio
 from wordbrush.explorer.server import application, runner_of
@@ -56,7 +57,7 @@ async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
 
 def spoken(text: str, before: float = 0.5, after: float = 1.5) -> np.ndarray:
     """A sentence float32 [S], with so many seconds of a quiet room around it."""
-    sound = speak(text, VOICE).sound
+    sound = spoken_alone((text, VOICE))[0].sound
     parts = [np.zeros(round(before * SAMPLE_RATE)), sound, np.zeros(round(after * SAMPLE_RATE))]
     whole = np.concatenate(parts)
     room = np.random.default_rng(0).normal(size=len(whole)) * 1e-4

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.explorer.servers import ROOT, VOICE, spoken
+from tests.speech import spoken_alone
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE, encode, read_sound
@@ -55,7 +56,7 @@ def played(answer: dict) -> np.ndarray:
 def test_pictures_light_up_when_their_word_is_spoken_and_not_before(studio, told):
     things = studio.model.read(studio.gallery.pictures[:12])
     red = np.array([any(one["color"] == "red" for one in each) for each in things])
-    start = {one["word"]: BEFORE + one["start"] for one in speak(RED_CUBE, VOICE).words}
+    start = {one["word"]: BEFORE + one["start"] for one in spoken_alone((RED_CUBE, VOICE))[0].words}
     lights = [one for one in told if one["type"] == "light"]
     seen = [(one["samples"] / SAMPLE_RATE, light_of(one).max(2).mean(1)) for one in lights]
     brightest = {time: (lit[red].mean(), lit[~red].mean()) for time, lit in seen}
@@ -81,7 +82,7 @@ def test_frames_lie_on_the_sound_that_is_played(studio, before, cut):
     answer = sounds.hear_file(studio, encode(spoken(RED_CUBE, before)), VIEW)
     assert cut in answer["changes"]
     begin = np.argmax(np.abs(played(answer)) > 0.01) / SAMPLE_RATE
-    cube = speak(RED_CUBE, VOICE).words[-1]
+    cube = spoken_alone((RED_CUBE, VOICE))[0].words[-1]
     places = {frame: strength for frame, word, strength in answer["words"] if word == "cube"}
     middle = max(places, key=lambda frame: places[frame]) * studio.frame_seconds
     assert begin < 0.25

@@ -1,7 +1,6 @@
 """A trained model with all that people bring: the same answer in any form, or one sentence."""
 
 import shutil
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from scipy.signal import resample_poly
 
 from tests.model.conftest import ROOT
 from tests.model.test_released import attributes
-from wordbrush.captions.voices import Utterance, Voice, speak
+from tests.speech import spoken_alone
+from wordbrush.captions.voices import Utterance, Voice
 from wordbrush.errors import WordbrushError
 from wordbrush.model import Model, load_model
 
@@ -28,9 +28,7 @@ def drawings(small) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def blue() -> Utterance:
-    """As a new process speaks it: what espeak-ng said before changes its bytes, and the ranks."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(speak, ("blue", Voice("en-us+m1", 170, 35)))
+    return spoken_alone(("blue", Voice("en-us+m1", 170, 35)))[0]
 
 
 @pytest.fixture(scope="session")

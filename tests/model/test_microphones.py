@@ -1,16 +1,15 @@
 """The same captions through the faults of recordings: the model still finds the same drawings."""
 
-from multiprocessing import get_context
-
 import numpy as np
 import pytest
 import torch
 from scipy.signal import lfilter, resample_poly
 
+from tests.speech import spoken_alone
 from wordbrush.audio.features import log_mel, with_silence
 from wordbrush.audio.inputs import prepare
 from wordbrush.captions.grammar import describe
-from wordbrush.captions.voices import Voice, speak
+from wordbrush.captions.voices import Voice
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.kernels import similarities
 from wordbrush.model import Model
@@ -30,8 +29,7 @@ class Heard:
         told = [objects for objects in model.read(drawings) if describable(objects, 0.5, 0.0)]
         texts = [describe(told[n], np.random.default_rng(n)) for n in range(CAPTIONS)]
         said = [(text, Voice(VOICES[n % len(VOICES)], 175, 50)) for n, text in enumerate(texts)]
-        with get_context("spawn").Pool(1) as pool:  # its bytes depend on nothing said before
-            self.sounds = [one.sound.astype(np.float64) for one in pool.starmap(speak, said)]
+        self.sounds = [one.sound.astype(np.float64) for one in spoken_alone(*said)]
         self.seen = Encoded(model.see(drawings))
         self.wanted = [self.best(sound) for sound in self.sounds]
 

@@ -1,13 +1,10 @@
 """Losses stay on the device until they are read; what is not finite ends a training by name."""
 
-import numpy as np
 import pytest
 import torch
 
-from wordbrush.audio.config import FeatureConfig
-from wordbrush.data.manifest import Manifest
+from tests.noise import noise_pairs
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.training import Settings, Trainer, train
@@ -53,12 +50,7 @@ def test_figures_may_be_anything():
 
 @pytest.fixture
 def pairs(tiny, tmp_path) -> Pairs:
-    rng = np.random.default_rng(0)
-    frames = [rng.random((40, tiny.captions.bands)).astype(np.float16) for _ in range(20)]
-    write_features(tmp_path / "features", frames, FeatureConfig.taken_from(tiny.captions))
-    images = rng.integers(0, 255, (20, 16, 16, 3), np.uint8)
-    manifest = Manifest.one_to_one("noise", "en", train=16, validation=4)
-    return Pairs(images, FeatureStore(tmp_path / "features"), manifest)
+    return noise_pairs(tiny, tmp_path)
 
 
 class SpoiltStep(Trainer):

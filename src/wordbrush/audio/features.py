@@ -1,14 +1,16 @@
 """Log-mel features of speech, by torchaudio. Silence is 0."""
 
 import warnings
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 import torchaudio
 
 from wordbrush.audio.config import FeatureConfig
-from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.audio.sound import SAMPLE_RATE, encode
 from wordbrush.errors import WordbrushError
 
 FLOOR = 1e-10  # power that counts as none
@@ -18,6 +20,23 @@ def with_silence(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:
     """A sound float32 [S] with the silence before and after it that captions have."""
     silence = np.zeros(round(SAMPLE_RATE * features.silence_ms / 1000), np.float32)
     return np.concatenate([silence, sound, silence])
+
+
+def kept(
+    sound: np.ndarray, words: Iterable[Mapping[str, Any]], features: FeatureConfig
+) -> tuple[bytes, list[dict], np.ndarray]:
+    """What is kept of an utterance: FLAC with silence before and after the sound [S], its words
+    timed in that, in seconds, and features float16 [T, bands]."""
+    whole, shift = with_silence(sound, features), features.silence_ms / 1000
+    timed = [
+        {
+            "word": word["word"],
+            "start": round(word["start"] + shift, 3),
+            "end": round(word["end"] + shift, 3),
+        }
+        for word in words
+    ]
+    return encode(whole), timed, log_mel(whole, features)
 
 
 def log_mel(sound: np.ndarray, features: FeatureConfig) -> np.ndarray:

@@ -101,10 +101,14 @@ class Prepared:
 
 def load_sound(given: Sound, rate: float | None = None) -> np.ndarray:
     """The sound of `prepare`; what was done to it goes to the log, as a warning where it is bad."""
-    prepared = prepare(given, rate)
+    return logged(prepare(given, rate)).sound
+
+
+def logged(prepared: "Prepared") -> "Prepared":
+    """The same; what was done to it goes to the log, as a warning where it is bad."""
     bad = prepared.changes.clipped >= BAD_CLIPPED or prepared.changes.gain_db >= BAD_DB
     logger.log(logging.WARNING if bad else logging.INFO, "sound: %s", prepared.changes)
-    return prepared.sound
+    return prepared
 
 
 def prepare(given: Sound, rate: float | None = None) -> Prepared:

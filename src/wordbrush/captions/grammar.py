@@ -6,6 +6,7 @@ other.
 
 import numpy as np
 
+from wordbrush.captions.engines.interface import PAUSE
 from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.scenes.world import ATTRIBUTES
 
@@ -62,10 +63,12 @@ def with_pauses(text: str, rng: np.random.Generator) -> str:
     'a small, red rubber, cube': a voice pauses at a comma, as people do who think of the next word.
     """
     words = text.split()
-    may = [VOCABULARY.meaning.get(word) is not None for word in words]
-    may[-1] = False
-    paused = may & (rng.random(len(words)) < PAUSE_CHANCE)
-    return " ".join(word + "," * bool(pause) for word, pause in zip(words, paused, strict=True))
+    drawn = rng.random(len(words)) < PAUSE_CHANCE
+    drawn[-1] = False
+    return " ".join(
+        word + PAUSE if pause and word in VOCABULARY.meaning else word
+        for word, pause in zip(words, drawn, strict=True)
+    )
 
 
 def phrase(thing: dict, rng: np.random.Generator) -> str:

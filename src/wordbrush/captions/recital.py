@@ -7,14 +7,13 @@ from multiprocessing import get_context
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
-from wordbrush.audio.features import log_mel, with_silence
-from wordbrush.audio.sound import encode
+from wordbrush.audio.features import kept
 from wordbrush.captions.engines.table import use_recordings
 from wordbrush.captions.lines import Line
 from wordbrush.captions.voices import speak
 from wordbrush.params import ESPEAK, Captions, engine_of_voice
 from wordbrush.telemetry.progress import track
-from wordbrush.training.workers import Task, ordered
+from wordbrush.training.workers import Task, one_thread, ordered
 
 OTHERS_PER_PROCESS = 16  # lines of other engines: a slow one then uses all cores for few lines
 
@@ -44,26 +43,14 @@ def recite(lines: list[Line], captions: Captions, title: str, first: int = 0) ->
 
 def _prepare(recordings: str | None) -> None:
     """In a worker: one thread, and the folder of people's recordings."""
-    import torch
-
-    torch.set_num_threads(1)
+    one_thread()
     use_recordings(recordings)
 
 
 def recite_one(captions: Captions, line: Line) -> Recited:
     """Speak one line, with silence before and after."""
-    utterance, config = speak(line.text, line.voice), FeatureConfig.taken_from(captions)
-    sound = with_silence(utterance.sound, config)
-    shift = config.silence_ms / 1000
-    words = [
-        {
-            "word": word["word"],
-            "start": round(word["start"] + shift, 3),
-            "end": round(word["end"] + shift, 3),
-        }
-        for word in utterance.words
-    ]
-    return encode(sound), words, log_mel(sound, config)
+    utterance = speak(line.text, line.voice)
+    return kept(utterance.sound, utterance.words, FeatureConfig.taken_from(captions))
 
 
 def row(number: int, split: str, line: Line, sound: bytes, words: list[dict]) -> dict:

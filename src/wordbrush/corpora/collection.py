@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
-from wordbrush.audio.features import log_mel, with_silence
-from wordbrush.audio.sound import decode, encode
+from wordbrush.audio.features import kept
+from wordbrush.audio.sound import decode
 from wordbrush.corpora import shards
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.origin import Origin
@@ -23,7 +23,7 @@ from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import WordbrushError, advising, optional_packages
 from wordbrush.storage.tables import read_table
 from wordbrush.telemetry.progress import track
-from wordbrush.training.workers import Task, ordered
+from wordbrush.training.workers import Task, one_thread, ordered
 
 with optional_packages():
     from PIL import Image, ImageOps
@@ -94,15 +94,8 @@ def _each(folder: Path, kind: str, function: partial, title: str) -> Iterator:
     paths = list(shards.shard_paths(folder, kind))
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__])
-    task = Task(function, lambda path: f"reading {path}", chunk=1, prepare=_one_thread)
+    task = Task(function, lambda path: f"reading {path}", chunk=1, prepare=one_thread)
     yield from track(ordered(task, paths, processes), title, len(paths), "shard")
-
-
-def _one_thread() -> None:
-    """In a worker: sums do not depend on the number of cores."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def squares_in(size: int, path: Path) -> np.ndarray:
@@ -127,17 +120,8 @@ def captions_in(config: FeatureConfig, path: Path) -> list[Heard]:
 
 def heard(config: FeatureConfig, row: dict) -> Heard:
     """A row of `speech`, with silence before and after, as spoken captions have it."""
-    sound = with_silence(decode(row["audio"]["bytes"], f"the sound of {row['id']!r}"), config)
-    shift = config.silence_ms / 1000
-    words = [
-        {
-            "word": word["word"],
-            "start": round(word["start"] + shift, 3),
-            "end": round(word["end"] + shift, 3),
-        }
-        for word in row["words"] or []
-    ]
-    return Heard(row, encode(sound), words, log_mel(sound, config))
+    sound = decode(row["audio"]["bytes"], f"the sound of {row['id']!r}")
+    return Heard(row, *kept(sound, row["words"] or [], config))
 
 
 def counts(manifest: Manifest) -> dict[str, float]:

@@ -17,6 +17,14 @@ from wordbrush.storage.growing import write_growing
 from wordbrush.storage.validation import Count
 
 
+def lengths_told(lengths: np.ndarray, config: FeatureConfig) -> dict[str, float]:
+    """Of captions with so many frames [N]: `seconds` of one, mean, and how many were cut."""
+    return {
+        "seconds": round(float(lengths.mean()) * config.hop_ms / 1000, 3),
+        "truncated": int((lengths >= config.max_frames).sum()),
+    }
+
+
 def write_features(
     folder: Path,
     features: Iterable[np.ndarray],

@@ -16,6 +16,7 @@ from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import slices
+from wordbrush.training.compute import device_of
 from wordbrush.training.memory import require_memory
 
 BATCH = 250
@@ -49,10 +50,6 @@ def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray)
     )
     longest = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
     return collected(parts, len(indices), longest)
-
-
-def device_of(encoders: Encoders) -> torch.device:
-    return next(encoders.parameters()).device
 
 
 def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -> Encoded:

@@ -8,7 +8,8 @@ from wordbrush.data.pairs import Pairs
 from wordbrush.data.resident import Rows
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import device_of, encode_images
+from wordbrush.davenet.encoding import encode_images
+from wordbrush.training.compute import device_of
 
 
 class LockedPictures:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.gan.networks import Generator
+from wordbrush.gan.sampling import encode
 
 UNITS = 32  # whose activations are gathered at a time
 DRAWN = 256  # latents at a time
@@ -22,9 +23,7 @@ def generator_agreement(
     latents float32 [N, Z]; concepts_on bool [K, N, h, w], where each concept is seen in the
     pictures that the latents draw. A unit is on in its top share of activations.
     """
-    where = next(generator.parameters()).device
-    parts = torch.from_numpy(np.array(latents)).split(DRAWN)
-    h4 = torch.cat([generator.encode(part.to(where), resolution).cpu() for part in parts])
+    h4 = encode(generator, torch.from_numpy(np.array(latents)), resolution, DRAWN)
     on = h4 >= unit_thresholds(h4, share)[None, :, None, None]
     # P upsamples the unit; at the demo's sizes the two grids are one
     if concepts_on.shape[-1] != h4.shape[-1]:

@@ -28,7 +28,7 @@ from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Edits, Params
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
-from wordbrush.training.compute import device, random_numbers, to_device
+from wordbrush.training.compute import device, device_of, random_numbers, to_device
 from wordbrush.training.parallel import gather, shard, whole
 
 ChooseUnits = Callable[[Tensor, Tensor], Tensor]
@@ -104,7 +104,7 @@ def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
 
 def random_editor(generator: Generator, latents: np.ndarray, edits: Edits, seed: int) -> Editor:
     """Edits of random units as negatives (P §5.4)."""
-    where = next(generator.parameters()).device
+    where = device_of(generator)
     rng = random_numbers(seed, where)
 
     def choose(h4: Tensor, _: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def targeted_editor(
     Units are edited in the order in which they agree with the concept. `drawn`, where given,
     receives the concept of each edit.
     """
-    where = next(generator.parameters()).device
+    where = device_of(generator)
     rng = random_numbers(seed, where)
     members, scale, ranks = (
         torch.from_numpy(array).to(where)

@@ -24,8 +24,9 @@ from wordbrush.editing.units import replace, shifted, square
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import LATENTS, latent_blocks
+from wordbrush.gan.sampling import LATENTS, encode, latent_blocks
 from wordbrush.model import Model
+from wordbrush.training.compute import device_of
 
 MOST_DRAWINGS = 128  # latents that the walk passes, and drawings from which edits take values
 MOST_EDITS = 12
@@ -33,6 +34,7 @@ RADIUS = 1  # cells of h4 around a spot: an object of the demo's drawings covers
 SURE = 0.5  # the confidence from which an object of the segmenter is mentioned
 ON = 0.05  # the share of cells in which a unit or a concept counts as on
 TYPICAL = 64  # cells whose mean is what an inserted unit becomes
+BATCH = 16  # drawings at once
 LAYER = 8  # the resolution of h4 (P §4.1)
 
 
@@ -77,7 +79,7 @@ class Easel:
         blocks = latent_blocks(model.generator.latent_dim, seed)
         latents = torch.cat(list(islice(blocks, ceil(len(seen) / LATENTS))))
         self.latents = latents[: len(seen)]
-        self.h4 = encoded(model.generator, self.latents, self.layer)  # [N, C, h, w]
+        self.h4 = encode(model.generator, self.latents, self.layer, BATCH)  # [N, C, h, w]
         self.scale, self.members = model.concepts.scale.cpu(), model.concepts.members.cpu()
         active = cluster_cells(seen, self.scale, self.members)  # [N, h, w, K]
         self.peaks = active.flatten(0, 2).amax(0).clamp(min=1e-6)  # [K]
@@ -133,7 +135,7 @@ class Easel:
         of, in each. changed: whether a description would differ. lights: uint8 [K, cells] in
         base64, where each concept is seen in the edited drawing, beside the strongest anywhere.
         """
-        h4 = encoded(self.model.generator, self.latent(recipe.position), self.layer)
+        h4 = encode(self.model.generator, self.latent(recipe.position), self.layer, BATCH)
         edited = h4
         for edit in recipe.edits:
             edited = self.edited(edited, edit)
@@ -210,17 +212,10 @@ def edited_layer(model: Model) -> int:
 
 
 @torch.no_grad()
-def encoded(generator: Generator, latents: Tensor, layer: int) -> Tensor:
-    """h4 of latents [N, Z]: [N, C, h, w], on the CPU."""
-    where = next(generator.parameters()).device
-    return torch.cat([generator.encode(part.to(where), layer).cpu() for part in latents.split(16)])
-
-
-@torch.no_grad()
 def decoded(generator: Generator, h4: Tensor) -> np.ndarray:
     """The pictures uint8 [N, H, W, 3]."""
-    where = next(generator.parameters()).device
-    return np.concatenate([to_uint8(generator.decode(part.to(where))) for part in h4.split(16)])
+    where = device_of(generator)
+    return np.concatenate([to_uint8(generator.decode(part.to(where))) for part in h4.split(BATCH)])
 
 
 def examples(features: Tensor, model: Model, count: int) -> list[list[Picture]]:

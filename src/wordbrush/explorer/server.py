@@ -207,13 +207,9 @@ async def draw(request: web.Request) -> web.Response:
         raise web.HTTPTooManyRequests(reason="too many drawings at once: wait a second")
     hall.drawing += 1
     try:
-        work = partial(hall.studio.easel.draw, recipe)
-        answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work)
-    except WordbrushError as error:
-        return web.json_response({"error": str(error)}, status=422)
+        return await _answered(hall, partial(hall.studio.easel.draw, recipe))
     finally:
         hall.drawing -= 1
-    return web.json_response(answer)
 
 
 def _studio(request: web.Request) -> Studio:
@@ -223,13 +219,17 @@ def _studio(request: web.Request) -> Studio:
 async def _whole(
     request: web.Request, view: list[int], work: Callable[[list[int]], Message]
 ) -> web.Response:
-    """A whole sound, heard on the model's thread; what cannot be heard is one sentence."""
+    """A whole sound, heard."""
     hall = request.app[HALL]
     if not hall.allowance.take():
         raise web.HTTPTooManyRequests(reason="too many sounds at once: wait a second")
+    return await _answered(hall, lambda: work(known(view, len(hall.studio.gallery))))
+
+
+async def _answered(hall: Hall, work: Callable[[], Message]) -> web.Response:
+    """What the model answers, on its thread; what it cannot answer is one sentence."""
     try:
-        shown = known(view, len(hall.studio.gallery))
-        answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work, shown)
+        answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work)
     except (WordbrushError, Refused) as error:
         return web.json_response({"error": str(error)}, status=422)
     return web.json_response(answer)

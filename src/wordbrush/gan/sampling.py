@@ -11,7 +11,7 @@ from wordbrush.data.images import to_uint8
 from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
-from wordbrush.training.compute import channels_last
+from wordbrush.training.compute import channels_last, device_of
 
 LATENTS = 64  # that are drawn at once
 
@@ -29,8 +29,15 @@ def load_generator(folder: Path, device: torch.device) -> Generator:
 @torch.no_grad()
 def draw(generator: Generator, latents: Tensor, batch: int) -> np.ndarray:
     """Pictures uint8 [N, H, W, 3] of latents [N, Z], `batch` at a time."""
-    device = next(generator.parameters()).device
-    return np.concatenate([to_uint8(generator(part.to(device))) for part in latents.split(batch)])
+    where = device_of(generator)
+    return np.concatenate([to_uint8(generator(part.to(where))) for part in latents.split(batch)])
+
+
+@torch.no_grad()
+def encode(generator: Generator, latents: Tensor, resolution: int, batch: int) -> Tensor:
+    """The generator's layer of this resolution, of latents [N, Z]: [N, C, h, w], on the CPU."""
+    where, parts = device_of(generator), latents.split(batch)
+    return torch.cat([generator.encode(part.to(where), resolution).cpu() for part in parts])
 
 
 def latent_blocks(dim: int, seed: int) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from wordbrush.data.images import to_images
 from wordbrush.segmenter.network import MAX_OBJECTS, Segmenter
+from wordbrush.training.compute import device_of
 
 MIN_PEAK = 0.3  # weaker centres are noise
 
@@ -34,7 +35,7 @@ def parse_masks(
     network: Segmenter, images: np.ndarray, batch: int = 256
 ) -> tuple[list[list[dict]], np.ndarray]:
     """As `parse`, and the objects' masks: uint8 [N, H, W], 0 or 1 + the number of the object."""
-    where = next(network.parameters()).device
+    where = device_of(network)
     parsed, instances = [], np.empty(images.shape[:3], np.uint8)
     for at in range(0, len(images), batch):
         centre, presence, logits = network(to_images(images[at : at + batch]).to(where))

@@ -13,7 +13,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.corpora.collection import Heard, counts, hear, origin, read_collection, see
 from wordbrush.data.origin import write_origin
 from wordbrush.data.recordings import ShardWriter
-from wordbrush.data.speech import write_features
+from wordbrush.data.speech import lengths_told, write_features
 from wordbrush.params import Params
 from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.growing import write_growing
@@ -39,7 +39,7 @@ def run(params: Params, layout: Layout) -> None:
     with whole_directory(layout.speech) as speech:
         write_features(layout.features, frames(), config, manifest)
     write_json(layout.metrics("samples"), counts(manifest))
-    write_json(layout.metrics("captions"), summary(np.array(lengths), params))
+    write_json(layout.metrics("captions"), lengths_told(np.array(lengths), config))
 
 
 def row(number: int, one: Heard) -> dict:
@@ -48,11 +48,3 @@ def row(number: int, one: Heard) -> dict:
     audio = {"bytes": one.sound, "path": f"{number:06d}.flac"}
     return {"audio": audio, "sample": number, **said, "words": one.words,
             "voice": one.row["speaker"], "rate": None, "pitch": None}  # fmt: skip
-
-
-def summary(lengths: np.ndarray, params: Params) -> dict[str, float]:
-    """`seconds` of a caption, mean, and how many are cut at captions.max_frames."""
-    return {
-        "seconds": round(float(lengths.mean()) * params.captions.hop_ms / 1000, 3),
-        "truncated": int((lengths >= params.captions.max_frames).sum()),
-    }

@@ -18,7 +18,7 @@ from wordbrush.captions.recital import recite, row
 from wordbrush.captions.words import spoken_words, write_words
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.recordings import write_shards
-from wordbrush.data.speech import write_features
+from wordbrush.data.speech import lengths_told, write_features
 from wordbrush.data.splits import CAPTIONED, captioned_count, split_ranges
 from wordbrush.params import Captions, Params
 from wordbrush.scenes.records import RealPair
@@ -95,9 +95,9 @@ def summary(
         for objects in parsed
     ]
     lengths = np.array([len(frames) for frames in features])
+    config = FeatureConfig.taken_from(params.captions)
     return {
         "found": round(100 * float(np.mean(np.array(sure) > 0)), 2),
         "objects": round(float(np.mean(sure)), 3),
-        "seconds": round(float(lengths.mean()) * params.captions.hop_ms / 1000, 3),
-        "truncated": int((lengths >= params.captions.max_frames).sum()),
+        **lengths_told(lengths, config),
     }

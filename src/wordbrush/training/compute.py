@@ -42,6 +42,11 @@ def device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def device_of(network: torch.nn.Module) -> torch.device:
+    """Where a network is."""
+    return next(network.parameters()).device
+
+
 def runs_ahead(where: torch.device) -> bool:
     """Whether the host runs ahead of this device, and would have to wait to see a result of it.
 

@@ -26,6 +26,13 @@ SAME = 2  # deaths at one item that end the work
 MOST = 10  # deaths in all, as of a machine whose memory is full
 
 
+def one_thread() -> None:
+    """In a worker: PyTorch takes one core, and sums do not depend on how many there are."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True)
 class Task(Generic[Item, Result]):
     """What workers do.

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 NATURAL_RATE, NATURAL_PITCH = 175, 50  # espeak-ng's defaults, at which others speak as they are
+PAUSE = ","  # behind a word of a text: engines pause there
 OCTAVE = 50  # steps of pitch in an octave; espeak-ng's table doubles from 0 to 50 (setlengths.c)
 
 

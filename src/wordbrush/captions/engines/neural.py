@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wordbrush.captions.engines.reference import PAUSE
+from wordbrush.captions.engines.interface import PAUSE
 from wordbrush.captions.engines.wheels import checked
 from wordbrush.errors import WordbrushError, optional_packages
 

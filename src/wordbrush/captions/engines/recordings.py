@@ -22,7 +22,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from wordbrush.audio.inputs import prepare
+from wordbrush.audio.inputs import logged, prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.engines.interface import Spoken
 from wordbrush.errors import WordbrushError
@@ -99,7 +99,7 @@ class Recordings:
         if recording is None:
             raise self.unrecorded(voice, [text], 1)
         try:
-            prepared = prepare(recording.path)
+            prepared = logged(prepare(recording.path))
         except WordbrushError as error:
             raise WordbrushError(f"{recording.path}: {error}") from None
         sound, words = prepared.sound, recording.words

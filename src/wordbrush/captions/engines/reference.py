@@ -10,12 +10,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
-from wordbrush.captions.engines.interface import NATURAL_PITCH
+from wordbrush.captions.engines.interface import NATURAL_PITCH, PAUSE
 from wordbrush.captions.espeak import Engine
 from wordbrush.errors import WordbrushError
 
 AMERICAN, BRITISH = "en-us", "en"  # its voices
-PAUSE = ","  # in texts and in symbols
 CORRECTED = {"cyan": "sˈa^ɪən"}  # espeak-ng says saɪˈæn, as no dictionary has it
 
 

@@ -10,11 +10,12 @@ from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import (
     NATURAL_PITCH,
     NATURAL_RATE,
+    PAUSE,
     Spoken,
     pitch_of,
     tempo_of,
 )
-from wordbrush.captions.engines.reference import PAUSE, rendering
+from wordbrush.captions.engines.reference import rendering
 from wordbrush.captions.engines.table import require_voice, version_of
 from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS, engine_of_voice
