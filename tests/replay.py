@@ -28,7 +28,7 @@ class Tape(TorchDispatchMode):
         for leaf in tree_leaves((args, kwargs)):
             if isinstance(leaf, torch.Generator) and leaf not in self.states:
                 self.states[leaf] = leaf.get_state()
-            if isinstance(leaf, Tensor) and func._schema.is_mutable:
+            if isinstance(leaf, Tensor) and changes_arguments(func):
                 self.keep(leaf.untyped_storage())
         result = func(*args, **kwargs)
         self.operations.append((func, args, kwargs, result))
@@ -73,6 +73,11 @@ class TapeRecorder:
         tape.undo()
         self.recorded += 1
         return tape.replay, result
+
+
+def changes_arguments(func: Any) -> bool:
+    # batch norm's schema does not say that it moves the running statistics
+    return func._schema.is_mutable or func.overloadpacket.__name__ == "native_batch_norm"
 
 
 def aliases(func: Any) -> bool:

@@ -53,6 +53,39 @@ class NeverRecords(TapeRecorder):
     warmup = 1 << 30
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trainings")
+    trainings.prepare(trainings.tiny(), folder)
+    return folder
+
+
+def learned(name, folder, make):
+    """The curve and the weights of a training, whose steps are recorded by what `make` gives."""
+    set_seed(7)
+    with running_ahead(), recording(make):
+        curve, network = dict(trainings.trainings(trainings.tiny(), folder))[name]()
+    return np.array(curve, float), network.state_dict()
+
+
+@pytest.mark.parametrize("name", ["segmenter", *trainings.DAVENETS, *trainings.EDITED])
+def test_recorded_steps_learn_the_same(folder, name):
+    made = []
+
+    def seen(generators):
+        made.append(TapeRecorder(generators))
+        return made[0]
+
+    (curve, weights), (other, its_weights) = (
+        learned(name, folder, make) for make in (NeverRecords, seen)
+    )
+    assert made[0].recorded >= 1 and np.array_equal(other, curve)
+    assert all(torch.equal(weights[key], its_weights[key]) for key in weights)
+    if "augmented" not in name:  # noise is drawn for all frames, and wider batches have more
+        plain, _ = learned(name, folder, None)
+        assert np.allclose(plain, curve, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", trainings.GANS)
 def test_a_gan_learns_the_same_from_recorded_steps(name):
     params, made = trainings.tiny(), []

@@ -127,11 +127,11 @@ class Trainer:
         """
         penalised = self.steps % self.gan.penalty_every == 0  # lazy: rarer, and as much stronger
         step = partial(self.learn, level, penalised)
-        if fading(level, fade) and self.graphs.used:
-            share = torch.full((), fade, device=real.device)  # it changes from step to step
+        share = self.graphs.changing(fade, real.device) if fading(level, fade) else fade
+        if isinstance(share, Tensor):
             row = self.graphs.run((level, penalised), step, real, share)
         else:
-            row = self.graphs.run((level, penalised), partial(step, fade=fade), real)
+            row = self.graphs.run((level, penalised), partial(step, fade=share), real)
         self.steps += 1
         self.watch.add(self.steps, 2, row)
 

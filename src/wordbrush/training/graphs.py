@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wordbrush.errors import WordbrushError
-from wordbrush.training.parallel import world
+from wordbrush.training.parallel import by_kernels
 
 Step = Callable[..., Tensor]
 
@@ -116,13 +116,13 @@ class _Recorded:
 
 class Graphs:
     """The recorded steps of one training. Where nothing is recorded, steps are simply taken:
-    outside `recording`, and by several processes, which talk to each other within a step.
+    outside `recording`, and by several processes that talk to each other on the host (gloo).
 
     generators: whose random numbers the steps draw.
     """
 
     def __init__(self, *generators: torch.Generator):
-        make = _Recording.make if world() == 1 else None
+        make = _Recording.make if by_kernels() else None
         self.recorder = make(generators) if make else None
         self.forget()
 
@@ -135,6 +135,18 @@ class Graphs:
         """Record anew: for weights or optimisers that have been replaced."""
         self.taken: dict[Hashable, int] = {}
         self.recorded: dict[Hashable, _Recorded] = {}
+
+    def changing(self, value: float, where: torch.device) -> float | Tensor:
+        """A number that differs from step to step, as a step should read it."""
+        return torch.full((), value, device=where) if self.used else value
+
+    def adopt(self, optimiser: torch.optim.Optimizer, where: torch.device) -> None:
+        """Let recorded steps read the learning rates, which a schedule changes.
+
+        Do so before the schedule is made, and again when either was restored.
+        """
+        for group in optimiser.param_groups:
+            group["lr"] = self.changing(float(group["lr"]), where)
 
     def run(self, kind: Hashable, step: Step, *inputs: Tensor) -> Tensor:
         """What `step` gives for these inputs, which are on the device.
