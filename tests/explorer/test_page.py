@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.explorer.browser import Tab, chromium, microphone, page
+from tests.browser import Tab, chromium, microphone, page
 from tests.explorer.servers import ROOT, explorer, served, spoken
 from wordbrush.audio.sound import encode
 from wordbrush.explorer.gallery import drawn_gallery
