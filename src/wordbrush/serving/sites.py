@@ -18,6 +18,9 @@ with optional_packages():
 
 SHUTDOWN_SECONDS = 3.0
 BODY_SECONDS = 60.0  # that a request may take to arrive: 8 MB at 1 Mbit/s
+LARGE = 64 << 10  # bytes of a request, of which only so many come at once: they fill the memory
+MOST_LARGE = 16
+LINGER_SECONDS = 2.0  # in which the rest of a refused body may come, so that its sender reads why
 LEAST_TOKEN = 8  # letters and digits
 TYPES = {
     ".css": "text/css",
@@ -26,6 +29,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 STATIC = web.AppKey("static", dict[str, bytes])
+COMING = web.AppKey("coming", set[asyncio.BaseProtocol])  # of large requests, while they come
 DOOR = web.AppKey("door", Door)
 
 
@@ -36,7 +40,7 @@ def guarded(access: Access, package: str, most_bytes: int) -> web.Application:
     """
     door = Door()
     app = web.Application(middlewares=[door.middleware, guard(access)], client_max_size=most_bytes)
-    app[DOOR] = door
+    app[DOOR], app[COMING] = door, set()
     app[STATIC] = static_files("wordbrush.serving") | static_files(package)
     app.add_routes([web.get("/", page), web.get("/static/{name}", page)])
     return app
@@ -65,11 +69,18 @@ async def body(request: web.Request, most: int) -> bytes:
     """What a request brings: at most so many bytes, said before, and not too slowly."""
     if request.content_length is None or request.content_length > most:
         raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+    coming = request.app[COMING]
+    if request.content_length > LARGE:
+        if len(coming) >= MOST_LARGE:
+            raise web.HTTPServiceUnavailable(reason="too many files come at once: wait a minute")
+        coming.add(request.protocol)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(reason="what was sent came too slowly") from None
+    finally:
+        coming.discard(request.protocol)
 
 
 def require_guarded(host: str, token: str | None) -> None:
@@ -108,6 +119,7 @@ async def served(
         access_log=None,  # addresses of visitors are kept nowhere
         shutdown_timeout=shutdown_seconds,
         keepalive_timeout=IDLE_SECONDS,
+        lingering_time=LINGER_SECONDS,
         logger=_logger(),
     )
     await runner.setup()
@@ -136,15 +148,18 @@ async def _listening(
 
 
 def _logger() -> logging.Logger:
-    """aiohttp's, without its tracebacks for requests that are no HTTP.
+    """aiohttp's, without visitors' addresses, and without tracebacks for what is no HTTP.
 
     Such a request, for instance one without Host, is answered with 400. Anybody may send them, so
     they must not fill a log.
     """
     logger = logging.getLogger("wordbrush.serving.http")
-    logger.addFilter(_is_fault)
+    logger.addFilter(_kept)
     return logger
 
 
-def _is_fault(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+def _kept(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        return False
+    record.msg, record.args = "a request failed", ()
+    return True
