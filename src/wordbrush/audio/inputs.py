@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from wordbrush.audio.cleaning import Cleaning, cleaned
-from wordbrush.audio.levels import clipped
 from wordbrush.audio.sound import OFFSET, SAMPLE_RATE, read_sound, require_short, resample
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.arrays import as_array
@@ -38,6 +37,7 @@ SHORTEST = 0.02  # seconds: no speech sound is shorter
 LONGEST = 600.0  # seconds: a caption lasts some, and what is longer is another thing
 LOUDEST = 2.0  # floats overshoot 1 after resampling or lossy coding, but never this much
 CANCELLED = 0.1  # of the power of the loudest channel; two of which one is silent leave 0.25
+CLIPPING = 0.2  # of full scale from the least to the greatest value: clipped samples lie further
 FULL_SCALE = {"i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**15, "u1": 2.0**7}
 TOLD_SECONDS, TOLD_DB, TOLD_CLIPPED = 0.1, 6.0, 0.1  # less is not worth a word
 BAD_DB, BAD_CLIPPED = 50.0, 2.0  # of these, answers become worse
@@ -151,11 +151,18 @@ def prepare(given: Sound, rate: float | None = None) -> Prepared:
 
 
 def _clipped(samples: np.ndarray, full: float) -> float:
-    """Percent of samples that are clipped; coarse ones lie at the extremes without being so."""
-    if samples.dtype.itemsize == 1:
+    """Percent of samples that lie three or more in a row at the greatest or the least value.
+
+    Quiet and coarse samples lie there without being clipped, so they do not count.
+    """
+    lines = samples if samples.ndim == 1 or samples.shape[0] > MOST_CHANNELS else samples.T
+    low, high = lines.min(), lines.max()
+    if samples.dtype.itemsize == 1 or float(high) - float(low) < CLIPPING * full:
         return 0.0
-    long = samples.ndim == 1 or samples.shape[0] > MOST_CHANNELS
-    return clipped(samples if long else samples.T, full)
+    extreme = (lines == low) | (lines == high)
+    three = extreme[2:] & extreme[1:-1] & extreme[:-2]
+    three = np.pad(three, [(2, 2), *[(0, 0)] * (three.ndim - 1)])
+    return 100 * float((three[2:] | three[1:-1] | three[:-2]).mean())
 
 
 def _read(given: Any, rate: float | None) -> tuple[np.ndarray, int]:

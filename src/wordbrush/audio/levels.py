@@ -25,7 +25,6 @@ LOUDEST = 5  # frames from the top, where the search for the level begins
 ROUNDS = 20  # of that search, which takes three or four
 CALM_DB = 6.0  # above the level: to where bangs are lowered
 APART = 30  # frames between a bang and speech that it does not belong to
-CLIPPING = 0.2  # of full scale from the least to the greatest value: clipped samples lie further
 SHORTEST, LONGEST = 3, 80  # frames: what is shorter is a click, what is longer is no bang
 
 
@@ -85,18 +84,6 @@ def speech_within(levels: Levels) -> tuple[int, int]:
     while len(runs) > 1 and bang(*runs[-1]):
         del runs[-1]
     return runs[0][0], runs[-1][1]
-
-
-def clipped(samples: np.ndarray, full: float) -> float:
-    """Percent of samples [S] or [S, C] that lie three or more in a row at the greatest or the least
-    value. Quiet samples lie there without being clipped, so they do not count. full: full scale."""
-    low, high = samples.min(), samples.max()
-    if float(high) - float(low) < CLIPPING * full:
-        return 0.0
-    extreme = (samples == low) | (samples == high)
-    three = extreme[2:] & extreme[1:-1] & extreme[:-2]
-    three = np.pad(three, [(2, 2), *[(0, 0)] * (three.ndim - 1)])
-    return 100 * float((three[2:] | three[1:-1] | three[:-2]).mean())
 
 
 def _runs(active: np.ndarray, apart: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wordbrush.audio.levels import FRAME, clipped, measured
+from wordbrush.audio.levels import FRAME, measured
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import optional_packages
 
@@ -15,6 +15,7 @@ LEAST_SPEECH, LEAST_SHARE = 0.8, 0.3  # seconds of speech, and its share of all
 QUIETEST_DB = -40.0  # of full scale, of the speech
 SILENT_DB = -70.0  # of all: a microphone that is on is louder
 MOST_CLIPPED = 0.1  # percent of samples
+TOP, LEAST_PEAK = 0.97, 0.5  # of the peak, and of full scale: a clipped sound is mostly up there
 LEAST_SNR_DB = 15.0
 PROBABLE = 0.5  # the probability from which a window is speech
 AROUND = 10  # frames beside speech that are neither speech nor noise: 0.1 s
@@ -66,7 +67,7 @@ def measure(samples: np.ndarray) -> Measured:
         seconds,
         int(np.count_nonzero(spoken)) * FRAME / SAMPLE_RATE,
         float(level),
-        clipped(samples, FULL_SCALE),
+        clipped(sound),
         _snr(levels.decibels, spoken, levels.noise),
         sketch_of(sound),
     )
@@ -83,6 +84,17 @@ def speech_frames(samples: np.ndarray, count: int) -> np.ndarray:
     spoken = np.array([detector(one.tobytes()) >= PROBABLE for one in windows])
     middles = (np.arange(count) * FRAME + FRAME // 2) // window
     return spoken[np.minimum(middles, len(spoken) - 1)]
+
+
+def clipped(sound: np.ndarray) -> float:
+    """Percent of a sound [S] that lies within 3 % of its peak, if that is high.
+
+    Browsers resample what a microphone clipped, which bends its flat tops: so samples of one value
+    in a row (audio/inputs.py) are not what tells.
+    """
+    size = np.abs(sound)
+    peak = size.max()
+    return 0.0 if peak < LEAST_PEAK else 100 * float((size >= TOP * peak).mean())
 
 
 def _snr(decibels: np.ndarray, spoken: np.ndarray, quietest: float) -> float:
