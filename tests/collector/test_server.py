@@ -170,6 +170,27 @@ def test_another_page_of_a_speaker_takes_over_and_a_new_attempt_ends_the_old(sto
     visit(store, use)
 
 
+def test_a_connection_that_is_dead_holds_nobody_up(store):
+    async def use(one: Visitor, address: str) -> None:
+        shown = await one.agree(first(store))
+        async with visitor(address) as other:
+            await other.agree(first(store))
+            async with other.socket() as dead:
+                attempt = await begin(dead, shown[0])
+                await told(dead)
+                await dead.send_bytes(SAID[0].tobytes()[:8192])
+                await dead.send_json({"finish": 1})
+                await told(dead)
+                dead._conn.transport.pause_reading()  # it never answers that it was closed
+                async with asyncio.timeout(5), one.socket() as socket:
+                    await begin(socket, shown[0], attempt)
+                    assert (await told(socket))["bytes"] == 8192
+                    await socket.send_bytes(SAID[0].tobytes()[8192:16384])
+                dead._conn.transport.abort()
+
+    visit(store, use)
+
+
 def test_several_people_record_at_once_and_pictures_are_shared_out(store):
     async def use(one: Visitor, address: str) -> None:
         async def part(token: str) -> list[str]:

@@ -43,7 +43,8 @@ class Part:
         return True
 
     def samples(self) -> np.ndarray:
-        return np.frombuffer(self.path.read_bytes(), "<i2")
+        self.file.seek(0)
+        return np.frombuffer(self.file.read(), "<i2")
 
     def close(self) -> None:
         self.file.close()
@@ -66,7 +67,7 @@ def begin(store: Store, speaker: Speaker, picture: str, attempt: str) -> Part:
     size = 0
     with suppress(FileNotFoundError):
         size = path.stat().st_size
-    file = path.open("ab", buffering=0)  # so that what was written outlives a killed server
+    file = path.open("a+b", buffering=0)  # so that what was written outlives a killed server
     if size % SAMPLE_BYTES:
         size -= 1
         file.truncate(size)

@@ -266,7 +266,7 @@ async def record(request: web.Request) -> web.StreamResponse:
     speaker, recorders = await _agreed(request), request.app[RECORDERS]
     before = recorders.pop(speaker.number, None)
     if before is not None:
-        await before.leave()
+        before.replace()
     if len(recorders) >= MOST_RECORDERS:
         raise web.HTTPServiceUnavailable(reason="as many people as fit record: try later")
     recorder = Recorder(await streams.opened(request), request.app[ROOM], speaker)
@@ -296,7 +296,7 @@ async def close(request: web.Request) -> web.Response:
     number = (await _message(request, Link)).number
     await request.app[ROOM].ask(speakers.close, number)
     if (recorder := request.app[RECORDERS].pop(number, None)) is not None:
-        await recorder.leave()
+        recorder.replace()
     return await progress(request)
 
 

@@ -5,6 +5,7 @@ checked. After a break it names the attempt again, hears how many bytes are kept
 there.
 """
 
+import asyncio
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,18 +51,28 @@ class Recorder(SoundStream[Control]):
         super().__init__(socket, Control, LONGEST)
         self.room, self.speaker = room, speaker
         self.part: Part | None = None
+        self.replaced: asyncio.Task[bool] | None = None
 
     async def record(self) -> None:
         """Until the page goes, or sends what it must not. What was kept stays."""
         try:
             await self.serve()
         finally:
-            if self.part is not None:
-                self.part.close()
+            self._release()
 
-    async def leave(self) -> None:
-        """Another page of the same speaker has come."""
-        await self.socket.close(code=TAKEN, message=b"opened elsewhere")
+    def replace(self) -> None:
+        """Another page of the same speaker has come: this one writes nothing more.
+
+        Its connection may be dead, so nobody waits for its end.
+        """
+        self._release()
+        end = self.socket.close(code=TAKEN, message=b"opened elsewhere")
+        self.replaced = asyncio.create_task(end)
+
+    def _release(self) -> None:
+        if self.part is not None:
+            self.part.close()
+            self.part = None
 
     async def on_sound(self, data: bytes) -> None:
         if self.part is not None and not self.part.append(data):
@@ -85,9 +96,9 @@ class Recorder(SoundStream[Control]):
             self.part = None
 
     async def _begin(self, begin: Begin) -> None:
-        if self.part is not None:
-            self.part.close()
-            self.part = None
+        if self.replaced is not None:
+            raise Refused("opened elsewhere")
+        self._release()
         known = await self.room.ask(recordings.accepted_before, self.speaker, begin.attempt)
         if known is not None:  # what was said of it did not arrive
             await self.send(checked(begin.picture, begin.attempt, known["seconds"], []))

@@ -1,6 +1,7 @@
 """The WebSocket on which a page streams its microphone, and what it may send there."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,7 @@ MOST_BYTES = 16 << 10  # of a message: half a second of sound
 SAMPLE_BYTES = 2
 CONTROLS, CONTROL_BURST = 10.0, 40.0  # messages a second that are no sound, and at once
 SEND_SECONDS = 10.0  # that a page may take to read what was sent
+LEAVE_SECONDS = 2.0  # that all pages together may take to say goodbye
 HEARTBEAT_SECONDS = 15.0
 Control = TypeVar("Control", bound=BaseModel)
 
@@ -96,5 +98,10 @@ async def opened(request: web.Request) -> web.WebSocketResponse:
 
 async def hang_up(sockets: set[web.WebSocketResponse]) -> None:
     """Pages learn that the server goes, and begin to look for it again."""
-    for socket in set(sockets):
-        await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down")
+    ends = [
+        socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down")
+        for socket in set(sockets)
+    ]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVE_SECONDS):
+            await asyncio.gather(*ends)
