@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -391,8 +392,15 @@ def test_recordings_that_come_faster_than_anybody_speaks_are_refused(store):
 def test_a_store_is_served_once_and_survives_a_killed_server(tmp_path):
     album = visitors.album(tmp_path / "album")
     command = [WORDBRUSH, "collect", str(album), str(tmp_path / "store"), "--port", "0"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment(WORDBRUSH_METRICS_PORT=str(port)),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         address, _, token = process.stdout.readline().split(" at ")[1].strip().partition("owner#")
@@ -405,12 +413,20 @@ def test_a_store_is_served_once_and_survives_a_killed_server(tmp_path):
                 _, seen = await owner.ask("/api/owner/links", {"count": 1})
                 shown = await one.agree(seen["links"][0]["token"])
                 assert (await one.record(shown[0], SAID[0]))["accepted"]
-                async with one.socket() as socket:
-                    attempt = await begin(socket, shown[1])
-                    await told(socket)
-                    await socket.send_bytes(bytes(8000))
-                    await socket.send_json({"finish": 1})
-                    await told(socket)  # so the sound before it has come
+                async with one.session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                    told_of = await response.text()
+                assert 'wordbrush_collect_recordings_total{verdict="accepted"} 1.0' in told_of
+                assert 'requests_total{page="collector",route="/api/enter",status="200"} 2.0' in (
+                    told_of
+                )
+                assert 'wordbrush_web_queue{page="collector",work="check"} 0.0' in told_of
+                assert "127.0.0.1" not in told_of
+                async with one.socket() as page:
+                    attempt = await begin(page, shown[1])
+                    await told(page)
+                    await page.send_bytes(bytes(8000))
+                    await page.send_json({"finish": 1})
+                    await told(page)  # so the sound before it has come
                     process.send_signal(signal.SIGKILL)
                     return attempt
 

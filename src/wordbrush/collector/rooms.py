@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
+from prometheus_client import Counter
 
 from wordbrush.collector import recordings, speakers
 from wordbrush.collector.checks import Reason
@@ -16,9 +17,12 @@ from wordbrush.collector.store import Store
 from wordbrush.collector.tasks import Quotas
 from wordbrush.serving.decoding import Decoder
 from wordbrush.serving.guards import Allowance
+from wordbrush.serving.metrics import working
 
 TRIES, TRY_BURST = 0.5, 12.0  # recordings that a speaker may have checked a second, and at once
 CHECKERS = 2  # recordings that are checked at once
+PAGE = "collector"  # in metrics
+VERDICTS = Counter("wordbrush_collect_recordings", "Recordings that were checked", ["verdict"])
 WAITING = 64  # that wait for it, at most
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -81,13 +85,15 @@ class Room:
         self.checking += 1
         try:
             before = await self.ask(recordings.sketches, speaker, picture)
-            found, why, flac = await asyncio.get_running_loop().run_in_executor(
-                self.checkers, recordings.examined, samples, before
-            )
+            with working(PAGE, "check"):
+                found, why, flac = await asyncio.get_running_loop().run_in_executor(
+                    self.checkers, recordings.examined, samples, before
+                )
         finally:
             self.checking -= 1
         if not why:
             why = await self.ask(recordings.keep, speaker, picture, attempt, found, flac)
+        VERDICTS.labels(why[0].code if why else "accepted").inc()
         return why, found.seconds
 
     def close(self) -> None:

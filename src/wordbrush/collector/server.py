@@ -16,7 +16,7 @@ from wordbrush.collector import pictures, recordings, speakers, tasks
 from wordbrush.collector.checks import LONGEST, SHORTEST
 from wordbrush.collector.consent import read_consent
 from wordbrush.collector.recordings import MOST_BYTES
-from wordbrush.collector.rooms import Room
+from wordbrush.collector.rooms import PAGE, Room
 from wordbrush.collector.sockets import Recorder, checked
 from wordbrush.collector.speakers import Speaker, Unasked
 from wordbrush.collector.store import opened, served_alone
@@ -25,6 +25,7 @@ from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.serving import streams
 from wordbrush.serving.decoding import Samples
 from wordbrush.serving.guards import LOOPBACK, Access, Handler
+from wordbrush.serving.metrics import working
 from wordbrush.serving.sites import body, guarded, serve, static_file
 
 with optional_packages():
@@ -251,7 +252,9 @@ async def file(request: web.Request) -> web.Response:
     await room.ask(recordings.require_given, speaker, number)
     content = await body(request, MOST_FILE_BYTES)
     room.require_try(speaker)
-    samples = sixteen_bits(await room.decoder.decode(content, LONGEST))
+    with working(PAGE, "decode"):
+        decoded = await room.decoder.decode(content, LONGEST)
+    samples = sixteen_bits(decoded)
     why, seconds = await room.judge(speaker, number, "file", samples)
     return web.json_response(checked(number, "file", seconds, why))
 

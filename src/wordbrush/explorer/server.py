@@ -18,10 +18,11 @@ from wordbrush.explorer import sounds
 from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Recipe
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import Message, Studio
-from wordbrush.explorer.sockets import MOST_VIEWED, Connection, known
+from wordbrush.explorer.sockets import MOST_VIEWED, PAGE, Connection, known
 from wordbrush.model import load_model
 from wordbrush.serving.decoding import Decoder
 from wordbrush.serving.guards import LOOPBACK, Access, Allowance
+from wordbrush.serving.metrics import working
 from wordbrush.serving.sites import body, guarded, require_guarded, serve
 from wordbrush.serving.streams import Refused, hang_up, opened
 
@@ -80,11 +81,11 @@ def application(studio: Studio, access: Access) -> web.Application:
         ]
     )
     app.on_shutdown.append(leave)
-    app.cleanup_ctx.append(working)
+    app.cleanup_ctx.append(ending)
     return app
 
 
-async def working(app: web.Application) -> AsyncIterator[None]:
+async def ending(app: web.Application) -> AsyncIterator[None]:
     yield
     app[HALL].engine.shutdown(wait=False, cancel_futures=True)
 
@@ -153,7 +154,8 @@ async def hear(request: web.Request) -> web.Response:
     content = await body(request, sounds.MOST_BYTES)
     _require_allowance(request)
     try:
-        samples = await request.app[HALL].decoder.decode(content, LONGEST)
+        with working(PAGE, "decode"):
+            samples = await request.app[HALL].decoder.decode(content, LONGEST)
     except WordbrushError as error:
         return web.json_response({"error": str(error)}, status=422)
     return await _whole(request, view, partial(sounds.hear_samples, _studio(request), samples))
@@ -174,7 +176,7 @@ async def draw(request: web.Request) -> web.Response:
         raise web.HTTPTooManyRequests(reason="too many drawings at once: wait a second")
     hall.drawing += 1
     try:
-        return await _answered(hall, partial(hall.studio.easel.draw, recipe))
+        return await _answered(hall, "draw", partial(hall.studio.easel.draw, recipe))
     finally:
         hall.drawing -= 1
 
@@ -193,13 +195,17 @@ async def _whole(
 ) -> web.Response:
     """A whole sound, heard."""
     hall = request.app[HALL]
-    return await _answered(hall, lambda: work(known(view, len(hall.studio.gallery))))
+    return await _answered(hall, "hear", lambda: work(known(view, len(hall.studio.gallery))))
 
 
-async def _answered(hall: Hall, work: Callable[[], Message]) -> web.Response:
-    """What the model answers, on its thread; what it cannot answer is one sentence."""
+async def _answered(hall: Hall, kind: str, work: Callable[[], Message]) -> web.Response:
+    """What the model answers, on its thread; what it cannot answer is one sentence.
+
+    kind: of work, in metrics.
+    """
     try:
-        answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work)
+        with working(PAGE, kind):
+            answer = await asyncio.get_running_loop().run_in_executor(hall.engine, work)
     except (WordbrushError, Refused) as error:
         return web.json_response({"error": str(error)}, status=422)
     return web.json_response(answer)

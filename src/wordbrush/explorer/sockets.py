@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import optional_packages
 from wordbrush.explorer.listening import Listener, Message, Studio
+from wordbrush.serving.metrics import working
 from wordbrush.serving.streams import Refused, SoundStream
 
 with optional_packages():
     from aiohttp import web
 
+PAGE = "explorer"  # in metrics
 MOST_VIEWED = 24
 AHEAD_SECONDS = 3.0  # of sound that may come faster than time passes, after a pause of the network
 WAITING_SECONDS = 2.0  # of sound that waits for the model; more is dropped, and the page told
@@ -87,7 +89,9 @@ class Connection(SoundStream[Control]):
     async def _run(self, work: Callable[[], Iterator[Message]]) -> None:
         """Do it on the thread of the model, and send what comes of it."""
         loop = asyncio.get_running_loop()
-        for message in await loop.run_in_executor(self.engine, lambda: list(work())):
+        with working(PAGE, "stream"):
+            messages = await loop.run_in_executor(self.engine, lambda: list(work()))
+        for message in messages:
             await self.send(message)
 
 

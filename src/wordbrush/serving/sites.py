@@ -11,6 +11,8 @@ from pathlib import Path
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.serving.doors import IDLE_SECONDS, Door
 from wordbrush.serving.guards import LOOPBACK, Access, guard
+from wordbrush.serving.metrics import measured
+from wordbrush.telemetry import metrics
 
 with optional_packages():
     from aiohttp import web
@@ -39,7 +41,10 @@ def guarded(access: Access, package: str, most_bytes: int) -> web.Application:
     package: its folder `static` has them, beside what all pages share. most_bytes: of a request.
     """
     door = Door()
-    app = web.Application(middlewares=[door.middleware, guard(access)], client_max_size=most_bytes)
+    counted = measured(package.rpartition(".")[2])
+    app = web.Application(
+        middlewares=[door.middleware, counted, guard(access)], client_max_size=most_bytes
+    )
     app[DOOR], app[COMING] = door, set()
     app[STATIC] = static_files("wordbrush.serving") | static_files(package)
     app.add_routes([web.get("/", page), web.get("/static/{name}", page)])
@@ -97,7 +102,11 @@ def require_guarded(host: str, token: str | None) -> None:
 
 
 async def serve(app: web.Application, host: str, port: int, tell: Callable[[str], None]) -> None:
-    """Serve until a signal comes. tell: what to print of the address, once it is reachable."""
+    """Serve until a signal comes, and metrics at the same host.
+
+    tell: what to print of the address, once it is reachable.
+    """
+    metrics.listen(host)
     async with served(app, host, port, SHUTDOWN_SECONDS) as address:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
