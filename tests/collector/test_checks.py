@@ -43,9 +43,10 @@ def test_each_fault_is_named(samples, codes):
 
 
 def test_a_recording_is_known_again_and_another_take_is_none():
-    again = np.pad(louder(0.7), (3000, 9000)) + noise(1e-3, (len(CLEAR) + 12000) / 16000)
+    # 3004 samples later: half a sample of a sketch, where it is least like itself
+    again = np.pad(louder(0.7), (3004, 8996)) + noise(1e-3, (len(CLEAR) + 12000) / 16000)
     first = measure(CLEAR)
     assert [one.code for one in reasons(measure(again), [first.sketch])] == ["duplicate"]
     takes = [sketch_of(speak(SENTENCES[0], Voice("en-us", rate, 50)).sound) for rate in (169, 172)]
     assert VOICE.rate not in (169, 172)
-    assert all(similarity(first.sketch, take) < SAME - 0.2 for take in takes)
+    assert all(similarity(first.sketch, take) < SAME - 0.1 for take in takes)
