@@ -84,15 +84,24 @@ def recorded(seconds: float) -> str:
     return f"performance.now() - window.began > {1000 * seconds}"
 
 
-async def start(tab: Tab, card: int) -> None:
+async def press_record(tab: Tab, card: int) -> None:
     await tab.value(f"{CARD.format(card)}.querySelector('.record').click()")
+
+
+async def start(tab: Tab, card: int) -> None:
+    await press_record(tab, card)
     await tab.until(verdict(card, "recording"))
     await tab.value("window.began = performance.now()")
 
 
 async def stop(tab: Tab, card: int) -> str:
-    """What is said of the recording."""
-    await tab.value(f"{CARD.format(card)}.querySelector('.record').click()")
+    """What is said of the recording that ends now."""
+    await press_record(tab, card)
+    return await found(tab, card)
+
+
+async def found(tab: Tab, card: int) -> str:
+    """What is said of a recording."""
     await tab.until(f"{verdict(card, 'accepted')} || {verdict(card, 'refused')}")
     return await tab.value(f"{CARD.format(card)}.querySelector('.verdict').textContent")
 
@@ -133,10 +142,13 @@ def test_from_an_invitation_to_an_export_and_to_deletion_with_a_server_that_is_k
         await until_grown(store / PARTS, 16_000)
         process.send_signal(signal.SIGKILL)
         await tab.until("document.querySelector('#connection').textContent.includes('is gone')")
+        await tab.until(recorded(SECONDS))
+        await press_record(tab, 1)  # what was said meanwhile is in the page alone
+        await tab.until(verdict(1, "checking"))
 
     async def rest(tab: Tab) -> str:
         await connected(tab)
-        assert "Accepted" in await stop(tab, 1)
+        assert "Accepted" in await found(tab, 1)
         assert await tab.value("document.querySelector('#submit').disabled")
         for card in (2, 3, 4):
             await until_said(tab, card, "Accepted")
