@@ -141,6 +141,7 @@ def test_from_an_invitation_to_an_export_and_to_deletion_with_a_server_that_is_k
         await start(tab, 1)
         await until_grown(store / PARTS, 16_000)
         process.send_signal(signal.SIGKILL)
+        process.wait()  # then its port is free
         await tab.until("document.querySelector('#connection').textContent.includes('is gone')")
         await tab.until(recorded(SECONDS))
         await press_record(tab, 1)  # what was said meanwhile is in the page alone

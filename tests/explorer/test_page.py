@@ -274,6 +274,7 @@ def test_the_page_finds_a_server_again_that_was_killed(studio, speaking):
         async with page(speaking, address, "prompt") as tab:
             await tab.until(READY)
             process.send_signal(signal.SIGKILL)
+            process.wait()  # then its port is free
             await tab.until(status("The explorer is gone"))
             async with served(studio, int(address.rstrip("/").rpartition(":")[2])):
                 await tab.until(READY)
