@@ -409,6 +409,7 @@ class Params(Section):
     trial: Annotated[int, Field(ge=0, lt=1000)]
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
+    cuda_graphs: bool
     collection: PlainPath | None
     scenes: Scenes
     gan: Gan

@@ -49,9 +49,9 @@ def batch_of(material: Material, encoders: Encoders, captions: np.ndarray) -> Ba
     """The captions with these numbers, and the picture of each."""
     pairs = material.pairs
     pictures = pairs.manifest.images[captions]
-    features = encode_pairs(encoders, pairs, captions)
+    seen, heard = encode_pairs(encoders, pairs, captions)
     images = to_images(pairs.images[pictures]).to(device())
-    return Batch(pictures, images, *(one.to(device()) for one in features))
+    return Batch(pictures, images, seen.to(device()), heard.to(device()))
 
 
 def editor_of(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:

@@ -45,7 +45,9 @@ class Page {
       this.easel.switchOff(concept);
     });
     this.visit = 0; // connections so far: utterances are numbered anew in each
-    this.connection = new Connection((message) => this.receive(message), (is) => this.state(is));
+    this.connection = new Connection(
+      "/api/listen", (message) => this.receive(message), (is) => this.state(is),
+    );
     this.listenToControls();
     this.showView();
   }
