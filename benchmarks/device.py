@@ -6,7 +6,7 @@ needs no network, git, checkouts or data, and takes less than four minutes.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,13 +15,14 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.bench import Bench, in_precision
+from benchmarks.bench import Bench
 from benchmarks.machine import Limits, count_cost
 from benchmarks.rows.gan import our_step
 from benchmarks.rows.training import repeated_step, some_pairs
 from benchmarks.timing import WHOLE, Work, parts
 from wordbrush.params import Params
-from wordbrush.training.compute import algorithms, device
+from wordbrush.training.compute import device
+from wordbrush.training.conditions import as_chosen
 
 WARMUP, MOST_STEPS, PROFILED = 5, 200, 5
 SECONDS = 8.0  # for the steps of one row, after those that warm up
@@ -35,7 +36,6 @@ class Row(NamedTuple):
     name: str
     step: Work
     units: int
-    precision: str
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,30 @@ class Measured:
 
 
 def measure(bench: Bench, limits: Limits) -> Iterator[Measured]:
-    """Every row, with the algorithms that params.yaml chooses."""
-    with algorithms(bench.params().deterministic):
-        for row in rows(bench):
-            yield measured(row, limits)
+    """Every row, with the precision and the algorithms that params.yaml chooses.
+
+    On GPUs each row is measured without recorded steps, and then with them.
+    """
+    kinds = (False, True) if device().type == "cuda" else (False,)
+    for preset in presets(bench):
+        for recorded in kinds:
+            params = bench.params(preset).model_copy(update={"cuda_graphs": recorded})
+            name = (preset or "demo") + ", recorded" * recorded
+            with as_chosen(params):
+                for row in rows(bench, params, name):
+                    yield measured(row, limits)
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """Steps of the demo; on GPUs also those of larger presets, which would take CPUs too long."""
-    presets = (None, "small", "paper") if device().type == "cuda" and not bench.quick else (None,)
-    for preset in presets:
-        params, name = bench.params(preset), preset or "demo"
-        yield gan_row(name, params)
-        batch = params.davenet.batch_size
-        pairs = some_pairs(bench.folder(), params)
-        yield Row(
-            f"DAVEnet step of {name}, batch {batch}",
-            repeated_step(pairs, params),
-            batch,
-            params.precision,
-        )
+def presets(bench: Bench) -> Sequence[str | None]:
+    """The demo; on GPUs also larger presets, which would take CPUs too long."""
+    return (None, "small", "paper") if device().type == "cuda" and not bench.quick else (None,)
+
+
+def rows(bench: Bench, params: Params, name: str) -> Iterator[Row]:
+    """Steps of the GAN and of DAVEnet."""
+    yield gan_row(name, params)
+    batch, pairs = params.davenet.batch_size, some_pairs(bench.folder(), params)
+    yield Row(f"DAVEnet step of {name}, batch {batch}", repeated_step(pairs, params), batch)
 
 
 def gan_row(name: str, params: Params) -> Row:
@@ -93,11 +97,11 @@ def gan_row(name: str, params: Params) -> Row:
             step()
 
     work = f"{cycle} GAN steps of {name}, {size}×{size}, batch {batch}"
-    return Row(work, steps, batch * cycle, params.precision)
+    return Row(work, steps, batch * cycle)
 
 
 def measured(row: Row, limits: Limits) -> Measured:
-    work = in_precision(row.precision, row.step)
+    work = row.step
     taken = step_seconds(work)
     median = float(np.median(taken))
     low, high = np.quantile(taken, (0.25, 0.75))

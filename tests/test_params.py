@@ -62,9 +62,9 @@ def test_committed_parameters_and_presets_are_valid():
             ["captions: held_out_voices names en+f1", "voices has too"],
         ),
         (
-            {"davenet": {"augmentation": {"tempo": 0.1, "noise": 0.5}}},
+            {"captions": {"normalisation": "utterance", "range_db": 80.0}},
             [
-                "davenet.augmentation varies speech (tempo, noise)",
+                "davenet.augmentation varies speech (tempo, vocal_tract, equaliser_db, level_db)",
                 "captions.normalisation: running",
             ],
         ),
@@ -86,10 +86,10 @@ def test_committed_parameters_and_presets_are_valid():
         ),
         (
             {"captions": {"engine_shares": {"flite": 1.0}}},
-            ["captions: engine_shares names flite, and the engines of voices are espeak-ng"],
+            ["captions: engine_shares names flite, and the engines of voices are espeak-ng, pico"],
         ),
         (
-            {"captions": {"engine_shares": {"espeak-ng": 0.5}}},
+            {"captions": {"engine_shares": {"espeak-ng": 0.3, "pico": 0.2}}},
             ["captions: engine_shares add up to 0.5, and must to 1"],
         ),
         ({"captions": {"engine_shares": {"espeak-ng": 0.0}}}, ["engine_shares.espeak-ng", "0"]),
@@ -271,7 +271,13 @@ def test_paper_preset_keeps_karras_values():
 
 
 def test_people_may_be_in_several_groups_and_groups_need_another_engine():
-    people = {"voices": ["en", "recordings/a"], "held_out_voices": ["recordings/b"]}
+    people = {
+        "voices": ["en", "recordings/a"],
+        "held_out_voices": ["recordings/b"],
+        "engine_shares": {},
+        "validation_voices": [],
+        "test_voices": [],
+    }
     captions = parse_with(captions={**people, "recordings": "spoken"}).captions
     assert captions.groups == {}
     more = {"validation_voices": ["recordings/c"], "recordings": "spoken"}

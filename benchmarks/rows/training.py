@@ -82,7 +82,7 @@ def training_step(
     def step() -> None:
         with waiting_for_data():
             batch = next(batches or trainer.batches)
-        trainer.descend(after_warmup, *trainer.loss(after_warmup, batch))
+        trainer.descend(after_warmup, batch)
         if trainer.watch.due:
             trainer.results()
 

@@ -324,6 +324,49 @@ def explore(
 
 
 @app.command(rich_help_panel="Helpers")
+def collect(
+    pictures: Annotated[
+        Path,
+        typer.Argument(help="A folder of pictures, or an imported collection.", parser=given_path),
+    ],
+    store: Annotated[
+        Path, typer.Argument(help="The folder that keeps what people say.", parser=given_path)
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8028,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Where people reach it through a proxy: https://collect.example.org."),
+    ] = None,
+    consent: Annotated[
+        Path | None,
+        typer.Option(help="What people agree to (YAML), in place of ours.", parser=given_path),
+    ] = None,
+    a_picture: Annotated[int, typer.Option(help="Descriptions of a picture, at most.", min=1)] = 5,
+    a_speaker: Annotated[
+        int, typer.Option(help="Pictures that a speaker describes, at most.", min=1)
+    ] = 40,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve no page, but write what was submitted to this folder, for wordbrush data.",
+            parser=given_path,
+        ),
+    ] = None,
+) -> None:
+    """Open a page on which people describe pictures aloud, and keep what they say."""
+    if export is not None:
+        from wordbrush.collector.export import export_store
+
+        print(f"{export} holds {export_store(store, export)} recordings: wordbrush data {export}")
+        return
+    from wordbrush.collector.server import collect as serve
+    from wordbrush.collector.tasks import Quotas
+
+    serve(pictures, store, host, port, address, consent, Quotas(a_picture, a_speaker))
+
+
+@app.command(rich_help_panel="Helpers")
 def measure(
     mining: MiningOption,
     on: Annotated[

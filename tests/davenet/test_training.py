@@ -20,6 +20,7 @@ from wordbrush.davenet.training import Settings, Trainer, make_decay, train
 from wordbrush.params import Augmentation
 from wordbrush.storage.folders import FolderStore
 from wordbrush.training.checkpoints import Checkpoints
+from wordbrush.training.compute import device
 
 
 class Costly(Encoders):
@@ -44,7 +45,7 @@ def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):
             kind(EncoderConfig.of(tiny.davenet, pairs.speech.config)), pairs, settings
         )
         batch = next(trainer.batches)
-        loss, _ = trainer.loss(1, batch)
+        loss, _ = trainer.loss(trainer.given(1, batch.to(device())), trainer.curriculum.at(1))
         seen = trainer.encoders.encode_images(batch.images.to(loss.device))
         return loss, seen
 
@@ -141,7 +142,7 @@ def test_a_locked_branch_sees_each_picture_as_it_does_in_use(varied, pairs):
     locked = LockedPictures(encoders, replace(pairs, manifest=manifest))
     encoders.eval()
     seen = encoders.encode_images(to_images(pairs.images[[19, 12]]))
-    assert torch.allclose(locked.of(np.array([19, 12])).features, seen.features, atol=1e-5)
+    assert torch.allclose(locked.of(np.array([19, 12])), seen.features, atol=1e-5)
 
 
 def test_augmentation_grows_up_to_its_strength(varied, pairs):
@@ -149,8 +150,9 @@ def test_augmentation_grows_up_to_its_strength(varied, pairs):
 
     def change(step: int) -> float:
         trainer = Trainer(encoders, pairs, varied)
-        batch = next(trainer.batches).to(next(encoders.parameters()).device)
-        changed = trainer.augmented(step, batch)
+        given = trainer.given(step, next(trainer.batches).to(device()))
+        batch = given.batch
+        changed = trainer.augmented(batch, given.strength)
         assert changed.images is batch.images
         return float((changed.features - batch.features).abs().mean())
 
@@ -163,7 +165,7 @@ def test_whole_captions_of_edits_are_varied_too(varied, pairs):
     trainer = Trainer(encoders, pairs, varied)
     batch = next(trainer.batches).to(next(encoders.parameters()).device)
     batch = replace(batch, whole=batch.features[:4], whole_lengths=batch.lengths[:4])
-    changed = trainer.augmented(40, batch)
+    changed = trainer.augmented(batch, 1.0)
     assert not torch.equal(changed.whole_captions[0], batch.features[:4])
     assert changed.whole_captions[1].shape == (4,)
 
@@ -172,5 +174,5 @@ def test_without_augmentation_a_batch_stays_and_so_do_checkpoints(tiny, pairs):
     encoders = Encoders(EncoderConfig.of(tiny.davenet, pairs.speech.config))
     trainer = Trainer(encoders, pairs, Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3))
     batch = next(trainer.batches)
-    assert trainer.augmented(1, batch) is batch
+    assert trainer.augmented(batch, 1.0) is batch
     assert set(trainer.parts()) == {"encoders", "optimiser", "decay", "batches", "chance"}

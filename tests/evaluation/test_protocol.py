@@ -48,7 +48,7 @@ def test_a_test_runs_where_the_data_has_what_it_needs(partial, tiny, finished, m
     )
     found = run_tests(read_material(tiny, layout), subject)
     whole = read_json(finished.layout.metrics("evaluation"), Results)["hard_negatives"]
-    assert set(whole) - set(found) == NEEDS[missing] | {"validation"}
+    assert set(whole) - set(found) == NEEDS[missing] | {"validation", "composition"}
     assert all(found[name] == whole[name] for name in set(found) - {"intervals"})
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from wordbrush.captions.grammar import VOCABULARY
-from wordbrush.evaluation.edit_success import content_changes, distinct
+from wordbrush.evaluation.bounds import distinct
+from wordbrush.evaluation.edit_success import content_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.matching import make_pool, matched_pairs
 from wordbrush.evaluation.paper import PAPER

@@ -28,6 +28,8 @@ def test_choices_see_nothing_of_the_tests(finished, tiny, tmp_path):
     assert {word["voice"] for word in seen.words.words} <= set(tiny.captions.voices)
     assert {word["voice"] for word in tested.words.words} == set(tiny.captions.held_out_voices)
     assert seen.real is None
+    assert {case["on"] for case in seen.cases.cases} == {"drawings"}
+    assert {line["voice"] for line in seen.cases.lines} <= set(tiny.captions.voices)
     again = read_validation(tiny, finished.layout, keep, tmp_path / "words")
     assert (
         np.array_equal(again.words.images, seen.words.images)

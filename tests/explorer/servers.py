@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import numpy as np
-from aiohttp import web
 
 from tests.speech import spoken_alone
 from tests.workspace import environment
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.voices import Voice
-from wordbrush.explorer.guards import LOOPBACK, Access
 from wordbrush.explorer.listening import Studio
-from wordbrush.explorer.server import application, runner_of
+from wordbrush.explorer.server import application
+from wordbrush.serving import sites
+from wordbrush.serving.guards import LOOPBACK, Access
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
@@ -46,13 +46,9 @@ def explorer(*options: str) -> Iterator[tuple[subprocess.Popen, str]]:
 @asynccontextmanager
 async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
     """The same server in this process, which a loaded model starts at once: its address."""
-    runner = runner_of(application(studio, Access(LOOPBACK, None)), 0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    app = application(studio, Access(LOOPBACK, None))
+    async with sites.served(app, "127.0.0.1", port, 0) as address:
+        yield address
 
 
 def spoken(text: str, before: float = 0.5, after: float = 1.5) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What listeners are told, message by message, and of whole sounds; no clock is involved."""
 
+import asyncio
 import base64
 import io
 
@@ -18,6 +19,7 @@ from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import Listener, Studio
 from wordbrush.explorer.server import SEED
 from wordbrush.model import load_model
+from wordbrush.serving.decoding import Decoder
 
 VIEW = list(range(12))
 RED_CUBE = "a big red cube"
@@ -76,10 +78,16 @@ def test_concepts_hear_the_words_and_none_in_the_pause(told):
     assert [*dict.fromkeys(words[frame] for frame in sorted(words))] == ["red", "cube"]
 
 
+def heard_file(studio, sound):
+    """The answer to a file with this sound."""
+    samples = asyncio.run(Decoder().decode(encode(sound), longest=60))
+    return sounds.hear_samples(studio, samples, VIEW)
+
+
 @pytest.mark.parametrize(("before", "cut"), [(0.05, "0.0 before"), (2.0, "1.9 before")])
 def test_frames_lie_on_the_sound_that_is_played(studio, before, cut):
     """Whatever silence was cut of a file, words are heard where one hears them."""
-    answer = sounds.hear_file(studio, encode(spoken(RED_CUBE, before)), VIEW)
+    answer = heard_file(studio, spoken(RED_CUBE, before))
     assert cut in answer["changes"]
     begin = np.argmax(np.abs(played(answer)) > 0.01) / SAMPLE_RATE
     cube = spoken_alone((RED_CUBE, VOICE))[0].words[-1]
@@ -108,7 +116,7 @@ def test_of_a_sound_that_is_too_long_its_beginning_is_played(studio):
     features = studio.model.config.features
     longest = features.max_frames * features.hop_ms / 1000
     times = round(longest / len(spoken(RED_CUBE, 0.1, 0.1)) * SAMPLE_RATE) + 1
-    answer = sounds.hear_file(studio, encode(np.tile(spoken(RED_CUBE, 0.1, 0.1), times)), VIEW)
+    answer = heard_file(studio, np.tile(spoken(RED_CUBE, 0.1, 0.1), times))
     assert answer["cut"] and answer["seconds"] == longest
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.explorer.browser import Tab, chromium, microphone, page
+from tests.browser import Tab, chromium, microphone, page
 from tests.explorer.servers import ROOT, explorer, served, spoken
 from wordbrush.audio.sound import encode
 from wordbrush.explorer.gallery import drawn_gallery
@@ -297,6 +297,7 @@ def test_the_page_finds_a_server_again_that_was_killed(studio, speaking):
         async with page(speaking, address, "prompt") as tab:
             await tab.until(READY)
             process.send_signal(signal.SIGKILL)
+            process.wait()  # then its port is free
             await tab.until(status("The explorer is gone"))
             async with served(studio, int(address.rstrip("/").rpartition(":")[2])):
                 await tab.until(READY)

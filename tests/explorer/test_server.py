@@ -96,7 +96,7 @@ def test_the_page_and_its_files_come_with_a_policy(address):
             policy = response.headers["Content-Security-Policy"]
             text = await response.text()
         names = [part.split('"')[0] for part in text.split('"/static/')[1:]]
-        assert {"main.js", "style.css", "icon.svg"} == set(names)
+        assert {"main.js", "base.css", "style.css", "icon.svg"} == set(names)
         for name in names:
             async with session.get(f"/static/{name}") as response:
                 assert response.status == 200, name

@@ -30,11 +30,11 @@ def with_classes(folder: Path) -> Path:
 
 
 def everything(folder: Path) -> list[Manifest]:
-    """The overlay gke with the optional component turned on."""
+    """The overlay gke with the optional components turned on."""
     overlay = copied(folder) / "overlays/gke/kustomization.yaml"
     text = overlay.read_text()
-    assert "  # - ../../components/pushgateway" in text
-    overlay.write_text(
-        text.replace("  # - ../../components/pushgateway", "  - ../../components/pushgateway")
-    )
+    for name in ("pushgateway", "pages"):
+        assert f"  # - ../../components/{name}" in text
+        text = text.replace(f"  # - ../../components/{name}", f"  - ../../components/{name}")
+    overlay.write_text(text)
     return build(overlay.parent)

@@ -46,13 +46,19 @@ def test_the_overlay_of_gke_is_good_with_every_component(tmp_path):
         in done.stdout
     )
     assert f"Checked with it: {ROOT / 'pipeline.yaml'}, " in done.stdout
+    assert {
+        "Deployment explorer",
+        "Deployment collector",
+        "NetworkPolicy pages-default-deny",
+    } <= set(map(str, objects))
     assert {"Deployment pushgateway", "ClusterQueue wordbrush", "PodMonitor wordbrush"} <= set(
         map(str, objects)
     )
 
 
-def test_the_optional_component_is_off(tree):
-    assert "Deployment pushgateway" not in set(map(str, build(tree / "overlays/gke")))
+def test_optional_components_are_off(tree):
+    made = set(map(str, build(tree / "overlays/gke")))
+    assert not made & {"Deployment pushgateway", "Deployment explorer", "Deployment collector"}
 
 
 def test_settings_reach_every_place(tree):

@@ -8,6 +8,7 @@ import numpy as np
 
 from wordbrush.captions.engines.interface import PAUSE
 from wordbrush.captions.vocabulary import Vocabulary
+from wordbrush.scenes.facts import relate
 from wordbrush.scenes.world import ATTRIBUTES
 
 SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
@@ -86,14 +87,3 @@ def join(thing: dict, other: dict, rng: np.random.Generator) -> str:
     if rng.random() < 0.5:
         return f"and {phrase(thing, rng)} {relation} it"
     return f"and {relation} it {phrase(thing, rng)}"
-
-
-def relate(thing: dict, other: dict) -> str:
-    """Where `thing` lies as seen from `other`: left, right, front or behind.
-
-    Lower in the picture is in front.
-    """
-    across, down = thing["x"] - other["x"], thing["y"] - other["y"]
-    if abs(across) >= abs(down):
-        return "left" if across < 0 else "right"
-    return "front" if down > 0 else "behind"

@@ -10,6 +10,7 @@ from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.captions.grammar import describe, with_pauses
 from wordbrush.captions.voices import Voice
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice
+from wordbrush.scenes.facts import things_of
 
 # Random streams beside that of drawings' captions: of captions of scenes, and of pauses in either.
 SCENES, PAUSES = 2, 3
@@ -41,11 +42,8 @@ def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: i
     lines = []
     for number, scene in enumerate(scenes):
         rng = np.random.default_rng([seed, number, SCENES])
-        objects = [
-            {**thing, "x": thing["pixel_coords"][0], "y": thing["pixel_coords"][1]}
-            for thing in scene["objects"]
-        ]
-        text = spoken_text(describe(objects, rng), captions, [seed, number, SCENES, PAUSES])
+        text = describe(things_of(scene), rng)
+        text = spoken_text(text, captions, [seed, number, SCENES, PAUSES])
         lines.append(Line(text, random_voice(captions, rng)))
     return lines
 

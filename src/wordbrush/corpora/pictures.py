@@ -5,8 +5,9 @@ import gzip
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ TYPES = {  # what a suffix promises, in the words of Pillow
     ".svg": ("SVG",),
     ".svgz": ("SVG",),
 }
+LARGEST_BYTES = 64 << 20  # of a file in a folder that somebody shows
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 QUALITY = 95  # of JPEG: what is lost cannot be seen
 
@@ -100,6 +102,28 @@ def load(data: bytes, name: str, look: Look) -> Picture:
     odd = expected is not None and form.partition(" ")[0] not in expected
     notes = (("other type than its name", f"{name!r} is {form}"),) if odd else ()
     return Picture(pixels, form, notes)
+
+
+def pictures_in(folder: Path, look: Look) -> Iterator[tuple[bytes, str]]:
+    """Every picture of a folder, in the order of their names, as `Picture.encoded` gives it.
+
+    Raises WordbrushError, which names the file, for one that is too large or cannot be read.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in TYPES or not path.is_file():
+            continue
+        if path.stat().st_size > LARGEST_BYTES:
+            raise WordbrushError(
+                f"{path} has more than {LARGEST_BYTES >> 20} MB: scale it down, or take it away."
+            )
+        try:
+            yield load(path.read_bytes(), path.name, look).encoded()
+        except OSError as error:
+            raise WordbrushError(f"{path} cannot be read ({error.strerror}).") from None
+        except Unusable as error:
+            raise WordbrushError(
+                f"{path} cannot be shown: {error.detail}. Mend it, or take it away."
+            ) from None
 
 
 def _decoded(data: bytes, name: str, look: Look) -> tuple[np.ndarray, str]:

@@ -71,15 +71,20 @@ def load(data: bytes, name: str, longest: float) -> Sound:
     Raises Unusable: it is empty, truncated, silent, shorter than 0.1 s or longer than `longest`
     seconds, of an odd rate, or nothing that can be read.
     """
+    found = decoded(data, name, longest)
+    notes = [*_notes(found, name), *_promise(data, name)]
+    if found.rate not in RATES:
+        raise Unusable("odd sample rate", f"{name!r} has {found.rate} samples a second")
+    _require_seconds(len(found.samples) / found.rate, name, longest)
+    samples = _quantised(resample(_centred(found, name), found.rate))
+    return Sound(samples, found.rate, found.form, tuple(notes))
+
+
+def decoded(data: bytes, name: str, longest: float) -> Decoded:
+    """A file as it was written. Raises Unusable: it is empty, cut, too long, or no sound."""
     if not data:
         raise Unusable("empty file", f"{name!r} has no bytes")
-    decoded = _with_soundfile(data, name, longest) or _with_av(data, name, longest)
-    notes = [*_notes(decoded, name), *_promise(data, name)]
-    if decoded.rate not in RATES:
-        raise Unusable("odd sample rate", f"{name!r} has {decoded.rate} samples a second")
-    _require_seconds(len(decoded.samples) / decoded.rate, name, longest)
-    samples = _quantised(resample(_centred(decoded, name), decoded.rate))
-    return Sound(samples, decoded.rate, decoded.form, tuple(notes))
+    return _with_soundfile(data, name, longest) or _with_av(data, name, longest)
 
 
 class _Content(io.BytesIO):
@@ -151,21 +156,21 @@ def _truncated(name: str, there: float, promised: float) -> Unusable:
     return Unusable("truncated", f"{name!r}: {there:.2f} s are there of {promised:.2f} s")
 
 
-def _notes(decoded: Decoded, name: str) -> list[tuple[str, str]]:
+def _notes(found: Decoded, name: str) -> list[tuple[str, str]]:
     """What is odd, though it can be used."""
     notes = []
     expected = TYPES.get(PurePath(name).suffix.lower())
-    kind, _, subtype = decoded.form.partition(" ")
+    kind, _, subtype = found.form.partition(" ")
     if expected and kind not in expected:
-        notes.append(("other type than its name", f"{name!r} is {decoded.form}"))
-    if (channels := decoded.samples.shape[1]) > 1:
+        notes.append(("other type than its name", f"{name!r} is {found.form}"))
+    if (channels := found.samples.shape[1]) > 1:
         notes.append(("several channels", f"{name!r} has {channels}: their mean is taken"))
-    if decoded.rate < SAMPLE_RATE:
+    if found.rate < SAMPLE_RATE:
         notes.append(
-            ("low sample rate", f"{name!r} has {decoded.rate} Hz: the upper range is missing")
+            ("low sample rate", f"{name!r} has {found.rate} Hz: the upper range is missing")
         )
     if subtype in FINER:
-        notes.append(("more than 16 bits", f"{name!r} is {decoded.form}: 16 bits are kept"))
+        notes.append(("more than 16 bits", f"{name!r} is {found.form}: 16 bits are kept"))
     return notes
 
 
@@ -193,11 +198,11 @@ def _promise(data: bytes, name: str) -> list[tuple[str, str]]:
     return [("wrong header", f"{name!r} promises {promised:,} bytes; all {there:,} are kept")]
 
 
-def _centred(decoded: Decoded, name: str) -> np.ndarray:
+def _centred(found: Decoded, name: str) -> np.ndarray:
     """float32 [S]: one channel, around 0. Raises Unusable where nothing can be heard."""
-    if not np.isfinite(decoded.samples).all():
+    if not np.isfinite(found.samples).all():
         raise Unusable("not finite", f"{name!r} has samples that are no numbers")
-    mono = decoded.samples.mean(1, dtype=np.float64)
+    mono = found.samples.mean(1, dtype=np.float64)
     peak = np.abs(mono).max()
     if np.ptp(mono) <= max(1e-12 * peak, 1e-9):
         raise Unusable("silent", f"{name!r} has one value throughout (the mean of its channels)")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
@@ -17,6 +18,7 @@ from wordbrush.data.views import MIDDLE, Views
 from wordbrush.training.compute import device, to_device
 
 AHEAD = 2  # batches
+WIDTHS = 64  # frames: the widths of batches of few shapes are multiples of it
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,22 @@ class PairBatch:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "PairBatch":
         """The same with every tensor changed."""
-        changed: dict[str, Any] = {
-            name: change(one) for name, one in vars(self).items() if torch.is_tensor(one)
-        }
+        changed: dict[str, Any] = {name: change(one) for name, one in self.tensors.items()}
         return replace(self, **changed)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors, by name."""
+        return {name: one for name, one in vars(self).items() if torch.is_tensor(one)}
+
+    def of_few_widths(self) -> "PairBatch":
+        """The same with features padded to one of few widths, so that few shapes occur."""
+        widened: dict[str, Any] = {
+            name: F.pad(one, (0, -one.shape[2] % WIDTHS))
+            for name, one in (("features", self.features), ("whole", self.whole))
+            if one is not None
+        }
+        return replace(self, **widened)
 
     def to(self, where: torch.device) -> "PairBatch":
         """The same on a device."""

@@ -6,10 +6,9 @@ from torch import Tensor
 
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.resident import Rows
-from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images
-from wordbrush.training.compute import device_of
+from wordbrush.training.compute import device_of, to_device
 
 
 class LockedPictures:
@@ -27,7 +26,7 @@ class LockedPictures:
         self.where = device_of(encoders)
         self.features = Rows(seen.features.numpy(), self.where)
 
-    def of(self, pictures: np.ndarray) -> Encoded:
+    def of(self, pictures: np.ndarray) -> Tensor:
         """What is seen in pictures with these numbers [N]: features [N, D, h, w]."""
-        rows: Tensor = torch.from_numpy(np.searchsorted(self.numbers, pictures))
-        return Encoded(self.features.take(rows.to(self.where)))
+        rows = torch.from_numpy(np.searchsorted(self.numbers, pictures))
+        return self.features.take(to_device(rows, self.where))

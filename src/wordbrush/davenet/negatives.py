@@ -25,13 +25,14 @@ class Batch:
     """What an editor sees of a step: this process' part of the pairs whose pictures it edits.
 
     index: the numbers of the pictures [B]. images: [B, 3, H, W] in [-1, 1]. seen, heard: the
-    encoded pictures and whole captions.
+    encoded pictures and whole captions. origins: of the editor, where they were read before.
     """
 
     index: np.ndarray
     images: Tensor
     seen: Encoded
     heard: Encoded
+    origins: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Editor(Protocol):
     @property
     def rng(self) -> torch.Generator: ...
 
+    def origins(self, index: np.ndarray) -> Tensor:
+        """What the editor makes edits of pictures with these numbers [B] from: [B, …]."""
+        ...
+
     def __call__(self, batch: Batch) -> Edited: ...
 
 
@@ -69,18 +74,31 @@ class EditedNegatives:
     every: int
     similarity: str
 
-    def __call__(self, batch: PairBatch, seen: Encoded) -> EditedScores:
+    @property
+    def rows(self) -> slice:
+        """Of a batch, those that are edited."""
+        return slice(None, None, self.every)
+
+    def origins(self, batch: PairBatch) -> Tensor:
+        """What the editor makes this batch's edits from."""
+        return self.editor.origins(batch.pictures[self.rows])
+
+    def __call__(
+        self, batch: PairBatch, seen: Encoded, origins: Tensor | None = None
+    ) -> EditedScores:
         """Scores of all rows of the whole batch [N]; rows that are not edited hold 0.
 
-        seen: the features of this process' pictures.
+        seen: the features of this process' pictures. origins: where they were read before.
         """
-        rows, images = slice(None, None, self.every), batch.images
+        rows, images = self.rows, batch.images
         with mixed_precision():
             with running_statistics(self.encoders.audio):
                 # those of whole captions differ from those of crops, and would spoil single words
                 heard = self.encoders.encode_audio(*batch.whole_captions)
             with torch.no_grad():
-                edited = self.editor(Batch(batch.pictures[rows], images[rows], seen[rows], heard))
+                edited = self.editor(
+                    Batch(batch.pictures[rows], images[rows], seen[rows], heard, origins)
+                )
             after = self.encoders.encode_images(edited.pictures)
         both = Encoded(torch.cat([seen.features, after.features]))
         gains = Gains(both, len(images), rows, self.similarity)

@@ -21,7 +21,7 @@ from wordbrush.davenet.kernels import all_similarities, paired_similarities, sim
 from wordbrush.davenet.locked import LockedPictures
 from wordbrush.davenet.losses import EditedScores
 from wordbrush.davenet.negatives import EditedNegatives, Editor
-from wordbrush.davenet.objective import make_curriculum
+from wordbrush.davenet.objective import Objective, make_curriculum
 from wordbrush.davenet.requirements import require_equal_edits
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.params import Davenet, Mining, Pretraining, Training
@@ -29,9 +29,10 @@ from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import device, mixed_precision, random_numbers
+from wordbrush.training.graphs import Graphs
 from wordbrush.training.parallel import backward, gather, on_main, own_rows, part, shard, whole
 from wordbrush.training.signals import finishing_steps
-from wordbrush.training.watch import Watch
+from wordbrush.training.watch import Watch, observed
 
 Figures = tuple[Tensor, Tensor]
 CURVES = ("step", "loss", "edited_above", "recall_10")
@@ -55,6 +56,36 @@ class Settings:
     @property
     def steps(self) -> int:
         return self.stage.steps + self.locked_steps
+
+
+@dataclass(frozen=True)
+class Given:
+    """All that differs from one step to the next of its kind.
+
+    batch: on the device. strength: of augmentations. seen: the features of pictures whose branch is
+    locked. origins: what edits are made from.
+    """
+
+    batch: PairBatch
+    strength: float | Tensor
+    seen: Tensor | None
+    origins: Tensor | None
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All tensors, in one order."""
+        others = (self.strength, self.seen, self.origins)
+        return [*self.batch.tensors.values(), *(one for one in others if isinstance(one, Tensor))]
+
+    def holding(self, *tensors: Tensor) -> "Given":
+        """The same with these tensors."""
+        following = iter(tensors)
+        return Given(
+            self.batch.map(lambda _: next(following)),
+            next(following) if isinstance(self.strength, Tensor) else self.strength,
+            None if self.seen is None else next(following),
+            None if self.origins is None else next(following),
+        )
 
 
 @dataclass(frozen=True)
@@ -93,19 +124,30 @@ class Trainer:
         edit_every = stage.edit_every if editor is not None else 0
         self.batches = make_loader(pairs, davenet, edit_every, settings.seed)
         self.curriculum = make_curriculum(davenet, stage, settings.mining, self.chance)
-        self.optimiser = make_optimiser(self.encoders, davenet, stage.learning_rate)
+        self.augmenter = None
+        if davenet.augmentation.used:
+            self.augmenter = Augmenter(davenet.augmentation, pairs.speech.config, settings.seed)
+        self.graphs = self.make_graphs()
+        self.optimiser = make_optimiser(
+            self.encoders, davenet, stage.learning_rate, self.graphs.used
+        )
+        self.graphs.adopt(self.optimiser, device())
         self.decay = make_decay(self.optimiser, davenet, stage.steps, settings.locked_steps)
         self.joint_steps, self.pairs = stage.steps, pairs
         self.locked: LockedPictures | None = None
         self.ramp_steps = stage.ramp_steps
         self.watch = Watch("DAVEnet")
-        self.augmenter = None
-        if davenet.augmentation.used:
-            self.augmenter = Augmenter(davenet.augmentation, pairs.speech.config, settings.seed)
         self.edit = None
         if editor is not None:
             self.edit = EditedNegatives(self.encoders, editor, edit_every, davenet.similarity)
             self.edits_a_step = whole(-(-part(self.batches.size) // edit_every))
+
+    def make_graphs(self) -> Graphs:
+        """Of steps that draw from all random numbers of this training."""
+        drawn = [self.chance]
+        drawn += [] if self.augmenter is None else [self.augmenter.rng]
+        drawn += [] if self.editor is None else [self.editor.rng]
+        return Graphs(*drawn)
 
     def parts(self) -> dict[str, Any]:
         """All that changes, for checkpoints."""
@@ -119,8 +161,7 @@ class Trainer:
         """One step, counted from 1, on the next batch; `results` reads what it gave."""
         with waiting_for_data():
             batch = next(self.batches)
-        loss, figures = self.loss(number, batch)
-        self.descend(number, loss, figures)
+        self.descend(number, batch)
 
     def results(self, kept: str = "") -> list[tuple[float, float]]:
         """Of every step since they were read last: its loss, and the share of edited pictures that
@@ -133,41 +174,61 @@ class Trainer:
             edited(len(rows) * self.edits_a_step, int(sum(differ for _, _, differ in rows)))
         return [(loss, above) for loss, above, _ in rows]
 
-    def descend(self, number: int, loss: Tensor, figures: Figures) -> None:
-        """Change the weights."""
-        self.optimiser.zero_grad()
-        backward(loss, self.encoders)
-        self.watch.see(number, loss, self.encoders, figures=figures)
-        self.optimiser.step()
+    def descend(self, number: int, batch: PairBatch) -> None:
+        """The step with this number, on this batch."""
+        given, objective = self.given(number, batch.to(device())), self.curriculum.at(number)
+        learn = partial(self.learn, given, objective)
+        row = self.graphs.run((objective, given.seen is None), learn, *given.tensors)
+        self.watch.add(number, 1, row)
         self.decay.step()
 
-    def loss(self, number: int, batch: PairBatch) -> tuple[Tensor, Figures]:
-        """Of this batch; changes nothing but norms and random states."""
-        batch = self.augmented(number, batch.to(device()))
+    def given(self, number: int, batch: PairBatch) -> Given:
+        """What the step with this number reads, on the device."""
+        grown = min(1.0, number / (self.ramp_steps + 1))
+        strength = self.graphs.changing(grown, batch.features.device)
+        if self.graphs.used:
+            batch = batch.of_few_widths()
+        origins = None if self.edit is None else self.edit.origins(batch)
+        return Given(batch, strength, self.locked_features(number, batch), origins)
+
+    def learn(self, given: Given, objective: Objective, *tensors: Tensor) -> Tensor:
+        """Change the weights; returns the step's row for `watch`."""
+        loss, figures = self.loss(given.holding(*tensors), objective)
+        self.optimiser.zero_grad()
+        backward(loss, self.encoders)
+        row = observed(loss, self.encoders, figures=figures)
+        self.optimiser.step()
+        return row
+
+    def loss(self, given: Given, objective: Objective) -> tuple[Tensor, Figures]:
+        """Of a batch; changes nothing but norms and random states."""
+        batch = self.augmented(given.batch, given.strength)
         with mixed_precision():
-            seen = self.see(number, batch)
+            if given.seen is None:
+                seen = self.encoders.encode_images(batch.images)
+            else:
+                seen = Encoded(given.seen)
             heard = self.encoders.encode_audio(batch.features, batch.lengths)
-        edits = None if self.edit is None else self.edit(batch, seen)
+        edits = None if self.edit is None else self.edit(batch, seen, given.origins)
         scores = SharedScores(seen, heard, self.davenet.similarity)
-        loss = self.curriculum.at(number)(scores, batch.positives, edits)
+        loss = objective(scores, batch.positives, edits)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
 
-    def see(self, number: int, batch: PairBatch) -> Encoded:
-        """The features of the batch's pictures; behind the joint steps, those of a locked branch.
+    def locked_features(self, number: int, batch: PairBatch) -> Tensor | None:
+        """The features of the batch's pictures behind the joint steps, when their branch is locked.
 
         A resumed training computes them anew, from the same weights.
         """
         if number <= self.joint_steps:
-            return self.encoders.encode_images(batch.images)
+            return None
         if self.locked is None:
             self.locked = LockedPictures(self.encoders, self.pairs)
         return self.locked.of(batch.pictures)
 
-    def augmented(self, number: int, batch: PairBatch) -> PairBatch:
-        """The batch as it is heard in this step, which the strength grows up to."""
+    def augmented(self, batch: PairBatch, strength: float | Tensor) -> PairBatch:
+        """The batch as it is heard in a step of this strength."""
         if self.augmenter is None:
             return batch
-        strength = min(1.0, number / (self.ramp_steps + 1))
         features, lengths = self.augmenter(batch.features, batch.lengths, strength)
         batch = replace(batch, features=features, lengths=lengths)
         if batch.whole is None:
@@ -189,6 +250,7 @@ def train(
         require_equal_edits(davenet, settings.stage)
     trainer = Trainer(encoders, pairs, settings, editor)
     state = checkpoints.restore(trainer.parts()) or {"step": 0, "rows": [], "recent": []}
+    trainer.graphs.adopt(trainer.optimiser, device())
     done, rows, recent = state["step"], state["rows"], state["recent"]
 
     def checked(step: int) -> dict[str, Any]:
@@ -259,12 +321,15 @@ def validation_recall(encoders: Encoders, pairs: Pairs, similarity: str) -> floa
     return recall(both_ways(scores, positives), 10)
 
 
-def make_optimiser(encoders: Encoders, davenet: Davenet, rate: float) -> torch.optim.Optimizer:
-    """Of both branches: SGD with momentum (D), or Adam."""
+def make_optimiser(
+    encoders: Encoders, davenet: Davenet, rate: float, recorded: bool
+) -> torch.optim.Optimizer:
+    """Of both branches: SGD with momentum (D), or Adam. recorded: for steps that are."""
+    weights, momentum = encoders.parameters(), davenet.momentum
     if davenet.optimiser == "sgd":
-        return torch.optim.SGD(encoders.parameters(), lr=rate, momentum=davenet.momentum)
-    betas = davenet.momentum, 0.999
-    return torch.optim.Adam(encoders.parameters(), lr=rate, betas=betas, fused=True)
+        return torch.optim.SGD(weights, lr=rate, momentum=momentum, fused=recorded)
+    betas = momentum, 0.999
+    return torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=recorded)
 
 
 def make_decay(

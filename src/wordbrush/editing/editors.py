@@ -58,9 +58,13 @@ class SalientEditor:
     rng: torch.Generator
     own: bool = False
 
+    def origins(self, index: np.ndarray) -> Tensor:
+        """Latents [B, Z]."""
+        return to_device(torch.from_numpy(self.latents[index]), self.rng.device)
+
     def __call__(self, batch: Batch) -> Edited:
         where = self.rng.device
-        latents = to_device(torch.from_numpy(self.latents[batch.index]), where)
+        latents = self.origins(batch.index) if batch.origins is None else batch.origins
         h4 = self.generator.encode(latents, self.edits.resolution)
         seen, heard = batch.seen.features, batch.heard
         salient_cells, _ = salient_location(seen, heard.features, heard.frame_counts)
@@ -91,8 +95,12 @@ class CounterfactualEditor:
     counterfactuals: np.ndarray
     rng: torch.Generator
 
+    def origins(self, index: np.ndarray) -> Tensor:
+        """The counterfactuals themselves [B, 3, H, W]."""
+        return to_device(to_images(self.counterfactuals[index]), device())
+
     def __call__(self, batch: Batch) -> Edited:
-        pictures = to_device(to_images(self.counterfactuals[batch.index]), batch.images.device)
+        pictures = self.origins(batch.index) if batch.origins is None else batch.origins
         differs = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
         return Edited(pictures, differs)
 

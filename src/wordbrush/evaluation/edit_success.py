@@ -49,9 +49,9 @@ def batch_of(material: Material, encoders: Encoders, captions: np.ndarray) -> Ba
     """The captions with these numbers, and the picture of each."""
     pairs = material.pairs
     pictures = pairs.manifest.images[captions]
-    features = encode_pairs(encoders, pairs, captions)
+    seen, heard = encode_pairs(encoders, pairs, captions)
     images = to_images(pairs.images[pictures]).to(device())
-    return Batch(pictures, images, *(one.to(device()) for one in features))
+    return Batch(pictures, images, seen.to(device()), heard.to(device()))
 
 
 def editor_of(material: Material, method: Method, drawn: list[Tensor] | None = None) -> Editor:
@@ -83,18 +83,6 @@ def content_changes(
         content(a, min_confidence, attributes) != content(b, min_confidence, attributes)
         for a, b in zip(before, after, strict=True)
     ]
-
-
-def distinct(
-    parsed: list[list[dict]], min_confidence: float, attributes: Sequence[str], k: int
-) -> float:
-    """Recall@k, in percent, of a listener who knows every attribute, but not where objects lie.
-
-    The listener draws among the pictures of the same content.
-    """
-    said = [frozenset(content(one, min_confidence, attributes).items()) for one in parsed]
-    alike = Counter(said)
-    return 100 * sum(min(1.0, k / alike[one]) for one in said) / len(said)
 
 
 TEST = Test(

@@ -10,6 +10,7 @@ from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.speech import FeatureStore
+from wordbrush.evaluation.cases import Cases, read_cases
 from wordbrush.evaluation.matching import WordTest, make_word_test
 from wordbrush.params import Params
 from wordbrush.segmenter.annotations import read_annotations
@@ -27,7 +28,7 @@ class Material:
     captions can say of objects.
     parsed: the objects of each picture. words: pictures and words of the semantic test. real:
     rendered pairs uint8 [M, 2, H, W, 3], original and edited, and a caption of each original.
-    collection: what pictures and recordings came from.
+    collection: what pictures and recordings came from. cases: of the tests of composition.
     """
 
     params: Params
@@ -39,6 +40,7 @@ class Material:
     words: WordTest | None = None
     real: tuple[np.ndarray, FeatureStore] | None = None
     collection: Origin | None = None
+    cases: Cases | None = None
 
     @cached_property
     def segmenter(self) -> Segmenter | None:
@@ -55,9 +57,9 @@ def read_material(params: Params, layout: Layout) -> Material:
     Raises WordbrushError where a part is damaged, or does not fit the others.
     """
     pairs = read_pairs(layout)
-    parsed, words, real = None, None, None
+    parsed, words, real, cases = None, None, None, None
     if params.graph == "drawn":
-        real = read_real_pairs(layout)
+        real, cases = read_real_pairs(layout), read_cases(layout, pairs.images)
     if params.graph == "drawn" and layout.annotations.is_dir():
         parsed = read_annotations(layout.annotations)
         require_counts(layout.annotations, parsed_samples=len(parsed), drawings=len(pairs.images))
@@ -68,9 +70,8 @@ def read_material(params: Params, layout: Layout) -> Material:
             params, VOCABULARY, pairs.images[alone], objects, layout.test_speech / "words"
         )
     test = pairs.manifest.captions("test")
-    return Material(
-        params, layout, pairs, test, VOCABULARY, parsed, words, real, read_origin(layout)
-    )
+    collection = read_origin(layout)
+    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, real, collection, cases)
 
 
 def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:

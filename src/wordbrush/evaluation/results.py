@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NotRequired, get_args
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
+from wordbrush.data.recordings import Medium
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.validation import Count, Finite, Natural
 
@@ -85,12 +86,63 @@ class Ways(TypedDict):
     captions: WayRecall
 
 
+class Measured(Interval):
+    """Percent, with its 95 % interval, and what chance gives."""
+
+    value: Finite
+    chance: Finite
+
+
+class PairScores(TypedDict):
+    """Of pairs of captions that differ by one fact, in percent (evaluation/composition.py).
+
+    choice: a picture fits its own caption better. text, image, group: Winoground's scores, where
+    there are two pictures, too.
+    """
+
+    pairs: Count
+    choice: Measured
+    text: NotRequired[Measured]
+    image: NotRequired[Measured]
+    group: NotRequired[Measured]
+
+
+Kinds = dict[str, PairScores]
+"""By what is wrong, exchanged or said otherwise, and of kinds together."""
+
+
+class Composition(TypedDict, total=False):
+    """What a method hears of composition, on drawings and on rendered scenes.
+
+    wrong_words: of captions with one word wrong. exchanges: after two objects exchanged one thing.
+    hard_positives: by how the same facts are said.
+    """
+
+    wrong_words: dict[Medium, Kinds]
+    exchanges: dict[Medium, Kinds]
+    hard_positives: dict[Medium, Kinds]
+
+
+CompositionTables = dict[str, Composition]
+"""data/evaluation/composition.json: the scores of each method, by its name."""
+ShortName = Literal[
+    "wrong_words",
+    "attributes",
+    "relations",
+    "hard_positives",
+    "attributes_group",
+    "relations_group",
+]
+ComposedShort = dict[Medium, dict[ShortName, Measured]]
+"""The numbers that stand for many (composed.SHOWN)."""
+
+
 class Result(TypedDict):
     """The numbers of a method, in percent but for the median rank.
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
     that chose by the tests. groups: by group of voices, where other engines speak.
-    ways: of collections.
+    ways: of collections. composition: where there is speech for it.
     """
 
     recall: Recall
@@ -102,6 +154,7 @@ class Result(TypedDict):
     validation: NotRequired[Validation]
     groups: NotRequired[dict[str, GroupSummary]]
     ways: NotRequired[Ways]
+    composition: NotRequired[ComposedShort]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]
@@ -120,13 +173,6 @@ def best_method(results: Results) -> str:
                 "dvc repro evaluate."
             )
     return max(results, key=lambda name: results[name]["validation"]["recall"]["10"])
-
-
-class Measured(Interval):
-    """Percent, with its 95 % interval, and what chance gives."""
-
-    value: Finite
-    chance: Finite
 
 
 class MapScores(TypedDict):
@@ -174,12 +220,13 @@ class ConceptMetrics(TypedDict):
     """metrics/concepts.json: scores by method, and by mining.
 
     distinct: the recall of a listener who knows every attribute, but not where objects lie: some
-    pictures are described alike.
+    pictures are described alike. told: of one who knows all that captions tell, relations too.
     """
 
     words: dict[str, WordScores]
     clusters: dict[str, ClusterScores]
     distinct: NotRequired[Recall]
+    told: NotRequired[Recall]
 
 
 class Hypothesis(TypedDict):
@@ -223,6 +270,19 @@ class ConceptTables(TypedDict):
     detectors: list[Detector]
     clusters: dict[str, Annotated[list[Concept], Field(min_length=1)]]
     contested: dict[str, Measured | None]
+
+
+class ComposedExample(TypedDict):
+    """An entry of data/evaluation/composed.json: a case of two scenes, of which the first text
+    tells of the first. scores: of each picture (row) with each text."""
+
+    test: Literal["wrong_words", "exchanges"]
+    kind: str
+    texts: Annotated[list[str], Field(min_length=2, max_length=2)]
+    scores: Annotated[
+        list[Annotated[list[Finite], Field(min_length=2, max_length=2)]],
+        Field(min_length=2, max_length=2),
+    ]
 
 
 class VoiceScores(TypedDict):

@@ -1,7 +1,8 @@
 """The numbers of methods one by one, as `wordbrush measure` prints them.
 
 Choices are made on validation: its pairs, pictures drawn for it, words by voices of the training,
-and the engines of captions.validation_voices. So the tests stay untouched until they are reported.
+captions of these pictures that test composition, and the engines of captions.validation_voices. So
+the tests stay untouched until they are reported.
 """
 
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 import numpy as np
 
 import wordbrush
+from wordbrush.captions.composition import Subjects, write_composition, write_script
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
+from wordbrush.evaluation import composition
+from wordbrush.evaluation.cases import Cases, read_cases
+from wordbrush.evaluation.composed import in_short
 from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.matching import make_word_test
 from wordbrush.evaluation.material import Material, read_material
@@ -24,7 +29,7 @@ from wordbrush.gan.drawings import describable_drawings
 from wordbrush.params import GROUPS, Params
 from wordbrush.segmenter.annotations import read_annotations, write_annotations
 from wordbrush.segmenter.network import load_segmenter
-from wordbrush.segmenter.parsing import parse
+from wordbrush.segmenter.parsing import describable, parse
 from wordbrush.storage.files import open_array, whole_directory
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.locks import one_at_a_time
@@ -58,6 +63,9 @@ def measure_methods(
         results[name] = {**run_tests(material, subject)}
         if engine_tests.speech:
             results[name]["groups"] = summaries(engine_tests.measure(subject), params)
+        if material.cases is not None:
+            found = composition.measure(material.cases, subject.encoders, params)
+            results[name]["composition"] = in_short(found)
         if params.samples.source == "renderer":
             results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results
@@ -66,19 +74,33 @@ def measure_methods(
 def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) -> Material:
     """The validation pairs, and as many drawings as the semantic test has.
 
-    Drawings come from the folder `keep` if they are there; words are written to `folder`. Neither
+    Drawings come from the folder `keep` if they are there; speech is written to `folder`. Neither
     is made where the data has no generator or no segmenter.
     """
-    parsed, words = None, None
+    parsed, words, cases = None, None, None
     if layout.annotations.is_dir():
         parsed = read_annotations(layout.annotations)
     if layout.generator.is_dir() and layout.segmenter.is_dir():
         images, objects = kept_drawings(params, layout, keep)
         write_words(folder, params.captions, params.captions.voices[:SPEAKERS], VOCABULARY)
         words = make_word_test(params, VOCABULARY, images, objects, folder)
+        cases = compose(params, Layout(folder), images, objects)
     pairs = read_pairs(layout)
     samples = pairs.manifest.captions("validation")
-    return Material(params, layout, pairs, samples, VOCABULARY, parsed, words)
+    return Material(params, layout, pairs, samples, VOCABULARY, parsed, words, cases=cases)
+
+
+def compose(
+    params: Params, layout: Layout, images: np.ndarray, parsed: list[list[dict]]
+) -> Cases | None:
+    """Cases of composition on drawings; their speech is written to `layout`."""
+    sure = params.segmenter.min_confidence, params.evaluation.min_certainty
+    drawings = {k: things for k, things in enumerate(parsed) if describable(things, *sure)}
+    subjects, captions = Subjects(drawings, [], []), params.captions
+    count = params.evaluation.composition_pairs
+    script = write_script(subjects, captions, captions.voices, count, params.seed + STREAM)
+    write_composition(layout.test_speech / "composition", captions, script)
+    return read_cases(layout, images)
 
 
 def kept_drawings(

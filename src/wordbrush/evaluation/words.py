@@ -19,6 +19,7 @@ from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import each_row
 from wordbrush.davenet.encoding import encode_images
+from wordbrush.evaluation.bounds import bound, distinct, fitting, recall_bound
 from wordbrush.evaluation.detection import (
     Detection,
     active_frames,
@@ -28,7 +29,6 @@ from wordbrush.evaluation.detection import (
     most_active,
     ranked,
 )
-from wordbrush.evaluation.edit_success import distinct
 from wordbrush.evaluation.interface import Features, Subject, needed
 from wordbrush.evaluation.localisation import (
     Drawings,
@@ -104,6 +104,19 @@ def read_masked(material: Material) -> Masked | None:
     return Masked(scenes[-count:], planes[-count:])
 
 
+def told_bound(material: Material, objects: list[list[dict]]) -> Recall | None:
+    """The recall of a listener who knows all that the test captions tell, by the sure objects of
+    their pictures; None where captions are not of the grammar."""
+    rows = each_row(material.layout.speech, ["sample", "text"])
+    texts = {row["sample"]: row["text"] for row in rows}
+    least = material.params.segmenter.min_confidence
+    sure = [[one for one in things if one["confidence"] >= least] for things in objects]
+    fits = fitting(sure, [texts[caption] for caption in material.samples.tolist()])
+    if fits is None:
+        return None
+    return bound(partial(recall_bound, fits))
+
+
 class WordTests:
     """The tests of words and concepts: one method after another, all on the same evidence.
 
@@ -128,12 +141,10 @@ class WordTests:
         attributes = list(material.vocabulary.attributes)
         images = material.pairs.images[material.pairs.manifest.images[material.samples]]
         drawings = read_drawings(needed(material.segmenter), images, least)
-
-        def recall(k: int) -> float:
-            return round(distinct(drawings.objects, least, attributes, k), 2)
-
-        found: Recall = {"1": recall(1), "5": recall(5), "10": recall(10)}
+        found = bound(partial(distinct, drawings.objects, least, attributes))
         self.drawings, self.metrics = drawings, {"distinct": found, **self.metrics}
+        if (told := told_bound(material, drawings.objects)) is not None:
+            self.metrics["told"] = told
 
     def measure(self, subject: Subject) -> None:
         """A method; if concepts were found in its encoders, or trained it, they too."""

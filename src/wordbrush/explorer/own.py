@@ -8,14 +8,12 @@ import numpy as np
 
 from wordbrush.corpora import shards
 from wordbrush.corpora.collection import see, square
-from wordbrush.corpora.pictures import TYPES, Look, load
-from wordbrush.corpora.records import Unusable
+from wordbrush.corpora.pictures import TYPES, Look, pictures_in
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.model import Model
 
 LEAST = 12  # pictures, which the page shows at once
-LARGEST_BYTES = 64 << 20  # of a file
 BACKGROUND = "white"  # behind what is transparent
 
 
@@ -43,23 +41,5 @@ def _pictures(folder: Path, side: int) -> Iterator[np.ndarray]:
         for part in see(folder, side):
             yield from part.squares
         return
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in TYPES and path.is_file():
-            yield _picture(path, side)
-
-
-def _picture(path: Path, side: int) -> np.ndarray:
-    """uint8 [side, side, 3], as an import and the training after it would have it."""
-    if path.stat().st_size > LARGEST_BYTES:
-        raise WordbrushError(
-            f"{path} has more than {LARGEST_BYTES >> 20} MB: scale it down, or take it away."
-        )
-    try:
-        content, _ = load(path.read_bytes(), path.name, Look(side, BACKGROUND)).encoded()
-    except OSError as error:
-        raise WordbrushError(f"{path} cannot be read ({error.strerror}).") from None
-    except Unusable as error:
-        raise WordbrushError(
-            f"{path} cannot be shown: {error}. Mend it, or take it away."
-        ) from None
-    return square(content, side)
+    for content, _ in pictures_in(folder, Look(side, BACKGROUND)):
+        yield square(content, side)

@@ -1,31 +1,28 @@
-"""The WebSocket on which a page streams its microphone, and what it may send there."""
+"""The WebSocket of a page that is listened to: sound comes, and light, words and hits go."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.errors import optional_packages
-from wordbrush.explorer.guards import Allowance
 from wordbrush.explorer.listening import Listener, Message, Studio
+from wordbrush.serving.metrics import working
+from wordbrush.serving.streams import Refused, SoundStream
 
 with optional_packages():
-    from aiohttp import WSCloseCode, WSMsgType, web
+    from aiohttp import web
 
-MOST_BYTES = 16 << 10  # of a message: half a second of sound
+PAGE = "explorer"  # in metrics
 MOST_VIEWED = 24
 AHEAD_SECONDS = 3.0  # of sound that may come faster than time passes, after a pause of the network
-CONTROLS, CONTROL_BURST = 10.0, 40.0  # messages a second that are no sound, and at once
 WAITING_SECONDS = 2.0  # of sound that waits for the model; more is dropped, and the page told
 MOST_AT_ONCE = 2 * SAMPLE_RATE  # bytes: a second, which any way of hearing takes (hearing.py)
-SEND_SECONDS = 10.0  # that a page may take to read what was sent
-HEARTBEAT_SECONDS = 15.0
 
 
 class Control(BaseModel):
@@ -39,11 +36,7 @@ class Control(BaseModel):
     stop: bool = False
 
 
-class Refused(Exception):
-    """A page that sends what no page of ours does: the connection is closed, with this reason."""
-
-
-class Connection:
+class Connection(SoundStream[Control]):
     """One page.
 
     Sound that comes while the model is at work is heard together with what follows, so that a slow
@@ -51,63 +44,32 @@ class Connection:
     """
 
     def __init__(self, socket: web.WebSocketResponse, studio: Studio, engine: Executor):
-        self.socket, self.studio, self.engine = socket, studio, engine
+        super().__init__(socket, Control, AHEAD_SECONDS)
+        self.studio, self.engine = studio, engine
         self.listener = Listener(studio)
-        self.bytes = Allowance(2 * SAMPLE_RATE, 2 * SAMPLE_RATE * AHEAD_SECONDS)
-        self.controls = Allowance(CONTROLS, CONTROL_BURST)
         self.waiting = bytearray()
         self.stopping = False
         self.news = asyncio.Event()
 
-    async def serve(self) -> None:
+    async def listen(self) -> None:
         """Until the page goes, or sends what it must not."""
-        worker = asyncio.create_task(self._answer())
-        reader = asyncio.create_task(self._receive())
-        try:
-            await asyncio.wait({worker, reader}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (reader, worker):
-                if task.done() and not task.cancelled() and (error := task.exception()):
-                    raise error
-        except Refused as reason:
-            await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(reason).encode())
-        except (ConnectionError, TimeoutError):
-            await self.socket.close(code=WSCloseCode.GOING_AWAY)
-        finally:
-            for task in (worker, reader):
-                task.cancel()
-            await asyncio.gather(worker, reader, return_exceptions=True)
+        await self.serve(asyncio.create_task(self._answer()))
 
-    async def _receive(self) -> None:
-        async for message in self.socket:
-            if message.type == WSMsgType.BINARY:
-                self._sound(message.data)
-            elif message.type == WSMsgType.TEXT:
-                self._control(message.data)
-            self.news.set()
-
-    def _sound(self, data: bytes) -> None:
-        if len(data) % 2:
-            raise Refused("sound is 16-bit samples")
-        if not self.bytes.take(len(data)):
-            raise Refused("sound comes faster than it is spoken")
+    async def on_sound(self, data: bytes) -> None:
         self.waiting += data
         excess = len(self.waiting) - round(2 * SAMPLE_RATE * WAITING_SECONDS)
         if excess > 0:
             del self.waiting[: excess + excess % 2]
             self.listener.heard_samples += (excess + excess % 2) // 2
+        self.news.set()
 
-    def _control(self, data: str) -> None:
-        if not self.controls.take():
-            raise Refused("too many messages")
-        try:
-            control = Control.model_validate(json.loads(data))
-        except (ValidationError, ValueError, RecursionError):
-            raise Refused("this is no message that the explorer knows") from None
+    async def on_control(self, control: Control) -> None:
         if control.view is not None:
             self.listener.view = known(control.view, len(self.studio.gallery))
         if control.finding is not None:
             self.listener.finding = control.finding
         self.stopping |= control.stop
+        self.news.set()
 
     async def _answer(self) -> None:
         while True:
@@ -127,12 +89,10 @@ class Connection:
     async def _run(self, work: Callable[[], Iterator[Message]]) -> None:
         """Do it on the thread of the model, and send what comes of it."""
         loop = asyncio.get_running_loop()
-        messages: list[dict[str, Any]] = await loop.run_in_executor(
-            self.engine, lambda: list(work())
-        )
+        with working(PAGE, "stream"):
+            messages = await loop.run_in_executor(self.engine, lambda: list(work()))
         for message in messages:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self.socket.send_json(message)
+            await self.send(message)
 
 
 def known(view: list[int], count: int) -> list[int]:

@@ -9,13 +9,13 @@ import numpy as np
 from wordbrush.audio.features import with_silence
 from wordbrush.audio.inputs import prepare
 from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.errors import WordbrushError
 from wordbrush.explorer.hearing import hop_samples
 from wordbrush.explorer.listening import Message, Studio
+from wordbrush.serving.decoding import Samples
 
 MOST_CHARACTERS = 200  # of typed words: a caption of three objects has some 150
 MOST_BYTES = 8 << 20  # of a file
-MOST_SAMPLES = 8 << 20  # of all channels of a file: 90 s of stereo at 48 kHz; decoded, 32 MB
 VOICE, WORDS_A_MINUTE, PITCH = "en-us", 170, 50  # among those of the training of models/small
 
 
@@ -31,28 +31,11 @@ def say(studio: Studio, text: str, pictures: list[int]) -> Message:
     return answer(studio, prepare(sound).sound, pictures, "")
 
 
-def hear_file(studio: Studio, content: bytes, pictures: list[int]) -> Message:
-    """A sound file. Raises WordbrushError for what is none, is too long, or cannot be heard."""
-    require_small(content)
-    prepared = prepare(content)
+def hear_samples(studio: Studio, samples: Samples, pictures: list[int]) -> Message:
+    """A sound file, decoded. Raises WordbrushError for one that cannot be heard."""
+    sound = samples.sound[:, 0] if samples.sound.shape[1] == 1 else samples.sound
+    prepared = prepare(sound, samples.rate)
     return answer(studio, prepared.sound, pictures, str(prepared.changes))
-
-
-def require_small(content: bytes) -> None:
-    """Raises WordbrushError for a file that holds far more sound than its bytes let expect."""
-    with optional_packages():
-        import soundfile
-    try:
-        info = soundfile.info(io.BytesIO(content))
-    except (soundfile.LibsndfileError, RuntimeError):
-        raise WordbrushError(
-            "this file is no sound that can be read: bring WAV, FLAC, Ogg, Opus or MP3."
-        ) from None
-    if info.frames * info.channels > MOST_SAMPLES:
-        raise WordbrushError(
-            f"this file lasts {info.frames / info.samplerate:.0f} s with {info.channels} channels, "
-            "which is more than is listened to: cut out a sentence."
-        )
 
 
 def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str) -> Message:

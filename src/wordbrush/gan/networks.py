@@ -17,12 +17,18 @@ from wordbrush.storage.configs import Config
 from wordbrush.training.norms import minibatch_stddev
 
 LEAK = 0.2
+Fade = float | Tensor  # the share of the newest level; a tensor [] where it may change in a graph
 Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer
 
 
 def resolutions(final: int) -> list[int]:
     """The levels up to `final`: 4, 8, 16, …"""
     return [4 * 2**level for level in range(int(math.log2(final)) - 1)]
+
+
+def fading(level: int, fade: Fade) -> bool:
+    """Whether the level below is still to be seen."""
+    return level > 0 and (isinstance(fade, Tensor) or fade < 1)
 
 
 class Equalised(nn.Module):
@@ -214,7 +220,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return self.decode(self.encode(z))
 
-    def at_level(self, z: Tensor, level: int, fade: float) -> Tensor:
+    def at_level(self, z: Tensor, level: int, fade: Fade) -> Tensor:
         """Pictures of a generator grown to `level`, the newest level shown by `fade` (K §2)."""
         x = self.trunk(z)
         for lower in range(1, level):
@@ -222,7 +228,7 @@ class Generator(nn.Module):
         if level == 0:
             return self.to_rgb[0](pixel_norm(x))
         newest = self.to_rgb[level](pixel_norm(self.grow(x, level)))
-        if fade >= 1:
+        if not fading(level, fade):
             return newest
         return torch.lerp(double(self.to_rgb[level - 1](pixel_norm(x))), newest, fade)
 
@@ -249,12 +255,12 @@ class Discriminator(nn.Module):
         first, second = convolutions(self.convs, level)
         return activate(second(activate(first(x))))
 
-    def forward(self, images: Tensor, level: int, fade: float, sets: int = 1) -> Tensor:
+    def forward(self, images: Tensor, level: int, fade: Fade, sets: int = 1) -> Tensor:
         """sets: how many batches `images` holds one after another, each with its own statistics."""
         x = activate(self.from_rgb[level](images))
         if level > 0:
             x = self.shrink(x, level)
-            if fade < 1:
+            if fading(level, fade):
                 x = torch.lerp(activate(self.from_rgb[level - 1](halve(images))), x, fade)
         for lower in range(level - 1, 0, -1):
             x = self.shrink(x, lower)

@@ -15,9 +15,11 @@ from wordbrush.gan.augmentation import flipped, shifted
 from wordbrush.gan.losses import Critic, adversarial_loss, squared_gradient
 from wordbrush.gan.networks import (
     Discriminator,
+    Fade,
     Generator,
     GeneratorConfig,
     double,
+    fading,
     halve,
     resolutions,
 )
@@ -34,9 +36,10 @@ from wordbrush.training.compute import (
     require_device_memory,
     training_bytes,
 )
+from wordbrush.training.graphs import Graphs
 from wordbrush.training.parallel import backward, gather, on_main, part, shard, whole
 from wordbrush.training.signals import finishing_steps
-from wordbrush.training.watch import Watch
+from wordbrush.training.watch import Watch, observed
 
 CURVES = ("kimg", "resolution", "fade", "generator_loss", "discriminator_loss")
 GRID = 8  # sample grids are GRID × GRID pictures
@@ -72,11 +75,11 @@ class RealBatches:
         self.order = state["order"].to(self.rng.device)
 
 
-def to_level(images: Tensor, level: int, top: int, fade: float) -> Tensor:
+def to_level(images: Tensor, level: int, top: int, fade: Fade) -> Tensor:
     """Real pictures of level `top` at `level`; fading in, blended with the level below (K)."""
     for _ in range(top - level):
         images = halve(images)
-    return images if fade >= 1 or level == 0 else torch.lerp(double(halve(images)), images, fade)
+    return torch.lerp(double(halve(images)), images, fade) if fading(level, fade) else images
 
 
 class Trainer:
@@ -86,6 +89,7 @@ class Trainer:
         self.gan, self.top = gan, len(resolutions(resolution)) - 1
         self.loss, self.steps = adversarial_loss(gan), 0
         self.rng, self.watch = random_numbers(seed), Watch("the GAN")
+        self.graphs = Graphs(self.rng)
         config = GeneratorConfig.of(gan, resolution)
         self.generator = channels_last(Generator(config), device())
         self.discriminator = channels_last(
@@ -111,17 +115,34 @@ class Trainer:
             betas=(gan.adam_beta1, gan.adam_beta2),
             eps=gan.adam_epsilon,
             fused=True,
+            capturable=self.graphs.used,
         )
         self.generator_adam = adam(self.generator.parameters())
         self.discriminator_adam = adam(self.discriminator.parameters())
+        self.graphs.forget()
 
     def step(self, real: Tensor, level: int, fade: float) -> None:
-        """One step of each network (K: 1:1); `losses` reads what it gave."""
-        with mixed_precision():
-            of_discriminator = self.discriminator_step(real, level, fade)
-            both = torch.stack([of_discriminator, self.generator_step(len(real), level, fade)])
+        """One step of each network (K: 1:1), with real pictures [N, 3, H, W] of level `top`.
+
+        `losses` reads what it gave.
+        """
+        penalised = self.steps % self.gan.penalty_every == 0  # lazy: rarer, and as much stronger
+        step = partial(self.learn, level, penalised)
+        share = self.graphs.changing(fade, real.device) if fading(level, fade) else fade
+        if isinstance(share, Tensor):
+            row = self.graphs.run((level, penalised), step, real, share)
+        else:
+            row = self.graphs.run((level, penalised), partial(step, fade=share), real)
         self.steps += 1
-        self.watch.see(self.steps, both, self.generator, self.discriminator)
+        self.watch.add(self.steps, 2, row)
+
+    def learn(self, level: int, penalised: bool, real: Tensor, fade: Fade) -> Tensor:
+        """A step; returns its row for `watch`."""
+        real = to_level(real, level, self.top, fade)
+        with mixed_precision():
+            of_discriminator = self.discriminator_step(real, level, fade, penalised)
+            both = torch.stack([of_discriminator, self.generator_step(len(real), level, fade)])
+        return observed(both, self.generator, self.discriminator)
 
     def losses(self, kept: str = "") -> list[tuple[float, float]]:
         """Of generator and discriminator, in every step since they were read last.
@@ -130,7 +151,7 @@ class Trainer:
         """
         return [(generator, critic) for critic, generator in self.watch.read(kept)]
 
-    def discriminator_step(self, real: Tensor, level: int, fade: float) -> Tensor:
+    def discriminator_step(self, real: Tensor, level: int, fade: Fade, penalised: bool) -> Tensor:
         with torch.no_grad():
             fake = self.generator.at_level(self.latents(len(real)), level, fade)
         real, fake = self.augmented(real), self.augmented(fake)
@@ -138,7 +159,7 @@ class Trainer:
         scores = critic(torch.cat([real, fake]), sets=2)  # one pass costs less than two
         loss = self.loss.discriminator(*map(gather, scores.chunk(2)))
         total = loss
-        if self.steps % self.gan.penalty_every == 0:  # lazy: rarer, and as much stronger
+        if penalised:
             total = total + self.gan.penalty_every * self.penalty(critic, real, fake)
         self.discriminator_adam.zero_grad()
         backward(total, self.discriminator)
@@ -153,7 +174,7 @@ class Trainer:
             images = torch.lerp(real, fake, shares[:, None, None, None])
         return self.loss.penalty(gather(squared_gradient(critic, images)))
 
-    def generator_step(self, count: int, level: int, fade: float) -> Tensor:
+    def generator_step(self, count: int, level: int, fade: Fade) -> Tensor:
         self.discriminator.requires_grad_(False)
         fake = self.augmented(self.generator.at_level(self.latents(count), level, fade))
         loss = self.loss.generator(gather(self.discriminator(fake, level, fade)))
@@ -271,8 +292,7 @@ def train(
             level, fade = schedule.level, schedule.fade
             size = resolutions(resolution)[level]
             batch = gan.batch_sizes[size]
-            real = to_level(batches.take(batch), level, trainer.top, fade)
-            trainer.step(real, level, fade)
+            trainer.step(batches.take(batch), level, fade)
             at_mark = schedule.show(batch, gan.grids)
             progress.advance(batch / 1000)
             if at_mark or trainer.watch.due:

@@ -14,6 +14,7 @@ from wordbrush.captions.engines.table import LICENCES
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.splits import captioned_count
+from wordbrush.evaluation.composed import titled
 from wordbrush.evaluation.methods import exported, method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
 from wordbrush.evaluation.results import (
@@ -110,6 +111,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str
         model_header(licence(), result, words, params.samples.test),
         **shared,
         result=result,
+        composed=titled(result.get("composition", {})),
         words=words,
         unknown=unknown,
         meanings=best,

@@ -5,6 +5,7 @@ from importlib import metadata
 from typing import cast
 
 from wordbrush.errors import optional_packages
+from wordbrush.evaluation.composed import titled
 from wordbrush.evaluation.results import Result, WayRecall, WordScores
 
 DATASET = "wordbrush-scenes-and-speech"
@@ -87,6 +88,8 @@ def measured(result: Result, words: WordScores, test: int) -> Iterator[tuple[str
         yield "accuracy", value, f"Semantic test, {name}, percent"
     if "real_images" in result:
         yield "accuracy", result["real_images"], "Real-image test, percent"
+    for title, one in titled(result.get("composition", {})).items():
+        yield "accuracy", one["value"], f"{title.capitalize()}, percent"
     yield "f1", words["word_f1"], "Attribute words by their best unit, mean F1, percent"
     for title, found in (
         ("Pointing at a word's objects", words.get("pointing")),

@@ -24,6 +24,12 @@ from wordbrush.evaluation.results import Concept, ConceptMetrics, Results
 from wordbrush.gan.records import GanMetrics
 from wordbrush.params import Params
 from wordbrush.report import figures
+from wordbrush.report.composition_section import (
+    composition_section,
+    kinds_section,
+    pairs_section,
+    read_composition,
+)
 from wordbrush.report.records import (
     ExampleFile,
     GridFile,
@@ -327,6 +333,9 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
         "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),
+        "composition": composition_section(results, best.name),
+        "composed_kinds": kinds_section(read_composition(layout, best.name)),
+        "composed_pairs": pairs_section(layout),
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,
@@ -344,6 +353,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "concept_count": len(meanings),
         "concept_scores": metrics["clusters"].get(best.mining),
         "distinct": metrics.get("distinct"),
+        "told": metrics.get("told"),
         "contested": tables["contested"],
         "shown": method_named(list(results)[-1]),
         "detectors": tables["detectors"][:DETECTORS_SHOWN],

@@ -8,6 +8,7 @@ from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.results import Results, best_method
 from wordbrush.report import figures, grounding_pages
 from wordbrush.report.about import About, about_section
+from wordbrush.report.composition_section import composition_section
 from wordbrush.report.grounding_pages import Finished
 from wordbrush.report.media import fitted
 from wordbrush.report.page import DETECTORS_SHOWN, curve
@@ -88,12 +89,25 @@ def _scenes(made: Finished) -> list[Section]:
     pairs = open_array(layout.real_pairs / "images.npy", "uint8", (None, 2, None, None, 3))[
         : PICTURES // 2
     ]
+    exchanges = open_array(layout.real_pairs / "exchanges.npy", "uint8", (None, 2, None, None, 3))[
+        : PICTURES // 2
+    ]
     return [
         Section("Scenes", pictures=[_tile(images)]),
         Section("Their objects", pictures=[_tile(MASK_COLOURS[masks % len(MASK_COLOURS)])]),
         Section(
             "Pairs that differ in one attribute of one object",
             pictures=[_tile(pairs.reshape(-1, *pairs.shape[2:]))],
+        ),
+        *(
+            [
+                Section(
+                    "Pairs in which two objects exchanged one thing",
+                    pictures=[_tile(exchanges.reshape(-1, *exchanges.shape[2:]))],
+                )
+            ]
+            if len(exchanges)
+            else []
         ),
     ]
 
@@ -226,6 +240,8 @@ def _evaluation(made: Finished) -> list[Section]:
     }
     if (ways := ways_section(measured, best="")).rows:
         tables = {"Retrieval each way, percent": ways}
+    for medium, table in composition_section(measured, best="").items():
+        tables[f"Composition of {medium}, percent (chance in brackets)"] = table
     engines = engines_section(read_engine_scores(layout.evaluation, best))
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [

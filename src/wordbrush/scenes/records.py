@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from wordbrush.scenes.facts import EXCHANGES
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.validation import Finite, Natural, one_of
 
@@ -58,6 +59,20 @@ class RealPair(TypedDict):
     attribute: Attribute
     before: str
     after: str
+
+
+class ExchangePair(TypedDict):
+    """An entry of exchanges.json: a scene, and the same after two objects exchanged `kind`.
+
+    order, first, second: as in edits.exchange.
+    """
+
+    scene: Scene
+    edited: Scene
+    kind: Annotated[str, one_of(EXCHANGES)]
+    order: list[Natural]
+    first: Natural
+    second: Natural
 
 
 class ClevrScene(TypedDict):

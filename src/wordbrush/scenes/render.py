@@ -15,6 +15,7 @@ import numpy as np
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import Scenes
 from wordbrush.scenes import edits, world
+from wordbrush.scenes.facts import EXCHANGES
 from wordbrush.scenes.sampling import RESTARTS, cannot_fit, sample_scene
 from wordbrush.training.workers import Task, ordered
 
@@ -246,6 +247,28 @@ def render_pair(scenes: Scenes, seed: int, index: int) -> tuple[dict, np.ndarray
                 [picture(one, scenes) for one in (scene, change["edited"])]
             )
     raise cannot_fit(scenes)
+
+
+def render_exchange(scenes: Scenes, seed: int, index: int) -> tuple[dict | None, np.ndarray]:
+    """Pair `index` of two scenes in which two objects have exchanged one thing: its record, and
+    pictures [2, H, W, 3].
+
+    What is exchanged goes through facts.EXCHANGES in turn. None and no picture where the world
+    hardly ever has such a pair.
+    """
+    rng = np.random.default_rng([seed, index, 2])  # another stream than the other two's
+    several = scenes.model_copy(update={"min_objects": max(2, scenes.min_objects)})
+    kind = EXCHANGES[index % len(EXCHANGES)]
+    for _ in range(RESTARTS):
+        scene = sample_scene(several, rng, index, "real")
+        change = edits.exchange(scene, scenes, kind, rng)
+        if change is None:
+            continue
+        both = (scene, change["edited"])
+        if all(all_visible(instances(one, scenes), len(one["objects"]), scenes) for one in both):
+            pictures = np.stack([picture(one, scenes) for one in both])
+            return {"scene": scene, **change}, pictures
+    return None, np.empty((0, scenes.resolution, scenes.resolution, 3), np.uint8)
 
 
 def render_all(

@@ -27,9 +27,10 @@ from wordbrush.training.compute import (
     runs_ahead,
     training_bytes,
 )
+from wordbrush.training.graphs import Graphs
 from wordbrush.training.parallel import backward, gather, part, shard
 from wordbrush.training.signals import finishing_steps
-from wordbrush.training.watch import Watch
+from wordbrush.training.watch import Watch, observed
 
 CENTRE_WIDTH = 0.045  # deviation of a centre's blob, as a share of the picture
 
@@ -124,8 +125,11 @@ class Trainer:
         require_room(params, config, data.images.shape[1:3])
         self.params, self.data, self.rng = params, data, random_numbers(seed)
         self.network = channels_last(Segmenter(config), device())
-        rate = params.learning_rate
-        self.adam = torch.optim.Adam(self.network.parameters(), lr=rate, fused=True)
+        rate, self.graphs = params.learning_rate, Graphs(self.rng)
+        self.adam = torch.optim.Adam(
+            self.network.parameters(), lr=rate, fused=True, capturable=self.graphs.used
+        )
+        self.graphs.adopt(self.adam, device())
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, params.steps)
         self.watch = Watch("the segmenter")
 
@@ -137,17 +141,22 @@ class Trainer:
         """One step, counted from 1, on new pictures; `losses` reads what it gave."""
         count, rng = len(self.data.images), self.rng
         picked = torch.randint(count, (self.params.batch_size,), generator=rng, device=rng.device)
-        pictures, targets = self.data.batch(picked)
-        self.descend(number, disturb(pictures, self.params.noise, rng), targets)
+        self.descend(number, *self.data.batch(picked))
 
     def descend(self, number: int, pictures: Tensor, targets: Sequence[Tensor]) -> None:
-        """Change the weights."""
+        """The step on these pictures."""
+        self.watch.add(number, 1, self.graphs.run("step", self.learn, pictures, *targets))
+        self.schedule.step()
+
+    def learn(self, pictures: Tensor, *targets: Tensor) -> Tensor:
+        """Change the weights; returns the step's row for `watch`."""
+        pictures = disturb(pictures, self.params.noise, self.rng)
         value = whole_loss(self.network, pictures, targets)
         self.adam.zero_grad()
         backward(value, self.network)
-        self.watch.see(number, value, self.network)
+        row = observed(value, self.network)
         self.adam.step()
-        self.schedule.step()
+        return row
 
     def losses(self, kept: str = "") -> list[float]:
         """Of every step since they were read last.
@@ -166,6 +175,7 @@ def train(
     """Train a new segmenter; returns it with its loss curve."""
     trainer = Trainer(params, data, seed)
     state = checkpoints.restore(trainer.parts()) or {"step": 0, "curve": []}
+    trainer.graphs.adopt(trainer.adam, device())
     done, curve = state["step"], state["curve"]
 
     def checked(step: int) -> dict[str, Any]:

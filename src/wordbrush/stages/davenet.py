@@ -14,7 +14,8 @@ from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import Checkpoints
-from wordbrush.training.compute import algorithms, precision, set_seed
+from wordbrush.training.compute import set_seed
+from wordbrush.training.conditions import as_chosen
 
 
 def train_stage(
@@ -34,7 +35,7 @@ def train_stage(
     require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
-    with precision(params.precision), algorithms(params.deterministic):
+    with as_chosen(params):
         stage = getattr(params.schedule, name.replace("-", "_"))
         settings = Settings(params.davenet, stage, mining, params.grounding_seed)
         rows = train(encoders, pairs, settings, editor, checkpoints)

@@ -10,6 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.captions.composition import (
+    Script,
+    Subjects,
+    read_exchanges,
+    write_composition,
+    write_script,
+)
 from wordbrush.captions.engines.table import require_recorded, use_recordings
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.captions.groups import Part, group_parts, said_in, write_part
@@ -24,7 +31,7 @@ from wordbrush.params import Captions, Params
 from wordbrush.scenes.records import RealPair
 from wordbrush.segmenter.annotations import write_annotations
 from wordbrush.segmenter.network import load_segmenter
-from wordbrush.segmenter.parsing import parse
+from wordbrush.segmenter.parsing import describable, parse
 from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -41,6 +48,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     pairs = read_json(layout.real_pairs / "pairs.json", list[RealPair])
     scenes = scene_lines([pair["scene"] for pair in pairs], captions, params.seed)
     splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
+    script = composition(params, parsed, pairs, layout)
     parts = list(group_parts(captions, [line.text for line in lines], splits))
     require_all_recorded(captions, [*lines, *scenes], parts)
     speaking = partial(recite, lines, captions, "speaking captions")
@@ -61,9 +69,26 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     with whole_directory(layout.test_speech) as folder:
         write_words(folder / "words", captions, captions.held_out_voices, VOCABULARY)
         write_real_pairs(folder / "real_pairs", captions, scenes)
+        write_composition(folder / "composition", captions, script)
         for part in parts:
             write_part(folder / "groups" / part.group / part.engine, part, captions, VOCABULARY)
     write_json(layout.metrics("captions"), summary(parsed, features, params))
+
+
+def composition(
+    params: Params, parsed: list[list[dict]], real: list[RealPair], layout: Layout
+) -> Script:
+    """What is said for the tests of composition, on drawings of the tests and rendered scenes."""
+    sure = params.segmenter.min_confidence, params.evaluation.min_certainty
+    drawings = {
+        number: parsed[number]
+        for number in split_ranges(params.samples)["test"]
+        if describable(parsed[number], *sure)
+    }
+    exchanged = read_exchanges(layout.real_pairs / "exchanges.json")
+    subjects, captions = Subjects(drawings, real, exchanged), params.captions
+    count = params.evaluation.composition_pairs
+    return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
 def require_all_recorded(captions: Captions, lines: list[Line], parts: list[Part]) -> None:

@@ -18,7 +18,7 @@ from wordbrush.storage.files import open_array, whole_directory, write_csv, writ
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import algorithms, precision
+from wordbrush.training.conditions import as_chosen
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
@@ -27,7 +27,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     distance = partial(
         distance_of_drawings, images=images, count=params.gan.swd_images, seed=params.seed
     )
-    with precision(params.precision), algorithms(params.deterministic):
+    with as_chosen(params):
         average, history = train(
             params.gan,
             images,

@@ -24,14 +24,14 @@ from wordbrush.storage.files import (
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import algorithms, precision
+from wordbrush.training.conditions import as_chosen
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
     """Train on all scenes but the held-out last ones, and score on these."""
     images, instances, attributes, scenes = read_scenes(params, layout)
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
-    with precision(params.precision), algorithms(params.deterministic):
+    with as_chosen(params):
         data = LabelledPictures(images[:kept], instances[:kept], attributes[:kept])
         network, curve = train(params.segmenter, data, params.seed, checkpoints)
     if not is_main():

@@ -19,7 +19,8 @@ class Layout:
 
     @property
     def real_pairs(self) -> Path:
-        """images.npy [M, 2, H, W, 3] (original, edited), pairs.json: real-image test, P §6.5"""
+        """images.npy [M, 2, H, W, 3] (original, edited), pairs.json: real-image test, P §6.5;
+        exchanges.npy, exchanges.json: pairs in which two objects exchanged one thing"""
         return self.root / "data/real_pairs"
 
     @property
@@ -59,7 +60,7 @@ class Layout:
 
     @property
     def test_speech(self) -> Path:
-        """words/ and real_pairs/: spoken words and spoken captions for the tests, as features;
+        """words/, real_pairs/, composition/: spoken words and captions for the tests, as features;
         groups/GROUP/ENGINE/: both, by each engine of each group of voices (params.GROUPS)"""
         return self.root / "data/test_speech"
 
@@ -74,7 +75,8 @@ class Layout:
     @property
     def evaluation(self) -> Path:
         """What the report shows: edits, retrievals, matchmaps; concepts.json: what units mean;
-        engines.json: how engines of speech are understood, where there are groups of voices"""
+        engines.json: how engines of speech are understood, where there are groups of voices;
+        composition.json: what is heard of composition"""
         return self.root / "data/evaluation"
 
     @property

@@ -37,6 +37,20 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """As `one_at_a_time`, but without waiting. Raises WordbrushError with `busy` where another
+    process is inside; on Windows, where there is no `flock`, it does not notice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WordbrushError(busy) from None
+        yield
+
+
+@contextmanager
 def _held(lock: Path) -> Iterator[None]:
     deadline = time.monotonic() + WAIT
     while True:

@@ -74,20 +74,25 @@ def running() -> tuple[str, str]:
 
 
 def serve(stage: str, mining: str) -> None:
-    """Label metrics with this stage from now on, and serve them if the environment asks for it.
+    """Label metrics with this stage from now on, and serve them if the environment asks for it."""
+    _Running.labels = stage, mining
+    PROGRESS.labels(stage, mining).set_to_current_time()
+    listen("0.0.0.0")
 
-    A port in use is one line on stderr, not an error.
+
+def listen(address: str) -> None:
+    """Serve metrics there, if the environment asks for it.
+
+    A port in use is one line on stderr, not an error. Raises WordbrushError for what is no port.
     """
     port = variable(PORT_VARIABLE)
     if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise WordbrushError(
             f"{PORT_VARIABLE} is {port!r}; a port number from 1 to 65535 is needed."
         )
-    _Running.labels = stage, mining
-    PROGRESS.labels(stage, mining).set_to_current_time()
     if port:
         try:
-            start_http_server(int(port))
+            start_http_server(int(port), address)
         except OSError as error:
             print(
                 f"metrics are not served: {error.strerror or error} (port {port}); choose another "

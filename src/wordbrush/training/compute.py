@@ -159,9 +159,12 @@ def multiplies_bfloat16() -> bool:
 def mixed_precision() -> torch.autocast:
     """Within, convolutions and matrix products run in what `precision` chose.
 
-    Weights, optimisers and sums stay float32.
+    Weights, optimisers and sums stay float32. Weights are converted anew at each use on GPUs, since
+    a graph that is recorded within holds no weights of before.
     """
-    return torch.autocast(device().type, torch.bfloat16, enabled=_Precision.low)
+    where = device().type
+    kept = where != "cuda"
+    return torch.autocast(where, torch.bfloat16, enabled=_Precision.low, cache_enabled=kept)
 
 
 def training_bytes(build: Callable[[], Network], forward: Callable[[Network], Any]) -> int:

@@ -65,6 +65,11 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() and not _State.alone else 1
 
 
+def by_kernels() -> bool:
+    """Whether ranks, if there are others, talk to each other by kernels of a GPU alone."""
+    return world() == 1 or dist.get_backend() == "nccl"
+
+
 def part(count: int) -> int:
     """How many rows of a batch of `count` each rank has.
 

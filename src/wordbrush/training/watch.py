@@ -29,7 +29,6 @@ class Watch:
         self.steps: list[tuple[float, int]] = []  # each step, and how many losses it has
         self.rows: list[Tensor] = []  # its gradient norm, losses and figures
 
-    @torch.no_grad()
     def see(
         self,
         step: float,
@@ -37,19 +36,13 @@ class Watch:
         *networks: torch.nn.Module,
         figures: Sequence[Tensor] = (),
     ) -> None:
-        """A step's losses, of any shape, and the gradients that its networks have now.
+        """What is `observed` in a step."""
+        self.add(step, loss.numel(), observed(loss, *networks, figures=figures))
 
-        figures: scalars that are read with the losses, and not checked.
-        """
-        gradients = [
-            weight.grad
-            for network in networks
-            for weight in network.parameters()
-            if weight.grad is not None
-        ]
-        norm = torch.nn.utils.get_total_norm(gradients) if gradients else loss.new_zeros(())
-        self.steps.append((step, loss.numel()))
-        self.rows.append(torch.stack([norm, *loss.detach().flatten(), *figures]))
+    def add(self, step: float, losses: int, row: Tensor) -> None:
+        """What was `observed` in a step, with so many losses."""
+        self.steps.append((step, losses))
+        self.rows.append(row)
 
     @property
     def due(self) -> bool:
@@ -78,3 +71,17 @@ class Watch:
             f"{self.what} diverged at step {step:g}: loss {values}, gradient norm {norm:g}. "
             f"{last} Lower the learning rate of this stage in params.yaml."
         )
+
+
+@torch.no_grad()
+def observed(loss: Tensor, *networks: torch.nn.Module, figures: Sequence[Tensor] = ()) -> Tensor:
+    """A step's row [1 + losses + figures]: the norm of the gradients that its networks have now,
+    its losses, of any shape, and figures: scalars that are read with the losses, not checked."""
+    gradients = [
+        weight.grad
+        for network in networks
+        for weight in network.parameters()
+        if weight.grad is not None
+    ]
+    norm = torch.nn.utils.get_total_norm(gradients) if gradients else loss.new_zeros(())
+    return torch.stack([norm, *loss.detach().flatten(), *figures])

@@ -39,7 +39,7 @@ class Augmenter:
 
     @torch.no_grad()
     def __call__(
-        self, features: Tensor, lengths: Tensor, strength: float = 1.0
+        self, features: Tensor, lengths: Tensor, strength: float | Tensor = 1.0
     ) -> tuple[Tensor, Tensor]:
         """Features [N, bands, T] and lengths [N], varied; what is behind the new lengths is 0.
 

@@ -14,7 +14,7 @@ class Draws:
     shares.
     """
 
-    def __init__(self, rng: torch.Generator, rows: int, strength: float):
+    def __init__(self, rng: torch.Generator, rows: int, strength: float | Tensor):
         self.rng, self.rows, self.strength = rng, rows, strength
 
     def between(self, low: float, high: float) -> Tensor:

@@ -51,7 +51,9 @@ class Page {
       at("cards"), table, (word) => this.hearText(word), facts.drawings ? switchOff : null,
     );
     this.visit = 0; // connections so far: utterances are numbered anew in each
-    this.connection = new Connection((message) => this.receive(message), (is) => this.state(is));
+    this.connection = new Connection(
+      "/api/listen", (message) => this.receive(message), (is) => this.state(is),
+    );
     this.listenToControls();
     this.showView();
   }

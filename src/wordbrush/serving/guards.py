@@ -84,7 +84,7 @@ def _refusal(request: web.Request, access: Access) -> web.Response | None:
         answer = web.Response(status=303, headers={"Location": "/"})
         answer.set_cookie(COOKIE, access.token, httponly=True, samesite="Strict", path="/")
         return answer
-    return _no(401, "open the address with ?token=… that the explorer printed")
+    return _no(401, "open the address with ?token=… that was printed at the start")
 
 
 def _place(address: str) -> SplitResult | None:

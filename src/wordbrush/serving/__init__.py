@@ -1,0 +1,1 @@
+"""What every page of ours needs: a guarded server, its files, sound over WebSockets, decoding."""

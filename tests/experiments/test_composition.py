@@ -1,0 +1,26 @@
+"""The experiment that measures what a kept model hears of composition."""
+
+import json
+
+from experiments.composition import app
+from typer.testing import CliRunner
+
+from wordbrush.model.export import export
+from wordbrush.scenes.facts import EXCHANGES
+
+
+def test_a_kept_model_is_measured_without_its_run(finished, tiny, tmp_path):
+    model, kept, output = tmp_path / "model", tmp_path / "kept", tmp_path / "numbers.json"
+    export(tiny, finished.layout, model, {})
+    few = ["--pairs", "1", "--drawings", "30", "--keep", str(kept), "--output", str(output)]
+    result = CliRunner().invoke(app, [str(model), *few])
+    assert result.exit_code == 0, result.output
+    written = json.loads(output.read_text())
+    assert set(written["exchanges"]["scenes"]) == {*EXCHANGES, "attributes", "relations"}
+    told, alone = (written["recall"][name] for name in ("all that is told", "attributes alone"))
+    assert told["1"] >= alone["1"] >= 0 and told["10"] >= told["1"]
+    assert "| left_right | 1 |" in result.output and "among 30 drawings" in result.output
+    rendered = (kept / "data/real_pairs/exchanges.npy").stat().st_mtime_ns
+    again = CliRunner().invoke(app, [str(model), *few])
+    assert again.exit_code == 0 and json.loads(output.read_text()) == written
+    assert (kept / "data/real_pairs/exchanges.npy").stat().st_mtime_ns == rendered

@@ -1,0 +1,112 @@
+"""Recorded steps learn what steps learn that are taken one operation after another."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.replay import TapeRecorder
+from tests.training import trainings
+from wordbrush.gan import training as gan_training
+from wordbrush.training.compute import running_ahead, set_seed
+from wordbrush.training.graphs import Graphs, cuda_graphs, recording
+
+LONGER = {
+    "stable_kimg": {4: 0.04, 8: 0.04, 16: 0.08},
+    "fade_kimg": {4: 0.0, 8: 0.04, 16: 0.04},
+    "grids": 30,
+}
+
+
+def test_a_recorded_step_reads_its_inputs_and_forgets_what_is_only_python():
+    total, added = torch.zeros(()), []
+
+    def step(x):
+        added.append(x)
+        return total.add_(x.sum()).clone()
+
+    with recording(TapeRecorder):
+        graphs = Graphs()
+    results = [graphs.run("sum", step, torch.full((2,), float(n))).item() for n in range(5)]
+    assert results == [0, 2, 6, 12, 20] and len(added) == 2  # the warm-up, and when recording
+    assert graphs.run("sum", step, torch.ones(3)) == 23 and len(added) == 3  # of another shape
+
+
+def test_random_numbers_go_on():
+    rng = torch.Generator().manual_seed(1)
+    with recording(TapeRecorder):
+        graphs = Graphs(rng)
+    found = [graphs.run("draw", lambda: torch.rand(2, generator=rng)) for _ in range(4)]
+    rng.manual_seed(1)
+    again = [torch.rand(2, generator=rng) for _ in range(4)]
+    assert torch.equal(torch.cat(found), torch.cat(again))
+
+
+def test_nothing_is_recorded_on_cpus():
+    assert cuda_graphs(True, torch.device("cpu")) is None
+    with recording(cuda_graphs(True, torch.device("cpu"))):
+        assert Graphs().recorder is None
+
+
+class NeverRecords(TapeRecorder):
+    """Takes the same path, one operation after another."""
+
+    warmup = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trainings")
+    trainings.prepare(trainings.tiny(), folder)
+    return folder
+
+
+def learned(name, folder, make):
+    """The curve and the weights of a training, whose steps are recorded by what `make` gives."""
+    set_seed(7)
+    with running_ahead(), recording(make):
+        curve, network = dict(trainings.trainings(trainings.tiny(), folder))[name]()
+    return np.array(curve, float), network.state_dict()
+
+
+@pytest.mark.parametrize("name", ["segmenter", *trainings.DAVENETS, *trainings.EDITED])
+def test_recorded_steps_learn_the_same(folder, name):
+    made = []
+
+    def seen(generators):
+        made.append(TapeRecorder(generators))
+        return made[0]
+
+    (curve, weights), (other, its_weights) = (
+        learned(name, folder, make) for make in (NeverRecords, seen)
+    )
+    assert made[0].recorded >= 1 and np.array_equal(other, curve)
+    assert all(torch.equal(weights[key], its_weights[key]) for key in weights)
+    if "augmented" not in name:  # noise is drawn for all frames, and wider batches have more
+        plain, _ = learned(name, folder, None)
+        assert np.allclose(plain, curve, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", trainings.GANS)
+def test_a_gan_learns_the_same_from_recorded_steps(name):
+    params, made = trainings.tiny(), []
+    pictures = np.random.default_rng(0).integers(0, 256, (48, 16, 16, 3), dtype=np.uint8)
+
+    def trained(make):
+        set_seed(7)
+        with running_ahead(), recording(make):
+            gan = params.gan.model_copy(
+                update={**trainings.SHORT, **trainings.GANS[name], **LONGER}
+            )
+            average, history = gan_training.train(gan, pictures, 3, lambda generator: 0.0)
+        return np.array(history.curves), average.state_dict()
+
+    def seen(generators):
+        made.append(TapeRecorder(generators))
+        return made[0]
+
+    (curve, weights), (other, its_weights) = trained(NeverRecords), trained(seen)
+    assert made[0].recorded >= 5 and len(curve) == 30
+    assert np.array_equal(other, curve)
+    assert all(torch.equal(weights[key], its_weights[key]) for key in weights)
+    plain, _ = trained(None)  # rounds the blend of two levels otherwise, which later steps enlarge
+    assert np.allclose(plain[:20], curve[:20], rtol=1e-4, atol=1e-6)
