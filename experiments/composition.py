@@ -17,6 +17,7 @@ import numpy as np
 import typer
 
 from experiments.engines import print_table, with_interval
+from wordbrush import scenes
 from wordbrush.captions.composition import (
     Script,
     Subjects,
@@ -47,6 +48,7 @@ from wordbrush.stages.render_scenes import write_pairs
 from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.paths import given_path
+from wordbrush.versioning.fingerprint import combined, digest
 
 REAL = 5  # pairs of the real-image test for each wanted one: they change one of four attributes
 ModelArgument = Annotated[Path, typer.Argument(help="An exported model.", parser=given_path)]
@@ -66,7 +68,7 @@ def main(
 ) -> None:
     params, listener = with_pairs(load(model / PARAMS), pairs), load_model(model)
     with TemporaryDirectory() as folder:
-        layout = Layout(keep or Path(folder))
+        layout = Layout(kept_in(keep, params) if keep else Path(folder))
         if not layout.real_pairs.is_dir():
             write_pairs(params, layout)
         pictures, parsed = described(listener, params, drawings, seed)
@@ -84,6 +86,13 @@ def main(
     )
     if output is not None:
         write_json(output, {**scores, "recall": recall})
+
+
+def kept_in(keep: Path, params: Params) -> Path:
+    """The folder of what is rendered with these parameters: under the hash of what makes it."""
+    world, count = params.scenes.model_dump(mode="json"), params.evaluation.composition_pairs
+    code = digest(Path(scenes.__file__).parent)
+    return keep / combined([params.seed, count, world, code])
 
 
 def with_pairs(params: Params, pairs: int) -> Params:

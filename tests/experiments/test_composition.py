@@ -2,7 +2,7 @@
 
 import json
 
-from experiments.composition import app
+from experiments.composition import app, kept_in, with_pairs
 from typer.testing import CliRunner
 
 from wordbrush.model.export import export
@@ -20,7 +20,18 @@ def test_a_kept_model_is_measured_without_its_run(finished, tiny, tmp_path):
     told, alone = (written["recall"][name] for name in ("all that is told", "attributes alone"))
     assert told["1"] >= alone["1"] >= 0 and told["10"] >= told["1"]
     assert "| left_right | 1 |" in result.output and "among 30 drawings" in result.output
-    rendered = (kept / "data/real_pairs/exchanges.npy").stat().st_mtime_ns
+    (rendered,) = kept.glob("*/data/real_pairs/exchanges.npy")
+    made = rendered.stat().st_mtime_ns
     again = CliRunner().invoke(app, [str(model), *few])
     assert again.exit_code == 0 and json.loads(output.read_text()) == written
-    assert (kept / "data/real_pairs/exchanges.npy").stat().st_mtime_ns == rendered
+    assert rendered.stat().st_mtime_ns == made
+
+
+def test_what_is_kept_is_of_its_pairs_and_its_world(tiny, tmp_path):
+    others = (
+        with_pairs(tiny, 2),
+        tiny.model_copy(update={"seed": tiny.seed + 1}),
+        tiny.model_copy(update={"scenes": tiny.scenes.model_copy(update={"max_objects": 6})}),
+    )
+    folders = [kept_in(tmp_path, params) for params in (tiny, tiny, *others)]
+    assert folders[0] == folders[1] and len(set(folders)) == 4

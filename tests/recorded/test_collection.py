@@ -1,6 +1,7 @@
 """A collection of people's pictures and recordings, through the stages in one process."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -24,11 +25,13 @@ from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.protocol import read_subject
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
 from wordbrush.evaluation.retrieval import both_ways_apart
+from wordbrush.evaluation.validation import measure_methods
 from wordbrush.evaluation.words import WordTests, written_words
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.explorer.listening import Listener, Studio
 from wordbrush.explorer.server import explore
 from wordbrush.model import load_model
+from wordbrush.model.cards import read_facts
 from wordbrush.model.export import export
 from wordbrush.params import Params, parse
 from wordbrush.report.records import ExampleFile
@@ -36,7 +39,7 @@ from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import cluster_units, evaluate, import_collection, pretrain_davenet, report
 from wordbrush.stages.preflight import check_stage
 from wordbrush.stages.table import BY_NAME
-from wordbrush.storage.files import read_json
+from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge
 from wordbrush.training.compute import device
@@ -238,6 +241,25 @@ def test_a_model_of_a_collection_is_exported_and_explored(learned, collection, t
     kinds = [message["type"] for message in messages]
     assert "light" in kinds and kinds[-1] == "end"
     assert studio.easel is None and all(one["seen"] is None for one in studio.concepts)
+
+
+def test_what_another_graph_left_is_neither_measured_nor_exported(
+    learned, collection, tiny, tmp_path
+):
+    """A project that drew before it was given a collection, and is asked for another graph then."""
+    root = tmp_path / "project"
+    shutil.copytree(learned.root, root)
+    layout, params = Layout(root), of(tiny, collection)
+    for left in (layout.generator, layout.segmenter, layout.annotations):
+        left.mkdir()
+    shutil.copytree(layout.encoders("pretrain", "hard"), layout.encoders("random-edits", "hard"))
+    found = measure_methods(params, layout, "hard", "validation", tmp_path / "keep")
+    assert list(found) == ["hard_negatives"] and not (tmp_path / "keep").exists()
+    write_json(layout.metrics("gan"), {"swd": {"mean": 1.0}})
+    write_json(layout.metrics("segmenter"), {})
+    for other in (tiny, params.model_copy(update={"redraw": True})):
+        with pytest.raises(WordbrushError, match="results are of another graph: run"):
+            read_facts(other, layout, {})
 
 
 @pytest.mark.parametrize(

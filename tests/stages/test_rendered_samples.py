@@ -66,6 +66,16 @@ def test_the_counterfactual_is_the_edit(rendered):
     )
 
 
+def test_recorded_steps_may_hold_an_editor_that_draws_no_random_numbers(tiny, tmp_path):
+    """CUDA graphs crash when they are given the random numbers of a CPU."""
+    samples = tiny.samples.model_copy(update={"source": "renderer"})
+    layout, size = Layout(tmp_path), tiny.scenes.resolution
+    layout.samples.mkdir(parents=True)
+    np.save(layout.samples / "counterfactuals.npy", np.zeros((2, size, size, 3), np.uint8))
+    editor = make_random_editor(tiny.model_copy(update={"samples": samples}), layout, 1)
+    assert editor.rng.device.type == device().type
+
+
 def test_captions_choose_between_scene_and_counterfactual(rendered, finished):
     params, layout = rendered
     for name in ("segmenter", "real_pairs"):

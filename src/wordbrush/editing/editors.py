@@ -112,7 +112,7 @@ def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
         size = params.scenes.resolution
         return CounterfactualEditor(
             open_array(layout.samples / "counterfactuals.npy", "uint8", (None, size, size, 3)),
-            torch.Generator(),
+            random_numbers(seed),  # never drawn from; a CUDA graph may hold those of a GPU alone
         )
     generator = load_generator(layout.generator, device())
     return random_editor(generator, read_latents(layout, found=own), params.edits, seed, own)

@@ -48,7 +48,7 @@ def measure_methods(
     on: `validation` or `tests`. keep: the folder that keeps validation's drawings for the next
     time. Raises WordbrushError where no encoders are there.
     """
-    methods = find_methods(layout, [mining])
+    methods = find_methods(layout, [mining], edits=params.graph != "recorded")
     groups = tuple(GROUPS) if on == "tests" else ("validation",)
     with TemporaryDirectory() as folder:
         material = (
@@ -66,7 +66,7 @@ def measure_methods(
         if material.cases is not None:
             found = composition.measure(material.cases, subject.encoders, params)
             results[name]["composition"] = in_short(found)
-        if params.samples.source == "renderer":
+        if params.graph == "drawn" and params.samples.source == "renderer":
             results[name]["counterfactuals"] = counterfactual_test(material, subject.encoders)
     return results
 
@@ -75,12 +75,14 @@ def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) ->
     """The validation pairs, and as many drawings as the semantic test has.
 
     Drawings come from the folder `keep` if they are there; speech is written to `folder`. Neither
-    is made where the data has no generator or no segmenter.
+    is made where the data has no generator or no segmenter; those of a collection were left by
+    another graph.
     """
     parsed, words, cases = None, None, None
-    if layout.annotations.is_dir():
+    drawn = params.graph == "drawn"
+    if drawn and layout.annotations.is_dir():
         parsed = read_annotations(layout.annotations)
-    if layout.generator.is_dir() and layout.segmenter.is_dir():
+    if drawn and layout.generator.is_dir() and layout.segmenter.is_dir():
         images, objects = kept_drawings(params, layout, keep)
         write_words(folder, params.captions, params.captions.voices[:SPEAKERS], VOCABULARY)
         words = make_word_test(params, VOCABULARY, images, objects, folder)

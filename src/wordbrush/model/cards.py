@@ -14,6 +14,7 @@ from wordbrush.captions.engines.table import LICENCES
 from wordbrush.captions.grammar import SYNONYMS
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.splits import captioned_count
+from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.composed import titled
 from wordbrush.evaluation.methods import exported, method_named
 from wordbrush.evaluation.paper import EDIT_SUCCESS, FULL, REAL_IMAGES, published
@@ -60,12 +61,19 @@ class Facts:
 
 
 def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
-    """Raises WordbrushError where the run is not finished. origin: what made the model."""
+    """Raises WordbrushError where the run is not finished, or another graph's. origin: what made
+    the model."""
     drawn, draws = params.graph == "drawn", params.graph != "recorded"
+    results, collection = read_json(layout.metrics("evaluation"), Results), read_origin(layout)
+    if exported(params).name not in results or drawn != (collection is None):
+        raise WordbrushError(
+            f"params.yaml asks for the graph {params.graph}, and the results are of another graph: "
+            "run `wordbrush graph`, then dvc repro."
+        )
     engines = layout.evaluation / "engines.json"  # which a run without groups of voices lacks
     return Facts(
         params,
-        read_json(layout.metrics("evaluation"), Results),
+        results,
         read_json(layout.metrics("concepts"), ConceptMetrics),
         read_json(layout.evaluation / "concepts.json", ConceptTables),
         read_json(engines, EngineTables) if engines.is_file() else {},
@@ -74,7 +82,7 @@ def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:
         read_json(layout.metrics("captions"), dict[str, Finite]),
         read_json(layout.metrics("samples"), dict[str, Finite]),
         origin,
-        read_origin(layout),
+        collection,
     )
 
 
