@@ -30,7 +30,7 @@ from tests.collector.visitors import (
 from tests.explorer.servers import ROOT, WORDBRUSH
 from tests.workspace import environment
 from wordbrush.audio.sound import decode, encode
-from wordbrush.collector import recordings, speakers, tasks
+from wordbrush.collector import recordings, server, speakers, tasks
 from wordbrush.collector.export import export
 from wordbrush.collector.recordings import MOST_BYTES
 from wordbrush.collector.server import MOST_FILE_BYTES, access_of, collect
@@ -246,6 +246,62 @@ def test_what_is_not_submitted_is_given_up_and_what_a_killed_server_left_is_dele
     assert len(kept(store, RECORDINGS)) == 1
     tasks.expire(store, given + KEPT_SECONDS + 1)
     assert kept(store, RECORDINGS) == []
+
+
+def test_a_store_that_fails_is_told_in_a_sentence_and_swept_once_it_works(
+    store, monkeypatch, caplog
+):
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.01)
+    with store.database as database:
+        database.execute("INSERT INTO item SELECT 1, sha256, 1.0 FROM picture LIMIT 1")
+        database.execute("ALTER TABLE item RENAME TO away")
+
+    async def use(one: Visitor, address: str) -> None:
+        assert (await one.ask("/api/enter", {"token": first(store)}))[0] == 200
+        status, answer = await one.ask("/api/state")  # after the first sweep, on the same thread
+        assert status == 503 and "tell the person who invited you" in answer["error"]
+        assert "no such table: item" in caplog.text
+        with store.database as database:
+            database.execute("ALTER TABLE away RENAME TO item")
+        async with asyncio.timeout(visitors.PATIENCE):
+            while (await one.ask("/api/state"))[1]["task"]:
+                await asyncio.sleep(0.01)
+
+    visit(store, use)
+
+
+def test_a_disk_that_takes_only_a_part_ends_the_recording_with_a_reason(store):
+    resource = pytest.importorskip("resource")
+
+    async def use(one: Visitor, address: str) -> None:
+        shown = await one.agree(first(store))
+        async with one.socket() as socket:
+            await begin(socket, shown[0])
+            await told(socket)
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1001, before[1]))
+            try:
+                await socket.send_bytes(bytes(4096))
+                answer = await told(socket)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert answer["type"] == "stopped" and "cannot keep" in answer["reason"]
+        assert kept(store, PARTS) == []
+        assert (await one.record(shown[0], SAID[0]))["accepted"]
+
+    visit(store, use)
+
+
+def test_cookies_that_are_no_text_are_refused(store):
+    async def use(one: Visitor, address: str) -> bytes:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        cookie = b"wordbrush_speaker=\xff"
+        writer.write(b"GET /api/state HTTP/1.1\r\nHost: localhost\r\nCookie: " + cookie)
+        writer.write(b"\r\n\r\n")
+        return await reader.readline()
+
+    assert b" 401 " in visit(store, use)
 
 
 def test_no_address_and_no_agent_is_kept(store):

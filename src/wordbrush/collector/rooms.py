@@ -1,6 +1,7 @@
 """What all requests share: the store, on one thread, and those who record."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from prometheus_client import Counter
 from wordbrush.collector import recordings, speakers
 from wordbrush.collector.checks import Reason
 from wordbrush.collector.consent import Consent
-from wordbrush.collector.speakers import Speaker, Unasked
+from wordbrush.collector.speakers import Failing, Speaker, Unasked
 from wordbrush.collector.store import Store
 from wordbrush.collector.tasks import Quotas
 from wordbrush.serving.decoding import Decoder
@@ -50,10 +51,16 @@ class Room:
         *args: Given.args,
         **kwargs: Given.kwargs,
     ) -> Result:
-        """Do something with the store, on its thread."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self.keeper, lambda: what(self.store, *args, **kwargs)
-        )
+        """Do something with the store, on its thread.
+
+        Raises Failing where the disk or the database does.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self.keeper, lambda: what(self.store, *args, **kwargs)
+            )
+        except (OSError, sqlite3.Error) as fault:
+            raise Failing(fault) from None
 
     async def agreed(self, speaker: Speaker) -> Speaker:
         """The speaker as the store has him or her now.

@@ -18,7 +18,7 @@ from wordbrush.collector.consent import read_consent
 from wordbrush.collector.recordings import MOST_BYTES
 from wordbrush.collector.rooms import PAGE, Room
 from wordbrush.collector.sockets import Recorder, checked
-from wordbrush.collector.speakers import Speaker, Unasked
+from wordbrush.collector.speakers import Failing, Speaker, Unasked
 from wordbrush.collector.store import opened, served_alone
 from wordbrush.collector.tasks import Quotas
 from wordbrush.errors import WordbrushError, optional_packages
@@ -102,7 +102,8 @@ def answering() -> Middleware:
         try:
             return await handler(request)
         except (Unasked, WordbrushError) as reason:
-            return web.json_response({"error": f"{str(reason).rstrip('.')}."}, status=422)
+            status = 503 if isinstance(reason, Failing) else 422
+            return web.json_response({"error": f"{str(reason).rstrip('.')}."}, status=status)
 
     return answered
 
@@ -116,8 +117,9 @@ async def sweeping(app: web.Application) -> AsyncIterator[None]:
 
     async def sweep() -> None:
         while True:
-            await app[ROOM].ask(tasks.expire, time.time())
-            await app[ROOM].ask(recordings.sweep)
+            with contextlib.suppress(Failing):  # which is logged, and may have passed in an hour
+                await app[ROOM].ask(tasks.expire, time.time())
+                await app[ROOM].ask(recordings.sweep)
             await asyncio.sleep(SWEEP_SECONDS)
 
     sweeper = asyncio.create_task(sweep())
