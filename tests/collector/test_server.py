@@ -171,6 +171,18 @@ def test_another_page_of_a_speaker_takes_over_and_a_new_attempt_ends_the_old(sto
     visit(store, use)
 
 
+def test_a_request_that_opens_no_socket_ends_no_recording(store):
+    async def use(one: Visitor, address: str) -> None:
+        shown = await one.agree(first(store))
+        async with one.socket() as socket:
+            attempt = await begin(socket, shown[0])
+            await told(socket)
+            assert (await one.ask("/api/record"))[0] == 400
+            assert (await finish(socket, SAID[0].tobytes(), attempt))["accepted"]
+
+    visit(store, use)
+
+
 def test_a_connection_that_is_dead_holds_nobody_up(store):
     async def use(one: Visitor, address: str) -> None:
         shown = await one.agree(first(store))
@@ -369,11 +381,23 @@ def test_a_file_takes_the_place_of_a_recording(store):
         assert status == 422 and "no sound that can be read" in answer["error"]
         status, answer = await one.ask(path, encode(np.zeros(16000 * 60, np.int16)))
         assert status == 422 and "cut out a sentence" in answer["error"]
-        assert (await one.ask(path, bytes(MOST_FILE_BYTES + 1)))[0] == 413
+        status, answer = await one.ask(path, bytes(MOST_FILE_BYTES + 1))
+        assert status == 413 and "at most 8 MB" in answer["error"]
         assert len(kept(store, RECORDINGS)) == 1  # the first is still there
         assert (await one.ask("/api/file/" + "0" * 64, b"x"))[0] == 422
 
     visit(store, use)
+
+
+def test_a_speaker_sends_one_file_at_a_time(store):
+    async def use(one: Visitor, address: str) -> list[int]:
+        path = f"/api/file/{(await one.agree(first(store)))[0]}"
+        answers = await asyncio.gather(*(one.ask(path, encode(SAID[0])) for _ in range(3)))
+        again = await one.ask(path, encode(SAID[0]))
+        assert "wait for it" in str(answers)
+        return sorted(status for status, _ in [*answers, again])
+
+    assert visit(store, use) == [200, 200, 422, 422]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -43,6 +44,7 @@ class Room:
         default_factory=lambda: ThreadPoolExecutor(CHECKERS, "checks")
     )
     tries: dict[int, Allowance] = field(default_factory=dict)
+    filing: set[int] = field(default_factory=set)  # speakers whose file comes or is checked
     checking: int = 0
 
     async def ask(
@@ -79,6 +81,17 @@ class Room:
         allowance = self.tries.setdefault(speaker.number, Allowance(TRIES, TRY_BURST))
         if not allowance.take():
             raise Unasked("too many recordings at once: wait some seconds, and record it again")
+
+    @contextmanager
+    def one_file(self, speaker: Speaker) -> Iterator[None]:
+        """Raises Unasked where another file of this speaker is not done: files take memory."""
+        if speaker.number in self.filing:
+            raise Unasked("another file of yours is being checked: wait for it")
+        self.filing.add(speaker.number)
+        try:
+            yield
+        finally:
+            self.filing.discard(speaker.number)
 
     async def judge(
         self, speaker: Speaker, picture: str, attempt: str, samples: np.ndarray

@@ -232,13 +232,11 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def picture(request: web.Request) -> web.StreamResponse:
-    with contextlib.suppress(web.HTTPUnauthorized):
-        await _speaker(request)
-        path = await request.app[ROOM].ask(pictures.picture_of, request.match_info["picture"])
-        if path is None:
-            raise web.HTTPNotFound(reason="there is no such picture")
-        return web.FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
-    raise web.HTTPUnauthorized(reason="open the link with which you were invited")
+    await _speaker(request)
+    path = await request.app[ROOM].ask(pictures.picture_of, request.match_info["picture"])
+    if path is None:
+        raise web.HTTPNotFound(reason="there is no such picture")
+    return web.FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
 
 async def recording(request: web.Request) -> web.Response:
@@ -252,12 +250,13 @@ async def file(request: web.Request) -> web.Response:
     room, speaker = request.app[ROOM], await _agreed(request)
     number = request.match_info["picture"]
     await room.ask(recordings.require_given, speaker, number)
-    content = await body(request, MOST_FILE_BYTES)
-    room.require_try(speaker)
-    with working(PAGE, "decode"):
-        decoded = await room.decoder.decode(content, LONGEST)
-    samples = sixteen_bits(decoded)
-    why, seconds = await room.judge(speaker, number, "file", samples)
+    with room.one_file(speaker):
+        content = await body(request, MOST_FILE_BYTES)
+        room.require_try(speaker)
+        with working(PAGE, "decode"):
+            decoded = await room.decoder.decode(content, LONGEST)
+        samples = await asyncio.to_thread(sixteen_bits, decoded)
+        why, seconds = await room.judge(speaker, number, "file", samples)
     return web.json_response(checked(number, "file", seconds, why))
 
 
@@ -269,12 +268,11 @@ def sixteen_bits(samples: Samples) -> np.ndarray:
 
 async def record(request: web.Request) -> web.StreamResponse:
     speaker, recorders = await _agreed(request), request.app[RECORDERS]
-    before = recorders.pop(speaker.number, None)
-    if before is not None:
-        before.replace()
-    if len(recorders) >= MOST_RECORDERS:
-        raise web.HTTPServiceUnavailable(reason="as many people as fit record: try later")
+    if speaker.number not in recorders and len(recorders) >= MOST_RECORDERS:
+        raise web.HTTPServiceUnavailable(reason="too many people record at once: try later")
     recorder = Recorder(await streams.opened(request), request.app[ROOM], speaker)
+    if (before := recorders.get(speaker.number)) is not None:
+        before.replace()
     recorders[speaker.number] = recorder
     try:
         await recorder.record()
