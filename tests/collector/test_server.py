@@ -1,6 +1,7 @@
 """The collection's server, asked over real connections."""
 
 import asyncio
+import csv
 import json
 import signal
 import socket
@@ -31,10 +32,10 @@ from tests.explorer.servers import ROOT, WORDBRUSH
 from tests.workspace import environment
 from wordbrush.audio.sound import decode, encode
 from wordbrush.collector import recordings, server, speakers, tasks
-from wordbrush.collector.export import export
+from wordbrush.collector.export import export, export_store
 from wordbrush.collector.recordings import MOST_BYTES
 from wordbrush.collector.server import MOST_FILE_BYTES, access_of, collect
-from wordbrush.collector.store import PARTS, RECORDINGS, Store, existing
+from wordbrush.collector.store import FORMAT, PARTS, RECORDINGS, Store, existing
 from wordbrush.collector.tasks import KEPT_SECONDS, Quotas
 from wordbrush.corpora.division import Division
 from wordbrush.corpora.intake import Settings, take_in
@@ -121,6 +122,7 @@ def test_a_refused_recording_is_not_kept_and_a_second_one_replaces_the_first(sto
         assert status == 422 and "3 of 4 pictures" in answer["error"]
         async with one.session.get(f"/api/recordings/{shown[0]}.flac") as response:
             assert np.array_equal(decode(await response.read(), "it"), SAID[1] / 32768)
+            assert response.headers["Cache-Control"] == "no-store"
 
     visit(store, use)
 
@@ -316,13 +318,34 @@ def test_cookies_that_are_no_text_are_refused(store):
     assert b" 401 " in visit(store, use)
 
 
-def test_no_address_and_no_agent_is_kept(store):
+def test_a_recording_has_the_date_of_its_own_consent_also_from_an_older_store(store, tmp_path):
+    async def use(one: Visitor, address: str) -> None:
+        await one.describe(await one.agree(first(store)), SAID)
+
+    def dates(target: str) -> set[str]:
+        export_store(store.folder, tmp_path / target)
+        with (tmp_path / target / "captions.csv").open() as file:
+            return {row["consented"] for row in csv.DictReader(file)}
+
+    visit(store, use)
+    (said,) = store.database.execute("SELECT consented FROM speaker WHERE number = 1").fetchone()
+    with store.database as database:
+        database.execute("ALTER TABLE recording DROP COLUMN consented")
+        database.execute("PRAGMA user_version = 1")
+    assert dates("before") == {said}
+    with store.database as database:  # he or she agrees to another version
+        database.execute("UPDATE speaker SET consented = '2100-01-01' WHERE number = 1")
+    assert dates("after") == {said}
+
+
+def test_no_address_no_agent_and_no_time_of_a_recording_is_kept(store):
     async def use(one: Visitor, address: str) -> None:
         one.session.headers["User-Agent"] = "Netscape/4.04"
         shown = await one.agree(first(store))
         await one.record(shown[0], SAID[0])
 
     visit(store, use)
+    assert [path.stat().st_mtime for path in kept(store, RECORDINGS)] == [0]
     for path in store.folder.rglob("*"):
         if path.is_file():
             assert not {b"Netscape", b"127.0.0.1"} & {
@@ -553,7 +576,7 @@ def test_other_folders_and_damaged_stores_are_refused_in_a_sentence(tmp_path):
     with pytest.raises(WordbrushError, match="is damaged"), existing(tmp_path):
         pass
     database = sqlite3.connect(tmp_path / "newer.sqlite")
-    database.execute("PRAGMA user_version = 2")
+    database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     database.close()
     (tmp_path / "newer.sqlite").rename(tmp_path / "collect.sqlite")
     with pytest.raises(WordbrushError, match="newer format"), existing(tmp_path):
@@ -569,5 +592,6 @@ def test_cookies_demand_https_where_people_come_by_it(store):
     (cookie,) = visit(store, use, secure=True)
     assert {"HttpOnly", "Secure", "SameSite=Strict"} <= set(cookie.split("; "))
     assert access_of("127.0.0.1", "https://collect.example.org").hosts[-1] == "collect.example.org"
-    with pytest.raises(WordbrushError, match="--address"):
-        access_of("127.0.0.1", "collect.example.org")
+    for wrong in ("collect.example.org", "https://[collect"):
+        with pytest.raises(WordbrushError, match="--address"):
+            access_of("127.0.0.1", wrong)

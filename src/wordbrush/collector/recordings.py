@@ -141,13 +141,14 @@ def keep(
         return [Reason("duplicate", "This recording was sent before: describe the picture anew.")]
     name = secrets.token_hex(16)
     synced(store.recording(name), flac)
+    os.utime(store.recording(name), (0, 0))  # nobody is to see when it was said
     old = store.database.execute(
         "SELECT id FROM recording WHERE speaker = ? AND picture = ?", (speaker.number, picture)
     ).fetchall()
     with store.database as database:
         database.execute(
-            "INSERT OR REPLACE INTO recording SELECT ?, number, ?, ?, ?, ?, ?, language, consent "
-            "FROM speaker WHERE number = ?",
+            "INSERT OR REPLACE INTO recording SELECT ?, number, ?, ?, ?, ?, ?, language, consent, "
+            "consented FROM speaker WHERE number = ?",
             (name, picture, attempt, sha256, found.sketch, json.dumps(found.facts()),
              speaker.number),
         )  # fmt: skip

@@ -310,7 +310,10 @@ def access_of(host: str, address: str | None) -> Access:
     """
     if address is None:
         return Access(LOOPBACK if host in LOOPBACK else None, None)
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # [ without ]
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise WordbrushError(
             f"--address {address} is none that people open: give one such as "

@@ -67,7 +67,12 @@ def static_file(request: web.Request, name: str) -> web.Response:
     content = request.app[STATIC].get(name)
     if content is None:
         raise web.HTTPNotFound(reason="there is no such file")
-    return web.Response(body=content, content_type=TYPES[Path(name).suffix], charset="utf-8")
+    return web.Response(
+        body=content,
+        content_type=TYPES[Path(name).suffix],
+        charset="utf-8",
+        headers={"Cache-Control": "no-cache"},
+    )
 
 
 async def body(request: web.Request, most: int) -> bytes:
