@@ -1,6 +1,7 @@
 """The collection's server, asked over real connections."""
 
 import asyncio
+import csv
 import json
 import signal
 import socket
@@ -30,11 +31,11 @@ from tests.collector.visitors import (
 from tests.explorer.servers import ROOT, WORDBRUSH
 from tests.workspace import environment
 from wordbrush.audio.sound import decode, encode
-from wordbrush.collector import recordings, speakers, tasks
-from wordbrush.collector.export import export
+from wordbrush.collector import recordings, server, speakers, tasks
+from wordbrush.collector.export import export, export_store
 from wordbrush.collector.recordings import MOST_BYTES
 from wordbrush.collector.server import MOST_FILE_BYTES, access_of, collect
-from wordbrush.collector.store import PARTS, RECORDINGS, Store, existing
+from wordbrush.collector.store import FORMAT, PARTS, RECORDINGS, Store, existing
 from wordbrush.collector.tasks import KEPT_SECONDS, Quotas
 from wordbrush.corpora.division import Division
 from wordbrush.corpora.intake import Settings, take_in
@@ -121,6 +122,7 @@ def test_a_refused_recording_is_not_kept_and_a_second_one_replaces_the_first(sto
         assert status == 422 and "3 of 4 pictures" in answer["error"]
         async with one.session.get(f"/api/recordings/{shown[0]}.flac") as response:
             assert np.array_equal(decode(await response.read(), "it"), SAID[1] / 32768)
+            assert response.headers["Cache-Control"] == "no-store"
 
     visit(store, use)
 
@@ -167,6 +169,18 @@ def test_another_page_of_a_speaker_takes_over_and_a_new_attempt_ends_the_old(sto
                 await begin(new, "0" * 64)
                 assert "not to be described" in (await told(new))["reason"]
                 assert kept(store, PARTS) == []
+
+    visit(store, use)
+
+
+def test_a_request_that_opens_no_socket_ends_no_recording(store):
+    async def use(one: Visitor, address: str) -> None:
+        shown = await one.agree(first(store))
+        async with one.socket() as socket:
+            attempt = await begin(socket, shown[0])
+            await told(socket)
+            assert (await one.ask("/api/record"))[0] == 400
+            assert (await finish(socket, SAID[0].tobytes(), attempt))["accepted"]
 
     visit(store, use)
 
@@ -248,13 +262,90 @@ def test_what_is_not_submitted_is_given_up_and_what_a_killed_server_left_is_dele
     assert kept(store, RECORDINGS) == []
 
 
-def test_no_address_and_no_agent_is_kept(store):
+def test_a_store_that_fails_is_told_in_a_sentence_and_swept_once_it_works(
+    store, monkeypatch, caplog
+):
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.01)
+    with store.database as database:
+        database.execute("INSERT INTO item SELECT 1, sha256, 1.0 FROM picture LIMIT 1")
+        database.execute("ALTER TABLE item RENAME TO away")
+
+    async def use(one: Visitor, address: str) -> None:
+        assert (await one.ask("/api/enter", {"token": first(store)}))[0] == 200
+        status, answer = await one.ask("/api/state")  # after the first sweep, on the same thread
+        assert status == 503 and "tell the person who invited you" in answer["error"]
+        assert "no such table: item" in caplog.text
+        with store.database as database:
+            database.execute("ALTER TABLE away RENAME TO item")
+        async with asyncio.timeout(visitors.PATIENCE):
+            while (await one.ask("/api/state"))[1]["task"]:
+                await asyncio.sleep(0.01)
+
+    visit(store, use)
+
+
+def test_a_disk_that_takes_only_a_part_ends_the_recording_with_a_reason(store):
+    resource = pytest.importorskip("resource")
+
+    async def use(one: Visitor, address: str) -> None:
+        shown = await one.agree(first(store))
+        async with one.socket() as socket:
+            await begin(socket, shown[0])
+            await told(socket)
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1001, before[1]))
+            try:
+                await socket.send_bytes(bytes(4096))
+                answer = await told(socket)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert answer["type"] == "stopped" and "cannot keep" in answer["reason"]
+        assert kept(store, PARTS) == []
+        assert (await one.record(shown[0], SAID[0]))["accepted"]
+
+    visit(store, use)
+
+
+def test_cookies_that_are_no_text_are_refused(store):
+    async def use(one: Visitor, address: str) -> bytes:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        cookie = b"wordbrush_speaker=\xff"
+        writer.write(b"GET /api/state HTTP/1.1\r\nHost: localhost\r\nCookie: " + cookie)
+        writer.write(b"\r\n\r\n")
+        return await reader.readline()
+
+    assert b" 401 " in visit(store, use)
+
+
+def test_a_recording_has_the_date_of_its_own_consent_also_from_an_older_store(store, tmp_path):
+    async def use(one: Visitor, address: str) -> None:
+        await one.describe(await one.agree(first(store)), SAID)
+
+    def dates(target: str) -> set[str]:
+        export_store(store.folder, tmp_path / target)
+        with (tmp_path / target / "captions.csv").open() as file:
+            return {row["consented"] for row in csv.DictReader(file)}
+
+    visit(store, use)
+    (said,) = store.database.execute("SELECT consented FROM speaker WHERE number = 1").fetchone()
+    with store.database as database:
+        database.execute("ALTER TABLE recording DROP COLUMN consented")
+        database.execute("PRAGMA user_version = 1")
+    assert dates("before") == {said}
+    with store.database as database:  # he or she agrees to another version
+        database.execute("UPDATE speaker SET consented = '2100-01-01' WHERE number = 1")
+    assert dates("after") == {said}
+
+
+def test_no_address_no_agent_and_no_time_of_a_recording_is_kept(store):
     async def use(one: Visitor, address: str) -> None:
         one.session.headers["User-Agent"] = "Netscape/4.04"
         shown = await one.agree(first(store))
         await one.record(shown[0], SAID[0])
 
     visit(store, use)
+    assert [path.stat().st_mtime for path in kept(store, RECORDINGS)] == [0]
     for path in store.folder.rglob("*"):
         if path.is_file():
             assert not {b"Netscape", b"127.0.0.1"} & {
@@ -313,11 +404,23 @@ def test_a_file_takes_the_place_of_a_recording(store):
         assert status == 422 and "no sound that can be read" in answer["error"]
         status, answer = await one.ask(path, encode(np.zeros(16000 * 60, np.int16)))
         assert status == 422 and "cut out a sentence" in answer["error"]
-        assert (await one.ask(path, bytes(MOST_FILE_BYTES + 1)))[0] == 413
+        status, answer = await one.ask(path, bytes(MOST_FILE_BYTES + 1))
+        assert status == 413 and "at most 8 MB" in answer["error"]
         assert len(kept(store, RECORDINGS)) == 1  # the first is still there
         assert (await one.ask("/api/file/" + "0" * 64, b"x"))[0] == 422
 
     visit(store, use)
+
+
+def test_a_speaker_sends_one_file_at_a_time(store):
+    async def use(one: Visitor, address: str) -> list[int]:
+        path = f"/api/file/{(await one.agree(first(store)))[0]}"
+        answers = await asyncio.gather(*(one.ask(path, encode(SAID[0])) for _ in range(3)))
+        again = await one.ask(path, encode(SAID[0]))
+        assert "wait for it" in str(answers)
+        return sorted(status for status, _ in [*answers, again])
+
+    assert visit(store, use) == [200, 200, 422, 422]
 
 
 @pytest.mark.parametrize(
@@ -473,7 +576,7 @@ def test_other_folders_and_damaged_stores_are_refused_in_a_sentence(tmp_path):
     with pytest.raises(WordbrushError, match="is damaged"), existing(tmp_path):
         pass
     database = sqlite3.connect(tmp_path / "newer.sqlite")
-    database.execute("PRAGMA user_version = 2")
+    database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     database.close()
     (tmp_path / "newer.sqlite").rename(tmp_path / "collect.sqlite")
     with pytest.raises(WordbrushError, match="newer format"), existing(tmp_path):
@@ -489,5 +592,6 @@ def test_cookies_demand_https_where_people_come_by_it(store):
     (cookie,) = visit(store, use, secure=True)
     assert {"HttpOnly", "Secure", "SameSite=Strict"} <= set(cookie.split("; "))
     assert access_of("127.0.0.1", "https://collect.example.org").hosts[-1] == "collect.example.org"
-    with pytest.raises(WordbrushError, match="--address"):
-        access_of("127.0.0.1", "collect.example.org")
+    for wrong in ("collect.example.org", "https://[collect"):
+        with pytest.raises(WordbrushError, match="--address"):
+            access_of("127.0.0.1", wrong)

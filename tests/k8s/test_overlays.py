@@ -56,6 +56,27 @@ def test_the_overlay_of_gke_is_good_with_every_component(tmp_path):
     )
 
 
+def test_volumes_are_filled_on_the_node_of_the_page_that_mounts_them(tmp_path):
+    volumes = {}
+    for one in everything(tmp_path):
+        if one.kind not in ("Deployment", "Job"):
+            continue
+        template = one.spec["template"]
+        labels = template["metadata"].get("labels", {})
+        for volume in template["spec"].get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim in ("explorer", "collector"):
+                volumes.setdefault(claim, {})[one.kind] = labels, template["spec"]
+    assert set(volumes) == {"explorer", "collector"}
+    for users in volumes.values():
+        labels, _ = users["Deployment"]
+        (term,) = users["Job"][1]["affinity"]["podAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ]
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        assert term["labelSelector"]["matchLabels"].items() <= labels.items()
+
+
 def test_optional_components_are_off(tree):
     made = set(map(str, build(tree / "overlays/gke")))
     assert not made & {"Deployment pushgateway", "Deployment explorer", "Deployment collector"}

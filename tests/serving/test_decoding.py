@@ -13,6 +13,7 @@ import soundfile
 
 from tests.workspace import environment
 from wordbrush.errors import WordbrushError
+from wordbrush.serving import decoding
 from wordbrush.serving.decoding import Decoder, Samples
 
 TONE = np.sin(np.arange(24000) * 0.05).astype(np.float32)[:, None] * 0.5 * np.ones((1, 2), "f4")
@@ -76,6 +77,22 @@ def test_what_is_no_sentence_is_refused_in_one(content, reason):
     with pytest.raises(WordbrushError, match=reason) as error:
         decode(content())
     assert "\n" not in str(error.value)
+
+
+def test_so_many_files_wait_and_others_are_told_to_come_later():
+    async def asked() -> None:
+        decoder, content = Decoder(), file(TONE, format="WAV")
+        most = decoding.AT_ONCE + decoding.MOST_WAITING
+        waiting = [asyncio.create_task(decoder.decode(content, 30)) for _ in range(most)]
+        await asyncio.sleep(0)
+        with pytest.raises(WordbrushError, match="too many files wait"):
+            await decoder.decode(content, 30)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert len((await decoder.decode(content, 30)).sound) == len(TONE)
+
+    asyncio.run(asked())
 
 
 LIMITED = """

@@ -27,13 +27,14 @@ def export(store: Store, target: Path) -> int:
     """
     require_new(target)
     rows = store.database.execute(
-        "SELECT recording.id, file, name, recording.language, facts, recording.consent, consented "
-        "FROM recording JOIN item USING (speaker, picture) "
+        "SELECT recording.id, file, name, recording.language, facts, recording.consent, "
+        "recording.consented FROM recording JOIN item USING (speaker, picture) "
         "JOIN picture ON picture.sha256 = item.picture JOIN speaker ON number = item.speaker "
         "WHERE given IS NULL ORDER BY recording.id"
     ).fetchall()
     if not rows:
         raise WordbrushError(f"{store.folder} holds nothing that was submitted: wait, or invite.")
+    written = 0
     with whole_directory(target) as scratch:
         for folder in ("pictures", "speech", CONSENT):
             (scratch / folder).mkdir()
@@ -48,9 +49,10 @@ def export(store: Store, target: Path) -> int:
                 writer.writerow(
                     (name, picture, f"{name}.flac", speaker, language, seconds, consent, consented)
                 )
+                written += 1
         for version, text in store.database.execute("SELECT version, text FROM consent"):
             (scratch / CONSENT / f"{version}.txt").write_text(text, encoding="utf-8")
-    return len(rows)
+    return written
 
 
 def _copied(store: Store, name: str, target: Path) -> bool:

@@ -1,7 +1,9 @@
 """A recording from its first sample to its place: kept while it is spoken, checked, and named."""
 
+import errno
 import hashlib
 import json
+import os
 import secrets
 import time
 from contextlib import suppress
@@ -13,7 +15,7 @@ import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, encode
 from wordbrush.collector.checks import LONGEST, Measured, Reason, measure, reasons
-from wordbrush.collector.speakers import Speaker, Unasked, unlink
+from wordbrush.collector.speakers import Failing, Speaker, Unasked, unlink
 from wordbrush.collector.store import PARTS, RECORDINGS, Store, synced
 from wordbrush.collector.tasks import KEPT_SECONDS
 
@@ -35,11 +37,19 @@ class Part:
     size: int
 
     def append(self, data: bytes) -> bool:
-        """Whether there was room for it."""
+        """Whether there was room for it in a recording.
+
+        Raises Failing where the disk does not take it.
+        """
         if self.size + len(data) > MOST_BYTES:
             return False
-        self.file.write(data)
-        self.size += len(data)
+        try:
+            written = self.file.write(data)
+        except OSError as fault:
+            raise Failing(fault) from None
+        if written != len(data):  # the file has no buffer, and the disk took only a part
+            raise Failing(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self.size += written
         return True
 
     def samples(self) -> np.ndarray:
@@ -51,7 +61,8 @@ class Part:
 
     def drop(self) -> None:
         self.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # what a failing disk keeps is swept later
+            self.path.unlink()
 
 
 def begin(store: Store, speaker: Speaker, picture: str, attempt: str) -> Part:
@@ -130,13 +141,14 @@ def keep(
         return [Reason("duplicate", "This recording was sent before: describe the picture anew.")]
     name = secrets.token_hex(16)
     synced(store.recording(name), flac)
+    os.utime(store.recording(name), (0, 0))  # nobody is to see when it was said
     old = store.database.execute(
         "SELECT id FROM recording WHERE speaker = ? AND picture = ?", (speaker.number, picture)
     ).fetchall()
     with store.database as database:
         database.execute(
-            "INSERT OR REPLACE INTO recording SELECT ?, number, ?, ?, ?, ?, ?, language, consent "
-            "FROM speaker WHERE number = ?",
+            "INSERT OR REPLACE INTO recording SELECT ?, number, ?, ?, ?, ?, ?, language, consent, "
+            "consented FROM speaker WHERE number = ?",
             (name, picture, attempt, sha256, found.sketch, json.dumps(found.facts()),
              speaker.number),
         )  # fmt: skip
@@ -158,8 +170,8 @@ def sweep(store: Store) -> None:
     """Delete files that a killed server left: recordings without a row, and old parts."""
     named = {name for (name,) in store.database.execute("SELECT id FROM recording")}
     for path in (store.folder / RECORDINGS).iterdir():
-        if path.name != f"{path.stem}.flac" or path.stem not in named:
+        if path.is_file() and (path.suffix != ".flac" or path.stem not in named):
             path.unlink()
     for path in (store.folder / PARTS).iterdir():
-        if path.stat().st_mtime < time.time() - KEPT_SECONDS:
+        if path.is_file() and path.stat().st_mtime < time.time() - KEPT_SECONDS:
             path.unlink()

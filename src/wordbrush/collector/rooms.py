@@ -1,8 +1,10 @@
 """What all requests share: the store, on one thread, and those who record."""
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,7 +14,7 @@ from prometheus_client import Counter
 from wordbrush.collector import recordings, speakers
 from wordbrush.collector.checks import Reason
 from wordbrush.collector.consent import Consent
-from wordbrush.collector.speakers import Speaker, Unasked
+from wordbrush.collector.speakers import Failing, Speaker, Unasked
 from wordbrush.collector.store import Store
 from wordbrush.collector.tasks import Quotas
 from wordbrush.serving.decoding import Decoder
@@ -42,6 +44,7 @@ class Room:
         default_factory=lambda: ThreadPoolExecutor(CHECKERS, "checks")
     )
     tries: dict[int, Allowance] = field(default_factory=dict)
+    filing: set[int] = field(default_factory=set)  # speakers whose file comes or is checked
     checking: int = 0
 
     async def ask(
@@ -50,10 +53,16 @@ class Room:
         *args: Given.args,
         **kwargs: Given.kwargs,
     ) -> Result:
-        """Do something with the store, on its thread."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self.keeper, lambda: what(self.store, *args, **kwargs)
-        )
+        """Do something with the store, on its thread.
+
+        Raises Failing where the disk or the database does.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self.keeper, lambda: what(self.store, *args, **kwargs)
+            )
+        except (OSError, sqlite3.Error) as fault:
+            raise Failing(fault) from None
 
     async def agreed(self, speaker: Speaker) -> Speaker:
         """The speaker as the store has him or her now.
@@ -72,6 +81,17 @@ class Room:
         allowance = self.tries.setdefault(speaker.number, Allowance(TRIES, TRY_BURST))
         if not allowance.take():
             raise Unasked("too many recordings at once: wait some seconds, and record it again")
+
+    @contextmanager
+    def one_file(self, speaker: Speaker) -> Iterator[None]:
+        """Raises Unasked where another file of this speaker is not done: files take memory."""
+        if speaker.number in self.filing:
+            raise Unasked("another file of yours is being checked: wait for it")
+        self.filing.add(speaker.number)
+        try:
+            yield
+        finally:
+            self.filing.discard(speaker.number)
 
     async def judge(
         self, speaker: Speaker, picture: str, attempt: str, samples: np.ndarray

@@ -18,7 +18,7 @@ from wordbrush.collector.consent import read_consent
 from wordbrush.collector.recordings import MOST_BYTES
 from wordbrush.collector.rooms import PAGE, Room
 from wordbrush.collector.sockets import Recorder, checked
-from wordbrush.collector.speakers import Speaker, Unasked
+from wordbrush.collector.speakers import Failing, Speaker, Unasked
 from wordbrush.collector.store import opened, served_alone
 from wordbrush.collector.tasks import Quotas
 from wordbrush.errors import WordbrushError, optional_packages
@@ -102,7 +102,8 @@ def answering() -> Middleware:
         try:
             return await handler(request)
         except (Unasked, WordbrushError) as reason:
-            return web.json_response({"error": f"{str(reason).rstrip('.')}."}, status=422)
+            status = 503 if isinstance(reason, Failing) else 422
+            return web.json_response({"error": f"{str(reason).rstrip('.')}."}, status=status)
 
     return answered
 
@@ -116,8 +117,9 @@ async def sweeping(app: web.Application) -> AsyncIterator[None]:
 
     async def sweep() -> None:
         while True:
-            await app[ROOM].ask(tasks.expire, time.time())
-            await app[ROOM].ask(recordings.sweep)
+            with contextlib.suppress(Failing):  # which is logged, and may have passed in an hour
+                await app[ROOM].ask(tasks.expire, time.time())
+                await app[ROOM].ask(recordings.sweep)
             await asyncio.sleep(SWEEP_SECONDS)
 
     sweeper = asyncio.create_task(sweep())
@@ -230,13 +232,11 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def picture(request: web.Request) -> web.StreamResponse:
-    with contextlib.suppress(web.HTTPUnauthorized):
-        await _speaker(request)
-        path = await request.app[ROOM].ask(pictures.picture_of, request.match_info["picture"])
-        if path is None:
-            raise web.HTTPNotFound(reason="there is no such picture")
-        return web.FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
-    raise web.HTTPUnauthorized(reason="open the link with which you were invited")
+    await _speaker(request)
+    path = await request.app[ROOM].ask(pictures.picture_of, request.match_info["picture"])
+    if path is None:
+        raise web.HTTPNotFound(reason="there is no such picture")
+    return web.FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
 
 async def recording(request: web.Request) -> web.Response:
@@ -250,12 +250,13 @@ async def file(request: web.Request) -> web.Response:
     room, speaker = request.app[ROOM], await _agreed(request)
     number = request.match_info["picture"]
     await room.ask(recordings.require_given, speaker, number)
-    content = await body(request, MOST_FILE_BYTES)
-    room.require_try(speaker)
-    with working(PAGE, "decode"):
-        decoded = await room.decoder.decode(content, LONGEST)
-    samples = sixteen_bits(decoded)
-    why, seconds = await room.judge(speaker, number, "file", samples)
+    with room.one_file(speaker):
+        content = await body(request, MOST_FILE_BYTES)
+        room.require_try(speaker)
+        with working(PAGE, "decode"):
+            decoded = await room.decoder.decode(content, LONGEST)
+        samples = await asyncio.to_thread(sixteen_bits, decoded)
+        why, seconds = await room.judge(speaker, number, "file", samples)
     return web.json_response(checked(number, "file", seconds, why))
 
 
@@ -267,12 +268,11 @@ def sixteen_bits(samples: Samples) -> np.ndarray:
 
 async def record(request: web.Request) -> web.StreamResponse:
     speaker, recorders = await _agreed(request), request.app[RECORDERS]
-    before = recorders.pop(speaker.number, None)
-    if before is not None:
-        before.replace()
-    if len(recorders) >= MOST_RECORDERS:
-        raise web.HTTPServiceUnavailable(reason="as many people as fit record: try later")
+    if speaker.number not in recorders and len(recorders) >= MOST_RECORDERS:
+        raise web.HTTPServiceUnavailable(reason="too many people record at once: try later")
     recorder = Recorder(await streams.opened(request), request.app[ROOM], speaker)
+    if (before := recorders.get(speaker.number)) is not None:
+        before.replace()
     recorders[speaker.number] = recorder
     try:
         await recorder.record()
@@ -310,7 +310,10 @@ def access_of(host: str, address: str | None) -> Access:
     """
     if address is None:
         return Access(LOOPBACK if host in LOOPBACK else None, None)
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # [ without ]
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise WordbrushError(
             f"--address {address} is none that people open: give one such as "

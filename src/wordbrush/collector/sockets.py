@@ -75,7 +75,14 @@ class Recorder(SoundStream[Control]):
             self.part = None
 
     async def on_sound(self, data: bytes) -> None:
-        if self.part is not None and not self.part.append(data):
+        if self.part is None:
+            return
+        try:
+            fits = self.part.append(data)
+        except Unasked as reason:
+            await self._stop(reason)
+            return
+        if not fits:
             raise Refused("the recording is longer than it may be")
 
     async def on_control(self, control: Control) -> None:
@@ -87,8 +94,11 @@ class Recorder(SoundStream[Control]):
             elif control.drop:
                 self._forget()
         except Unasked as reason:
-            self._forget()
-            await self.send({"type": "stopped", "reason": f"{reason}."})
+            await self._stop(reason)
+
+    async def _stop(self, reason: Unasked) -> None:
+        self._forget()
+        await self.send({"type": "stopped", "reason": f"{reason}."})
 
     def _forget(self) -> None:
         if self.part is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,14 @@ class Speaker:
 
 class Unasked(Exception):
     """What cannot be done now, in one sentence for the page."""
+
+
+class Failing(Unasked):
+    """The disk or the database fails: the log says why, the page only whom to tell."""
+
+    def __init__(self, fault: Exception):
+        super().__init__("this server cannot keep anything now: tell the person who invited you")
+        logging.getLogger(__name__).error("the store fails: %s", fault)
 
 
 def owner_token(store: Store) -> str:
@@ -58,6 +67,8 @@ def invite(store: Store, count: int) -> None:
 
 def speaker_of(store: Store, token: str) -> Speaker | None:
     """Whose link has this token; None: nobody's."""
+    if not token.isascii():  # a cookie may hold bytes that the database does not take
+        return None
     row = store.database.execute(
         "SELECT number, name, consent, language FROM speaker WHERE token = ?", (token,)
     ).fetchone()

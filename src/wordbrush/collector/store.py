@@ -23,7 +23,7 @@ from wordbrush.storage.locks import alone
 
 DATABASE = "collect.sqlite"
 PICTURES, RECORDINGS, PARTS = "pictures", "recordings", "parts"
-FORMAT = 1
+FORMAT = 2
 PRIVATE = 0o700
 BUSY_SECONDS = 30.0  # for another process, such as an export, to end its transaction
 SCHEMA = """
@@ -51,6 +51,7 @@ CREATE TABLE recording (
     attempt TEXT NOT NULL,              -- what the page called it: asked again, it is the same
     sha256 TEXT NOT NULL, sketch BLOB NOT NULL, facts TEXT NOT NULL,
     language TEXT NOT NULL, consent TEXT NOT NULL REFERENCES consent,
+    consented TEXT,                     -- when the speaker had agreed to this version
     UNIQUE (speaker, picture),
     FOREIGN KEY (speaker, picture) REFERENCES item ON DELETE CASCADE
 );
@@ -58,6 +59,10 @@ CREATE TABLE receipt (
     sha256 TEXT PRIMARY KEY,
     speaker INTEGER NOT NULL REFERENCES speaker ON DELETE CASCADE
 );
+"""
+FROM_FORMAT_1 = """
+ALTER TABLE recording ADD COLUMN consented TEXT;
+UPDATE recording SET consented = (SELECT consented FROM speaker WHERE number = speaker);
 """
 
 
@@ -127,8 +132,9 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise WordbrushError(f"{path} has a newer format: upgrade wordbrush.")
-    if version == 0:
-        database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+    if version < FORMAT:
+        change = FROM_FORMAT_1 if version else SCHEMA
+        database.executescript(f"BEGIN; {change} PRAGMA user_version = {FORMAT}; COMMIT;")
 
 
 @contextmanager

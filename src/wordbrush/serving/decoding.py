@@ -24,6 +24,7 @@ MEMORY = 1 << 30  # bytes of addresses beyond those of the libraries, of which F
 CPU_SECONDS, WALL_SECONDS = 20, 60
 OPEN_FILES = 32
 AT_ONCE = 2  # processes; others wait
+MOST_WAITING = 16  # files that wait in memory for a process
 NAME = "the file"  # what messages call it
 ADVICE = "bring WAV, FLAC, Ogg, Opus, MP3, M4A or WebM."
 
@@ -41,30 +42,44 @@ class Decoder:
 
     def __init__(self) -> None:
         self.free = asyncio.Semaphore(AT_ONCE)
+        self.asked = 0
 
     async def decode(self, content: bytes, longest: float) -> Samples:
         """longest: seconds that it may last.
 
-        Raises WordbrushError for what is no sound, is longer, or needs more than is allowed.
+        Raises WordbrushError for what is no sound, is longer, or needs more than is allowed, and
+        where too many files wait.
         """
-        async with self.free:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", __name__, str(longest)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(),
-            )
-            try:
-                async with asyncio.timeout(WALL_SECONDS):
-                    told, _ = await process.communicate(content)
-            except TimeoutError:
-                raise WordbrushError(f"{NAME} takes too long to be read: {ADVICE}") from None
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        if self.asked >= AT_ONCE + MOST_WAITING:
+            raise WordbrushError("too many files wait to be read: try again in a minute.")
+        self.asked += 1
+        try:
+            async with self.free:
+                told = await _answer(content, longest)
+        finally:
+            self.asked -= 1
         return _samples(told)
+
+
+async def _answer(content: bytes, longest: float) -> bytes:
+    """What a process of its own writes about a file."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__, str(longest)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+    )
+    try:
+        async with asyncio.timeout(WALL_SECONDS):
+            told, _ = await process.communicate(content)
+            return told
+    except TimeoutError:
+        raise WordbrushError(f"{NAME} takes too long to be read: {ADVICE}") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def _environment() -> dict[str, str]:

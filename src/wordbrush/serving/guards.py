@@ -127,5 +127,5 @@ def _secured(request: web.Request, response: web.StreamResponse) -> web.StreamRe
             "X-Content-Type-Options": "nosniff",
         }
     )
-    response.headers.setdefault("Cache-Control", "no-cache")
+    response.headers.setdefault("Cache-Control", "no-store")  # what people say is kept nowhere else
     return response

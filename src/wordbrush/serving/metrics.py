@@ -18,6 +18,7 @@ with optional_packages():
     from aiohttp.typedefs import Middleware
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+FAULT = 500  # the status where a handler raises what it should not
 UPGRADED = 101  # the status of WebSockets, which last as long as their page is open
 REQUESTS = Counter("wordbrush_web_requests", "Requests answered", ["page", "route", "status"])
 SECONDS = Histogram(
@@ -45,13 +46,16 @@ def measured(page: str) -> Middleware:
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "none"
-        began = time.perf_counter()
-        with CONNECTIONS.labels(page).track_inprogress():
-            response = await handler(request)
-        REQUESTS.labels(page, route, str(response.status)).inc()
-        if response.status != UPGRADED:
-            SECONDS.labels(page, route).observe(time.perf_counter() - began)
-        return response
+        began, status = time.perf_counter(), FAULT
+        try:
+            with CONNECTIONS.labels(page).track_inprogress():
+                response = await handler(request)
+            status = response.status
+            return response
+        finally:
+            REQUESTS.labels(page, route, str(status)).inc()
+            if status != UPGRADED:
+                SECONDS.labels(page, route).observe(time.perf_counter() - began)
 
     return counted
 

@@ -67,13 +67,21 @@ def static_file(request: web.Request, name: str) -> web.Response:
     content = request.app[STATIC].get(name)
     if content is None:
         raise web.HTTPNotFound(reason="there is no such file")
-    return web.Response(body=content, content_type=TYPES[Path(name).suffix], charset="utf-8")
+    return web.Response(
+        body=content,
+        content_type=TYPES[Path(name).suffix],
+        charset="utf-8",
+        headers={"Cache-Control": "no-cache"},
+    )
 
 
 async def body(request: web.Request, most: int) -> bytes:
     """What a request brings: at most so many bytes, said before, and not too slowly."""
     if request.content_length is None or request.content_length > most:
-        raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+        size = f"{most >> 20} MB" if most >> 20 else f"{most >> 10} kB"
+        raise web.HTTPRequestEntityTooLarge(
+            most, request.content_length or 0, reason=f"send at most {size}, and say how much"
+        )
     coming = request.app[COMING]
     if request.content_length > LARGE:
         if len(coming) >= MOST_LARGE:

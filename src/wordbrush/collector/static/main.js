@@ -17,11 +17,12 @@ class Page {
     this.cards = new Cards(at("pictures"), {
       record: (card) => this.toggle(card),
       play: (card) => this.play(card),
-      file: (card, file) => this.file(card, file),
+      file: (card, file) => this.queue(card, file),
     });
     this.microphone = new Microphone((samples) => this.hear(samples), () => this.lost());
     this.player = new Player();
     this.recorder = null;
+    this.files = Promise.resolve();
     this.listenToControls();
   }
 
@@ -226,8 +227,12 @@ class Page {
     }
   }
 
+  // The server takes one file of a speaker at a time.
+  queue(card, file) {
+    if (file) this.files = this.files.then(() => this.attempt(() => this.file(card, file)));
+  }
+
   async file(card, file) {
-    if (!file) return;
     const most = this.state.mostBytes.file;
     if (file.size > most) {
       this.say(`The file ${file.name} has more than ${most >> 20} MB: cut it.`, true);

@@ -10,7 +10,7 @@ const CONSTRAINTS = {
 
 const EXPLANATIONS = {
   NotAllowedError: "The microphone was refused. Allow it beside the address, then start again.",
-  NotFoundError: "There is no microphone. Connect one, or type words or drop a sound file.",
+  NotFoundError: "There is no microphone. Connect one, or use a sound file.",
   NotReadableError: "Another program holds the microphone. Close it there, then start again.",
 };
 
