@@ -153,7 +153,11 @@ def test_pauses_and_words_are_kept_across_facts(scenes):
 def test_people_say_only_what_they_have_recorded(demo, subjects):
     """New sentences are said by the other voices; without any, nothing is said."""
     some = demo.captions.model_copy(
-        update={"voices": ["recordings/a", "en"], "held_out_voices": ["recordings/b"]}
+        update={
+            "voices": ["recordings/a", "en"],
+            "held_out_voices": ["recordings/b"],
+            "engine_shares": {},
+        }
     )
     script = write_script(subjects, some, some.held_out_voices, 3, 7)
     assert {line.voice.name for line in script.lines} == {"en"}

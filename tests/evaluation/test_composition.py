@@ -9,7 +9,7 @@ import pytest
 
 from wordbrush.captions.composition import Subjects, write_script
 from wordbrush.captions.wording import facts_in
-from wordbrush.data.recordings import Medium
+from wordbrush.data.composition import Medium
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.bounds import distinct, fitting, recall_bound
 from wordbrush.evaluation.cases import read_cases

@@ -1,6 +1,7 @@
 """A collection of people's pictures and recordings, through the stages in one process."""
 
 import io
+import re
 import shutil
 
 import numpy as np
@@ -178,7 +179,8 @@ def test_units_and_concepts_hear_the_words_of_texts(learned):
             assert one["word"]["label"] in said
     page = (learned.report / "index.html").read_text(encoding="utf-8")
     assert "No word of this collection is timed" in page and "sees" not in page.split("</style>")[1]
-    assert "Concepts it discovered" in page and "IoU" not in page
+    told = re.sub(r'"data:[^"]*"', "", page)  # sounds and pictures may spell anything
+    assert "Concepts it discovered" in told and "IoU" not in told
     assert "<audio controls" in stage_page("cluster-units@hard", learned)
 
 

@@ -97,7 +97,7 @@ def test_a_gan_learns_the_same_from_recorded_steps(name):
             gan = params.gan.model_copy(
                 update={**trainings.SHORT, **trainings.GANS[name], **LONGER}
             )
-            average, history = gan_training.train(gan, pictures, 3, lambda generator: 0.0)
+            average, history = gan_training.train(gan, pictures, 16, 3, lambda generator: 0.0)
         return np.array(history.curves), average.state_dict()
 
     def seen(generators):

@@ -17,7 +17,7 @@ from wordbrush.captions.lines import Line, usual_voice, voice_at
 from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice
 from wordbrush.captions.wording import Wording
-from wordbrush.data.recordings import Case, Composed, CompositionFile, Medium, Positive
+from wordbrush.data.composition import Case, Composed, CompositionFile, Medium, Positive
 from wordbrush.data.speech import write_features
 from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordbrush.concepts.store import require_known
-from wordbrush.data.recordings import Case, Composed, CompositionFile, Medium, SpokenLine
+from wordbrush.data.composition import Case, Composed, CompositionFile, Medium, SpokenLine
 from wordbrush.data.speech import FeatureStore
 from wordbrush.storage.files import open_array, read_json, require_counts
 from wordbrush.storage.layout import Layout

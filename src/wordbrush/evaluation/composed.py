@@ -5,7 +5,7 @@ Loads no torch.
 
 from typing import Literal, NamedTuple
 
-from wordbrush.data.recordings import Medium
+from wordbrush.data.composition import Medium
 from wordbrush.evaluation.results import ComposedShort, Composition, Measured, PairScores, ShortName
 
 Test = Literal["wrong_words", "exchanges", "hard_positives"]

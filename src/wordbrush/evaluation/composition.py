@@ -16,7 +16,7 @@ from typing import get_args
 
 import numpy as np
 
-from wordbrush.data.recordings import Case, Composed, Positive
+from wordbrush.data.composition import Case, Composed, Positive
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities

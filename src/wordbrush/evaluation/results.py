@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NotRequired, get_args
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from wordbrush.data.recordings import Medium
+from wordbrush.data.composition import Medium
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.validation import Count, Finite, Natural
 

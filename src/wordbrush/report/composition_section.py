@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wordbrush.data.recordings import Medium
+from wordbrush.data.composition import Medium
 from wordbrush.evaluation.composed import MEDIA, SCORES, SHOWN, Test, score_of
 from wordbrush.evaluation.results import (
     ComposedExample,
