@@ -214,7 +214,7 @@ def test_a_recipe_is_drawn(address):
         (recipe_of(edits=[{**CHANGE, "units": 10**30}]), 422, "units"),
         (recipe_of(edits=[{**CHANGE, "cell": [8, 0]}]), 422, "outside"),
         (recipe_of(edits=[{**CHANGE, "cell": None}]), 422, "point at a spot"),
-        (bytes(MOST_RECIPE_BYTES + 1), 413, "Too Large"),
+        (bytes(MOST_RECIPE_BYTES + 1), 413, "send at most"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(address, body, status, reason):
@@ -278,7 +278,7 @@ def test_a_request_without_host_is_answered_and_leaves_no_traceback(caplog):
         ("/api/hear?view=0", b"PK\3\4" + bytes(1000), 422, "no sound"),
         ("/api/hear?view=0", wav(np.zeros(16000, np.float32)), 422, "silent"),
         ("/api/hear?view=../x", b"", 400, "numbers"),
-        ("/api/hear?view=0", bytes(MOST_BYTES + 1), 413, "Too Large"),
+        ("/api/hear?view=0", bytes(MOST_BYTES + 1), 413, "send at most"),
     ],
 )
 def test_what_cannot_be_heard_is_refused_in_a_sentence(address, path, body, status, reason):
