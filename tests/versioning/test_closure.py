@@ -129,25 +129,21 @@ def with_successors(stages: set[str], graph: dict[str, list[str]]) -> set[str]:
 
 @pytest.mark.runs
 def test_other_crops_train_anew(finished, tmp_path):
-    """A constant that makes short crops more likely affects what DAVEnet is trained on."""
+    """A constant that makes short crops more likely affects what DAVEnet is trained on. The first
+    training runs again; of the stages behind it, DVC says that they would."""
     workspace = Workspace(tmp_path / "workspace")
     shutil.copytree(finished.root, workspace.root, symlinks=True)
     code = workspace.root / CODE / "data/speech.py"
     text = code.read_text()
     assert text.count("** 2") == 1
     code.write_text(text.replace("** 2", "** 3"))
-    ran = re.findall(
-        r"Running stage '([\w@-]+)'",
-        workspace.run("dvc", "repro", PYTHONPATH=str(workspace.root / "src")).stdout,
-    )
-    assert {address.partition("@")[0] for address in ran} == DAVENET | MEASURED | {
-        "synthesize-captions"
-    }
+    paths = {"PYTHONPATH": str(workspace.root / "src")}
+    running, first = re.compile(r"Running stage '([\w@-]+)'"), "pretrain-davenet@hard"
+    ran = running.findall(workspace.run("dvc", "repro", first, **paths).stdout)
+    assert ran == ["synthesize-captions", first]
     before, after = finished.hashes(), workspace.hashes()
     changed = {path for path in before if before[path] != after[path]}
-    assert {path for path in changed if path.startswith("data/encoders/")} == {
-        f"data/encoders/{stage}/{mining}"
-        for stage in ("pretrain", "random-edits", "targeted-edits")
-        for mining in ("random", "hard")
-    }
+    assert "data/encoders/pretrain/hard" in changed
     assert not changed & {"data/features", "data/speech", "data/samples", "data/scenes"}
+    would_run = running.findall(workspace.run("dvc", "repro", "--dry", **paths).stdout)
+    assert {address.partition("@")[0] for address in would_run} == DAVENET | MEASURED
