@@ -20,6 +20,10 @@ ANSWER_SECONDS = 60
 STOP_SECONDS = 10
 
 
+class Navigated(AssertionError):
+    """The page was left while a script ran in it."""
+
+
 class Tab:
     """A page. What its console and its security policy complain of is in `complaints`."""
 
@@ -45,6 +49,8 @@ class Tab:
         self.answers[number] = asyncio.get_running_loop().create_future()
         await self.socket.send_json({"id": number, "method": method, "params": params})
         answer = await asyncio.wait_for(self.answers[number], ANSWER_SECONDS)
+        if "navigated" in answer.get("error", {}).get("message", ""):
+            raise Navigated(answer)
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -67,6 +73,15 @@ class Tab:
             assert time.monotonic() < end, (script, await self.value("document.body.innerText"))
             await asyncio.sleep(0.1)
         return value
+
+    async def reload(self) -> None:
+        """Load the page anew; returns when the old one is gone."""
+        await self.value("window.old = true")
+        await self.call("Page.reload")
+        while True:
+            with suppress(Navigated):
+                await self.until("!window.old && document.readyState === 'complete'")
+                return
 
     async def text(self, selector: str) -> str:
         return await self.value(f"document.querySelector({selector!r}).textContent")

@@ -154,7 +154,7 @@ def test_from_an_invitation_to_an_export_and_to_deletion_with_a_server_that_is_k
         for card in (2, 3, 4):
             await until_said(tab, card, "Accepted")
         await tab.value(f"{CARD.format(4)}.querySelector('.play').click()")
-        await tab.call("Page.reload")
+        await tab.reload()
         await tab.until("document.querySelectorAll('#pictures .accepted').length === 4")
         await tab.until("document.querySelector('#submit')?.disabled === false")
         await tab.press("#submit")
