@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
-from wordbrush.captions.lines import Line, usual_voice, voice_at
+from wordbrush.captions.lines import Line, usual_voice, voice_among
 from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice
 from wordbrush.captions.wording import Wording
@@ -90,11 +90,7 @@ def spontaneous_voices(captions: Captions) -> dict[str, float]:
 def spontaneous_voice(captions: Captions, rng: np.random.Generator) -> Voice:
     """One of them, at one of the rates and pitches."""
     able = spontaneous_voices(captions)
-    return voice_at(
-        str(rng.choice(list(able), p=list(able.values()))),
-        int(rng.choice(captions.rates)),
-        int(rng.choice(captions.pitches)),
-    )
+    return voice_among(list(able), list(able.values()), captions, rng)
 
 
 @dataclass

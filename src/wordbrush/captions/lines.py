@@ -56,8 +56,18 @@ def spoken_text(text: str, captions: Captions, stream: list[int]) -> str:
 
 def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:
     """One of the voices of training, at one of the rates and pitches."""
+    return voice_among(captions.voices, captions.voice_shares, captions, rng)
+
+
+def voice_among(
+    names: Sequence[str],
+    shares: Sequence[float] | None,
+    captions: Captions,
+    rng: np.random.Generator,
+) -> Voice:
+    """One of these voices, each drawn so often, at one of the rates and pitches."""
     return voice_at(
-        str(rng.choice(captions.voices, p=captions.voice_shares)),
+        str(rng.choice(names, p=shares)),
         int(rng.choice(captions.rates)),
         int(rng.choice(captions.pitches)),
     )
