@@ -12,14 +12,16 @@ from wordbrush.errors import Diverged
 from wordbrush.storage.folders import FolderStore
 from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import running_ahead
-from wordbrush.training.watch import READ_EVERY, Watch
+from wordbrush.training.watch import READ_EVERY, Watch, observed
 
 
 def test_losses_and_figures_are_read_in_order():
     watch = Watch("the GAN", read_every=3)
     for step in (1, 2, 3):
         assert not watch.due
-        watch.see(step, torch.tensor([step, -1.0]), figures=[torch.tensor(10.0 * step)])
+        watch.add(
+            step, 2, observed(torch.tensor([step, -1.0]), figures=[torch.tensor(10.0 * step)])
+        )
     assert watch.due and watch.read("") == [(1, -1, 10), (2, -1, 20), (3, -1, 30)]
     assert not watch.due and watch.read("") == []
 
@@ -27,7 +29,7 @@ def test_losses_and_figures_are_read_in_order():
 def test_non_finite_losses_are_named():
     watch = Watch("the GAN", read_every=4)
     for step, loss in enumerate([1.0, 2.0, float("inf"), float("nan")], start=10):
-        watch.see(step, torch.tensor([1.0, loss]))
+        watch.add(step, 2, observed(torch.tensor([1.0, loss])))
     with pytest.raises(
         Diverged, match=r"the GAN diverged at step 12: loss 1, inf, .*There is no checkpoint"
     ):
@@ -37,14 +39,14 @@ def test_non_finite_losses_are_named():
 def test_non_finite_gradients_are_named_with_the_last_checkpoint():
     network, watch = torch.nn.Linear(1, 1), Watch("the segmenter")
     network.weight.grad = torch.full_like(network.weight, torch.nan)
-    watch.see(5, torch.tensor(1.0), network)
+    watch.add(5, 1, observed(torch.tensor(1.0), network))
     with pytest.raises(Diverged, match=r"norm nan\. The last good checkpoint is step 4 in x"):
         watch.read("step 4 in x")
 
 
 def test_figures_may_be_anything():
     watch = Watch("DAVEnet")
-    watch.see(1, torch.tensor(1.0), figures=[torch.tensor(float("inf"))])
+    watch.add(1, 1, observed(torch.tensor(1.0), figures=[torch.tensor(float("inf"))]))
     assert watch.read("") == [(1.0, float("inf"))]
 
 

@@ -29,16 +29,6 @@ class Watch:
         self.steps: list[tuple[float, int]] = []  # each step, and how many losses it has
         self.rows: list[Tensor] = []  # its gradient norm, losses and figures
 
-    def see(
-        self,
-        step: float,
-        loss: Tensor,
-        *networks: torch.nn.Module,
-        figures: Sequence[Tensor] = (),
-    ) -> None:
-        """What is `observed` in a step."""
-        self.add(step, loss.numel(), observed(loss, *networks, figures=figures))
-
     def add(self, step: float, losses: int, row: Tensor) -> None:
         """What was `observed` in a step, with so many losses."""
         self.steps.append((step, losses))
