@@ -129,10 +129,7 @@ class Trainer:
         penalised = self.steps % self.gan.penalty_every == 0  # lazy: rarer, and as much stronger
         step = partial(self.learn, level, penalised)
         share = self.graphs.changing(fade, real.device) if fading(level, fade) else fade
-        if isinstance(share, Tensor):
-            row = self.graphs.run((level, penalised), step, real, share)
-        else:
-            row = self.graphs.run((level, penalised), partial(step, fade=share), real)
+        row = self.graphs.run((level, penalised), step, real, share)
         self.steps += 1
         self.watch.add(self.steps, 2, row)
 

@@ -101,7 +101,7 @@ def cuda_graphs(wanted: bool, where: torch.device) -> MakeRecorder | None:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A step in memory of its own: its inputs and its result."""
+    """A step in memory of its own: the tensors among its inputs, and its result."""
 
     inputs: list[Tensor]
     replay: Callable[[], None]
@@ -148,19 +148,22 @@ class Graphs:
         for group in optimiser.param_groups:
             group["lr"] = self.changing(float(group["lr"]), where)
 
-    def run(self, kind: Hashable, step: Step, *inputs: Tensor) -> Tensor:
-        """What `step` gives for these inputs, which are on the device.
+    def run(self, kind: Hashable, step: Step, *inputs: Tensor | float) -> Tensor:
+        """What `step` gives for these inputs: tensors on the device, and numbers, of which each
+        value is recorded.
 
         kind: tells apart steps that differ in more than the values and shapes of their inputs.
         """
         if self.recorder is None:
             return step(*inputs)
-        key = (kind, *((one.shape, one.dtype) for one in inputs))
+        tensors = [one for one in inputs if isinstance(one, Tensor)]
+        key = (kind, *((one.shape, one.dtype) if torch.is_tensor(one) else one for one in inputs))
         taken = self.taken.get(key, 0)
         if taken < self.recorder.warmup:
             self.taken[key] = taken + 1
             return self.recorder.warm_up(partial(step, *inputs))
         if key not in self.recorded:
-            own = [one.clone() for one in inputs]
-            self.recorded[key] = _Recorded(own, *self.recorder.record(partial(step, *own)))
-        return self.recorded[key](*inputs)
+            own = [one.clone() if isinstance(one, Tensor) else one for one in inputs]
+            kept = [one for one in own if isinstance(one, Tensor)]
+            self.recorded[key] = _Recorded(kept, *self.recorder.record(partial(step, *own)))
+        return self.recorded[key](*tensors)
