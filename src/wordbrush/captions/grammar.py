@@ -11,6 +11,7 @@ from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.scenes.facts import relate
 from wordbrush.scenes.world import ATTRIBUTES
 
+SAID = ("size", "color", "material", "shape")  # in the order in which a phrase says them
 SYNONYMS: dict[str, tuple[str, ...]] = {  # C: the synonyms of CLEVR's questions
     "cube": ("cube", "block"),
     "sphere": ("sphere", "ball"),
@@ -74,9 +75,7 @@ def with_pauses(text: str, rng: np.random.Generator) -> str:
 
 def phrase(thing: dict, rng: np.random.Generator) -> str:
     """'a small red rubber cube', with one of the synonyms of each word."""
-    words = [
-        str(rng.choice(SYNONYMS[thing[name]])) for name in ("size", "color", "material", "shape")
-    ]
+    words = [str(rng.choice(SYNONYMS[thing[name]])) for name in SAID]
     return f"a {' '.join(words)}"
 
 

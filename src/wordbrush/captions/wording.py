@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wordbrush.captions.engines.interface import PAUSE
-from wordbrush.captions.grammar import OPENINGS, PAUSE_CHANCE, RELATIONS, SYNONYMS, VOCABULARY
+from wordbrush.captions.grammar import OPENINGS, PAUSE_CHANCE, RELATIONS, SAID, SYNONYMS, VOCABULARY
 from wordbrush.scenes.facts import Facts, Told, told
 from wordbrush.scenes.world import ATTRIBUTES
-
-SAID = ("size", "color", "material", "shape")  # in the order in which a phrase says them
 
 
 @dataclass(frozen=True)
