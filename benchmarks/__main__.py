@@ -54,7 +54,8 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         help="Training steps alone, on the GPU if there is one: launches and idle time of the "
-        "card. Under four minutes; only with --quick (the demo's steps alone), --threads, --json.",
+        "card. Under four minutes; only with --quick (the demo's steps alone), --threads, --json, "
+        "--davenet and --gan-zoo.",
     ),
 ]
 ThreadsOption = Annotated[
@@ -95,10 +96,12 @@ def main(
     denseav: PeerOption = None,
 ) -> None:
     if device:
-        if any((only, scaling, markdown, demo, davenet, gan_zoo, gandissect, denseav)):
-            raise WordbrushError("--device goes only with --quick, --threads and --json.")
+        if any((only, scaling, markdown, demo, gandissect, denseav)):
+            raise WordbrushError(
+                "--device goes only with --quick, --threads, --json, --davenet and --gan-zoo."
+            )
         require_writable(json)
-        measure_device(quick, threads or usable_cores(), json)
+        measure_device(quick, threads or usable_cores(), json, Peers(davenet, gan_zoo))
         return
     rows = chosen_rows(only, quick, scaling)
     for target in (json, markdown):
@@ -128,13 +131,13 @@ def main(
             out.write_text(results.markdown(lines, grown, limits, document), encoding="utf-8")
 
 
-def measure_device(quick: bool, threads: int, json: Path) -> None:
+def measure_device(quick: bool, threads: int, json: Path, peers: Peers) -> None:
     """Print each training step as it is measured, and write all as JSON."""
     compute_as_stages_do(threads)
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(quick, Peers(None, None, None, None), Path(scratch))
-        deterministic = bench.params().deterministic
-        document = {**facts(), "quick": quick, "deterministic": deterministic}
+        bench = Bench(quick, peers, Path(scratch))
+        document = {**facts(), "quick": quick, "peers": peers.commits()}
+        document["deterministic"] = bench.params().deterministic
         limits = measure_limits()
         steps = []
         for one in on_device.measure(bench, limits):

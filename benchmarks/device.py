@@ -2,7 +2,8 @@
 
 Steps follow each other without waiting, as in a training. On GPUs CUDA events take the time, and
 the profiler counts launches and the time in which a kernel runs. `python -m benchmarks --device`
-needs no network, git, checkouts or data, and takes less than four minutes.
+needs no network, git or data, and takes less than four minutes; checkouts of others' code, where
+their paths are given, are measured beside ours.
 """
 
 import time
@@ -15,17 +16,22 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, as_published
 from benchmarks.machine import Limits, count_cost
-from benchmarks.rows.gan import our_step
-from benchmarks.rows.training import repeated_step, some_pairs
+from benchmarks.rows.davenet import paper_steps
+from benchmarks.rows.gan import our_step as gan_step
+from benchmarks.rows.gan import some_pictures, wgan_gp_steps
+from benchmarks.rows.training import Editing, made_up, repeated_step
 from benchmarks.timing import WHOLE, Work, parts
+from wordbrush.davenet.negatives import Editor
 from wordbrush.params import Params
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, random_numbers
 from wordbrush.training.conditions import as_chosen
+from wordbrush.training.graphs import Graphs
 
 WARMUP, MOST_STEPS, PROFILED = 5, 200, 5
-SECONDS = 8.0  # for the steps of one row, after those that warm up
+SECONDS = 3.0  # for the steps of one row, after those that warm up
+PAPER_BATCHES = (4, 16)
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpy", "cudaMemset")
 NANO = 1e-9
 
@@ -59,38 +65,52 @@ class Measured:
 
 
 def measure(bench: Bench, limits: Limits) -> Iterator[Measured]:
-    """Every row, with the precision and the algorithms that params.yaml chooses.
+    """Every row, with the precision and the algorithms that params.yaml chooses, then others' code.
 
-    On GPUs each row is measured without recorded steps, and then with them.
+    On GPUs each of our rows is measured without recorded steps, and then with them.
     """
     kinds = (False, True) if device().type == "cuda" else (False,)
-    for preset in presets(bench):
-        for recorded in kinds:
-            params = bench.params(preset).model_copy(update={"cuda_graphs": recorded})
-            name = (preset or "demo") + ", recorded" * recorded
-            with as_chosen(params):
-                for row in rows(bench, params, name):
-                    yield measured(row, limits)
+    for recorded in kinds:
+        chosen = bench.params().model_copy(update={"cuda_graphs": recorded})
+        with as_chosen(chosen):
+            for row in rows(bench):
+                yield measured(row._replace(name=row.name + ", recorded" * recorded), limits)
+    for row in published(bench):
+        yield measured(row, limits)
 
 
 def presets(bench: Bench) -> Sequence[str | None]:
     """The demo; on GPUs also larger presets, which would take CPUs too long."""
-    return (None, "small", "paper") if device().type == "cuda" and not bench.quick else (None,)
+    return (None, "small", "full", "paper") if many(bench) else (None,)
 
 
-def rows(bench: Bench, params: Params, name: str) -> Iterator[Row]:
-    """Steps of the GAN and of DAVEnet."""
-    yield gan_row(name, params)
-    batch, pairs = params.davenet.batch_size, some_pairs(bench.folder(), params)
-    yield Row(f"DAVEnet step of {name}, batch {batch}", repeated_step(pairs, params), batch)
+def many(bench: Bench) -> bool:
+    """Whether there is time for more than the demo's steps."""
+    return device().type == "cuda" and not bench.quick
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Steps of the GAN and of DAVEnet, then those that others' code is compared with."""
+    for preset in presets(bench):
+        name, params = preset or "demo", bench.params(preset)
+        yield gan_row(name, params)
+        editing = made_up(bench, params)
+        yield davenet_row(f"DAVEnet step of {name}", editing)
+        if preset != "paper":  # 100 drawings of 128×128 for each step
+            for kind, editor in editing.editors.items():
+                yield davenet_row(f"DAVEnet step of {name} with {kind} edits", editing, editor)
+    if many(bench):
+        yield wgan_gp_rows(bench)[0]
+        for batch in PAPER_BATCHES:
+            yield paper_rows(bench, batch)[0]
 
 
 def gan_row(name: str, params: Params) -> Row:
     """Steps of which one has the penalty, as in a training."""
     size = params.scenes.resolution
     batch = params.gan.batch_sizes[size]
-    real = torch.rand(batch, 3, size, size, device=device()).mul(2).sub(1)
-    step, cycle = our_step(params.gan, size, real), params.gan.penalty_every
+    step = gan_step(params.gan, size, some_pictures(batch, size))
+    cycle = params.gan.penalty_every
 
     def steps() -> None:
         for _ in range(cycle):
@@ -98,6 +118,47 @@ def gan_row(name: str, params: Params) -> Row:
 
     work = f"{cycle} GAN steps of {name}, {size}×{size}, batch {batch}"
     return Row(work, steps, batch * cycle)
+
+
+def davenet_row(name: str, editing: Editing, editor: Editor | None = None) -> Row:
+    batch = editing.params.davenet.batch_size
+    step = repeated_step(editing.pairs, editing.params, editor)
+    return Row(f"{name}, batch {batch}", step, batch)
+
+
+def published(bench: Bench) -> Iterator[Row]:
+    """Others' steps, as their authors run them: those whose checkouts are given."""
+    if not many(bench):
+        return
+    for row in (wgan_gp_rows(bench)[1], *(paper_rows(bench, size)[1] for size in PAPER_BATCHES)):
+        if row is not None:
+            yield row._replace(step=as_published(row.step))
+
+
+def wgan_gp_rows(bench: Bench) -> tuple[Row, Row | None]:
+    """A step with K's loss at the widths of `small`, and pytorch_GAN_zoo's."""
+    params = bench.params("small")
+    size = params.scenes.resolution
+    batch = params.gan.batch_sizes[size]
+    return both(f"ProGAN step, WGAN-GP, {size}×{size}", batch, *wgan_gp_steps(bench, params))
+
+
+def paper_rows(bench: Bench, batch: int) -> tuple[Row, Row | None]:
+    """A step of the paper's networks on 10 s of speech, and DAVEnet-pytorch's."""
+    rng = random_numbers(0)
+    ours, theirs = paper_steps(bench, batch, rng)
+    graphs, nothing = Graphs(rng), torch.zeros((), device=device())
+
+    def step() -> torch.Tensor:
+        do(ours)
+        return nothing
+
+    return both("DAVEnet step, 10 s", batch, lambda: graphs.run("step", step), theirs)
+
+
+def both(name: str, batch: int, ours: Work, theirs: Work | None) -> tuple[Row, Row | None]:
+    name = f"{name}, batch {batch}"
+    return Row(name, ours, batch), theirs and Row(f"{name}: others' code", theirs, batch)
 
 
 def measured(row: Row, limits: Limits) -> Measured:

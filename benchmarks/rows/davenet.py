@@ -1,6 +1,6 @@
 """DAVEnet: a step with the paper's networks, the ranking loss alone, all similarities of a set."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -17,8 +17,11 @@ from wordbrush.davenet.losses import Hinge, batch_softmax
 from wordbrush.davenet.mining import RandomMining
 from wordbrush.davenet.objective import Ranking
 from wordbrush.davenet.training import SharedScores, make_optimiser
-from wordbrush.params import Davenet
-from wordbrush.training.compute import device
+from wordbrush.params import Davenet, Params
+from wordbrush.training.compute import device, mixed_precision, random_numbers
+
+Parts = Callable[[], Iterator[str]]
+"""Work that names its parts."""
 
 # Of a caption: 10 s. None of them is padding, which D computes and we skip.
 FRAMES = 1024
@@ -32,29 +35,8 @@ MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an 
 
 def davenet_step(bench: Bench) -> Iterator[Line]:
     """A step of the paper's networks on equal pictures and captions, in parts."""
-    params = bench.params("paper")
-    davenet = params.davenet
     batch = 4 if bench.quick else 16
-    torch.manual_seed(0)
-    images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
-    features = torch.randn(batch, params.captions.bands, FRAMES, device=device())
-    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
-    encoders = Encoders(config).to(device()).train()
-    optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
-    margin, positives = random_margin(davenet.margin), torch.eye(batch, dtype=torch.bool)
-    lengths = torch.full((batch,), FRAMES, device=device())
-
-    def ours() -> Iterator[str]:
-        seen, heard = encoders.encode_images(images), encoders.encode_audio(features, lengths)
-        yield "forward"
-        loss = margin(SharedScores(seen, heard, davenet.similarity), positives)
-        yield "loss"
-        yield from learn(optimiser, loss)
-
-    peer = bench.peers.load("davenet")
-    baseline = peer and published_step(
-        peer, davenet, params.schedule.pretrain.learning_rate, images, features
-    )
+    ours, baseline = paper_steps(bench, batch, random_numbers(0))
     yield from bench.compare(
         f"DAVEnet step, batch {batch}",
         ours,
@@ -65,9 +47,50 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
     )
 
 
-def random_margin(margin: float) -> Ranking:
+def paper_steps(bench: Bench, batch: int, rng: torch.Generator) -> tuple[Parts, Parts | None]:
+    """A step of the paper's networks, and D's of the same pictures and captions, if D is there.
+
+    rng: draws our impostors; on the device.
+    """
+    params = bench.params("paper")
+    davenet, rate = params.davenet, params.schedule.pretrain.learning_rate
+    torch.manual_seed(0)
+    images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
+    features = torch.randn(batch, params.captions.bands, FRAMES, device=device())
+    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
+    peer = bench.peers.load("davenet")
+    theirs = published_step(peer, davenet, rate, images, features) if peer else None
+    return our_step(params, config, images, features, rng), theirs
+
+
+def our_step(
+    params: Params,
+    config: EncoderConfig,
+    images: Tensor,
+    features: Tensor,
+    rng: torch.Generator,
+) -> Parts:
+    """A step of new encoders, with random impostors as P has them."""
+    davenet, encoders = params.davenet, Encoders(config).to(device()).train()
+    optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
+    margin = random_margin(davenet.margin, rng)
+    positives = torch.eye(len(images), dtype=torch.bool, device=device())
+    lengths = torch.full((len(images),), FRAMES, device=device())
+
+    def step() -> Iterator[str]:
+        with mixed_precision():
+            seen, heard = encoders.encode_images(images), encoders.encode_audio(features, lengths)
+            yield "forward"
+            loss = margin(SharedScores(seen, heard, davenet.similarity), positives)
+        yield "loss"
+        yield from learn(optimiser, loss)
+
+    return step
+
+
+def random_margin(margin: float, rng: torch.Generator) -> Ranking:
     """The margin loss with random impostors (P, D)."""
-    return Ranking(RandomMining(torch.Generator().manual_seed(0)), Hinge(margin), edit_weight=1.0)
+    return Ranking(RandomMining(rng), Hinge(margin), edit_weight=1.0)
 
 
 def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
@@ -79,7 +102,7 @@ def learn(optimiser: torch.optim.Optimizer, loss: Tensor) -> Iterator[str]:
     yield "update"
 
 
-def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Work:
+def published_step(peer, davenet: Davenet, rate: float, images: Tensor, features: Tensor) -> Parts:
     """A step of D, as in its `train`."""
     audio, image = (
         peer.Davenet(davenet.embedding).to(device()),
@@ -142,7 +165,10 @@ def margin_loss(bench: Bench) -> Iterator[Line]:
 
 def margin_loss_of(bench: Bench, count: int) -> Iterator[Line]:
     images, audio, lengths = features_of(count, *D_FEATURES)
-    margin, positives = random_margin(1.0), torch.eye(count, dtype=torch.bool)
+    margin, positives = (
+        random_margin(1.0, random_numbers(0)),
+        torch.eye(count, dtype=torch.bool, device=device()),
+    )
     np.random.seed(0)  # D's impostors
     d, denseav = bench.peers.load("davenet"), bench.peers.load("denseav")
     ours = forgetting(

@@ -10,7 +10,7 @@ from benchmarks.timing import Work
 from wordbrush.gan.networks import Generator, GeneratorConfig, resolutions
 from wordbrush.gan.sampling import LATENTS, draw
 from wordbrush.gan.training import Trainer
-from wordbrush.params import Gan
+from wordbrush.params import Gan, Params
 from wordbrush.training.compute import device
 
 # Karras' settings (K), as pytorch_GAN_zoo has them.
@@ -32,19 +32,13 @@ def gan_step(bench: Bench) -> Iterator[Line]:
     """
     for preset in (None, "small"):
         params = bench.params(preset)
+        ours, baseline = wgan_gp_steps(bench, params)
         size = params.scenes.resolution
-        gan = params.gan.model_copy(update=WGAN_GP)
-        batch = gan.batch_sizes[size]
-        real = (
-            torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
-            .mul(2)
-            .sub(1)
-            .to(device())
-        )
+        batch = params.gan.batch_sizes[size]
         yield from bench.compare(
             f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}",
-            our_step(gan, size, real),
-            published_step(bench.peers, gan, size, real),
+            ours,
+            baseline,
             bench.peers.title("gan_zoo", "its step"),
             Target(1.5),
             memory=True,
@@ -52,17 +46,25 @@ def gan_step(bench: Bench) -> Iterator[Line]:
         )
 
 
+def wgan_gp_steps(bench: Bench, params: Params) -> tuple[Work, Work | None]:
+    """A step with K's loss, and pytorch_GAN_zoo's of the same pictures, if that is there."""
+    gan, size = params.gan.model_copy(update=WGAN_GP), params.scenes.resolution
+    real = some_pictures(gan.batch_sizes[size], size)
+    return our_step(gan, size, real), published_step(bench.peers, gan, size, real)
+
+
+def some_pictures(batch: int, size: int) -> torch.Tensor:
+    """Noise in [-1, 1]: [batch, 3, size, size]."""
+    pictures = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return pictures.mul(2).sub(1).to(device())
+
+
 def demo_gan_step(bench: Bench) -> Iterator[Line]:
     """Steps as in the demo: logistic loss, with the penalty in one step of `penalty_every`."""
     params = bench.params()
-    size, batch = params.scenes.resolution, params.gan.batch_sizes[params.scenes.resolution]
-    real = (
-        torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
-        .mul(2)
-        .sub(1)
-        .to(device())
-    )
-    one = our_step(params.gan, size, real)
+    size = params.scenes.resolution
+    batch = params.gan.batch_sizes[size]
+    one = our_step(params.gan, size, some_pictures(batch, size))
 
     def cycle() -> None:
         for _ in range(params.gan.penalty_every):

@@ -89,9 +89,11 @@ def training_step(
     return step
 
 
-def repeated_step(pairs: Pairs, params: Params) -> Work:
+def repeated_step(pairs: Pairs, params: Params, editor: Editor | None = None) -> Work:
     """A step of new encoders, always of the same batch and crops."""
-    return training_step(new_encoders(pairs, params), pairs, params, same_batch(pairs, params))
+    every = params.schedule.random_edits.edit_every if editor else 0
+    batches = same_batch(pairs, params, every)
+    return training_step(new_encoders(pairs, params), pairs, params, batches, editor)
 
 
 def new_encoders(pairs: Pairs, params: Params) -> Encoders:
@@ -161,7 +163,7 @@ class Editing:
 
 def edited_steps(bench: Bench) -> Iterator[Line]:
     """What random and targeted edits add to a step."""
-    editing = of_a_run(bench.demo) if bench.demo else made_up(bench)
+    editing = of_a_run(bench.demo) if bench.demo else made_up(bench, bench.params())
     params, data = editing.params, "the demo's drawings" if bench.demo else "an untrained generator"
 
     def step(editor: Editor | None = None) -> Work:
@@ -183,8 +185,9 @@ def edited_steps(bench: Bench) -> Iterator[Line]:
         )
 
 
-def made_up(bench: Bench) -> Editing:
-    folder, params, generator = bench.folder(), bench.params(), make_generator(bench.params())
+def made_up(bench: Bench, params: Params) -> Editing:
+    """Edits by an untrained generator, of clusters of random units."""
+    folder, generator = bench.folder(), make_generator(params)
     pairs, latents = some_pairs(folder, params), np.load(folder / "latents.npy")
     editors = {
         "random": random_editor(generator, latents, params.edits, params.seed),
