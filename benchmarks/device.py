@@ -30,7 +30,7 @@ from wordbrush.training.conditions import as_chosen
 from wordbrush.training.graphs import Graphs
 
 WARMUP, MOST_STEPS, PROFILED = 5, 200, 5
-SECONDS = 3.0  # for the steps of one row, after those that warm up
+SECONDS = 2.0  # for the steps of one row, after those that warm up
 PAPER_BATCHES = (4, 16)
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpy", "cudaMemset")
 NANO = 1e-9
@@ -81,7 +81,7 @@ def measure(bench: Bench, limits: Limits) -> Iterator[Measured]:
 
 def presets(bench: Bench) -> Sequence[str | None]:
     """The demo; on GPUs also larger presets, which would take CPUs too long."""
-    return (None, "small", "full", "paper") if many(bench) else (None,)
+    return (None, "full", "paper") if many(bench) else (None,)
 
 
 def many(bench: Bench) -> bool:

@@ -51,9 +51,8 @@ class Conv(Equalised):
         super().__init__((outputs, inputs, width, width), inputs * width * width, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            x, self.weight * self.scale, self.bias, padding=self.weight.shape[-1] // 2
-        ).float()
+        padding = self.weight.shape[-1] // 2
+        return features(F.conv2d(x, self.weight * self.scale, self.bias, padding=padding))
 
 
 class DoublingConv(Conv):
@@ -65,7 +64,7 @@ class DoublingConv(Conv):
     def forward(self, x: Tensor) -> Tensor:
         filters = fold_resampling(self.weight * self.scale)
         weight = filters.flip(2, 3).transpose(0, 1)  # transposed convolutions turn filters round
-        return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1).float()
+        return features(F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1))
 
 
 class HalvingConv(Conv):
@@ -73,7 +72,16 @@ class HalvingConv(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = fold_resampling(self.weight * (self.scale / 4))
-        return F.conv2d(x, weight, self.bias, stride=2, padding=1).float()
+        return features(F.conv2d(x, weight, self.bias, stride=2, padding=1))
+
+
+def features(x: Tensor) -> Tensor:
+    """What a convolution gives, as the next layer reads it.
+
+    On GPUs it keeps the precision of products (`mixed_precision`): the next convolution would round
+    to it anyway, and half as many bytes are read and written in between. On CPUs it is float32.
+    """
+    return x if x.is_cuda else x.float()
 
 
 def fold_resampling(weight: Tensor) -> Tensor:
@@ -107,8 +115,9 @@ class PixelNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(context: FunctionCtx, x: Tensor) -> Tensor:
-        mean_square = torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1]
-        scale = (mean_square + 1e-8).rsqrt()
+        exact = torch.promote_types(x.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=exact)
+        scale = (norm.square() / x.shape[1] + 1e-8).rsqrt().to(x.dtype)
         y = x * scale
         context.save_for_backward(y, scale)
         return y
@@ -215,7 +224,7 @@ class Generator(nn.Module):
         x = h4
         for level in range(len(resolutions(h4.shape[-1])), self.top + 1):
             x = self.grow(x, level)
-        return self.to_rgb[self.top](pixel_norm(x))
+        return self.to_rgb[self.top](pixel_norm(x)).float()
 
     def forward(self, z: Tensor) -> Tensor:
         return self.decode(self.encode(z))
@@ -226,11 +235,12 @@ class Generator(nn.Module):
         for lower in range(1, level):
             x = self.grow(x, lower)
         if level == 0:
-            return self.to_rgb[0](pixel_norm(x))
-        newest = self.to_rgb[level](pixel_norm(self.grow(x, level)))
+            return self.to_rgb[0](pixel_norm(x)).float()
+        newest = self.to_rgb[level](pixel_norm(self.grow(x, level))).float()
         if not fading(level, fade):
             return newest
-        return torch.lerp(double(self.to_rgb[level - 1](pixel_norm(x))), newest, fade)
+        coarser = double(self.to_rgb[level - 1](pixel_norm(x)).float())
+        return torch.lerp(coarser, newest, fade)
 
 
 class Discriminator(nn.Module):
@@ -261,10 +271,12 @@ class Discriminator(nn.Module):
         if level > 0:
             x = self.shrink(x, level)
             if fading(level, fade):
-                x = torch.lerp(activate(self.from_rgb[level - 1](halve(images))), x, fade)
+                coarser = activate(self.from_rgb[level - 1](halve(images)))
+                x = torch.lerp(coarser.float(), x.float(), fade)
         for lower in range(level - 1, 0, -1):
             x = self.shrink(x, lower)
-        x = torch.cat([minibatch_stddev(batch, self.stddev_group) for batch in x.chunk(sets)])
+        batches = x.float().chunk(sets)
+        x = torch.cat([minibatch_stddev(batch, self.stddev_group) for batch in batches])
         (conv,) = convolutions(self.convs, 0)
         x = activate(conv(x))
         return self.score(activate(self.dense(x.flatten(1)))).squeeze(1)
