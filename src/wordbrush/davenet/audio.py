@@ -63,6 +63,13 @@ class Heard:
     codes: Tensor | None = None
     quantised: Tensor | None = None
 
+    def to(self, device: torch.device | str) -> "Heard":
+        lengths, vectors = self.lengths.to(device), self.vectors.to(device)
+        codes, quantised = (
+            None if one is None else one.to(device) for one in (self.codes, self.quantised)
+        )
+        return Heard(self.number, self.stride, lengths, vectors, codes, quantised)
+
 
 class AudioEncoder(nn.Module):
     """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N].
