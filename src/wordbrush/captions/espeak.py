@@ -140,9 +140,11 @@ class Engine:
     def phones(self) -> list[dict]:
         """The phones of the last utterance, in IPA without stress, with start and end in seconds.
 
-        Pauses are left out. Only of engines that were made to tell phones.
+        Pauses are left out, and phones without a time of their own, such as the l that ends `ball`.
+        Only of engines that were made to tell phones.
         """
-        stops = [position for _, position in self.phone_events[1:]]
+        whole = round(1000 * sum(map(len, self.pieces)) / self.rate)
+        stops = [*(position for _, position in self.phone_events[1:]), whole]
         return [
             {"phone": name, "start": start / 1000, "end": stop / 1000}
             for (name, start), stop in zip(self.phone_events, stops, strict=False)
