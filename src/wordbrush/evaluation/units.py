@@ -30,6 +30,7 @@ from wordbrush.evaluation.results import (
 )
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.evaluation.words import DETECTED, SAID
+from wordbrush.scenes.facts import INVERSE
 from wordbrush.training.compute import device_of
 
 TOLERANCE = 0.04  # V: seconds around the middle of a frame
@@ -231,12 +232,12 @@ class UnitTests:
         return scores, ranked_detectors(counts)
 
     def _counted(self, words: Spoken) -> Tensor:
-        """The words that summaries count: those for attributes; of a collection, what is said
-        often: bool [V]."""
+        """The words that summaries count: those for attributes and relations; of a collection,
+        what is said often: bool [V]."""
         if self.material.collection is not None:
             return words.occurrences >= SAID
-        meaning = self.material.vocabulary.meaning
-        return torch.tensor([word in meaning for word in words.labels])
+        known = {*self.material.vocabulary.meaning, *INVERSE}
+        return torch.tensor([word in known for word in words.labels])
 
     @torch.no_grad()
     def _listen(self, audio: AudioEncoder) -> dict[str, Evidence]:
