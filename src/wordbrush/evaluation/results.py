@@ -170,8 +170,6 @@ class LayerScores(TypedDict):
 
 Units = dict[str, LayerScores]
 """By layer, from "1"; "features" stands for what the network is given."""
-UnitTables = dict[str, dict[str, list["Detector"]]]
-"""data/evaluation/units.json: of each method, by layer, all codes as word detectors, ranked."""
 
 
 class Result(TypedDict):
@@ -283,6 +281,10 @@ class Detector(TypedDict):
 
     unit: Natural
     hypotheses: Annotated[list[Hypothesis], Field(min_length=1)]
+
+
+UnitTables = dict[str, dict[str, list[Detector]]]
+"""data/evaluation/units.json: of each method, by layer, all codes as word detectors, ranked."""
 
 
 class Concept(TypedDict):
