@@ -419,10 +419,10 @@ class Davenet(Section):
                 f"and must be "
                 f"{2**halvings} or more"
             )
-        if self.image_weights.file is not None and not vgg16:
+        if self.image_weights.file is not None and self.image_network == "small":
             raise ValueError(
                 f"image_weights.file is {self.image_weights.file}, and image_network "
-                f"{self.image_network}: weights of others are of vgg16"
+                f"{self.image_network}: weights of others are of vgg16 or resnet"
             )
         if self.image_side is not None and self.image_side < self.image_size:
             raise ValueError(

@@ -30,7 +30,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.size = config.image_size
+        self.size, self.stages = config.image_size, config.image_stages
         if config.image_stages is not None:
             layers = resnet(config.image_stages, config.embedding)
         else:
