@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from wordbrush import params as parameters
+from wordbrush.evaluation.paper import FULL
 from wordbrush.evaluation.results import Results, UnitTables
+from wordbrush.model.cards import read_facts, write_cards
 from wordbrush.params import Params
 from wordbrush.report.grounding_pages import Finished
 from wordbrush.report.page import gather, render
@@ -82,3 +84,13 @@ def test_without_codebooks_nothing_is_said_of_them(finished):
     assert "Discrete units" not in render("report.html.j2", gather(params, finished.layout))
     assert "units" not in json.dumps(read_json(finished.layout.metrics("evaluation"), Results))
     assert not (finished.layout.evaluation / "units.json").exists()
+
+
+def test_a_card_tells_of_codebooks(finished, tmp_path):
+    params = parameters.load(finished.root / "params.yaml")
+    facts = read_facts(params, finished.layout, {})
+    codebook = {"codes": 12, "used": 9, "perplexity": 7.25, "bitrate": 71.5}
+    facts.results[FULL]["units"] = {"2": {"frame_ms": 40.0, "codebook": codebook}}
+    write_cards(tmp_path, facts, [])
+    card = (tmp_path / "README.md").read_text()
+    assert "| 2 | 9 of 12 | 7.2 | 71.5 | – | – |" in card
