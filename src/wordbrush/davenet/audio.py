@@ -3,6 +3,7 @@
 Padding changes nothing: only the frames that count are normalised and read (davenet/frames.py).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -71,7 +72,7 @@ class Heard:
         return Heard(self.number, self.stride, lengths, vectors, codes, quantised)
 
 
-class AudioEncoder(nn.Module):
+class AudioEncoder(nn.Module, ABC):
     """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N].
 
     Features that are not normalised yet are, over a running window (ours). Batch norm on the input,
@@ -105,9 +106,9 @@ class AudioEncoder(nn.Module):
             }
         )
 
+    @abstractmethod
     def layer(self, number: int, frames: Frames, x: Tensor) -> tuple[Frames, Tensor]:
         """The layer with this number, from 1."""
-        raise NotImplementedError
 
     @property
     def channels_a_frame(self) -> float:
@@ -169,9 +170,7 @@ class AudioEncoder(nn.Module):
         for number, layer in enumerate(self.layers(normalised, lengths), start=1):
             stride = self.strides[number - 1]
             shorter, width = -(-lengths // stride), -(-features.shape[2] // stride)
-
             spread = partial(layer.frames.spread, lengths=shorter, width=width)
-
             vectors = spread(layer.x.float())
             if layer.quantised is None:
                 yield Heard(number, stride, shorter, vectors)

@@ -187,13 +187,13 @@ class UnitTests:
     def measure(self, subject: Subject, name: str) -> Units:
         """The scores of the features and of every layer, by its number."""
         evidence = self._listen(subject.encoders.audio)
+        sizes = {str(one.layer): one.codes for one in subject.encoders.config.quantisers}
         self.tables[name] = {}
         scores: Units = {}
         for layer, found in evidence.items():
             scores[layer] = self._layer_scores(found)
             if found.codes:
-                size = len(subject.encoders.audio.quantisers[layer].mass)  # type: ignore[arg-type]
-                codebook, detectors = self._code_scores(found, size)
+                codebook, detectors = self._code_scores(found, sizes[layer])
                 scores[layer]["codebook"] = codebook
                 self.tables[name][layer] = detectors
         return scores
