@@ -34,6 +34,9 @@ from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
+HEADER = """\
+| start | R@10 | layer | words detected | word F1 | ABX | of codes | perplexity |
+|---|---|---|---|---|---|---|---|"""
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -46,11 +49,12 @@ def main(
     params, results = shortened(parameters.load(Path(PARAMS)), share), {}
     material = read_material(params, Layout(Path(".")))
     tests = UnitTests(material)
+    print(HEADER, flush=True)
     for name, quantisers in starts(params).items():
         if only and name not in only:
             continue
         results[name] = measured(material, tests, name, quantisers)
-        print(table(results), flush=True)
+        print(*table_rows(name, results[name]), sep="\n", flush=True)
     if output is not None:
         write_json(output, results)
 
@@ -119,17 +123,11 @@ def measured(material: Material, tests: UnitTests, name: str, quantisers: list[Q
     }
 
 
-def table(results: dict[str, dict]) -> str:
-    """What was measured so far, in Markdown."""
-    lines = [
-        "| start | R@10 | layer | words detected | word F1 | ABX | of codes | perplexity |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, result in results.items():
-        recall = f"{result['recall_10']:.1f} {shown(result['interval'])}"
-        rows = codebook_rows(result["units"]) or [" | – | – | – | – | – | – |"]
-        lines += [f"| {name} | {recall}{row}" for row in rows]
-    return "\n".join(lines)
+def table_rows(name: str, result: dict) -> list[str]:
+    """The rows of a start below HEADER, one for each codebook."""
+    recall = f"{result['recall_10']:.1f} {shown(result['interval'])}"
+    rows = codebook_rows(result["units"]) or [" | – | – | – | – | – | – |"]
+    return [f"| {name} | {recall}{row}" for row in rows]
 
 
 def codebook_rows(units: Units) -> list[str]:

@@ -180,5 +180,6 @@ def test_published_residual_networks_have_their_shapes(demo):
     shorter = published.model_copy(
         update={"audio_stages": AudioStages(channels=[8], blocks=2, width=9)}
     )
-    assert 1 + 2 * make_audio_encoder(shorter).reach == 57
+    with torch.device("meta"):
+        assert 1 + 2 * make_audio_encoder(shorter).reach == 57
     assert 1 + 2 * audio.reach == 841

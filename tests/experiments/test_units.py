@@ -1,7 +1,7 @@
 """Starts of codebooks: what is compared, and the table that is printed."""
 
 import pytest
-from experiments.units import shortened, starts, table
+from experiments.units import HEADER, shortened, starts, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -42,7 +42,8 @@ def test_a_table_has_a_row_for_each_codebook():
     codebook = {"perplexity": 5.4, "abx": estimate, "words": 25, "detected": 12, "word_f1": 48.21}
     units = {"1": {"abx": estimate}, "2": {"abx": estimate, "codebook": codebook}}
     measured = {"recall_10": 51.23, "interval": {"low": 48.0, "high": 54.0}}
-    results = {"none": {**measured, "units": {}}, "grown": {**measured, "units": units}}
-    first, second = table(results).splitlines()[2:]
+    (first,) = table_rows("none", {**measured, "units": {}})
+    (second,) = table_rows("grown", {**measured, "units": units})
+    assert {line.count("|") for line in (*HEADER.splitlines(), first, second)} == {9}
     assert first == "| none | 51.2 [48.0, 54.0] | – | – | – | – | – | – |"
     assert second == "| grown | 51.2 [48.0, 54.0] | 2 | 12 of 25 | 48.2 | 9.9 | 9.9 | 5.4 |"
