@@ -27,7 +27,18 @@ def test_committed_parameters_and_presets_are_valid():
         "redrawn",
         "small",
         "tiny",
+        "vq",
     ]
+
+
+def test_vq_learns_from_the_drawings_and_captions_of_small():
+    base = read_yaml(ROOT / "params.yaml")
+    small, vq = (
+        parameters.parse(merge(base, read_yaml(ROOT / f"presets/{name}.yaml")), name)
+        for name in ("small", "vq")
+    )
+    differing = {name for name, section in small if getattr(vq, name) != section}
+    assert differing == {"davenet", "schedule"}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +127,55 @@ def test_committed_parameters_and_presets_are_valid():
         ({"captions": {"recordings": ""}}, ["captions.recordings", "'' is no path"]),
         ({"captions": {"captions_per_engine": 0}}, ["captions.captions_per_engine", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
+        (
+            {"davenet": {"quantisers": [{"layer": 6, "codes": 8, "from_step": 0}]}},
+            ["davenet: quantisers names layer 6", "audio network davenet has layers 1 to 5"],
+        ),
+        (
+            {
+                "davenet": {
+                    "audio_network": "resdavenet",
+                    "quantisers": [{"layer": 5, "codes": 8, "from_step": 0}],
+                }
+            },
+            ["quantisers names layer 5", "resdavenet has layers 1 to 4"],
+        ),
+        (
+            {"davenet": {"quantisers": [{"layer": 0, "codes": 8, "from_step": 0}]}},
+            ["davenet.quantisers.0.layer", "greater than or equal to 1"],
+        ),
+        (
+            {"davenet": {"quantisers": [{"layer": 2, "codes": 1, "from_step": 0}]}},
+            ["davenet.quantisers.0.codes", "1", "greater than or equal to 2"],
+        ),
+        (
+            {"davenet": {"quantisers": [{"layer": 2, "codes": 8, "from_step": 9000}]}},
+            ["behind layer 2 from step 9000 on", "schedule.pretrain has 3200 steps"],
+        ),
+        (
+            {"davenet": {"quantisers": 2 * [{"layer": 2, "codes": 8, "from_step": 0}]}},
+            ["quantisers names layer 2 more than once"],
+        ),
+        (
+            {"davenet": {"codebooks": {"decay": 1.0}}},
+            ["davenet.codebooks.decay", "less than 1"],
+        ),
+        (
+            {"davenet": {"audio_network": "resdavenet", "extra_audio_layers": 1}},
+            ["davenet: extra_audio_layers is 1", "audio_network resdavenet"],
+        ),
+        (
+            {"davenet": {"audio_stages": {"width": 4}}},
+            ["davenet.audio_stages", "width 4 is even"],
+        ),
+        (
+            {"davenet": {"image_stages": {"blocks": [1, 1]}}},
+            ["davenet.image_stages", "channels names 3 stages, and blocks 2"],
+        ),
+        (
+            {"davenet": {"image_network": "resnet", "image_stages": {"stem": 4}, "image_size": 8}},
+            ["image_size 8 is halved 4 times"],
+        ),
         ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
         ({"segmenter": {"held_out": 0.0}}, ["segmenter.held_out 0.0", "0 to measure on"]),
         ({"segmenter": {"held_out": 1.0}}, ["segmenter.held_out 1.0", "0 scenes to learn"]),

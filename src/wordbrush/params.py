@@ -323,6 +323,49 @@ class Pretraining(Training):
     locked_steps: Natural
 
 
+class AudioStages(Section):
+    channels: Annotated[list[Width], Field(min_length=1, max_length=8)]
+    blocks: Annotated[int, Field(ge=1, le=16)]
+    width: Width
+
+    @model_validator(mode="after")
+    def _centred(self) -> "AudioStages":
+        if self.width % 2 == 0:
+            raise ValueError(f"width {self.width} is even; residual blocks need an odd width")
+        return self
+
+
+class ImageStages(Section):
+    stem: Literal[1, 4]
+    channels: Annotated[list[Width], Field(min_length=1, max_length=8)]
+    blocks: Annotated[list[Annotated[int, Field(ge=1, le=64)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _paired(self) -> "ImageStages":
+        if len(self.channels) != len(self.blocks):
+            raise ValueError(
+                f"channels names {len(self.channels)} stages, and blocks {len(self.blocks)}: each "
+                "stage needs both"
+            )
+        return self
+
+
+class Quantiser(Section):
+    """A codebook behind a layer of the audio network, on from a step of pretraining on."""
+
+    layer: Count
+    codes: Annotated[int, Field(ge=2, le=1 << 16)]
+    from_step: Natural
+
+
+class Codebooks(Section):
+    """How all codebooks learn."""
+
+    decay: Beta
+    commitment: NonNegative
+    revive_below: Annotated[float, Field(ge=0, lt=1)]
+
+
 class ImageWeights(Section):
     """A safetensors file that the picture branch starts from."""
 
@@ -331,13 +374,18 @@ class ImageWeights(Section):
 
 
 class Davenet(Section):
-    image_network: Literal["vgg16", "small"]
+    image_network: Literal["vgg16", "small", "resnet"]
+    image_stages: ImageStages
     image_weights: ImageWeights
     image_channels: Annotated[list[Width], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
     image_side: Annotated[int, Field(ge=8, le=1 << 12)] | None
     image_flip: bool
+    audio_network: Literal["davenet", "resdavenet"]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
+    audio_stages: AudioStages
+    quantisers: list[Quantiser]
+    codebooks: Codebooks
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=3)]
     running_norm: RunningNorm
@@ -363,16 +411,18 @@ class Davenet(Section):
     def _consistent(self) -> "Davenet":
         vgg16 = self.image_network == "vgg16"
         halvings = 4 if vgg16 else len(self.image_channels) - 1
+        if self.image_network == "resnet":
+            halvings = self.image_stages.stem // 2 + len(self.image_stages.channels) - 1
         if self.image_size < 2**halvings:
             raise ValueError(
                 f"image_size {self.image_size} is halved {halvings} times by the image network, "
                 f"and must be "
                 f"{2**halvings} or more"
             )
-        if self.image_weights.file is not None and not vgg16:
+        if self.image_weights.file is not None and self.image_network == "small":
             raise ValueError(
                 f"image_weights.file is {self.image_weights.file}, and image_network "
-                f"{self.image_network}: weights of others are of vgg16"
+                f"{self.image_network}: weights of others are of vgg16 or resnet"
             )
         if self.image_side is not None and self.image_side < self.image_size:
             raise ValueError(
@@ -383,6 +433,34 @@ class Davenet(Section):
             raise ValueError(
                 f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds "
                 f"{self.crop_max_seconds}"
+            )
+        return self
+
+    @property
+    def audio_layer_count(self) -> int:
+        """After how many layers of the audio network codebooks may stand."""
+        if self.audio_network == "resdavenet":
+            return 1 + len(self.audio_stages.channels)
+        return len(self.audio_layers) + self.extra_audio_layers
+
+    @model_validator(mode="after")
+    def _residual(self) -> "Davenet":
+        if self.audio_network == "resdavenet" and self.extra_audio_layers:
+            raise ValueError(
+                f"extra_audio_layers is {self.extra_audio_layers}, and audio_network resdavenet: "
+                "extra layers are of davenet; set 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _quantised(self) -> "Davenet":
+        layers = [one.layer for one in self.quantisers]
+        if twice := [layer for layer in dict.fromkeys(layers) if layers.count(layer) > 1]:
+            raise ValueError(f"quantisers names layer {twice[0]} more than once")
+        if beyond := [layer for layer in layers if layer > self.audio_layer_count]:
+            raise ValueError(
+                f"quantisers names layer {beyond[0]}, and the audio network {self.audio_network} "
+                f"has layers 1 to {self.audio_layer_count}"
             )
         return self
 
@@ -477,6 +555,17 @@ class Params(Section):
                 f"scenes.resolution {drawn}, which the GAN draws, is more than davenet.image_size "
                 f"{seen}, which is kept of the collection's pictures"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _quantised_in_time(self) -> "Params":
+        steps = self.schedule.pretrain.steps + self.schedule.pretrain.locked_steps
+        for one in self.davenet.quantisers:
+            if one.from_step >= steps:
+                raise ValueError(
+                    f"davenet.quantisers begins behind layer {one.layer} from step "
+                    f"{one.from_step} on, and schedule.pretrain has {steps} steps: begin earlier"
+                )
         return self
 
     @model_validator(mode="after")

@@ -4,13 +4,8 @@ import numpy as np
 import torch
 
 from wordbrush.concepts.clusters import membership
-from wordbrush.concepts.discovery import audio_scale, receptive_field, top_sounds
+from wordbrush.concepts.discovery import audio_scale, top_sounds
 from wordbrush.davenet.encoded import Encoded
-
-
-def test_receptive_field_by_hand(tiny):
-    # tiny: width 1; width 5 and a pool; width 3 and a pool: 1 + 4 + 2, then 2·2 + 2·2
-    assert receptive_field(tiny.davenet.audio_layers) == (4, 15)
 
 
 def test_the_scale_of_speech_knows_no_padding():

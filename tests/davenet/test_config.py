@@ -71,6 +71,16 @@ def test_format_2_was_of_features_that_came_normalised(config, tmp_path):
     assert read_config(path, EncoderConfig) == config
 
 
+def test_format_3_knew_neither_residual_networks_nor_codebooks(config, tmp_path):
+    path = tmp_path / "encoders.json"
+    write_config(path, config)
+    content = json.loads(path.read_text())
+    for name in ("audio_network", "audio_stages", "image_stages", "quantisers"):
+        content.pop(name)
+    path.write_text(json.dumps({**content, "format": 3}))
+    assert read_config(path, EncoderConfig) == config
+
+
 def test_running_features_are_normalised_by_their_encoders(tiny, features, tmp_path):
     running = features.model_copy(update={"normalisation": "running"})
     config = EncoderConfig.of(tiny.davenet, running)
@@ -91,6 +101,21 @@ def test_running_features_are_normalised_by_their_encoders(tiny, features, tmp_p
     [
         ({"audio_layers": [{"channels": 4, "width": 2, "pool": False}] * 2}, "width 2 is even"),
         ({"image_channels": [4] * 12}, "cannot be halved 11 times"),
+        ({"audio_network": "resdavenet"}, "audio_stages to resdavenet"),
+        (
+            {
+                "quantisers": [
+                    {
+                        "layer": 4,
+                        "codes": 8,
+                        "decay": 0.9,
+                        "commitment": 1.0,
+                        "revive_below": 0.1,
+                    }
+                ]
+            },
+            "quantisers names layer 4, and there are 3",
+        ),
         ({"bands": 41}, r"bands 41 differs from features\.bands"),
         ({"similarity": "MASI"}, "similarity = 'MASI'"),
         ({"batch_size": 64}, "batch_size = 64 is unknown"),

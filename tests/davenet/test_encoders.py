@@ -8,9 +8,10 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
+from wordbrush.davenet.audio import AudioEncoder, make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
-from wordbrush.davenet.encoders import AudioEncoder, Encoders
-from wordbrush.params import Params
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.params import AudioStages, ImageStages, Params, Quantiser
 from wordbrush.training.compute import running_ahead
 
 
@@ -28,7 +29,7 @@ def config(params: Params) -> EncoderConfig:
 def test_a_batch_is_what_each_utterance_is_alone(demo, either_way):
     """Packed into one row or padded, no utterance affects the next, whatever their lengths."""
     torch.manual_seed(0)
-    encoder = AudioEncoder(config(demo)).eval()
+    encoder = make_audio_encoder(config(demo)).eval()
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
     features = torch.randn(len(lengths), 40, 50)
     together = encoder(features, lengths)
@@ -39,9 +40,15 @@ def test_a_batch_is_what_each_utterance_is_alone(demo, either_way):
         assert torch.allclose(together.features[n, :, : shorter[n]], alone, atol=1e-5)
 
 
+def test_reach_by_hand(tiny):
+    # tiny: width 1; width 5 and a pool; width 3 and a pool: 2 + 1, then 2·1 + 2·1
+    encoder = make_audio_encoder(config(tiny))
+    assert (encoder.stride, encoder.reach) == (4, 7)
+
+
 def test_padding_changes_nothing(tiny, either_way):
     torch.manual_seed(0)
-    encoder = AudioEncoder(config(tiny)).eval()
+    encoder = make_audio_encoder(config(tiny)).eval()
     features = torch.rand(2, 40, 21)
     lengths = torch.tensor([21, 21])
     padded = torch.cat([features, torch.zeros(2, 40, 30)], 2)
@@ -91,3 +98,88 @@ def test_paper_networks_have_the_paper_s_shapes(tiny):
         heard = encoders.encode_audio(torch.zeros(1, 40, 160), torch.tensor([160]))
     assert seen.features.shape == (1, 512, 14, 14)
     assert heard.features.shape == (1, 512, 10) and heard.lengths.tolist() == [10]
+
+
+RESIDUAL = {
+    "audio_network": "resdavenet",
+    "audio_stages": AudioStages(channels=[12, 16], blocks=2, width=5),
+    "quantisers": [Quantiser(layer=layer, codes=9, from_step=0) for layer in (1, 3)],
+}
+
+
+def residual(params: Params) -> EncoderConfig:
+    davenet = params.davenet.model_copy(update=RESIDUAL)
+    return config(params.model_copy(update={"davenet": davenet}))
+
+
+def taught(encoder: AudioEncoder) -> AudioEncoder:
+    """With codebooks that have heard something."""
+    encoder.train()(torch.randn(4, 40, 60), torch.tensor([60, 30, 7, 44]))
+    return encoder.eval()
+
+
+def test_residual_layers_hear_each_utterance_as_if_alone(tiny, either_way):
+    torch.manual_seed(0)
+    encoder = taught(make_audio_encoder(residual(tiny)))
+    lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
+    features = torch.randn(len(lengths), 40, 50)
+    together = encoder(features, lengths)
+    shorter = together.lengths.tolist()
+    assert shorter == [6, 1, 10, 2, 3, 4, 9]
+    layers = list(encoder.hear(features, lengths))
+    assert [(one.number, one.stride) for one in layers] == [(1, 1), (2, 2), (3, 4)]
+    assert [one.codes is None for one in layers] == [False, True, False]
+    assert torch.equal(layers[2].quantised.transpose(1, 2), together.features)
+    for n, length in enumerate(lengths):
+        alone = encoder(features[n : n + 1, :, :length], lengths[n : n + 1]).features[0]
+        assert torch.allclose(together.features[n, :, : shorter[n]], alone, atol=1e-5)
+        (last,) = [one for one in encoder.hear(features[n : n + 1], lengths[n : n + 1])][2:]
+        assert torch.equal(last.codes[0, : shorter[n]], layers[2].codes[n, : shorter[n]])
+
+
+def test_no_frame_beyond_its_reach_changes_an_output(tiny, either_way):
+    torch.manual_seed(0)
+    for kind in (config(tiny), residual(tiny).model_copy(update={"quantisers": []})):
+        encoder = make_audio_encoder(kind).eval()
+        frames = 8 * encoder.reach
+        features, lengths = torch.randn(1, 40, frames), torch.tensor([frames])
+        middle = frames // 2 // encoder.stride
+        changed = features.clone()
+        changed[:, :, middle * encoder.stride + encoder.reach + 1 :] = 0
+        changed[:, :, : middle * encoder.stride - encoder.reach] = 0
+        before, after = (encoder(one, lengths).features[0] for one in (features, changed))
+        assert torch.allclose(before[:, middle], after[:, middle], atol=1e-5)
+        changed[:, :, middle * encoder.stride - encoder.reach :] = 0
+        assert not torch.allclose(
+            before[:, middle], encoder(changed, lengths).features[0, :, middle]
+        )
+
+
+def test_published_residual_networks_have_their_shapes(demo):
+    """ResNet-50 has 23.5 million weights without its last layer; frames last 160 ms at the end."""
+    update = {
+        "image_network": "resnet",
+        "image_stages": ImageStages(stem=4, channels=[64, 128, 256, 512], blocks=[3, 4, 6, 3]),
+        "image_size": 224,
+        "audio_network": "resdavenet",
+        "audio_stages": AudioStages(channels=[128, 256, 256, 512], blocks=2, width=9),
+        "audio_norm": "none",
+        "embedding": 1024,
+    }
+    davenet = demo.davenet.model_copy(update=update)
+    published = config(demo.model_copy(update={"davenet": davenet}))
+    with torch.device("meta"):
+        encoders = Encoders(published).eval()
+        seen = encoders.encode_images(torch.zeros(1, 3, 224, 224)).features
+    assert seen.shape == (1, 1024, 7, 7)
+    own = [one for name, one in encoders.image.named_parameters() if "layers.20." not in name]
+    assert sum(weight.numel() for weight in own) == 23_508_032
+    audio = encoders.audio
+    assert audio.strides == [1, 2, 4, 8, 16]
+    # receptive fields in frames of 10 ms: 0.57 s of VQ2's layer, 8.4 s at the end
+    shorter = published.model_copy(
+        update={"audio_stages": AudioStages(channels=[8], blocks=2, width=9)}
+    )
+    with torch.device("meta"):
+        assert 1 + 2 * make_audio_encoder(shorter).reach == 57
+    assert 1 + 2 * audio.reach == 841

@@ -38,11 +38,11 @@ def test_sets_of_any_size_are_encoded(tiny, tmp_path, count):
         assert torch.allclose(seen.features[last], picture, atol=1e-5)
 
 
-def test_codes_are_collected_and_padded_as_features_are():
+def test_batches_are_collected_and_padded():
     parts = [
-        Encoded(torch.ones(2, 3, 4), torch.tensor([4, 2]), torch.full((2, 1, 4), 7)),
-        Encoded(torch.ones(1, 3, 2), torch.tensor([1]), torch.full((1, 1, 2), 5)),
+        Encoded(torch.ones(2, 3, 4), torch.tensor([4, 2])),
+        Encoded(torch.ones(1, 3, 2), torch.tensor([1])),
     ]
     whole = collected(iter(parts), 3, 6)
     assert whole.features.shape == (3, 3, 6) and whole.lengths.tolist() == [4, 2, 1]
-    assert whole.codes[:, 0].tolist() == [[7, 7, 7, 7, 0, 0]] * 2 + [[5, 5, 0, 0, 0, 0]]
+    assert whole.features[:, 0].tolist() == [[1, 1, 1, 1, 0, 0]] * 2 + [[1, 1, 0, 0, 0, 0]]

@@ -9,7 +9,7 @@ import torch
 
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.davenet.config import RunningWindow
+from wordbrush.davenet.config import AudioStages, RunningWindow
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.explorer.hearing import WINDOW_SECONDS, Hearing, hearing_of
 from wordbrush.model import Model, load_model
@@ -47,12 +47,22 @@ def encode_whole(encoders: Encoders, features, whole: np.ndarray) -> torch.Tenso
         return encoders.encode_audio(frames.T[None], torch.tensor([len(frames)])).features[0]
 
 
-@pytest.mark.parametrize("sizes", [[800], [1600], [37, 5000, 1, 320]])
-def test_a_running_window_streams_to_rounding(small, sizes):
+RESIDUAL = {
+    "audio_network": "resdavenet",
+    "audio_stages": AudioStages(channels=[8, 12], blocks=1, width=5),
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "sizes"),
+    [({}, [800]), ({}, [1600]), ({}, [37, 5000, 1, 320]), (RESIDUAL, [1600])],
+)
+def test_a_running_window_streams_to_rounding(small, network, sizes):
     features = small.config.features.model_copy(update={"normalisation": "running"})
     window = RunningWindow(past_seconds=1.5, future_seconds=0.5)
     torch.manual_seed(1)
-    config = small.encoders.config.model_copy(update={"features": features, "running_norm": window})
+    changes = {"features": features, "running_norm": window, **network}
+    config = small.encoders.config.model_copy(update=changes)
     encoders = Encoders(config).eval()
     whole = sound(6.3)
     found = heard_in_pieces(hearing_of(encoders, features), whole, sizes)

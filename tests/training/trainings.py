@@ -22,7 +22,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator, GeneratorConfig
-from wordbrush.params import Params, Pretraining
+from wordbrush.params import AudioStages, Params, Pretraining, Quantiser
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
@@ -57,6 +57,15 @@ DAVENETS |= {
 }
 AUGMENTED = {"tempo": 0.2, "vocal_tract": 0.2, "noise": 0.5, "rooms": 0.5, "band_masks": 1}
 DAVENETS |= {"augmented": ({"augmentation": AUGMENTED}, "hard")}
+GROWN = {
+    "audio_network": "resdavenet",
+    "audio_stages": AudioStages(channels=[8, 8], blocks=1, width=3),
+    "quantisers": [
+        Quantiser(layer=1, codes=12, from_step=5),
+        Quantiser(layer=2, codes=16, from_step=0),
+    ],
+}
+DAVENETS |= {"grown codebooks": (GROWN, "hard")}
 DAVENETS |= {"locked pictures": ({"locked_steps": 5}, "hard")}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)

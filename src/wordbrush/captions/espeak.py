@@ -20,7 +20,10 @@ with optional_packages():
 BUFFER_MS = 500  # of sound, which espeak-ng hands over at a time
 CHARS_UTF8 = 1  # espeak_ng.h: espeakCHARS_UTF8
 RATE, PITCH = 1, 3  # espeakRATE, espeakPITCH
-LIST_TERMINATED, WORD = 0, 1  # event types; espeakENDPAUSE is left off
+LIST_TERMINATED, WORD, PHONEME = 0, 1, 7  # event types; espeakENDPAUSE is left off
+SYNCHRONOUS = 2  # speak_lib.h: AUDIO_OUTPUT_SYNCHRONOUS
+PHONES_IN_IPA = 0x0001 | 0x0002 | 0x8000  # espeakINITIALIZE_PHONEME_EVENTS, _IPA, DONT_EXIT
+STRESS = "ˈˌ"
 PATH_BYTES = 159  # speech.h: N_PATH_HOME is 160, with the closing zero; what is longer is cut
 LONGEST_WORD = 31  # characters: the length of a word has five bits (synthesize.c)
 IPA, TIES = 2, 0x80 | ord("^") << 8  # speak_lib.h: phonememode of espeak_TextToPhonemes
@@ -56,15 +59,20 @@ class Engine:
     fresh: load the library a second time, where a process that this one was forked from has loaded
     it. A fork copies the state of the library, maybe in the middle of an utterance, but not the
     thread that makes its sound.
+    phones: tell when each phone of the last utterance is said, too (`phones`).
     """
 
-    def __init__(self, fresh: bool = False) -> None:
+    def __init__(self, fresh: bool = False, phones: bool = False) -> None:
         """Raises WordbrushError where the library does not load, or not start."""
         self.library, self.copy = load(fresh)
         self.pieces: list[np.ndarray] = []
         self.events: list[tuple[int, int, int]] = []
+        self.phone_events: list[tuple[str, int]] = []
         self.callback = Callback(self._collect)  # kept: espeak-ng holds only a pointer
         self._start(espeakng_loader.get_data_path())
+        if phones:  # has no function of its own; after `_start` nothing can be wrong any more
+            data = reachable(espeakng_loader.get_data_path())
+            self.library.espeak_Initialize(SYNCHRONOUS, BUFFER_MS, data, PHONES_IN_IPA)
         self.rate = self.library.espeak_ng_GetSampleRate()
         self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath and vibrato
         self.library.espeak_SetSynthCallback(self.callback)
@@ -97,6 +105,9 @@ class Engine:
             event = events[number]
             if event.type == WORD:
                 self.events.append((event.text_position, event.length, event.audio_position))
+            elif event.type == PHONEME:
+                name = event.id.decode(errors="replace").strip(STRESS)
+                self.phone_events.append((name, event.audio_position))
             number += 1
         return 0
 
@@ -113,6 +124,7 @@ class Engine:
         self.library.espeak_SetParameter(PITCH, pitch, 0)
         self.pieces.clear()
         self.events.clear()
+        self.phone_events.clear()
         encoded = text.encode()
         try:
             status = self.library.espeak_Synth(
@@ -124,6 +136,20 @@ class Engine:
             raise WordbrushError(f"espeak-ng cannot speak the text {text[:60]!r} (error {status}).")
         pieces = self.pieces or [np.empty(0, np.short)]
         return np.concatenate(pieces).astype(np.float32) / 32768, list(self._words(text))
+
+    def phones(self) -> list[dict]:
+        """The phones of the last utterance, in IPA without stress, with start and end in seconds.
+
+        Pauses are left out, and phones without a time of their own, such as the l that ends `ball`.
+        Only of engines that were made to tell phones.
+        """
+        whole = round(1000 * sum(map(len, self.pieces)) / self.rate)
+        stops = [*(position for _, position in self.phone_events[1:]), whole]
+        return [
+            {"phone": name, "start": start / 1000, "end": stop / 1000}
+            for (name, start), stop in zip(self.phone_events, stops, strict=False)
+            if name and stop > start
+        ]
 
     def ipa(self, text: str, ties: bool = False) -> str:
         """What would be spoken, as IPA with spaces between words; some words have none between.

@@ -3,8 +3,6 @@
 Features: pictures [N, D, h, w]; speech [N, D, t], of which the first `lengths` [N] frames count.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,7 +10,7 @@ from torch import Tensor
 from wordbrush.concepts.clusters import binarise, cluster_activations, cluster_units, cooccurrence
 from wordbrush.concepts.store import ConceptRecord, Picture, Stretch
 from wordbrush.davenet.encoded import Encoded, valid_frames
-from wordbrush.params import AudioLayer, Clusters
+from wordbrush.params import Clusters
 
 TINY = 1e-6  # keeps a unit that never changes from being divided by 0
 
@@ -82,8 +80,8 @@ def top_sounds(
 ) -> list[list[Stretch]]:
     """For each cluster the captions in which it is most active, and the stretch that it hears.
 
-    numbers [N]: of the captions. field: stride and reach of one audio feature in seconds
-    (`receptive_field`).
+    numbers [N]: of the captions. field: from one audio feature to the next, and the stretch that
+    each hears, in seconds.
     """
     audio, lengths = speech.features, speech.frame_counts
     heard, scale = masked(audio, lengths, 0.0), audio_scale(audio, lengths)
@@ -103,17 +101,6 @@ def top_sounds(
         ]
         for k in range(len(members))
     ]
-
-
-def receptive_field(layers: Sequence[AudioLayer]) -> tuple[int, int]:
-    """Stride and reach of one audio feature, in frames of log-mel features."""
-    stride, reach = 1, 1
-    for layer in layers:
-        reach += (layer.width - 1) * stride
-        if layer.pool:
-            reach += 2 * stride
-            stride *= 2
-    return stride, reach
 
 
 def make_records(

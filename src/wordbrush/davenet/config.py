@@ -27,6 +27,65 @@ class AudioLayer(Part):
         return self
 
 
+class AudioStages(Part):
+    """A first convolution over all bands of one frame, then stages of residual blocks (V).
+
+    channels: of that convolution, and of every stage but the last, which has D. blocks: of a
+    stage; the first halves the number of frames. width: of their convolutions, in frames.
+    """
+
+    channels: Annotated[list[Width], Field(min_length=1, max_length=8)]
+    blocks: Annotated[int, Field(ge=1, le=16)]
+    width: Width
+
+    @model_validator(mode="after")
+    def _centred(self) -> Self:
+        if self.width % 2 == 0:
+            raise ValueError(f"width {self.width} is even, and would change the number of frames")
+        return self
+
+
+class ImageStages(Part):
+    """A ResNet of bottlenecks, without its last pool and layer (V).
+
+    stem: by how much the first layers shrink a picture, 4 as for ImageNet, or 1. channels: of the
+    3×3 convolutions of each stage, which has four times as many at its end. blocks: of each stage;
+    all stages but the first halve the picture.
+    """
+
+    stem: Literal[1, 4]
+    channels: Annotated[list[Width], Field(min_length=1, max_length=8)]
+    blocks: Annotated[list[Annotated[int, Field(ge=1, le=64)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.channels) != len(self.blocks):
+            raise ValueError(
+                f"channels names {len(self.channels)} stages, and blocks {len(self.blocks)}"
+            )
+        return self
+
+    @property
+    def halvings(self) -> int:
+        """How often a picture is halved."""
+        return self.stem // 2 + len(self.channels) - 1
+
+
+class QuantiserConfig(Part):
+    """A codebook behind a layer of the audio network.
+
+    layer: from 1. codes: how many. decay: of the moving averages that the codebook is. commitment:
+    the weight of the loss that keeps frames near their codes. revive_below: a code that is used
+    less often than this share of the mean is dead, and is given a new place.
+    """
+
+    layer: Annotated[int, Field(ge=1)]
+    codes: Annotated[int, Field(ge=2, le=1 << 16)]
+    decay: Annotated[float, Field(ge=0, lt=1)]
+    commitment: Annotated[float, Field(ge=0)]
+    revive_below: Annotated[float, Field(ge=0, lt=1)]
+
+
 class RunningWindow(Part):
     """The window over which speech is normalised: so much before a frame, and so much behind it."""
 
@@ -68,26 +127,45 @@ def with_first_normalisation(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "features": features, "running_norm": None}
 
 
+def of_davenet(old: dict[str, Any]) -> dict[str, Any]:
+    """Formats 1 to 3 knew one audio network, and no codebooks."""
+    others: dict[str, Any] = {"audio_stages": None, "image_stages": None, "quantisers": []}
+    return {**old, "audio_network": "davenet", **others}
+
+
+def quantiser_of(named: dict[str, Any], codebooks: dict[str, Any]) -> QuantiserConfig:
+    """Of an entry of `quantisers` and the section `codebooks` of params.yaml."""
+    return QuantiserConfig(layer=named["layer"], codes=named["codes"], **codebooks)
+
+
 class EncoderConfig(Config):
     """The networks of both encoders, the features that they hear, and the score they learned by.
 
-    image_network: `vgg16`, or `small`, which has a convolution for each of `image_channels`.
-    image_size: pixels; pictures are scaled to it. extra_audio_layers: how often the last layer is
-    repeated. embedding: D, the channels of both outputs. similarity: how a matchmap becomes a score
-    (P §5.1). bands: of the features. features: how they are made of sound; None of encoders
-    that version 0.1.0 saved. running_norm: of encoders that normalise speech themselves, since
-    their features are not (`normalisation: running`). origin: for information, what trained them.
+    image_network: `vgg16`; `small`, which has a convolution for each of `image_channels`; or
+    `resnet`, which `image_stages` describes.
+    image_size: pixels; pictures are scaled to it. audio_network: `davenet`, of `audio_layers`, or
+    `resdavenet`, of `audio_stages`. extra_audio_layers: how often the last layer of `davenet` is
+    repeated. quantisers: by layer. embedding: D, the channels of both outputs. similarity: how a
+    matchmap becomes a score (P §5.1). bands: of the features. features: how they are made of sound;
+    None of encoders that version 0.1.0 saved. running_norm: of encoders that normalise speech
+    themselves, since their features are not (`normalisation: running`). origin: for information,
+    what trained them.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (
         without_training_parameters,
         with_first_normalisation,
+        of_davenet,
     )
 
-    image_network: Literal["vgg16", "small"]
+    image_network: Literal["vgg16", "small", "resnet"]
+    image_stages: ImageStages | None
     image_channels: Annotated[list[Width], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
+    audio_network: Literal["davenet", "resdavenet"]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
+    audio_stages: AudioStages | None
+    quantisers: list[QuantiserConfig]
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=16)]
     embedding: Width
@@ -101,7 +179,16 @@ class EncoderConfig(Config):
     def of(cls, davenet: BaseModel, features: FeatureConfig, **origin: str) -> Self:
         """Of encoders that are trained with this section of params.yaml, on such features."""
         origin["davenet_parameters"] = digest(davenet.model_dump())
-        others = {} if features.normalisation == "running" else {"running_norm": None}
+        section = davenet.model_dump()
+        others: dict[str, Any] = {
+            "quantisers": [quantiser_of(one, section["codebooks"]) for one in section["quantisers"]]
+        }
+        if features.normalisation != "running":
+            others["running_norm"] = None
+        if section["audio_network"] != "resdavenet":
+            others["audio_stages"] = None
+        if section["image_network"] != "resnet":
+            others["image_stages"] = None
         return cls.taken_from(
             davenet, bands=features.bands, features=features, origin=origin, **others
         )
@@ -116,6 +203,21 @@ class EncoderConfig(Config):
         return self.features.same_frames(features)
 
     @property
+    def audio_layer_count(self) -> int:
+        """After how many layers codebooks may stand."""
+        if self.audio_stages is not None:
+            return 1 + len(self.audio_stages.channels)
+        return len(self.audio_layers) + self.extra_audio_layers
+
+    @property
+    def image_halvings(self) -> int:
+        """How often a picture is halved."""
+        if self.image_stages is not None:
+            return self.image_stages.halvings
+        vgg16 = self.image_network == "vgg16"
+        return VGG16_HALVINGS if vgg16 else len(self.image_channels) - 1
+
+    @property
     def running_frames(self) -> tuple[int, int] | None:
         """The window of `running_norm` in frames, before and behind; None where there is none."""
         if self.running_norm is None or self.features is None:
@@ -124,8 +226,15 @@ class EncoderConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        vgg16 = self.image_network == "vgg16"
-        halvings = VGG16_HALVINGS if vgg16 else len(self.image_channels) - 1
+        residual = self.image_network == "resnet", self.audio_network == "resdavenet"
+        if residual != (self.image_stages is not None, self.audio_stages is not None):
+            raise ValueError(
+                "image_stages belongs to resnet and audio_stages to resdavenet, and only to them"
+            )
+        known = self.audio_layer_count
+        if beyond := [one.layer for one in self.quantisers if one.layer > known]:
+            raise ValueError(f"quantisers names layer {beyond[0]}, and there are {known}")
+        halvings = self.image_halvings
         if self.image_size < 2**halvings:
             raise ValueError(f"image_size {self.image_size} cannot be halved {halvings} times")
         if self.features and self.features.bands != self.bands:

@@ -13,14 +13,12 @@ class Encoded:
 
     features: [N, D, h, w], a vector for every cell of a picture, or [N, D, t], one for every frame
     of speech. lengths: the frames of each utterance [N], int64; behind them features are 0. None
-    for pictures, of which every cell counts. codes: where the encoder quantises, the number of the
-    code word at every cell or frame, [N, layers, …]. auxiliary_loss: what the encoder itself adds
-    to the loss of a training, such as a quantiser's commitment; a scalar.
+    for pictures, of which every cell counts. auxiliary_loss: what the encoder itself adds to the
+    loss of a training, such as a quantiser's commitment; a scalar.
     """
 
     features: Tensor
     lengths: Tensor | None = None
-    codes: Tensor | None = None
     auxiliary_loss: Tensor | None = None
 
     def __len__(self) -> int:
@@ -32,10 +30,8 @@ class Encoded:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Encoded":
         """The same with every tensor of N rows changed."""
-        lengths, codes = (
-            None if tensor is None else change(tensor) for tensor in (self.lengths, self.codes)
-        )
-        return replace(self, features=change(self.features), lengths=lengths, codes=codes)
+        lengths = None if self.lengths is None else change(self.lengths)
+        return replace(self, features=change(self.features), lengths=lengths)
 
     def to(self, device: torch.device | str) -> "Encoded":
         return self.map(lambda tensor: tensor.to(device))

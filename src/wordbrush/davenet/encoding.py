@@ -65,7 +65,6 @@ def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -
         rows = slice(done, done + len(part))
         copy_rows(whole.features, part.features, rows)
         copy_rows(whole.lengths, part.lengths, rows)
-        copy_rows(whole.codes, part.codes, rows)
         done += len(part)
     if whole is None:
         raise ValueError("there is nothing to encode")
@@ -84,7 +83,7 @@ def room_for(part: Encoded, count: int, frames: int | None) -> Encoded:
     shape = [*part.features.shape[1:-1], frames or part.features.shape[-1]]
     needed = 4 * count * math.prod(shape)
     require_memory(f"the features of {count} samples", needed, "lower the numbers of samples")
-    return Encoded(part.features, part.lengths, part.codes).map(zeros)
+    return Encoded(part.features, part.lengths).map(zeros)
 
 
 def copy_rows(whole: Tensor | None, part: Tensor | None, rows: slice) -> None:

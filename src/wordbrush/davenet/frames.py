@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wordbrush.davenet.encoded import valid_frames
+from wordbrush.davenet.quantiser import Quantised, Quantiser
 from wordbrush.training.compute import runs_ahead
 
 Number = TypeVar("Number", int, Tensor)
@@ -46,6 +47,19 @@ class PackedFrames:
         """[F, C], of which every frame counts."""
         return norm(x)
 
+    @property
+    def halved(self) -> "PackedFrames":
+        """Where every second frame lies, once the others are left out."""
+        return PackedFrames(self.frames[self.frames % 2 == 0] // 2, self.length // 2)
+
+    def every_second(self, x: Tensor) -> Tensor:
+        """Frames [F, C] -> those of `halved`."""
+        return x[self.frames % 2 == 0]
+
+    def quantise(self, quantiser: Quantiser, x: Tensor) -> Quantised:
+        """Frames [F, C] by a codebook."""
+        return quantiser(x)
+
     @staticmethod
     def of(lengths: Tensor, gap: int, stride: int) -> "PackedFrames":
         """Every utterance starts at a multiple of `stride` (a power of 2), at least `gap` frames
@@ -67,14 +81,14 @@ class PackedFrames:
         return row.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, self.frames)
 
     def convolve(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        """Frames [F, C] through a convolution over time.
+        """Frames [F, C] through a convolution over time; one of stride 2 gives those of `halved`.
 
         One of width 1 sees each frame alone, and needs no gaps.
         """
         if conv.kernel_size == (1, 1):
             padded = F.pad(x, (0, 0, 0, round_up(len(x), ROW_MULTIPLE) - len(x)))
             return F.linear(padded, conv.weight[:, :, 0, 0], conv.bias)[: len(x)]
-        return self.read(conv(self.write(x, 0.0)))
+        return after(conv, self).read(conv(self.write(x, 0.0)))
 
     def max_pool(self, x: Tensor) -> tuple["PackedFrames", Tensor]:
         """Frames [F, C] through a max pool of width 3 and stride 2 (D): where they lie, and they.
@@ -82,7 +96,7 @@ class PackedFrames:
         An utterance of odd length keeps its last frame.
         """
         row = self.write(x, -torch.inf)  # a 0 beside a negative frame would beat it
-        pooled = PackedFrames(self.frames[self.frames % 2 == 0] // 2, self.length // 2)
+        pooled = self.halved
         return pooled, pooled.read(F.max_pool2d(row, (1, 3), (1, 2), (0, 1)))
 
 
@@ -114,6 +128,19 @@ class PaddedFrames:
         """By the statistics of the frames that count."""
         return norm(x) if isinstance(norm, nn.Identity) else norm(x, self.counted)
 
+    @property
+    def halved(self) -> "PaddedFrames":
+        """As of PackedFrames."""
+        return PaddedFrames(-(-self.lengths // 2), -(-self.width // 2))
+
+    def every_second(self, x: Tensor) -> Tensor:
+        """As PackedFrames does."""
+        return x.unflatten(0, (-1, self.width))[:, ::2].flatten(0, 1)
+
+    def quantise(self, quantiser: Quantiser, x: Tensor) -> Quantised:
+        """The frames that count alone teach the codebook."""
+        return quantiser(x, self.counted)
+
     def write(self, x: Tensor, gaps: float) -> Tensor:
         """Frames -> [N, C, 1, T], channels last; padding holds `gaps`."""
         rows = x.masked_fill(~self.counted[:, None], gaps).unflatten(0, (-1, 1, self.width))
@@ -127,15 +154,21 @@ class PaddedFrames:
         """As PackedFrames does."""
         if conv.kernel_size == (1, 1):
             return F.linear(x, conv.weight[:, :, 0, 0], conv.bias)
-        return self.read(conv(self.write(x, 0.0)))
+        return after(conv, self).read(conv(self.write(x, 0.0)))
 
     def max_pool(self, x: Tensor) -> tuple["PaddedFrames", Tensor]:
         """As PackedFrames does."""
         rows = F.max_pool2d(self.write(x, -torch.inf), (1, 3), (1, 2), (0, 1))
-        return PaddedFrames(-(-self.lengths // 2), rows.shape[3]), self.read(rows)
+        return self.halved, self.read(rows)
 
 
 Frames = PackedFrames | PaddedFrames
+Arranged = TypeVar("Arranged", PackedFrames, PaddedFrames)
+
+
+def after(conv: nn.Conv2d, frames: Arranged) -> Arranged:
+    """Where the frames lie that a convolution gives: as before, or halved by its stride."""
+    return frames.halved if conv.stride[1] == 2 else frames
 
 
 def arrange(lengths: Tensor, width: int, gap: int, stride: int) -> Frames:

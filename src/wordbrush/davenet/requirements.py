@@ -1,9 +1,9 @@
 """What a training needs of its machine and its parameters, checked before it begins."""
 
-import numpy as np
 import torch
 
 from wordbrush.data.speech import FeatureStore
+from wordbrush.davenet.audio import make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.errors import WordbrushError
@@ -24,14 +24,13 @@ def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
     seconds = min(davenet.crop_max_seconds, longest) + edited * longest
     batch = part(davenet.batch_size)
     frames = batch * seconds / speech.hop
-    strides = np.cumprod([1, *(2 if layer.pool else 1 for layer in davenet.audio_layers[:-1])])
-    heard = sum(
-        frames / stride * layer.channels
-        for stride, layer in zip(strides, davenet.audio_layers, strict=True)
-    )
+    config = EncoderConfig.of(davenet, speech.config)
+    with torch.device("meta"):
+        audio = make_audio_encoder(config)
+    heard = frames * audio.channels_a_frame
     pictures = torch.Size((batch * (1 + edited), 3, davenet.image_size, davenet.image_size))
     seen = training_bytes(
-        lambda: Encoders(EncoderConfig.of(davenet, speech.config)),
+        lambda: Encoders(config),
         lambda encoders: encoders.encode_images(torch.empty(pictures)),
     )
     require_device_memory(

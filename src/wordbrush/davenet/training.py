@@ -57,6 +57,12 @@ class Settings:
     def steps(self) -> int:
         return self.stage.steps + self.locked_steps
 
+    def quantised(self, step: int) -> tuple[int, ...]:
+        """The layers that are quantised in a step, counted from 1; behind pretraining, all."""
+        growing = isinstance(self.stage, Pretraining)
+        named = self.davenet.quantisers
+        return tuple(one.layer for one in named if not growing or step > one.from_step)
+
 
 @dataclass(frozen=True)
 class Given:
@@ -118,6 +124,7 @@ class Trainer:
         editor: Editor | None = None,
     ):
         davenet, stage = settings.davenet, settings.stage
+        self.settings = settings
         self.encoders = encoders.to(device()).train()
         self.davenet, self.editor = davenet, editor
         self.chance = random_numbers(settings.seed)  # of random impostors
@@ -177,8 +184,11 @@ class Trainer:
     def descend(self, number: int, batch: PairBatch) -> None:
         """The step with this number, on this batch."""
         given, objective = self.given(number, batch.to(device())), self.curriculum.at(number)
+        quantised = self.settings.quantised(number)
+        self.encoders.audio.quantise(quantised)
         learn = partial(self.learn, given, objective)
-        row = self.graphs.run((objective, given.seen is None), learn, *given.tensors)
+        kind = objective, given.seen is None, quantised
+        row = self.graphs.run(kind, learn, *given.tensors)
         self.watch.add(number, 1, row)
         self.decay.step()
 

@@ -137,12 +137,47 @@ ComposedShort = dict[Medium, dict[ShortName, Measured]]
 """The numbers that stand for many (composed.SHOWN)."""
 
 
+class CodebookScores(TypedDict):
+    """What a codebook makes of the test captions.
+
+    codes, used: how many there are, and how many were chosen. perplexity: of their use. bitrate:
+    bits a second, of the entropy of their use at the frames' rate. abx: the error in percent of the
+    codes' vectors. word_f1: the mean of the best words' F1 by their best codes. words: how many
+    count; detected: of these, with an F1 of 50 or more.
+    """
+
+    codes: Count
+    used: Natural
+    perplexity: Finite
+    bitrate: Finite
+    abx: NotRequired[Estimate]
+    word_f1: NotRequired[Finite]
+    words: NotRequired[Natural]
+    detected: NotRequired[Natural]
+
+
+class LayerScores(TypedDict):
+    """What a layer of the audio network hears.
+
+    frame_ms: from one of its frames to the next. abx: the error in percent, chance 50, with its
+    interval over pairs of phones; of what its codebook is given, where it has one.
+    """
+
+    frame_ms: Finite
+    abx: NotRequired[Estimate]
+    codebook: NotRequired[CodebookScores]
+
+
+Units = dict[str, LayerScores]
+"""By layer, from "1"; "features" stands for what the network is given."""
+
+
 class Result(TypedDict):
     """The numbers of a method, in percent but for the median rank.
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
     that chose by the tests. groups: by group of voices, where other engines speak.
-    ways: of collections. composition: where there is speech for it.
+    ways: of collections. composition: where there is speech for it. units: where there are codes.
     """
 
     recall: Recall
@@ -155,6 +190,7 @@ class Result(TypedDict):
     groups: NotRequired[dict[str, GroupSummary]]
     ways: NotRequired[Ways]
     composition: NotRequired[ComposedShort]
+    units: NotRequired[Units]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]
@@ -245,6 +281,10 @@ class Detector(TypedDict):
 
     unit: Natural
     hypotheses: Annotated[list[Hypothesis], Field(min_length=1)]
+
+
+UnitTables = dict[str, dict[str, list[Detector]]]
+"""data/evaluation/units.json: of each method, by layer, all codes as word detectors, ranked."""
 
 
 class Concept(TypedDict):

@@ -8,16 +8,17 @@ on the frames that what is new can reach. `hearing_of` chooses.
 
 import copy
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.davenet.encoders import AudioEncoder, Encoders, in_float32
+from wordbrush.davenet.audio import AudioEncoder
+from wordbrush.davenet.encoders import Encoders, in_float32
 from wordbrush.davenet.running_norm import RunningNormStream
 from wordbrush.training.compute import device
 
@@ -63,19 +64,6 @@ def frame_seconds(encoders: Encoders, features: FeatureConfig) -> float:
     return encoders.audio.stride * features.hop_ms / 1000
 
 
-def reach(encoder: AudioEncoder) -> int:
-    """How many of its frames an output of the encoder depends on, before and behind its place.
-
-    Each layer adds half of its window, and each pool of width 3 a frame, in frames of its input.
-    """
-    frames, stride = 0, 1
-    for conv, pool in zip(encoder.convs, encoder.pools, strict=True):
-        width = cast(nn.Conv2d, conv).kernel_size[1]
-        frames += stride * (width // 2 + int(pool))
-        stride *= 2 if pool else 1
-    return frames
-
-
 class WindowHearing:
     """The last seconds, heard as an utterance: the same features as `Model.hear` gives for them.
 
@@ -87,7 +75,7 @@ class WindowHearing:
     def __init__(self, encoder: AudioEncoder, features: FeatureConfig):
         self.encoder, self.config = encoder, features
         self.step = encoder.stride * hop_samples(features)
-        self.blurred = -(-reach(encoder) // encoder.stride)  # frames that the cut is heard in
+        self.blurred = -(-encoder.reach // encoder.stride)  # frames that the cut is heard in
         self.longest = round(WINDOW_SECONDS * SAMPLE_RATE) + (self.blurred + 1) * self.step
         self.first, self.sound = 0, np.zeros(0, np.float32)
 
@@ -120,7 +108,7 @@ class RunningHearing:
         assert encoder.running_norm is not None
         self.encoder, self.config = encoder, features
         self.norm = RunningNormStream(encoder.running_norm)
-        self.reach, self.hop = reach(encoder), hop_samples(features)
+        self.reach, self.hop = encoder.reach, hop_samples(features)
         self.sound, self.begin = np.zeros(0, np.float32), 0  # kept, from the frame `begin` on
         self.made = 0  # frames of log-mel so far
         self.settled = torch.zeros(features.bands, 0)  # normalised, from the frame `start` on
@@ -171,7 +159,7 @@ def hop_samples(features: FeatureConfig) -> int:
 def encoded(encoder: AudioEncoder, frames: Tensor) -> Tensor:
     """Frames [bands, T] that need no further normalisation -> features [D, t] on the CPU."""
     if not frames.shape[1]:
-        return torch.zeros(cast(nn.Conv2d, encoder.convs[-1]).out_channels, 0)
+        return torch.zeros(encoder.embedding, 0)
     lengths = torch.tensor([frames.shape[1]], device=device())
     found = encoder.encode_normalised(frames[None].to(device()), lengths)
     return in_float32(found).features[0].cpu()

@@ -120,6 +120,11 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str
         **shared,
         result=result,
         composed=titled(result.get("composition", {})),
+        codebooks={
+            layer: one["codebook"]
+            for layer, one in result.get("units", {}).items()
+            if "codebook" in one
+        },
         words=words,
         unknown=unknown,
         meanings=best,

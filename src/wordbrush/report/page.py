@@ -44,6 +44,7 @@ from wordbrush.report.results_section import (
     word_scores_section,
 )
 from wordbrush.report.show import TIMES_MARK
+from wordbrush.report.units_section import unit_content
 from wordbrush.storage.files import open_array, read_json, require_counts, require_file
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
@@ -336,6 +337,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "composition": composition_section(results, best.name),
         "composed_kinds": kinds_section(read_composition(layout, best.name)),
         "composed_pairs": pairs_section(layout),
+        "units": unit_content(layout, results, best.name, DETECTORS_SHOWN),
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,

@@ -23,6 +23,7 @@ from wordbrush.report.results_section import (
 from wordbrush.report.sections import LIMIT, Example, Section, section_page
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.spoken import Spoken, spoken_of
+from wordbrush.report.units_section import units_section
 from wordbrush.storage.files import open_array, read_json, read_text
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.validation import Finite
@@ -243,6 +244,13 @@ def _evaluation(made: Finished) -> list[Section]:
     for medium, table in composition_section(measured, best="").items():
         tables[f"Composition of {medium}, percent (chance in brackets)"] = table
     engines = engines_section(read_engine_scores(layout.evaluation, best))
+    of_best = {
+        "by engine, percent (chance in brackets)": (engines, "engine"),
+        "layer by layer, ABX error and word F1 in percent": (
+            units_section(measured, best),
+            "layer",
+        ),
+    }
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}
     detectors = [
         ["unit", "word", "F1", "precision", "recall", "said"],
@@ -260,14 +268,9 @@ def _evaluation(made: Finished) -> list[Section]:
     return [
         *(Section(title, table=_table(table)) for title, table in tables.items() if table.columns),
         *(
-            [
-                Section(
-                    f"{method_named(best).title}, by engine, percent (chance in brackets)",
-                    table=_table(engines, "engine"),
-                )
-            ]
-            if engines.columns
-            else []
+            Section(f"{method_named(best).title}, {what}", table=_table(table, first))
+            for what, (table, first) in of_best.items()
+            if table.rows
         ),
         *([Section("Units that detect words, percent", table=detectors)] if detectors[1:] else []),
         Section(

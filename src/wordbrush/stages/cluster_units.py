@@ -14,7 +14,6 @@ from wordbrush.concepts.discovery import (
     find_clusters,
     make_records,
     picture_scale,
-    receptive_field,
     top_pictures,
     top_sounds,
 )
@@ -47,14 +46,14 @@ def run(params: Params, layout: Layout, mining: str) -> None:
         agreement, units = agreeing_units(params, layout, pairs, encoders, scale, members)
     numbers, first = np.unique(pairs.manifest.images[captions], return_index=True)
     best = slice(params.edits.units_per_cluster)
-    stride, reach = receptive_field(params.davenet.audio_layers)
-    hop = pairs.speech.hop
+    hop, network = pairs.speech.hop, encoders.audio
+    field = network.stride * hop, (1 + 2 * network.reach) * hop
     records = make_records(
         labels,
         units[:, best],
         agreement[:, best],
         top_pictures(images[first], numbers, scale, members, count),
-        top_sounds(heard, captions, members, count, (stride * hop, reach * hop)),
+        top_sounds(heard, captions, members, count, field),
     )
     found = ConceptSet(members.numpy(), scale.numpy(), units.argsort(1).numpy(), records)
     with whole_directory(layout.clusters(mining)) as folder:

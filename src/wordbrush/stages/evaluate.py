@@ -14,6 +14,7 @@ from wordbrush.evaluation.plots import write_plots
 from wordbrush.evaluation.protocol import left_out, read_subject, run_tests
 from wordbrush.evaluation.results import CompositionTables, EngineTables, Results, best_method
 from wordbrush.evaluation.retrieval import validate
+from wordbrush.evaluation.units import UnitTests
 from wordbrush.evaluation.words import WordTests
 from wordbrush.params import MININGS, Params
 from wordbrush.storage.files import whole_directory, write_json
@@ -30,6 +31,7 @@ def run(params: Params, layout: Layout) -> None:
     for name, needs in {**left_out(material), **composition.left_out(material.cases)}.items():
         print(f"left out: {name}, which needs {needs}.")
     word_tests, engine_tests = WordTests(material, shown), EngineTests(material)
+    units = UnitTests(material) if params.davenet.quantisers else None
     results: Results = {}
     engines: EngineTables = {}
     composed: CompositionTables = {}
@@ -40,6 +42,8 @@ def run(params: Params, layout: Layout) -> None:
             results[name] = run_tests(material, subject)
             results[name]["validation"] = validate(material, subject.encoders)
             word_tests.measure(subject)
+            if units is not None:
+                results[name]["units"] = units.measure(subject, name)
             if engine_tests.speech:
                 engines[name] = engine_tests.measure(subject, detectors=name == shown)
                 results[name]["groups"] = summaries(engines[name], params)
@@ -57,6 +61,8 @@ def run(params: Params, layout: Layout) -> None:
             composition.write_examples(folder, material.cases, encoders)
             write_json(folder / "composition.json", composed)
         write_json(folder / "concepts.json", word_tests.tables)
+        if units is not None:
+            write_json(folder / "units.json", units.tables)
         if engines:
             write_json(folder / "engines.json", engines)
     write_json(layout.metrics("concepts"), word_tests.metrics)

@@ -163,10 +163,17 @@ def check_inputs(params: Params) -> None:
 def check_weights(params: Params) -> None:
     """Raises WordbrushError where the picture branch could not start from the weights named."""
     if params.davenet.image_weights.file is not None:
+        import torch
+
+        from wordbrush.davenet.config import EncoderConfig
+        from wordbrush.davenet.encoders import ImageEncoder
         from wordbrush.davenet.others import require_weights
 
+        config = EncoderConfig.of(params.davenet, FeatureConfig.taken_from(params.captions))
+        with torch.device("meta"):  # its shapes alone are asked for
+            branch = ImageEncoder(config)
         with named("davenet.image_weights"):
-            require_weights(params.davenet.image_weights)
+            require_weights(branch, params.davenet.image_weights)
 
 
 def check_processes(params: Params, count: int) -> None:

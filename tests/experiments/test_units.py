@@ -1,0 +1,49 @@
+"""Starts of codebooks: what is compared, and the table that is printed."""
+
+import pytest
+from experiments.units import HEADER, shortened, starts, table_rows
+
+from wordbrush.errors import WordbrushError
+from wordbrush.params import Params, Quantiser
+
+
+@pytest.fixture
+def growing(tiny) -> Params:
+    named = [Quantiser(layer=3, codes=4, from_step=4), Quantiser(layer=2, codes=8, from_step=2)]
+    davenet = tiny.davenet.model_copy(update={"quantisers": named})
+    return tiny.model_copy(update={"davenet": davenet})
+
+
+def test_the_starts_of_the_paper(growing, tiny):
+    found = {
+        name: [(one.layer, one.codes, one.from_step) for one in quantisers]
+        for name, quantisers in starts(growing).items()
+    }
+    assert found == {
+        "none": [],
+        "cold {2, 3}": [(2, 8, 0), (3, 4, 0)],
+        "warm {2}": [(2, 8, 2)],
+        "warm {3}": [(3, 4, 2)],
+        "warm {2, 3}": [(2, 8, 2), (3, 4, 2)],
+        "grown {2, 3}": [(2, 8, 2), (3, 4, 4)],
+    }
+    with pytest.raises(WordbrushError, match="quantisers is empty"):
+        starts(tiny)
+
+
+def test_a_shorter_experiment_has_its_codebooks_earlier(growing):
+    half = shortened(growing, 0.5)
+    assert half.schedule.pretrain.steps == growing.schedule.pretrain.steps // 2
+    assert [one.from_step for one in half.davenet.quantisers] == [2, 1]
+
+
+def test_a_table_has_a_row_for_each_codebook():
+    estimate = {"value": 9.87, "low": 9.0, "high": 11.0}
+    codebook = {"perplexity": 5.4, "abx": estimate, "words": 25, "detected": 12, "word_f1": 48.21}
+    units = {"1": {"abx": estimate}, "2": {"abx": estimate, "codebook": codebook}}
+    measured = {"recall_10": 51.23, "interval": {"low": 48.0, "high": 54.0}}
+    (first,) = table_rows("none", {**measured, "units": {}})
+    (second,) = table_rows("grown", {**measured, "units": units})
+    assert {line.count("|") for line in (*HEADER.splitlines(), first, second)} == {9}
+    assert first == "| none | 51.2 [48.0, 54.0] | – | – | – | – | – | – |"
+    assert second == "| grown | 51.2 [48.0, 54.0] | 2 | 12 of 25 | 48.2 | 9.9 | 9.9 | 5.4 |"
