@@ -10,6 +10,7 @@ faiss searches. Means over the cells of a picture, the usual choice, mostly tell
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,7 @@ def _cells(model: Model, source: Source) -> np.ndarray:
 
 def _clustered(frames: np.ndarray) -> np.ndarray:
     count = min(ANCHORS, len(frames))
-    means = faiss.Kmeans(
+    means: Any = faiss.Kmeans(
         frames.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED, min_points_per_centroid=1
     )
     means.train(np.ascontiguousarray(frames, np.float32))

@@ -122,11 +122,10 @@ def write_parts(desk: Desk, items: Sequence[Item], pictures: int) -> list[PartRe
     processes.set_forkserver_preload([__name__])
     task = Task(partial(make_part, desk), _named, chunk=1, prepare=one_thread)
     with Progress("indexing", pictures, "picture", done) as progress:
-        for record in ordered(task, missing, processes):
-            if not found[record.name]:
-                _require_room(desk.work, record, pictures - int(progress.done))
-            found[record.name] = record
-            progress.advance(record.pictures)
+        for made in ordered(task, missing, processes):
+            found[made.name] = made
+            progress.advance(made.pictures)
+            _require_room(desk.work, made, pictures - round(progress.done))
     return [record for item in items if (record := found[item.key]) is not None]
 
 

@@ -35,7 +35,7 @@ from wordbrush.search.parts import StoredPart
 from wordbrush.search.quantised import Quantised
 from wordbrush.search.sources import drawn
 from wordbrush.storage.configs import read_config
-from wordbrush.training.memory import require_memory
+from wordbrush.training.memory import free_memory
 
 with optional_packages():
     import faiss
@@ -111,8 +111,8 @@ class Index:
 
 def _engine(parts: Sequence[StoredPart], anchors: int) -> Any:
     """Exact inner products of float16 maxima. Each core searches some of the parts."""
-    shards = faiss.IndexShards(anchors, True, True)  # threaded; numbers follow one another
-    shards.own_indices = True
+    sharded: Any = faiss.IndexShards  # whose stub lacks the arguments
+    shards = sharded(anchors, True, True)  # threaded; numbers follow one another
     per_core = -(-len(parts) // usable_cores())
     for first in range(0, len(parts), per_core):
         one = faiss.IndexScalarQuantizer(
@@ -121,7 +121,6 @@ def _engine(parts: Sequence[StoredPart], anchors: int) -> Any:
         for part in parts[first : first + per_core]:
             for at in range(0, len(part.maxima), ADDED):
                 one.add(part.maxima[at : at + ADDED].astype(np.float32))
-        one.this.disown()
         shards.add_shard(one)
     return shards
 
@@ -143,9 +142,7 @@ def open_index(folder: Path, model_folder: Path) -> Index:
                 f"{folder} is an index of another model than {model_folder}: name that model, or "
                 "build an index of this one (wordbrush index)."
             )
-        require_memory(
-            f"the index {folder}", 2 * about.anchors * about.pictures, "name a smaller one"
-        )
+        _require_memory(folder, 2 * about.anchors * about.pictures)
         _require_intact(folder, about)
         anchors = read_anchors(folder, about.embedding)
         shape = (about.height * about.width, about.embedding, about.anchors)
@@ -154,6 +151,15 @@ def open_index(folder: Path, model_folder: Path) -> Index:
         if counts != [one.pictures for one in about.parts] or sum(counts) != about.pictures:
             raise FileFault(f"{folder / MANIFEST} names other pictures than there are.")
     return Index(about, anchors, parts)
+
+
+def _require_memory(folder: Path, needed: int) -> None:
+    """Raises WordbrushError where faiss would need more memory than is free."""
+    if needed > free_memory():
+        raise WordbrushError(
+            f"{folder} needs {needed / 2**30:.1f} GiB of memory, more than is free: search it on a "
+            "larger machine, or index fewer pictures."
+        )
 
 
 def _require_intact(folder: Path, about: IndexConfig) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -57,10 +57,13 @@ class Item(ABC):
         return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
+Kind = Literal["drawings", "folder", "collection"]
+
+
 class Source(ABC):
     """kind and where: for the index's manifest."""
 
-    kind: str
+    kind: ClassVar[Kind]
 
     @property
     @abstractmethod
@@ -108,7 +111,7 @@ class Drawings(Source):
 
     count: int
     seed: int
-    kind = "drawings"
+    kind: ClassVar[Kind] = "drawings"
 
     @property
     def where(self) -> str:
@@ -147,7 +150,7 @@ class Folder(Source):
 
     folder: Path
     paths: tuple[Path, ...]
-    kind = "folder"
+    kind: ClassVar[Kind] = "folder"
 
     @classmethod
     def at(cls, folder: Path, most: int | None) -> "Folder":
@@ -199,7 +202,7 @@ class Collection(Source):
 
     folder: Path
     counts: tuple[tuple[Path, int], ...]
-    kind = "collection"
+    kind: ClassVar[Kind] = "collection"
 
     @classmethod
     def at(cls, folder: Path, most: int | None) -> "Collection":

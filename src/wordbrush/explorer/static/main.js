@@ -278,7 +278,7 @@ class Page {
     best.forEach((number, place) => {
       this.tiles.light(number, maps.subarray(place * cells, (place + 1) * cells));
     });
-    at("searched").textContent = `best of ${message.searched} pictures`;
+    at("searched").textContent = `best of ${message.searched.toLocaleString("en")} pictures`;
   }
 
   // Nothing more comes: Speak shows the pictures as they are.
