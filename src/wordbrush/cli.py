@@ -306,6 +306,10 @@ def explore(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8027,
     token: Annotated[str | None, typer.Option(help="What visitors must know.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Where people reach it through a proxy: https://explore.example.org."),
+    ] = None,
     pictures: Annotated[
         int, typer.Option(help="Pictures in the gallery that is searched.", min=12, max=2048)
     ] = 96,
@@ -325,9 +329,11 @@ def explore(
     ] = None,
 ) -> None:
     """Open a page on a model that listens: pictures light up where they fit what is said."""
+    from wordbrush.explorer.server import Shown
     from wordbrush.explorer.server import explore as serve
+    from wordbrush.serving.sites import Place
 
-    serve(model, host, port, token, pictures, gallery, index)
+    serve(model, Place(host, port, token, address), Shown(pictures, gallery, index))
 
 
 @app.command(rich_help_panel="Helpers")

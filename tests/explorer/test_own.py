@@ -14,7 +14,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import HITS, Studio
 from wordbrush.explorer.own import LEAST, own_gallery
-from wordbrush.explorer.server import SEED, prepared
+from wordbrush.explorer.server import SEED, Shown, prepared
 from wordbrush.model import Model, load_model
 from wordbrush.search import anchors
 from wordbrush.search.building import build
@@ -73,7 +73,7 @@ def index(tmp_path, monkeypatch):
 
 
 def test_find_searches_an_index_and_the_page_shows_its_pictures(model, index):
-    studio = prepared(ROOT / "models/small", COUNT, None, index)
+    studio = prepared(ROOT / "models/small", Shown(COUNT, index=index))
     assert len(studio.gallery) == COUNT and studio.searched == 64
     speech = model.hear(np.sin(np.arange(16000) / 9).astype(np.float32) / 2)[0].cpu()
     hits = studio.hits(speech)
@@ -94,4 +94,4 @@ def test_find_searches_an_index_and_the_page_shows_its_pictures(model, index):
 
 def test_an_index_and_a_gallery_exclude_each_other(folder):
     with pytest.raises(WordbrushError, match="exclude each other"):
-        prepared(ROOT / "models/small", COUNT, folder, folder)
+        prepared(ROOT / "models/small", Shown(COUNT, folder, folder))

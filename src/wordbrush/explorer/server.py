@@ -22,9 +22,9 @@ from wordbrush.explorer.listening import Message, Studio
 from wordbrush.explorer.sockets import MOST_VIEWED, PAGE, Connection, known
 from wordbrush.model import load_model
 from wordbrush.serving.decoding import Decoder
-from wordbrush.serving.guards import LOOPBACK, Access, Allowance
+from wordbrush.serving.guards import Access, Allowance, access_of
 from wordbrush.serving.metrics import working
-from wordbrush.serving.sites import body, guarded, require_guarded, serve
+from wordbrush.serving.sites import Place, body, guarded, require_guarded, serve
 from wordbrush.serving.streams import Refused, hang_up, opened
 
 with optional_packages():
@@ -245,59 +245,59 @@ async def _answered(hall: Hall, kind: str, work: Callable[[], Message]) -> web.R
     return web.json_response(answer)
 
 
-def prepared(folder: Path, pictures: int, gallery: Path | None, index: Path | None) -> Studio:
-    """The model in `folder` with what is shown and searched, as `explore` takes it."""
-    if gallery and index:
+@dataclass(frozen=True)
+class Shown:
+    """What people see: so many pictures at most, of drawings, or of the folder or collection
+    `gallery`, or of the index, all of which is searched."""
+
+    pictures: int
+    gallery: Path | None = None
+    index: Path | None = None
+
+
+def prepared(folder: Path, shown: Shown) -> Studio:
+    """The model in `folder` with what is shown and searched.
+
+    Raises WordbrushError for what cannot be shown, and a gallery and an index at once.
+    """
+    if shown.gallery and shown.index:
         raise WordbrushError("--gallery and --index exclude each other: name one of them.")
     model = load_model(folder)
     own, searched = None, None
-    if gallery:
+    if shown.gallery:
         from wordbrush.explorer.own import own_gallery  # needs the extra `data`
 
-        own = own_gallery(model, gallery, pictures)
-    elif index:
+        own = own_gallery(model, shown.gallery, shown.pictures)
+    elif shown.index:
         from wordbrush.explorer.own import indexed_gallery
         from wordbrush.search.index import open_index  # needs the extra `search`
 
-        searched = open_index(index, folder)
-        own = indexed_gallery(model, searched, pictures)
+        searched = open_index(shown.index, folder)
+        own = indexed_gallery(model, searched, shown.pictures)
     elif model.generator is None:
         raise WordbrushError(
             f"{folder} holds a model that does not draw: name pictures to show, with --gallery."
         )
     drawings = None
     if model.generator is not None:
-        drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
+        drawings = drawn_gallery(model, MOST_DRAWINGS if own else shown.pictures, SEED)
     return Studio.of(model, drawings, SEED, own, searched)
 
 
-def explore(
-    folder: Path,
-    host: str,
-    port: int,
-    token: str | None,
-    pictures: int,
-    gallery: Path | None,
-    index: Path | None = None,
-) -> None:
+def explore(folder: Path, place: Place, shown: Shown) -> None:
     """Serve the page on the model in `folder` until a signal comes.
 
-    pictures: how many are shown at most, of drawings, of the folder or collection `gallery`, or of
-    the index, all of which is searched. Raises WordbrushError for a host beyond loopback without a
-    token, a port that is taken, and an index and a gallery that exclude each other.
+    Raises WordbrushError for a host beyond loopback without a token, an address that is none, a
+    port that is taken, and what cannot be shown.
     """
-    require_guarded(host, token)
-    studio = prepared(folder, pictures, gallery, index)
-    hosts = LOOPBACK if host in LOOPBACK else None
-    query = f"?token={token}" if token else ""
+    require_guarded(place.host, place.token)
+    access = access_of(place.host, place.address, place.token)
+    app = application(prepared(folder, shown), access)
+    query = f"?token={place.token}" if place.token else ""
+
+    def tell(local: str) -> None:
+        address = place.address.rstrip("/") + "/" if place.address else local
+        print(f"The explorer is at {address}{query} (Ctrl-C ends it).", flush=True)
+
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            serve(
-                application(studio, Access(hosts, token)),
-                host,
-                port,
-                lambda address: print(
-                    f"The explorer is at {address}{query} (Ctrl-C ends it).", flush=True
-                ),
-            )
-        )
+        asyncio.run(serve(app, place.host, place.port, tell))
