@@ -17,7 +17,7 @@ from tests.collector import visitors
 from tests.collector.visitors import spoken
 from tests.explorer.servers import ROOT, WORDBRUSH
 from tests.workspace import environment
-from wordbrush.collector import server
+from wordbrush.collector import server, speakers
 from wordbrush.collector.store import PARTS, RECORDINGS
 from wordbrush.explorer.sounds import wav
 
@@ -286,21 +286,25 @@ def test_a_page_that_may_not_record_says_why_and_tries_again(speaking, tmp_path,
     offered = "document.querySelector('#again').hidden === false"
 
     async def visited() -> None:
-        async with visitors.served(store) as address:
-            cable = Cable(address)
-            link = f"{await cable.reach()}#{visitors.tokens(store)[0]}"
-            async with page(speaking, link, "granted") as tab:
+        async with visitors.served(store) as address, visitors.visitor(address) as owner:
+            await owner.ask("/api/enter", {"token": speakers.owner_token(store)})
+            token = visitors.tokens(store)[0]
+            async with page(speaking, f"{address}#{token}", "granted") as tab:
                 monkeypatch.setattr(server, "MOST_RECORDERS", 0)
                 await tab.until("document.querySelector('#consent')?.hidden === false")
                 await consented(tab)
                 await tab.until(said.format("'too many people record at once'"))
                 monkeypatch.setattr(server, "MOST_RECORDERS", 1)
                 await connected(tab)  # by itself
-                cable.cut()
-                store.database.execute("UPDATE speaker SET token = NULL")
-                await tab.until(offered)
+                await start(tab, 1)
+                await owner.ask("/api/owner/close", {"number": 1})
+                await tab.until(said.format("'this link was closed'"))
+                assert await tab.value(verdict(1, "refused"))
+                await tab.press("#again")
                 await tab.until(said.format("'open the link with which you were invited'"))
-                store.database.execute("UPDATE speaker SET token = ?", (link.partition("#")[2],))
+                store.database.execute("UPDATE speaker SET token = ?", (token,))
+                store.database.commit()
+                await tab.until(offered)
                 await tab.press("#again")
                 await connected(tab)
                 assert not await tab.value(offered)

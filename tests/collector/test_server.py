@@ -388,7 +388,7 @@ def test_the_owner_invites_sees_progress_and_closes_a_link(store):
             async with speaker.socket() as socket:
                 _, seen = await one.ask("/api/owner/close", {"number": 1})
                 assert seen["links"][0]["token"] is None
-                assert (await ended(socket))[0] == 4001
+                assert await ended(socket) == (1008, "this link was closed")
             assert (await speaker.ask("/api/state"))[0] == 401
             assert len(shown) == 4 and seen["wanted"] == 30
         assert (await one.ask("/api/owner/links", {"count": 1001}))[0] == 400

@@ -305,7 +305,7 @@ async def close(request: web.Request) -> web.Response:
     number = (await _message(request, Link)).number
     await request.app[ROOM].ask(speakers.close, number)
     if (recorder := request.app[RECORDERS].pop(number, None)) is not None:
-        recorder.replace()
+        recorder.shut()
     return await progress(request)
 
 

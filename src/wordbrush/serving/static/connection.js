@@ -7,7 +7,7 @@ const REFUSED = 1008; // that with which it closes a page that sends what it mus
 const BUSY = 503; // the status where it has no room at the moment
 const MOST_WAITING = 64 * 1024; // bytes that the network has not taken: two seconds of sound
 const ALIVE = "alive"; // the server says it back (streams.py)
-const ASK_EVERY = 4000; // milliseconds between two such questions
+const ASK_EVERY = 4000; // milliseconds between two such questions, and for any other answer
 const PATIENCE = 9000; // milliseconds without a word from the server, then it is gone
 
 export class Connection {
@@ -70,7 +70,7 @@ export class Connection {
     let status = 0;
     let error = "";
     try {
-      const answer = await fetch(this.path, { signal: AbortSignal.timeout(PATIENCE) });
+      const answer = await fetch(this.path, { signal: AbortSignal.timeout(ASK_EVERY) });
       ({ status } = answer);
       ({ error } = await answer.json());
     } catch { /* the server is gone */ }
