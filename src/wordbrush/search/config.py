@@ -2,9 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 
 from wordbrush.storage.configs import Config, Part
 from wordbrush.storage.files import open_array, require_file
@@ -17,9 +18,9 @@ REMEDY = "Build it again: wordbrush index."
 class PartRecord(Part):
     """A folder of an index. sha256: of each of its files."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     pictures: Count
-    sha256: dict[str, str]
+    sha256: dict[Annotated[str, Field(pattern=r"^[a-z]+\.npy$")], str]
 
 
 class IndexConfig(Config):
