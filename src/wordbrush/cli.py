@@ -306,6 +306,10 @@ def explore(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8027,
     token: Annotated[str | None, typer.Option(help="What visitors must know.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Where people reach it through a proxy: https://explore.example.org."),
+    ] = None,
     pictures: Annotated[
         int, typer.Option(help="Pictures in the gallery that is searched.", min=12, max=2048)
     ] = 96,
@@ -316,11 +320,53 @@ def explore(
             parser=given_path,
         ),
     ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            help="What wordbrush index made: its pictures are shown, and Find searches all of it.",
+            parser=given_path,
+        ),
+    ] = None,
 ) -> None:
     """Open a page on a model that listens: pictures light up where they fit what is said."""
+    from wordbrush.explorer.server import Shown
     from wordbrush.explorer.server import explore as serve
+    from wordbrush.serving.sites import Place
 
-    serve(model, host, port, token, pictures, gallery)
+    serve(model, Place(host, port, token, address), Shown(pictures, gallery, index))
+
+
+@app.command(rich_help_panel="Helpers")
+def index(
+    target: Annotated[
+        Path, typer.Argument(help="The folder that the index becomes.", parser=given_path)
+    ],
+    pictures: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder of pictures, or an imported collection, in place of drawings.",
+            parser=given_path,
+        ),
+    ] = None,
+    model: Annotated[
+        Path, typer.Option(help="The folder of the model that sees them.", parser=given_path)
+    ] = Path("models/small"),
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many drawings, or pictures at most; all if not given.", min=1),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the drawings.", min=0, max=2**31 - 1)] = 27,
+) -> None:
+    """Make an index of many pictures, for wordbrush explore --index. Called again, it resumes."""
+    from wordbrush.search.building import build
+    from wordbrush.search.sources import Drawings, source_at
+
+    signals.install()
+    if pictures is None and count is None:
+        raise WordbrushError("say how many drawings are indexed (--count), or name pictures.")
+    source = Drawings(count or 0, seed) if pictures is None else source_at(pictures, count)
+    build(model, source, target)
+    print(f"{target} finds {len(source):,} pictures: wordbrush explore {model} --index {target}")
 
 
 @app.command(rich_help_panel="Helpers")

@@ -68,6 +68,7 @@ EXTRAS = {
     "dvc": "pipeline",
     "dvc_data": "pipeline",
     "espeakng_loader": "speech",
+    "faiss": "search",
     "google": "pipeline",
     "google_crc32c": "pipeline",
     "hibari": "engines",

@@ -17,6 +17,7 @@ from tests.collector import visitors
 from tests.collector.visitors import spoken
 from tests.explorer.servers import ROOT, WORDBRUSH
 from tests.workspace import environment
+from wordbrush.collector import server, speakers
 from wordbrush.collector.store import PARTS, RECORDINGS
 from wordbrush.explorer.sounds import wav
 
@@ -64,11 +65,15 @@ async def agreed(tab: Tab) -> None:
     """Consent, up to the pictures."""
     await tab.until("document.querySelector('#consent')?.hidden === false")
     assert await tab.value("document.querySelector('#agreement').checkValidity()") is False
+    await consented(tab)
+    await connected(tab)
+
+
+async def consented(tab: Tab) -> None:
     await tab.value("document.querySelector('#language').value = 'en'")
     await tab.press("#agree")
     await tab.press("#agreement button")
     await tab.until("document.querySelectorAll('#pictures li').length === 4")
-    await connected(tab)
 
 
 async def connected(tab: Tab) -> None:
@@ -243,6 +248,81 @@ def test_a_refused_microphone_a_link_that_is_none_and_how_it_looks(speaking, tmp
                 await tab.until("document.querySelector('#status').textContent.includes('refused')")
                 await look(tab, "Record: picture 1", "Level of the microphone", "Picture 4 of 4")
                 assert tab.complaints == []
+
+    with visitors.store_of(tmp_path) as store:
+        asyncio.run(visited())
+
+
+class Cable:
+    """A way to a server that can be cut so that neither side hears of it."""
+
+    def __init__(self, address: str):
+        self.port = int(address.rstrip("/").rpartition(":")[2])
+        self.pumps: set[asyncio.Task] = set()
+
+    async def reach(self) -> str:
+        """The address at its other end."""
+        ways = await asyncio.start_server(self.join, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{ways.sockets[0].getsockname()[1]}/"
+
+    async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self.port)
+        for source, target in ((reader, ours), (theirs, writer)):
+            self.pumps.add(asyncio.create_task(self.pump(source, target)))
+
+    async def pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+        target.close()
+
+    def cut(self) -> None:
+        """What is connected now stays so, and nothing comes through any more."""
+        for pump in self.pumps:
+            pump.cancel()
+
+
+def test_a_page_that_may_not_record_says_why_and_tries_again(speaking, tmp_path, monkeypatch):
+    said = "document.querySelector('#connection').textContent.includes({})"
+    offered = "document.querySelector('#again').hidden === false"
+
+    async def visited() -> None:
+        async with visitors.served(store) as address, visitors.visitor(address) as owner:
+            await owner.ask("/api/enter", {"token": speakers.owner_token(store)})
+            token = visitors.tokens(store)[0]
+            async with page(speaking, f"{address}#{token}", "granted") as tab:
+                monkeypatch.setattr(server, "MOST_RECORDERS", 0)
+                await tab.until("document.querySelector('#consent')?.hidden === false")
+                await consented(tab)
+                await tab.until(said.format("'too many people record at once'"))
+                monkeypatch.setattr(server, "MOST_RECORDERS", 1)
+                await connected(tab)  # by itself
+                await start(tab, 1)
+                await owner.ask("/api/owner/close", {"number": 1})
+                await tab.until(said.format("'this link was closed'"))
+                assert await tab.value(verdict(1, "refused"))
+                await tab.press("#again")
+                await tab.until(said.format("'open the link with which you were invited'"))
+                store.database.execute("UPDATE speaker SET token = ?", (token,))
+                store.database.commit()
+                await tab.until(offered)
+                await tab.press("#again")
+                await connected(tab)
+                assert not await tab.value(offered)
+
+    with visitors.store_of(tmp_path) as store:
+        asyncio.run(visited())
+
+
+def test_a_connection_that_died_without_a_word_is_noticed_and_replaced(speaking, tmp_path):
+    async def visited() -> None:
+        async with visitors.served(store) as address:
+            cable = Cable(address)
+            link = f"{await cable.reach()}#{visitors.tokens(store)[0]}"
+            async with page(speaking, link, "granted") as tab:
+                await agreed(tab)
+                cable.cut()
+                await tab.until("document.querySelector('#connection').className === 'wrong'")
+                await connected(tab)
 
     with visitors.store_of(tmp_path) as store:
         asyncio.run(visited())

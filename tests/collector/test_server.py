@@ -34,7 +34,7 @@ from wordbrush.audio.sound import decode, encode
 from wordbrush.collector import recordings, server, speakers, tasks
 from wordbrush.collector.export import export, export_store
 from wordbrush.collector.recordings import MOST_BYTES
-from wordbrush.collector.server import MOST_FILE_BYTES, access_of, collect
+from wordbrush.collector.server import MOST_FILE_BYTES, collect
 from wordbrush.collector.store import FORMAT, PARTS, RECORDINGS, Store, existing
 from wordbrush.collector.tasks import KEPT_SECONDS, Quotas
 from wordbrush.corpora.division import Division
@@ -43,6 +43,7 @@ from wordbrush.corpora.pictures import Look
 from wordbrush.corpora.readers.source import Source
 from wordbrush.corpora.shards import SPEECH, read_rows
 from wordbrush.errors import WordbrushError
+from wordbrush.serving.guards import LOOPBACK, Access, access_of
 
 SAID = [spoken(text) for text in SENTENCES]
 Use = Callable[[Visitor, str], Awaitable[Any]]
@@ -387,7 +388,7 @@ def test_the_owner_invites_sees_progress_and_closes_a_link(store):
             async with speaker.socket() as socket:
                 _, seen = await one.ask("/api/owner/close", {"number": 1})
                 assert seen["links"][0]["token"] is None
-                assert (await ended(socket))[0] == 4001
+                assert await ended(socket) == (1008, "this link was closed")
             assert (await speaker.ask("/api/state"))[0] == 401
             assert len(shown) == 4 and seen["wanted"] == 30
         assert (await one.ask("/api/owner/links", {"count": 1001}))[0] == 400
@@ -591,7 +592,53 @@ def test_cookies_demand_https_where_people_come_by_it(store):
 
     (cookie,) = visit(store, use, secure=True)
     assert {"HttpOnly", "Secure", "SameSite=Strict"} <= set(cookie.split("; "))
-    assert access_of("127.0.0.1", "https://collect.example.org").hosts[-1] == "collect.example.org"
+    assert access_of("127.0.0.1", "https://collect.example.org", None) == Access(
+        (*LOOPBACK, "collect.example.org"), None, secure=True
+    )
     for wrong in ("collect.example.org", "https://[collect"):
         with pytest.raises(WordbrushError, match="--address"):
-            access_of("127.0.0.1", wrong)
+            access_of("127.0.0.1", wrong, None)
+
+
+def test_a_speaker_who_lost_the_receipt_gets_others_and_their_number_is_bounded(store):
+    async def use(one: Visitor, address: str) -> None:
+        token = first(store)
+        shown = await one.agree(token)
+        status, answer = await one.ask("/api/receipt", {})
+        assert status == 422 and "nothing was submitted" in answer["error"]
+        lost = await one.describe(shown, SAID)
+        await one.ask("/api/task", {})  # as the page does: the next pictures are open
+        found = (await one.ask("/api/receipt", {}))[1]["receipt"]
+        assert found != lost
+        for _ in range(tasks.MOST_AGAIN + len(shown)):
+            status, answer = await one.ask("/api/receipt", {})
+        assert status == 422 and "as many receipts as there may be" in answer["error"]
+        (kept_rows,) = store.database.execute("SELECT count(*) FROM receipt").fetchone()
+        assert kept_rows == tasks.MOST_AGAIN + len(shown)
+        assert (await one.ask("/api/delete", {"token": found}))[1]["deleted"] == len(shown)
+
+    visit(store, use)
+
+
+def test_a_page_asks_whether_the_server_is_there(store):
+    async def use(one: Visitor, address: str) -> None:
+        await one.agree(first(store))
+        async with one.socket() as socket:
+            await socket.send_str("alive")
+            assert await told(socket) == {"type": "alive"}
+
+    visit(store, use)
+
+
+def test_a_socket_that_is_refused_says_why_to_who_asks_plainly(store, monkeypatch):
+    monkeypatch.setattr(server, "MOST_RECORDERS", 0)
+
+    async def use(one: Visitor, address: str) -> None:
+        await one.agree(first(store))
+        status, answer = await one.ask("/api/record")
+        assert status == 503 and "too many people record" in answer["error"]
+        speakers.close(store, 1)
+        status, answer = await one.ask("/api/record")
+        assert status == 401 and "invited" in answer["error"]
+
+    visit(store, use)

@@ -1,17 +1,24 @@
-"""Galleries of people's own pictures."""
+"""Galleries of people's own pictures, and indexes of many."""
 
+import asyncio
+import io
+
+import aiohttp
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.explorer.servers import ROOT
+from tests.explorer.servers import ROOT, served
 from tests.recorded.miniature import collection
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import drawn_gallery
-from wordbrush.explorer.listening import Studio
+from wordbrush.explorer.listening import HITS, Studio
 from wordbrush.explorer.own import LEAST, own_gallery
-from wordbrush.explorer.server import SEED
+from wordbrush.explorer.server import SEED, Shown, prepared
 from wordbrush.model import Model, load_model
+from wordbrush.search import anchors
+from wordbrush.search.building import build
+from wordbrush.search.sources import Drawings
 
 COUNT = 14
 
@@ -55,3 +62,36 @@ def test_what_is_no_gallery_is_refused_in_a_sentence(model, folder):
         path.unlink()
     with pytest.raises(WordbrushError, match=f"{LEAST} or more"):
         own_gallery(model, folder, COUNT)
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Of more drawings than are shown."""
+    monkeypatch.setattr(anchors, "DESCRIBED", 16)
+    build(ROOT / "models/small", Drawings(64, SEED), tmp_path / "index")
+    return tmp_path / "index"
+
+
+def test_find_searches_an_index_and_the_page_shows_its_pictures(model, index):
+    studio = prepared(ROOT / "models/small", Shown(COUNT, index=index))
+    assert len(studio.gallery) == COUNT and studio.searched == 64
+    speech = model.hear(np.sin(np.arange(16000) / 9).astype(np.float32) / 2)[0].cpu()
+    hits = studio.hits(speech)
+    whole = Studio.of(model, drawn_gallery(model, 64, SEED), SEED).hits(speech)
+    assert hits["searched"] == 64 and hits["hits"][0] == whole["hits"][0]
+    assert len({*hits["hits"]} & {*whole["hits"]}) > 0.9 * HITS
+
+    async def asked() -> tuple[bytes, dict, int]:
+        async with served(studio) as address, aiohttp.ClientSession(address) as session:
+            picture = await (await session.get("/pictures/63.png")).read()
+            facts = await (await session.get("/api/gallery")).json()
+            return picture, facts, (await session.get("/pictures/64.png")).status
+
+    picture, facts, beyond = asyncio.run(asked())
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture))), model.draw(64, SEED)[63])
+    assert (facts["pictures"], facts["searched"], beyond) == (COUNT, 64, 404)
+
+
+def test_an_index_and_a_gallery_exclude_each_other(folder):
+    with pytest.raises(WordbrushError, match="exclude each other"):
+        prepared(ROOT / "models/small", Shown(COUNT, folder, folder))

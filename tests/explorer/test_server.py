@@ -20,12 +20,16 @@ from wordbrush.audio.sound import encode
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import EXAMPLES, HITS, Studio
-from wordbrush.explorer.server import MOST_RECIPE_BYTES, MOST_WAITING, SEED, explore
+from wordbrush.explorer.server import MOST_RECIPE_BYTES, MOST_WAITING, SEED, Shown, explore
 from wordbrush.explorer.sounds import MOST_BYTES, wav
 from wordbrush.model import load_model
+from wordbrush.serving import sites
+from wordbrush.serving.guards import Access, access_of
+from wordbrush.serving.sites import Place, guarded
 
 VIEW = list(range(12))
 RED_CUBE = "a big red cube"
+TOKEN = "0123456789abcdef"
 PATIENCE = 60  # seconds, for what comes at once unless the machine has other things to do
 
 CHANGE = {"concept": 10, "operation": "transplant", "units": 96, "cell": [4, 1]}
@@ -399,7 +403,7 @@ def test_a_token_is_asked_for_and_a_signal_says_goodbye_to_pages():
 )
 def test_a_page_for_other_machines_needs_a_good_token(host, token, reason):
     with pytest.raises(WordbrushError, match=reason):
-        explore(ROOT / "models/small", host, 0, token, 12, None)
+        explore(ROOT / "models/small", Place(host, 0, token), Shown(12))
 
 
 def test_a_port_that_is_taken_is_one_sentence(address):
@@ -408,3 +412,18 @@ def test_a_port_that_is_taken_is_one_sentence(address):
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     assert done.returncode == 2 and "choose another --port" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_cookie_demands_https_where_people_come_by_it():
+    async def ask(access: Access) -> str:
+        app = guarded(access, "wordbrush.explorer", 0)
+        async with (
+            sites.served(app, "127.0.0.1", 0, 0) as place,
+            aiohttp.ClientSession(place) as session,
+        ):
+            answer = await session.get(f"/?token={TOKEN}", allow_redirects=False)
+            return answer.headers["Set-Cookie"]
+
+    plain = asyncio.run(ask(access_of("127.0.0.1", None, TOKEN)))
+    by_tls = asyncio.run(ask(access_of("127.0.0.1", "https://explore.example.org", TOKEN)))
+    assert "Secure" not in plain.split("; ") and "Secure" in by_tls.split("; ")

@@ -30,13 +30,14 @@ from wordbrush.evaluation.validation import measure_methods
 from wordbrush.evaluation.words import WordTests, written_words
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.explorer.listening import Listener, Studio
-from wordbrush.explorer.server import explore
+from wordbrush.explorer.server import Shown, explore
 from wordbrush.model import load_model
 from wordbrush.model.cards import read_facts
 from wordbrush.model.export import export
 from wordbrush.params import Params, parse
 from wordbrush.report.records import ExampleFile
 from wordbrush.report.stage_pages import stage_page
+from wordbrush.serving.sites import Place
 from wordbrush.stages import cluster_units, evaluate, import_collection, pretrain_davenet, report
 from wordbrush.stages.preflight import check_stage
 from wordbrush.stages.table import BY_NAME
@@ -228,7 +229,7 @@ def test_a_model_of_a_collection_is_exported_and_explored(learned, collection, t
     for act, words in (
         (lambda: model.draw(1, seed=1), "does not draw"),
         (lambda: model.read(images[:1]), "does not read pictures"),
-        (lambda: explore(target, "127.0.0.1", 0, None, 24, None), r"name pictures .* --gallery"),
+        (lambda: explore(target, Place("127.0.0.1", 0), Shown(24)), r"name pictures .* --gallery"),
     ):
         with pytest.raises(WordbrushError, match=words):
             act()

@@ -116,3 +116,22 @@ def test_a_decoder_that_was_taken_over_gets_neither_memory_nor_files(does, tmp_p
     assert done.stdout == b"" or done.returncode != 0
     written = tmp_path / "written"
     assert not written.exists() or os.path.getsize(written) == 0
+
+
+ENDLESS = """
+import sys
+from wordbrush.serving import decoding
+sys.stdout.buffer.write(b'{"rate": 16000, "channels": 1}\\n')
+while True:
+    sys.stdout.buffer.write(bytes(1 << 16))
+"""
+
+
+def test_what_a_decoder_answers_is_bounded(monkeypatch, tmp_path):
+    """A process that was taken over writes without end, in place of samples."""
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(decoding, "__name__", "endless")
+    monkeypatch.setattr(decoding, "MOST_TOLD", 1 << 20)
+    with pytest.raises(WordbrushError, match="unpacks to more"):
+        decode(b"x")

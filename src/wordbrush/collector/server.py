@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,7 +23,7 @@ from wordbrush.collector.tasks import Quotas
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.serving import streams
 from wordbrush.serving.decoding import Samples
-from wordbrush.serving.guards import LOOPBACK, Access, Handler
+from wordbrush.serving.guards import Access, Handler, access_of
 from wordbrush.serving.metrics import working
 from wordbrush.serving.sites import body, guarded, serve, static_file
 
@@ -79,6 +78,7 @@ def application(room: Room, access: Access) -> web.Application:
             web.post("/api/consent", consent),
             web.post("/api/task", task),
             web.post("/api/submit", submit),
+            web.post("/api/receipt", receipt),
             web.post("/api/delete", delete),
             web.post("/api/file/{picture:[0-9a-f]{64}}", file),
             web.get("/api/recordings/{picture:[0-9a-f]{64}}.flac", recording),
@@ -225,6 +225,12 @@ async def submit(request: web.Request) -> web.Response:
     return web.json_response({"receipt": await request.app[ROOM].ask(tasks.submit, speaker)})
 
 
+async def receipt(request: web.Request) -> web.Response:
+    """Another receipt for what was submitted: only hashes of those that were given are kept."""
+    speaker = await _speaker(request)
+    return web.json_response({"receipt": await request.app[ROOM].ask(tasks.receipt_again, speaker)})
+
+
 async def delete(request: web.Request) -> web.Response:
     """A receipt is enough: its holder may have lost the link."""
     token = (await _message(request, Token)).token
@@ -299,27 +305,8 @@ async def close(request: web.Request) -> web.Response:
     number = (await _message(request, Link)).number
     await request.app[ROOM].ask(speakers.close, number)
     if (recorder := request.app[RECORDERS].pop(number, None)) is not None:
-        recorder.replace()
+        recorder.shut()
     return await progress(request)
-
-
-def access_of(host: str, address: str | None) -> Access:
-    """Under which names the page may be reached. Tokens protect what it shows, under any name.
-
-    Raises WordbrushError for an address that is none.
-    """
-    if address is None:
-        return Access(LOOPBACK if host in LOOPBACK else None, None)
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # [ without ]
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise WordbrushError(
-            f"--address {address} is none that people open: give one such as "
-            "https://collect.example.org."
-        )
-    return Access((*LOOPBACK, parts.hostname), None)
 
 
 def collect(
@@ -337,12 +324,11 @@ def collect(
     Raises WordbrushError for what cannot be shown, a store that is served already, a port that is
     taken.
     """
-    access, agreed = access_of(host, address), read_consent(consent_file)
-    secure = address is not None and address.startswith("https:")
+    access, agreed = access_of(host, address, None), read_consent(consent_file)
     with opened(folder) as store, served_alone(folder):
         speakers.keep_consent(store, agreed)
         count = pictures.take_in(store, source)
-        room = Room(store, agreed, quotas, secure)
+        room = Room(store, agreed, quotas, access.secure)
         token = speakers.owner_token(store)
 
         def tell(local: str) -> None:

@@ -19,7 +19,7 @@ from wordbrush.errors import optional_packages
 from wordbrush.serving.streams import Refused, SoundStream
 
 with optional_packages():
-    from aiohttp import web
+    from aiohttp import WSCloseCode, web
 
 TAKEN = 4001  # the code of the end of a page that another one replaces (connection.js)
 
@@ -51,7 +51,7 @@ class Recorder(SoundStream[Control]):
         super().__init__(socket, Control, LONGEST)
         self.room, self.speaker = room, speaker
         self.part: Part | None = None
-        self.replaced: asyncio.Task[bool] | None = None
+        self.ending: asyncio.Task[bool] | None = None
 
     async def record(self) -> None:
         """Until the page goes, or sends what it must not. What was kept stays."""
@@ -61,13 +61,17 @@ class Recorder(SoundStream[Control]):
             self._release()
 
     def replace(self) -> None:
-        """Another page of the same speaker has come: this one writes nothing more.
+        """Another page of the same speaker has come: this one writes nothing more."""
+        self._end(TAKEN, "opened elsewhere")
 
-        Its connection may be dead, so nobody waits for its end.
-        """
+    def shut(self) -> None:
+        """The link was closed: this page writes nothing more."""
+        self._end(WSCloseCode.POLICY_VIOLATION, "this link was closed")
+
+    def _end(self, code: int, reason: str) -> None:
+        """The connection may be dead, so nobody waits for its end."""
         self._release()
-        end = self.socket.close(code=TAKEN, message=b"opened elsewhere")
-        self.replaced = asyncio.create_task(end)
+        self.ending = asyncio.create_task(self.socket.close(code=code, message=reason.encode()))
 
     def _release(self) -> None:
         if self.part is not None:
@@ -106,7 +110,7 @@ class Recorder(SoundStream[Control]):
             self.part = None
 
     async def _begin(self, begin: Begin) -> None:
-        if self.replaced is not None:
+        if self.ending is not None:
             raise Refused("opened elsewhere")
         self._release()
         known = await self.room.ask(recordings.accepted_before, self.speaker, begin.attempt)

@@ -126,6 +126,14 @@ def receipt(store: Store, speaker: Speaker) -> str:
     return token
 
 
+def receipts(store: Store, speaker: Speaker) -> int:
+    """How many receipts of a speaker are kept."""
+    (count,) = store.database.execute(
+        "SELECT count(*) FROM receipt WHERE speaker = ?", (speaker.number,)
+    ).fetchone()
+    return count
+
+
 def delete(store: Store, token: str) -> int:
     """Delete the speaker of a receipt, and all that he or she said; how many recordings.
 

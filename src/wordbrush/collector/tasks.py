@@ -4,10 +4,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from wordbrush.collector.speakers import Speaker, Unasked, receipt, unlink
+from wordbrush.collector.speakers import Speaker, Unasked, receipt, receipts, unlink
 from wordbrush.collector.store import Store
 
 SIZE = 4  # pictures of a task
+MOST_AGAIN = 8  # receipts of a speaker beyond the number of his or her submissions, at least
 KEPT_SECONDS = 3 * 86400  # that pictures are held for somebody who does not submit
 
 
@@ -56,7 +57,7 @@ def give(store: Store, speaker: Speaker, quotas: Quotas) -> None:
 
 
 def submit(store: Store, speaker: Speaker) -> str:
-    """End the task: a receipt. Asked again, it gives another receipt for the same.
+    """End the task: a receipt. Asked again, as by a page that did not hear it, it gives another.
 
     Raises Unasked where a recording is missing, or nothing was ever recorded.
     """
@@ -64,10 +65,26 @@ def submit(store: Store, speaker: Speaker) -> str:
     missing = [one for one in waiting if one["seconds"] is None]
     if missing:
         raise Unasked(f"{len(missing)} of {len(waiting)} pictures lack an accepted recording")
-    if not waiting and not submitted(store, speaker):
-        raise Unasked("there is nothing to submit")
+    if not waiting:
+        return receipt_again(store, speaker)
     with store.database as database:
         database.execute("UPDATE item SET given = NULL WHERE speaker = ?", (speaker.number,))
+    return receipt(store, speaker)
+
+
+def receipt_again(store: Store, speaker: Speaker) -> str:
+    """Another receipt. Those before stay valid, so there is a limit.
+
+    Raises Unasked where nothing was submitted, or as many as there may be were given.
+    """
+    described = submitted(store, speaker)
+    if not described:
+        raise Unasked("nothing was submitted yet, so there is nothing to delete by a receipt")
+    if receipts(store, speaker) >= described + MOST_AGAIN:
+        raise Unasked(
+            "you were given as many receipts as there may be, and each deletes all of your "
+            "recordings: use one of them, or ask the person who invited you"
+        )
     return receipt(store, speaker)
 
 

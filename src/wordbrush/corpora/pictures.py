@@ -110,20 +110,24 @@ def pictures_in(folder: Path, look: Look) -> Iterator[tuple[bytes, str]]:
     Raises WordbrushError, which names the file, for one that is too large or cannot be read.
     """
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in TYPES or not path.is_file():
-            continue
+        if path.suffix.lower() in TYPES and path.is_file():
+            yield picture_at(path, look).encoded()
+
+
+def picture_at(path: Path, look: Look) -> Picture:
+    """Raises WordbrushError, which names the file, where it is too large or cannot be read."""
+    try:
         if path.stat().st_size > LARGEST_BYTES:
             raise WordbrushError(
                 f"{path} has more than {LARGEST_BYTES >> 20} MB: scale it down, or take it away."
             )
-        try:
-            yield load(path.read_bytes(), path.name, look).encoded()
-        except OSError as error:
-            raise WordbrushError(f"{path} cannot be read ({error.strerror}).") from None
-        except Unusable as error:
-            raise WordbrushError(
-                f"{path} cannot be shown: {error.detail}. Mend it, or take it away."
-            ) from None
+        return load(path.read_bytes(), path.name, look)
+    except OSError as error:
+        raise WordbrushError(f"{path} cannot be read ({error.strerror}).") from None
+    except Unusable as error:
+        raise WordbrushError(
+            f"{path} cannot be shown: {error.detail}. Mend it, or take it away."
+        ) from None
 
 
 def _decoded(data: bytes, name: str, look: Look) -> tuple[np.ndarray, str]:

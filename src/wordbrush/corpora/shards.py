@@ -20,7 +20,7 @@ from wordbrush.data.recordings import FILE, WORD
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import FileFault, WordbrushError, advising
 from wordbrush.storage.files import read_json
-from wordbrush.storage.tables import read_table
+from wordbrush.storage.tables import read_table, table_length
 
 FORMAT = 1
 SPEECH, PICTURES = "speech", "pictures"
@@ -106,6 +106,12 @@ def read_rows(
         with advising(REMAKE):
             rows = read_table(path, SCHEMAS[kind], columns)
         yield from rows
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a shard has. Raises FileFault where it is damaged."""
+    with advising(REMAKE):
+        return table_length(path)
 
 
 def shard_paths(folder: Path, kind: str, split: str | None = None) -> Iterator[Path]:

@@ -40,15 +40,20 @@ class Gallery:
         return height, width
 
     def png(self, number: int) -> bytes:
-        buffer = io.BytesIO()
-        Image.fromarray(self.pictures[number]).save(buffer, "PNG")
-        return buffer.getvalue()
+        return png(self.pictures[number])
 
     def ranking(self, speech: Tensor, kind: str) -> list[int]:
         """All pictures, those that fit an utterance [D, t] best first."""
         heard = Encoded(speech[None], torch.tensor([speech.shape[1]]))
         scores = similarities(Encoded(self.features), heard, kind)[:, 0]
         return scores.argsort(descending=True, stable=True).tolist()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture uint8 [H, W, 3] as a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def drawn_gallery(model: Model, count: int, seed: int) -> Gallery:
@@ -68,13 +73,21 @@ class Lights:
 
     def __init__(self, gallery: Gallery):
         cells = gallery.features.flatten(2)  # [N, D, p]
-        self.cells = cells - cells.mean((0, 2), keepdim=True)
+        self.mean = cells.mean((0, 2), keepdim=True)
+        self.cells = cells - self.mean
         strong = self.cells.norm(dim=1).flatten().quantile(STRONG) ** 2
         self.low, self.range = DIM * strong, (BRIGHT - DIM) * strong
 
     def of(self, pictures: Sequence[int], speech: Tensor) -> np.ndarray:
         """Of these pictures [P], at each frame of speech [D, t]: uint8 [P, t, cells]."""
-        maps = torch.einsum("ndp,dt->ntp", self.cells[list(pictures)], speech)
+        return self._lit(self.cells[list(pictures)], speech)
+
+    def on(self, features: Tensor, speech: Tensor) -> np.ndarray:
+        """The same of any pictures with features [P, D, h, w]."""
+        return self._lit(features.flatten(2) - self.mean, speech)
+
+    def _lit(self, cells: Tensor, speech: Tensor) -> np.ndarray:
+        maps = torch.einsum("ndp,dt->ntp", cells, speech)
         light = ((maps - self.low) / self.range).clamp(0, 1)
         return (light * 255).round().to(torch.uint8).numpy()
 

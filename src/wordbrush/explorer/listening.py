@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from wordbrush.explorer.gallery import Ear, Gallery, Lights
 from wordbrush.explorer.hearing import Hearing, frame_seconds, hearing_of
 from wordbrush.model import Model
 
+if TYPE_CHECKING:
+    from wordbrush.search.index import Index  # needs the extra `search`
+
 LEAD_SECONDS = 0.25  # kept of the silence before an utterance; captions have 0.1 s
 LONGEST_SECONDS = 30.0  # of an utterance; then the next begins
 RANKED_SECONDS = 0.4  # from one ranking to the next, of sound
@@ -30,7 +33,8 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class Studio:
-    """What all listeners share."""
+    """What all listeners share. index: what is searched, if that is not the gallery, whose pictures
+    are then the first of the index."""
 
     model: Model
     gallery: Gallery
@@ -38,17 +42,23 @@ class Studio:
     ear: Ear
     easel: Easel | None
     concepts: list[Message]
+    index: "Index | None" = None
 
     @classmethod
     def of(
-        cls, model: Model, drawings: Gallery | None, seed: int, own: Gallery | None = None
+        cls,
+        model: Model,
+        drawings: Gallery | None,
+        seed: int,
+        own: Gallery | None = None,
+        index: "Index | None" = None,
     ) -> "Studio":
         """drawings: of the seed, which people edit; None: the model does not draw. own: what is lit
-        and searched instead. One of both is there."""
+        and searched instead. One of both is there. index: searched in place of the gallery."""
         gallery, ear = needed(own or drawings), Ear(model)
         table = concept_table(model, gallery, ear)
         easel = Easel(model, seed, drawings.features) if drawings else None
-        return cls(model, gallery, Lights(gallery), ear, easel, table)
+        return cls(model, gallery, Lights(gallery), ear, easel, table, index)
 
     @property
     def frame_seconds(self) -> float:
@@ -74,9 +84,19 @@ class Studio:
 
         maps: uint8 [hits, cells] in base64. searched: how many pictures were compared.
         """
-        order = self.gallery.ranking(speech, self.model.encoders.config.similarity)[:HITS]
-        maps = self.lights.of(order, speech).max(1)
-        return {"hits": order, "maps": packed(maps), "searched": len(self.gallery)}
+        if self.index is None:
+            order = self.gallery.ranking(speech, self.model.encoders.config.similarity)[:HITS]
+            features = self.gallery.features[order]
+        else:
+            found = self.index.find(speech, HITS)
+            order, features = found.numbers, found.features
+        maps = self.lights.on(features, speech).max(1)
+        return {"hits": order, "maps": packed(maps), "searched": self.searched}
+
+    @property
+    def searched(self) -> int:
+        """How many pictures Find compares."""
+        return len(self.gallery if self.index is None else self.index)
 
 
 def concept_table(model: Model, gallery: Gallery, ear: Ear) -> list[Message]:

@@ -1,8 +1,10 @@
-"""Galleries of one's own: a folder of pictures, or a collection that `wordbrush data` imported."""
+"""Galleries of one's own: a folder of pictures, or a collection that `wordbrush data` imported, or
+what `wordbrush index` made of either."""
 
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from wordbrush.corpora.pictures import TYPES, Look, pictures_in
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.model import Model
+
+if TYPE_CHECKING:
+    from wordbrush.search.index import Index
 
 LEAST = 12  # pictures, which the page shows at once
 BACKGROUND = "white"  # behind what is transparent
@@ -34,6 +39,16 @@ def own_gallery(model: Model, folder: Path, most: int) -> Gallery:
         )
     pictures = np.stack(found)
     return Gallery(pictures, model.see(pictures).cpu())
+
+
+def indexed_gallery(model: Model, index: "Index", most: int) -> Gallery:
+    """The first pictures of an index, `most` of them. Raises WordbrushError: there are too few."""
+    if len(index) < LEAST:
+        raise WordbrushError(
+            f"the index holds {len(index)} pictures, and {LEAST} or more are needed: index more."
+        )
+    numbers = range(min(most, len(index)))
+    return Gallery(index.pictures(model, numbers), index.features(numbers))
 
 
 def _pictures(folder: Path, side: int) -> Iterator[np.ndarray]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wordbrush.audio.inputs import LONGEST
 from wordbrush.errors import WordbrushError, optional_packages
+from wordbrush.evaluation.interface import needed
 from wordbrush.explorer import sounds
 from wordbrush.explorer.easel import MOST_DRAWINGS, MOST_EDITS, Easel, Recipe
-from wordbrush.explorer.gallery import drawn_gallery
+from wordbrush.explorer.gallery import drawn_gallery, png
 from wordbrush.explorer.listening import Message, Studio
 from wordbrush.explorer.sockets import MOST_VIEWED, PAGE, Connection, known
 from wordbrush.model import load_model
 from wordbrush.serving.decoding import Decoder
-from wordbrush.serving.guards import LOOPBACK, Access, Allowance
+from wordbrush.serving.guards import Access, Allowance, access_of
 from wordbrush.serving.metrics import working
-from wordbrush.serving.sites import body, guarded, require_guarded, serve
+from wordbrush.serving.sites import Place, body, guarded, require_guarded, serve
 from wordbrush.serving.streams import Refused, hang_up, opened
 
 with optional_packages():
@@ -32,6 +33,8 @@ with optional_packages():
 MOST_LISTENERS = 16
 SOUNDS, SOUND_BURST = 1.0, 8.0  # typed words and files a second, of all pages, and at once
 DRAWN, DRAWN_BURST = 20.0, 40.0  # drawings a second, of all pages, and at once
+PAINTED, PAINTED_BURST = 60.0, 120.0  # hits of an index that are shown a second, and at once
+KEPT = 1024  # of them, as files
 MOST_WAITING = 16  # drawings that wait for the model
 MOST_TEXT_BYTES = 128 << 10  # of typed words and what is in view
 MOST_RECIPE_BYTES = 8 << 10
@@ -41,15 +44,29 @@ NUMBERS = re.compile(rf"[0-9]{{1,6}}(,[0-9]{{1,6}}){{0,{MOST_VIEWED - 1}}}")
 
 @dataclass
 class Hall:
-    """What the handlers share. engine: the one thread on which the model works."""
+    """What the handlers share.
+
+    engine: the one thread on which the model works. painter: that on which pictures of an index are
+    read or drawn, so that light does not wait for them.
+    """
 
     studio: Studio
     engine: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
+    painter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "painter"))
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     allowance: Allowance = field(default_factory=lambda: Allowance(SOUNDS, SOUND_BURST))
     drawn: Allowance = field(default_factory=lambda: Allowance(DRAWN, DRAWN_BURST))
+    painted: Allowance = field(default_factory=lambda: Allowance(PAINTED, PAINTED_BURST))
     decoder: Decoder = field(default_factory=Decoder)
     drawing: int = 0  # drawings that wait or are made
+
+    def __post_init__(self) -> None:
+        self.hit = lru_cache(KEPT)(self._hit)
+
+    def _hit(self, number: int) -> bytes:
+        """A picture of the index, as a file."""
+        index = needed(self.studio.index)
+        return png(index.pictures(self.studio.model, [number])[0])
 
 
 HALL = web.AppKey("hall", Hall)
@@ -72,7 +89,7 @@ def application(studio: Studio, access: Access) -> web.Application:
         [
             web.get("/healthz", health),
             web.get("/api/gallery", gallery),
-            web.get("/pictures/{number:[0-9]{1,6}}.png", picture),
+            web.get("/pictures/{number:[0-9]{1,9}}.png", picture),
             web.get("/api/listen", listen),
             web.post("/api/say", say),
             web.post("/api/hear", hear),
@@ -87,7 +104,8 @@ def application(studio: Studio, access: Access) -> web.Application:
 
 async def ending(app: web.Application) -> AsyncIterator[None]:
     yield
-    app[HALL].engine.shutdown(wait=False, cancel_futures=True)
+    for one in (app[HALL].engine, app[HALL].painter):
+        one.shutdown(wait=False, cancel_futures=True)
 
 
 async def leave(app: web.Application) -> None:
@@ -104,6 +122,7 @@ async def gallery(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "pictures": len(studio.gallery),
+            "searched": studio.searched,
             "cells": {"height": height, "width": width},
             "frameSeconds": studio.frame_seconds,
             "method": studio.model.config.method,
@@ -126,10 +145,16 @@ def drawing_facts(easel: Easel) -> dict[str, int]:
 
 
 async def picture(request: web.Request) -> web.Response:
-    studio, number = request.app[HALL].studio, int(request.match_info["number"])
-    if number >= len(studio.gallery):
+    hall, number = request.app[HALL], int(request.match_info["number"])
+    gallery, index = hall.studio.gallery, hall.studio.index
+    if number >= hall.studio.searched:
         raise web.HTTPNotFound(reason="there is no such picture")
-    return web.Response(body=studio.gallery.png(number), content_type="image/png")
+    if index is None or number < len(gallery):
+        return web.Response(body=gallery.png(number), content_type="image/png")
+    if not hall.painted.take():
+        raise web.HTTPTooManyRequests(reason="too many pictures at once: wait a second")
+    file = await asyncio.get_running_loop().run_in_executor(hall.painter, hall.hit, number)
+    return web.Response(body=file, content_type="image/png")
 
 
 async def listen(request: web.Request) -> web.StreamResponse:
@@ -220,39 +245,59 @@ async def _answered(hall: Hall, kind: str, work: Callable[[], Message]) -> web.R
     return web.json_response(answer)
 
 
-def explore(
-    folder: Path, host: str, port: int, token: str | None, pictures: int, gallery: Path | None
-) -> None:
-    """Serve the page on the model in `folder` until a signal comes.
+@dataclass(frozen=True)
+class Shown:
+    """What people see: so many pictures at most, of drawings, or of the folder or collection
+    `gallery`, or of the index, all of which is searched."""
 
-    pictures: how many are searched at most, of drawings or of the folder or collection `gallery`.
-    Raises WordbrushError for a host beyond loopback without a token, and a port that is taken.
+    pictures: int
+    gallery: Path | None = None
+    index: Path | None = None
+
+
+def prepared(folder: Path, shown: Shown) -> Studio:
+    """The model in `folder` with what is shown and searched.
+
+    Raises WordbrushError for what cannot be shown, and a gallery and an index at once.
     """
-    require_guarded(host, token)
+    if shown.gallery and shown.index:
+        raise WordbrushError("--gallery and --index exclude each other: name one of them.")
     model = load_model(folder)
-    own = None
-    if gallery:
+    own, searched = None, None
+    if shown.gallery:
         from wordbrush.explorer.own import own_gallery  # needs the extra `data`
 
-        own = own_gallery(model, gallery, pictures)
+        own = own_gallery(model, shown.gallery, shown.pictures)
+    elif shown.index:
+        from wordbrush.explorer.own import indexed_gallery
+        from wordbrush.search.index import open_index  # needs the extra `search`
+
+        searched = open_index(shown.index, folder)
+        own = indexed_gallery(model, searched, shown.pictures)
     elif model.generator is None:
         raise WordbrushError(
             f"{folder} holds a model that does not draw: name pictures to show, with --gallery."
         )
     drawings = None
     if model.generator is not None:
-        drawings = drawn_gallery(model, MOST_DRAWINGS if own else pictures, SEED)
-    studio = Studio.of(model, drawings, SEED, own)
-    hosts = LOOPBACK if host in LOOPBACK else None
-    query = f"?token={token}" if token else ""
+        drawings = drawn_gallery(model, MOST_DRAWINGS if own else shown.pictures, SEED)
+    return Studio.of(model, drawings, SEED, own, searched)
+
+
+def explore(folder: Path, place: Place, shown: Shown) -> None:
+    """Serve the page on the model in `folder` until a signal comes.
+
+    Raises WordbrushError for a host beyond loopback without a token, an address that is none, a
+    port that is taken, and what cannot be shown.
+    """
+    require_guarded(place.host, place.token)
+    access = access_of(place.host, place.address, place.token)
+    app = application(prepared(folder, shown), access)
+    query = f"?token={place.token}" if place.token else ""
+
+    def tell(local: str) -> None:
+        address = place.address.rstrip("/") + "/" if place.address else local
+        print(f"The explorer is at {address}{query} (Ctrl-C ends it).", flush=True)
+
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            serve(
-                application(studio, Access(hosts, token)),
-                host,
-                port,
-                lambda address: print(
-                    f"The explorer is at {address}{query} (Ctrl-C ends it).", flush=True
-                ),
-            )
-        )
+        asyncio.run(serve(app, place.host, place.port, tell))

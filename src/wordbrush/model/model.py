@@ -191,10 +191,14 @@ class Model:
         heard = features.max_frames * features.hop_ms / 1000
         if (seconds := len(samples) / SAMPLE_RATE) > heard:
             logger.warning("sound: of %.1f s, the first %.1f s are heard", seconds, heard)
-        frames = torch.from_numpy(log_mel(with_silence(samples, features), features)).float()
-        return self.encoders.encode_audio(
-            frames.T[None].to(device()), torch.tensor([len(frames)], device=device())
-        ).features
+        return self.hear_frames(log_mel(with_silence(samples, features), features))
+
+    @torch.no_grad()
+    def hear_frames(self, frames: np.ndarray) -> Tensor:
+        """The same of log-mel frames [T, bands], as `config.features` makes them."""
+        heard = torch.from_numpy(frames).float().T[None].to(device())
+        lengths = torch.tensor([len(frames)], device=device())
+        return self.encoders.encode_audio(heard, lengths).features
 
     def scores(self, pictures: Pictures, sound: Sound, rate: float | None = None) -> Tensor:
         """How well the sound fits each picture: [N]."""

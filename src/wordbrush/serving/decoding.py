@@ -20,6 +20,7 @@ from wordbrush.corpora.sounds import decoded
 from wordbrush.errors import WordbrushError
 
 MOST_SAMPLES = 8 << 20  # of all channels of a file: 90 s of stereo at 48 kHz; decoded, 32 MB
+MOST_TOLD = 4 * MOST_SAMPLES + (64 << 10)  # bytes that the process may answer
 MEMORY = 1 << 30  # bytes of addresses beyond those of the libraries, of which FFmpeg takes many
 CPU_SECONDS, WALL_SECONDS = 20, 60
 OPEN_FILES = 32
@@ -72,14 +73,34 @@ async def _answer(content: bytes, longest: float) -> bytes:
     )
     try:
         async with asyncio.timeout(WALL_SECONDS):
-            told, _ = await process.communicate(content)
-            return told
+            return await _exchanged(process, content)
     except TimeoutError:
         raise WordbrushError(f"{NAME} takes too long to be read: {ADVICE}") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+async def _exchanged(process: asyncio.subprocess.Process, content: bytes) -> bytes:
+    """What the process answers to a file. Raises WordbrushError for more than samples can be: a
+    decoder that was taken over must not fill the server's memory."""
+    assert process.stdin is not None and process.stdout is not None
+    told = asyncio.create_task(_read(process.stdout))
+    with contextlib.suppress(ConnectionError):  # it ended at a limit
+        process.stdin.write(content)
+        await process.stdin.drain()
+    process.stdin.close()
+    return await told
+
+
+async def _read(output: asyncio.StreamReader) -> bytes:
+    told = bytearray()
+    while part := await output.read(64 << 10):
+        told += part
+        if len(told) > MOST_TOLD:
+            raise WordbrushError(f"{NAME} unpacks to more than is listened to: cut out a sentence.")
+    return bytes(told)
 
 
 def _environment() -> dict[str, str]:

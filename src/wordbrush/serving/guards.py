@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from wordbrush.errors import optional_packages
+from wordbrush.errors import WordbrushError, optional_packages
 
 with optional_packages():
     from aiohttp import web
@@ -21,10 +21,31 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(frozen=True)
 class Access:
     """hosts: names under which the page may be reached; None: under any, and the token protects.
-    token: what a visitor must know; None: nothing."""
+    token: what a visitor must know; None: nothing. secure: whether people come by https, so that
+    cookies may demand it."""
 
     hosts: tuple[str, ...] | None
     token: str | None
+    secure: bool = False
+
+
+def access_of(host: str, address: str | None, token: str | None) -> Access:
+    """How a page that listens at `host` may be reached. address: of the proxy before it, if any.
+
+    Raises WordbrushError for an address that is none.
+    """
+    if address is None:
+        return Access(LOOPBACK if host in LOOPBACK else None, token)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # [ without ]
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise WordbrushError(
+            f"--address {address} is none that people open: give one such as "
+            "https://pages.example.org."
+        )
+    return Access((*LOOPBACK, parts.hostname), token, parts.scheme == "https")
 
 
 class Allowance:
@@ -82,7 +103,14 @@ def _refusal(request: web.Request, access: Access) -> web.Response | None:
         return None
     if request.path == "/" and _same(request.query.get("token", ""), access.token):
         answer = web.Response(status=303, headers={"Location": "/"})
-        answer.set_cookie(COOKIE, access.token, httponly=True, samesite="Strict", path="/")
+        answer.set_cookie(
+            COOKIE,
+            access.token,
+            httponly=True,
+            secure=access.secure,
+            samesite="Strict",
+            path="/",
+        )
         return answer
     return _no(401, "open the address with ?token=… that was printed at the start")
 

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,6 +34,17 @@ TYPES = {
 STATIC = web.AppKey("static", dict[str, bytes])
 COMING = web.AppKey("coming", set[asyncio.BaseProtocol])  # of large requests, while they come
 DOOR = web.AppKey("door", Door)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page listens. token: what visitors must know. address: where people reach it, through
+    a proxy."""
+
+    host: str
+    port: int
+    token: str | None = None
+    address: str | None = None
 
 
 def guarded(access: Access, package: str, most_bytes: int) -> web.Application:

@@ -20,6 +20,7 @@ CONTROLS, CONTROL_BURST = 10.0, 40.0  # messages a second that are no sound, and
 SEND_SECONDS = 10.0  # that a page may take to read what was sent
 LEAVE_SECONDS = 2.0  # that all pages together may take to say goodbye
 HEARTBEAT_SECONDS = 15.0
+ALIVE = "alive"  # a page says it to hear it back: scripts do not see the pings of WebSockets
 Control = TypeVar("Control", bound=BaseModel)
 
 
@@ -57,6 +58,9 @@ class SoundStream(Generic[Control]):
             elif message.type == WSMsgType.TEXT:
                 if not self.controls.take():
                     raise Refused("too many messages")
+                if message.data == ALIVE:
+                    await self.send({"type": ALIVE})
+                    continue
                 await self.on_control(self._parsed(message.data))
 
     def _parsed(self, data: str) -> Control:

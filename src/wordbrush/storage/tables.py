@@ -36,3 +36,12 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
         ):
             raise FileFault(f"{path}: the column {field.name} of type {field.type} is missing.")
     return table.to_pylist()
+
+
+def table_length(path: Path) -> int:
+    """How many rows a file has. Raises FileFault where it is missing or damaged."""
+    try:
+        return pq.read_metadata(require_file(path)).num_rows
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise FileFault(f"{path} is not a readable Parquet file ({reason}).") from None

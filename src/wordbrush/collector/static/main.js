@@ -10,6 +10,7 @@ const TAIL = 500; // milliseconds that are still recorded after a click: people 
 const PATIENCE = 4000; // milliseconds of recording without a sound, then the page says so
 const HEARD_DB = -55;
 
+const sentence = (text = "") => `${text.replace(/\.$/, "")}.`;
 const at = (id) => document.getElementById(id);
 
 class Page {
@@ -34,6 +35,8 @@ class Page {
     at("microphone").addEventListener("click", () => this.attempt(() => this.switch()));
     at("submit").addEventListener("click", () => this.attempt(() => this.submit()));
     at("more").addEventListener("click", () => this.attempt(() => this.more()));
+    at("again").addEventListener("click", () => this.recorder.connection.open());
+    at("new-receipt").addEventListener("click", () => this.receipt());
     at("copy").addEventListener("click", () => this.attempt(() => this.copy()));
     at("delete").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -93,7 +96,7 @@ class Page {
       this.recorder = new Recorder(
         (message, sound) => this.checked(message, sound),
         (picture, reason) => this.stopped(picture, reason),
-        (is) => this.connected(is),
+        (is, why) => this.connected(is, why),
       );
     }
     this.cards.show(task);
@@ -204,14 +207,16 @@ class Page {
     at("submit").disabled = this.recorder.busy || !this.cards.complete;
   }
 
-  connected(is) {
-    const gone = is !== "open";
-    at("connection").classList.toggle("wrong", gone);
+  connected(is, why) {
+    at("connection").classList.toggle("wrong", is !== "open");
     at("connection").textContent = {
       open: "Connected",
       gone: "The server is gone. Looking for it… What you say is kept here meanwhile.",
       taken: "This page was opened elsewhere. Load it again to go on here.",
+      busy: `${sentence(why)} Trying again…`,
+      refused: `You cannot record now: ${sentence(why)}`,
     }[is];
+    at("again").hidden = is !== "refused";
     if (is === "taken" && this.recorder.busy) this.giveUp("It was opened elsewhere.");
   }
 
@@ -264,6 +269,17 @@ class Page {
   async copy() {
     await navigator.clipboard.writeText(at("receipt").textContent);
     this.say("Copied.");
+  }
+
+  // For who has lost it: the server keeps none that it could show again.
+  async receipt() {
+    try {
+      const { receipt } = await ask("/api/receipt", {});
+      at("receipt-given").value = receipt;
+      at("deleted").textContent = "This is a new receipt. Keep it: the ones before are valid, too.";
+    } catch (error) {
+      at("deleted").textContent = error.message;
+    }
   }
 
   async delete() {

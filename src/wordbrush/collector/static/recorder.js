@@ -14,7 +14,7 @@ export class Recorder {
     this.onState = onState;
     this.attempt = null;
     this.connection = new Connection(
-      "/api/record", (message) => this.receive(message), (is) => this.state(is),
+      "/api/record", (message) => this.receive(message), (is, why) => this.state(is, why),
     );
   }
 
@@ -84,12 +84,17 @@ export class Recorder {
     }
   }
 
-  state(is) {
-    if (this.attempt) {
-      if (is === "open") this.announce();
-      else this.attempt.sent = null;
+  state(is, why) {
+    const { attempt } = this;
+    if (attempt && is === "refused") {
+      this.attempt = null;
+      this.onStopped(attempt.picture, why);
+    } else if (attempt && is === "open") {
+      this.announce();
+    } else if (attempt) {
+      attempt.sent = null;
     }
-    this.onState(is);
+    this.onState(is, why);
   }
 
   receive(message) {

@@ -52,7 +52,7 @@ class Page {
     );
     this.visit = 0; // connections so far: utterances are numbered anew in each
     this.connection = new Connection(
-      "/api/listen", (message) => this.receive(message), (is) => this.state(is),
+      "/api/listen", (message) => this.receive(message), (is, why) => this.state(is, why),
     );
     this.listenToControls();
     this.showView();
@@ -209,7 +209,7 @@ class Page {
     if (this.connection.sound(samples)) this.delays.sending(samples.byteLength / 2);
   }
 
-  state(is) {
+  state(is, why) {
     if (is === "open") {
       this.visit += 1;
       this.delays.reset();
@@ -217,7 +217,11 @@ class Page {
       this.say(this.microphone.on ? "Listening again." : "Ready: start listening, or type words.");
     } else {
       this.tiles.clear();
-      this.say("The explorer is gone. Looking for it…", true);
+      this.say({
+        gone: "The explorer is gone. Looking for it…",
+        busy: `The explorer answers: ${why}. Trying again…`,
+        refused: `The explorer refuses: ${why}. Load the page again.`,
+      }[is], true);
     }
   }
 
@@ -278,7 +282,7 @@ class Page {
     best.forEach((number, place) => {
       this.tiles.light(number, maps.subarray(place * cells, (place + 1) * cells));
     });
-    at("searched").textContent = `best of ${message.searched} pictures`;
+    at("searched").textContent = `best of ${message.searched.toLocaleString("en")} pictures`;
   }
 
   // Nothing more comes: Speak shows the pictures as they are.

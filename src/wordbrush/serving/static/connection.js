@@ -3,39 +3,102 @@
 const FIRST_WAIT = 500; // milliseconds, doubled up to the longest
 const LONGEST_WAIT = 5000;
 const TAKEN = 4001; // the code with which the server closes a page that another one replaces
+const REFUSED = 1008; // that with which it closes a page that sends what it must not
+const BUSY = 503; // the status where it has no room at the moment
 const MOST_WAITING = 64 * 1024; // bytes that the network has not taken: two seconds of sound
+const ALIVE = "alive"; // the server says it back (streams.py)
+const ASK_EVERY = 4000; // milliseconds between two such questions, and for any other answer
+const PATIENCE = 9000; // milliseconds without a word from the server, then it is gone
 
 export class Connection {
-  // path: of the WebSocket. onMessage gets each message; onState gets "open", "gone" or "taken".
+  // path: of the WebSocket. onMessage gets each message. onState gets "open", "gone", "taken",
+  // "busy" or "refused", and of the last two the reason. What is refused is not tried again until
+  // somebody calls `open`.
   constructor(path, onMessage, onState) {
     this.path = path;
     this.onMessage = onMessage;
     this.onState = onState;
     this.wait = FIRST_WAIT;
+    setInterval(() => this.watch(), ASK_EVERY);
     this.open();
   }
 
   open() {
+    clearTimeout(this.next);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
-    this.socket.addEventListener("open", () => {
+    const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
+    this.socket = socket;
+    this.heard = performance.now();
+    let was = false;
+    socket.addEventListener("open", () => {
+      if (socket !== this.socket) return;
+      was = true;
+      this.heard = performance.now();
       this.wait = FIRST_WAIT;
       this.onState("open");
     });
-    this.socket.addEventListener("message", (event) => this.onMessage(JSON.parse(event.data)));
-    this.socket.addEventListener("close", (event) => {
-      if (event.code === TAKEN) {
-        this.onState("taken");
-        return;
-      }
-      this.onState("gone");
-      setTimeout(() => this.open(), this.wait);
-      this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+    socket.addEventListener("message", (event) => {
+      if (socket !== this.socket) return;
+      this.heard = performance.now();
+      const message = JSON.parse(event.data);
+      if (message.type !== ALIVE) this.onMessage(message);
+    });
+    socket.addEventListener("close", (event) => {
+      if (socket === this.socket) this.closed(event, was);
     });
   }
 
+  async closed({ code, reason }, was) {
+    if (code === TAKEN) this.onState("taken");
+    else if (code === REFUSED) this.onState("refused", reason);
+    else if (was) this.lost();
+    else await this.ask(this.socket);
+  }
+
+  lost() {
+    this.onState("gone");
+    this.again();
+  }
+
+  again() {
+    this.next = setTimeout(() => this.open(), this.wait);
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+  }
+
+  // Browsers do not say why a WebSocket did not open: the same address, asked plainly, does.
+  async ask(socket) {
+    let status = 0;
+    let error = "";
+    try {
+      const answer = await fetch(this.path, { signal: AbortSignal.timeout(ASK_EVERY) });
+      ({ status } = answer);
+      ({ error } = await answer.json());
+    } catch { /* the server is gone */ }
+    if (socket !== this.socket) return;
+    if (status === BUSY) {
+      this.onState("busy", error);
+      this.again();
+    } else if (status > 400 && status < 500) { // 400: it would open a WebSocket now
+      this.onState("refused", error);
+    } else {
+      this.lost();
+    }
+  }
+
+  // A connection that died without a word is not closed for minutes, and pages do not see pings.
+  watch() {
+    const live = [WebSocket.CONNECTING, WebSocket.OPEN].includes(this.socket?.readyState);
+    if (live && performance.now() - this.heard > PATIENCE) {
+      this.socket.close();
+      this.socket = null;
+      this.lost();
+    } else if (this.ready) {
+      this.socket.send(ALIVE);
+    }
+  }
+
   get ready() {
-    return this.socket.readyState === WebSocket.OPEN;
+    return this.socket?.readyState === WebSocket.OPEN;
   }
 
   tell(control) {
