@@ -114,6 +114,10 @@ def test_committed_parameters_and_presets_are_valid():
             ["captions: recordings/anna: recordings must name the folder with their manifest"],
         ),
         ({"captions": {"recordings": ""}}, ["captions.recordings", "'' is no path"]),
+        (
+            {"collection": "/c", "redraw": True, "edits": {"operation": "exchange"}},
+            ["edits.operation exchange moves the objects of drawings", "ablate or transplant"],
+        ),
         ({"captions": {"captions_per_engine": 0}}, ["captions.captions_per_engine", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
         ({"captions": {"hop_ms": 700.0}}, ["davenet.crop_min_seconds 0.3", "hop_ms 700.0"]),
