@@ -125,6 +125,10 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
             ["captions: recordings/anna: recordings must name the folder with their manifest"],
         ),
         ({"captions": {"recordings": ""}}, ["captions.recordings", "'' is no path"]),
+        (
+            {"collection": "/c", "redraw": True, "edits": {"operation": "exchange"}},
+            ["edits.operation exchange moves the objects of drawings", "ablate or transplant"],
+        ),
         ({"captions": {"captions_per_engine": 0}}, ["captions.captions_per_engine", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
         (

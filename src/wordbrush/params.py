@@ -64,6 +64,10 @@ def _plain(text: str) -> str:
 PlainPath = Annotated[str, AfterValidator(_plain)]
 
 
+Against = Literal["caption", "batch"]  # whose impostors edited pictures are
+LAYOUTS = ("exchange", "move", "mirror")  # operations on who stands where, not on units
+
+
 class Section(BaseModel):
     """Base of every section: unknown names are refused, types are strict, values are frozen."""
 
@@ -474,12 +478,14 @@ class Schedule(Section):
 
 
 class Edits(Section):
-    operation: Literal["ablate", "transplant"]
+    operation: Literal["ablate", "transplant", "exchange", "move", "mirror"]
+    against: Against
     resolution: Literal[4, 8, 16, 32, 64, 128, 256]
     probability: Annotated[float, Field(gt=0, le=1)]
     probability_step: Annotated[float, Field(ge=0.001, le=1)]  # a thousand steps at most
     min_change: NonNegative
     radius: Natural
+    outline: Positive
     units_per_cluster: Count
 
 
@@ -549,6 +555,11 @@ class Params(Section):
     def _redrawn(self) -> "Params":
         if self.redraw and self.collection is None:
             raise ValueError("redraw is true, and collection is null: name one, or set it to false")
+        if self.graph == "redrawn" and self.edits.operation in LAYOUTS:
+            raise ValueError(
+                f"edits.operation {self.edits.operation} moves the objects of drawings, and with "
+                "redraw: true the pictures are people's: choose ablate or transplant"
+            )
         drawn, seen = self.scenes.resolution, self.davenet.image_size
         if self.graph == "redrawn" and drawn > seen:
             raise ValueError(

@@ -86,3 +86,30 @@ def test_softmax_leaves_other_positives_out():
         kept = one.masked_fill(mask & ~DIAGONAL, -torch.inf)
         total += cross_entropy(kept, truth)
     assert torch.allclose(batch_softmax(scores, positives, 1.0), total)
+
+
+def test_edited_pictures_may_be_impostors_of_all_captions():
+    """Two edited pictures; the second is no impostor of utterance 0, and nothing is of utterance
+    2."""
+    triplets = TripletScores(*torch.tensor([[2.0, 2.0, 2.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
+    others = torch.tensor([[1.5, 3.0, -torch.inf], [-torch.inf, 0.0, -torch.inf]])
+    none = torch.zeros(3, dtype=torch.bool)
+    edits = EditedScores(torch.full((3,), 50.0), none, others=others.requires_grad_())
+    plain = ranking_loss(triplets, Hinge(1.0)).item()
+    term = ranking_loss(triplets, Hinge(1.0), edits, 0.5)
+    assert term.item() == pytest.approx(plain + 0.5 * (0.5 + (2.0 + 0.0) / 2) / 3)
+    hardest = ranking_loss(hardest_of_both(triplets, edits), Hinge(1.0))
+    assert hardest.item() == pytest.approx(plain + (0.5 + 2.0) / 3)
+    (gradient,) = torch.autograd.grad(term, others)
+    assert gradient.isfinite().all() and gradient[0, 0] > 0 and not gradient[1, 0]
+
+
+def test_softmax_over_edited_pictures_of_others():
+    scores, others = torch.randn(4, 4, generator=RNG), torch.randn(2, 4, generator=RNG)
+    others[0, 1] = others[1, 2] = -torch.inf
+    edits = EditedScores(torch.zeros(4), torch.zeros(4, dtype=torch.bool), others=others)
+    truth = torch.arange(4)
+    pictures = torch.cat([scores.T, others.T], 1) / 0.5
+    pictures[:, 4:] += math.log(0.25)
+    wanted = cross_entropy(scores / 0.5, truth) + cross_entropy(pictures, truth)
+    assert torch.allclose(batch_softmax(scores, DIAGONAL, 0.5, edits, 0.25), wanted)

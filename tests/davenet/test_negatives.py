@@ -1,5 +1,7 @@
 """Edited pictures meet whole captions, and leave the norms of cropped ones alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -63,7 +65,7 @@ def test_edited_pictures_meet_whole_captions(tiny, speech):
     )
     seen = encoders.encode_images(images)
     before = encoders.audio.norms[0].running_mean.clone()
-    scores = EditedNegatives(encoders, editor, 2, kind)(batch_of(speech, images, 2), seen)
+    scores = EditedNegatives(encoders, editor, 2, kind)(batch_of(speech, images, 2), seen, seen)
     assert np.array_equal(editor.batch.index, EDITED)
     assert torch.equal(editor.batch.images, images[::2])
     assert torch.equal(encoders.audio.norms[0].running_mean, before)
@@ -84,5 +86,32 @@ def test_without_donors_nothing_is_gained(tiny, speech):
     editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
     seen: Encoded = encoders.encode_images(images)
     edits = EditedNegatives(encoders, editor, 1, tiny.davenet.similarity)
-    scores = edits(batch_of(speech, images, 1), seen)
+    scores = edits(batch_of(speech, images, 1), seen, seen)
     assert scores.gain is None and scores.valid.all() and len(scores.excess) == 4
+    assert scores.others is None
+
+
+def test_edited_pictures_are_impostors_of_all_whose_pictures_they_were_not(tiny, speech):
+    """Rows 0, 2 and 3 are edited; row 3 has no valid edit, and row 2 was given units of row 0,
+    of whose picture the caption of row 1 tells, too."""
+    torch.manual_seed(0)
+    encoders, kind = Encoders(EncoderConfig.of(tiny.davenet, speech.config)), "MISA"
+    batch = batch_of(speech, torch.randn(4, 3, 16, 16), 1)
+    positives = torch.eye(4, dtype=torch.bool)
+    positives[0, 1] = positives[1, 0] = True
+    batch = replace(batch, positives=positives)
+    pictures, donors = torch.randn(4, 3, 16, 16), torch.tensor([3, 3, 0, 1])
+    editor = Known(Edited(pictures, torch.tensor([True, True, True, False]), donors))
+    seen = encoders.encode_images(batch.images)
+    heard = encoders.encode_audio(batch.features, batch.lengths)
+    scores = EditedNegatives(encoders, editor, 1, kind, "batch")(batch, seen, heard)
+    none = [[0, 1, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2, 3]]  # own and donor's; not valid
+    after = encoders.encode_images(pictures)
+    for row in range(4):
+        for column in range(4):
+            if column in none[row]:
+                assert scores.others[row, column] == -torch.inf
+                continue
+            one = heard.features[column : column + 1], heard.lengths[column : column + 1]
+            wanted = similarity(after.features[row : row + 1], *one, kind)
+            assert torch.allclose(scores.others[row, column], wanted, atol=1e-3)

@@ -5,7 +5,7 @@ import pytest
 
 from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.evaluation.bounds import distinct
-from wordbrush.evaluation.edit_success import content_changes
+from wordbrush.evaluation.edit_success import content_changes, layout_changes
 from wordbrush.evaluation.intervals import bootstrap, percent
 from wordbrush.evaluation.matching import make_pool, matched_pairs
 from wordbrush.evaluation.paper import PAPER
@@ -111,3 +111,19 @@ def test_pictures_of_the_same_content_share_their_recall():
         distinct(parsed, 0.5, ATTRIBUTES, 2) == pytest.approx(100 * (3 * 2 / 3 + 1) / 4)
         and distinct(parsed, 0.5, ATTRIBUTES, 5) == 100
     )
+
+
+def test_a_layout_changed_if_all_objects_stayed_and_a_relation_did_not():
+    rng = np.random.default_rng(0)
+    ball, cube, faint = (thing(rng, color=color) for color in ("red", "blue", "green"))
+    ball |= {"x": 10.0, "y": 30.0}
+    cube |= {"x": 40.0, "y": 35.0}
+    faint |= {"x": 60.0, "y": 60.0, "confidence": 0.3}
+    crossed = [ball | {"x": 50.0}, cube]
+    nearer = [ball | {"x": 20.0}, cube]
+    other = [ball | {"x": 50.0, "color": "gray"}, cube]
+    before = [[ball, cube, faint]] * 4
+    after = [crossed, nearer, other, [*crossed, ball]]
+    assert layout_changes(before, after, 0.5, list(ATTRIBUTES)) == [True, False, False, False]
+    alike = [ball, ball | {"x": 40.0}]
+    assert layout_changes([alike], [alike[::-1]], 0.5, list(ATTRIBUTES)) == [False]

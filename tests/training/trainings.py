@@ -22,7 +22,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator, GeneratorConfig
-from wordbrush.params import AudioStages, Params, Pretraining, Quantiser
+from wordbrush.params import LAYOUTS, AudioStages, Params, Pretraining, Quantiser
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
@@ -74,6 +74,17 @@ EDITED = {
         ("random", "softmax", "random"),
         ("targeted", "softmax", "hard"),
         ("transplanted", "softmax", "hard"),
+    )
+}
+EDITED |= {
+    f"{kind} against {against}, {loss}, {mining}": (
+        kind,
+        {"loss": loss, "against": against},
+        mining,
+    )
+    for kind, against, loss, mining in (
+        ("move", "batch", "softmax", "random"),
+        ("targeted exchange", "batch", "softmax", "hard"),
     )
 }
 EDITED |= {"augmented edits": ("random", {"augmentation": AUGMENTED}, "hard")}
@@ -143,6 +154,7 @@ def davenet(
     augmentation = params.davenet.augmentation.model_copy(update=changes.get("augmentation", {}))
     changes = dict(changes)
     locked_steps = changes.pop("locked_steps", 0)
+    against = changes.pop("against", params.edits.against)
     settings = params.davenet.model_copy(
         update={
             "optimiser": "sgd",
@@ -164,23 +176,29 @@ def davenet(
     manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
     pairs = davenet_training.Pairs(pictures, FeatureStore(folder / "features"), manifest)
     # an untrained generator draws little, and an edit of it changes little
-    operation = "transplant" if edits == "transplanted" else "ablate"
-    params = params.model_copy(
-        update={
-            "edits": params.edits.model_copy(update={"min_change": 1e-3, "operation": operation})
-        }
-    )
+    operation = operation_of(edits)
+    how_edited = {"min_change": 1e-3, "outline": 2.2, "operation": operation}
+    if operation in LAYOUTS:
+        how_edited["radius"] = 0
+    params = params.model_copy(update={"edits": params.edits.model_copy(update=how_edited)})
     editor = None
-    if edits in ("random", "transplanted"):
+    if edits and not edits.startswith("targeted"):
         editor = random_editor(generator, latents, params.edits, params.seed)
-    elif edits == "targeted":
+    elif edits:
         editor = targeted_editor(
             generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
-    how = davenet_training.Settings(settings, stage, mining, 3)
+    how = davenet_training.Settings(settings, stage, mining, 3, against)
     rows = davenet_training.train(encoders, pairs, how, editor)
     return rows, encoders
+
+
+def operation_of(edits: str | None) -> str:
+    """Of a kind of edits; "targeted exchange" exchanges what the words point at."""
+    if edits in (None, "random", "targeted"):
+        return "ablate"
+    return "transplant" if edits == "transplanted" else edits.removeprefix("targeted ")
 
 
 def prepare(params: Params, folder: Path) -> None:

@@ -5,7 +5,8 @@ A surrogate φ turns an excess, by how much an impostor scores above the matched
 
 A network can learn to tell ablated pictures without reading them, since all of them are negatives.
 With transplants we therefore ask the reverse too: the donor's utterance must score the edited
-picture above the picture before.
+picture above the picture before. Or edited pictures are impostors of all captions of the batch, as
+any other picture is.
 """
 
 from collections.abc import Callable
@@ -57,12 +58,15 @@ class EditedScores:
 
     excess: of the pictures' own utterances, which should not. gain: of the donors' utterances,
     which should; None where nothing was transplanted. valid: whether there is an edited picture,
-    and it differs.
+    and it differs. others: the scores of all E edited pictures with all utterances of the batch
+    [E, N], -inf where a picture is no impostor of an utterance, or has its own term: of its own
+    utterance; None where they are impostors of that alone.
     """
 
     excess: Tensor
     valid: Tensor
     gain: Tensor | None = None
+    others: Tensor | None = None
 
 
 def ranking_loss(
@@ -73,18 +77,25 @@ def ranking_loss(
 ) -> Tensor:
     """Mean over pairs of φ(impostor - matched), both ways (P eq. 1).
 
-    Edited pictures add φ(excess), weighted.
+    Edited pictures add φ(excess), weighted; and where they are impostors of others, the mean over
+    those of each utterance.
     """
     audio, image = triplets.audio - triplets.matched, triplets.image - triplets.matched
     loss = surrogate(audio) + surrogate(image)
     if edits is not None:
         loss = loss + edit_weight * surrogate(edits.excess) * edits.valid
+        if edits.others is not None:
+            above = surrogate(edits.others - triplets.matched)  # 0 of -inf
+            count = edits.others.isfinite().sum(0).clamp(min=1)
+            loss = loss + edit_weight * above.sum(0) / count
     return loss.mean()
 
 
 def hardest_of_both(triplets: TripletScores, edits: EditedScores) -> TripletScores:
-    """The harder of the batch's impostor picture and the edited one (P §6.3)."""
+    """The hardest of the batch's impostor picture and the edited ones (P §6.3)."""
     edited = triplets.matched + edits.excess.masked_fill(~edits.valid, -torch.inf)
+    if edits.others is not None:
+        edited = torch.maximum(edited, edits.others.amax(0))
     return replace(triplets, image=torch.maximum(triplets.image, edited))
 
 
@@ -108,15 +119,18 @@ def batch_softmax(
     """Cross entropy of each matched pair against its impostors in the batch, both ways (ours).
 
     positives: bool [N, N], of which those off the diagonal are left out. Edited pictures are one
-    more impostor of their utterances, with odds weighted by `edit_weight`. The hardest impostors
-    weigh most.
+    more impostor of their utterances, or of all, with odds weighted by `edit_weight`. The hardest
+    impostors weigh most.
     """
     own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     logits = (scores / temperature).masked_fill(positives & ~own, -torch.inf)
     pictures = logits.T
     if edits is not None:
+        odds = torch.tensor(edit_weight).log()
         edited = (scores.diagonal() + edits.excess) / temperature
-        edited = edited.masked_fill(~edits.valid, -torch.inf) + torch.tensor(edit_weight).log()
+        edited = edited.masked_fill(~edits.valid, -torch.inf) + odds
         pictures = torch.cat([pictures, edited[:, None]], 1)
+        if edits.others is not None:
+            pictures = torch.cat([pictures, edits.others.T / temperature + odds], 1)
     truth = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)

@@ -13,11 +13,12 @@ from torch import Tensor
 from wordbrush.data.loader import PairBatch
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.kernels import paired_similarities
+from wordbrush.davenet.kernels import paired_similarities, similarities
 from wordbrush.davenet.losses import EditedScores
+from wordbrush.params import Against
 from wordbrush.training.compute import mixed_precision
 from wordbrush.training.norms import running_statistics
-from wordbrush.training.parallel import gather
+from wordbrush.training.parallel import gather, shard
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,15 @@ class EditedNegatives:
     """Edits every `every`-th picture of a batch and scores it with its whole caption.
 
     A piece of a caption may not mention what was edited, and would then be asked to refuse a
-    picture that it fits.
+    picture that it fits. against: whose impostors they are: `caption`, of their own (P §5.2), or
+    `batch`, of all utterances of the batch, so that no picture is suspect for being edited alone.
     """
 
     encoders: Encoders
     editor: Editor
     every: int
     similarity: str
+    against: Against = "caption"
 
     @property
     def rows(self) -> slice:
@@ -84,11 +87,16 @@ class EditedNegatives:
         return self.editor.origins(batch.pictures[self.rows])
 
     def __call__(
-        self, batch: PairBatch, seen: Encoded, origins: Tensor | None = None
+        self,
+        batch: PairBatch,
+        seen: Encoded,
+        heard_by_batch: Encoded,
+        origins: Tensor | None = None,
     ) -> EditedScores:
         """Scores of all rows of the whole batch [N]; rows that are not edited hold 0.
 
-        seen: the features of this process' pictures. origins: where they were read before.
+        seen, heard_by_batch: the features of this process' pictures and utterances. origins: where
+        they were read before.
         """
         rows, images = self.rows, batch.images
         with mixed_precision():
@@ -105,7 +113,23 @@ class EditedNegatives:
         donors_gain = None
         if edited.donors is not None:
             donors_gain = gains.by(heard.map(gather)[edited.donors])
-        return EditedScores(gains.by(heard), gains.to_batch(edited.valid), donors_gain)
+        others = None
+        if self.against == "batch":
+            others = self.with_others(batch, edited, after, heard_by_batch)
+        return EditedScores(gains.by(heard), gains.to_batch(edited.valid), donors_gain, others)
+
+    def with_others(
+        self, batch: PairBatch, edited: Edited, after: Encoded, heard: Encoded
+    ) -> Tensor:
+        """As EditedScores.others: not of those that tell of the picture before, or of the donor."""
+        scores = gather(similarities(after, heard.map(gather), self.similarity))
+        positives = batch.positives
+        numbers = torch.arange(len(positives), device=positives.device)
+        before = gather(shard(numbers)[self.rows])
+        excluded = positives[before] | ~gather(edited.valid)[:, None]
+        if edited.donors is not None:
+            excluded |= positives[before[gather(edited.donors)]]
+        return scores.masked_fill(excluded, -torch.inf)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from wordbrush.davenet.negatives import EditedNegatives, Editor
 from wordbrush.davenet.objective import Objective, make_curriculum
 from wordbrush.davenet.requirements import require_equal_edits
 from wordbrush.davenet.retrieval import both_ways, recall
-from wordbrush.params import Davenet, Mining, Pretraining, Training
+from wordbrush.params import Against, Davenet, Mining, Pretraining, Training
 from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
@@ -41,12 +41,16 @@ VALIDATIONS = 8  # times that recall on the validation pairs is measured
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stage trains: the parameters of DAVEnet, of the stage, its mining and its seed."""
+    """How a stage trains: the parameters of DAVEnet, of the stage, its mining and its seed.
+
+    against: whose impostors edited pictures are (negatives.EditedNegatives).
+    """
 
     davenet: Davenet
     stage: Training
     mining: Mining
     seed: int
+    against: Against = "caption"
 
     @property
     def locked_steps(self) -> int:
@@ -146,7 +150,9 @@ class Trainer:
         self.watch = Watch("DAVEnet")
         self.edit = None
         if editor is not None:
-            self.edit = EditedNegatives(self.encoders, editor, edit_every, davenet.similarity)
+            self.edit = EditedNegatives(
+                self.encoders, editor, edit_every, davenet.similarity, settings.against
+            )
             self.edits_a_step = whole(-(-part(self.batches.size) // edit_every))
 
     def make_graphs(self) -> Graphs:
@@ -219,7 +225,7 @@ class Trainer:
             else:
                 seen = Encoded(given.seen)
             heard = self.encoders.encode_audio(batch.features, batch.lengths)
-        edits = None if self.edit is None else self.edit(batch, seen, given.origins)
+        edits = None if self.edit is None else self.edit(batch, seen, heard, given.origins)
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = objective(scores, batch.positives, edits)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)

@@ -14,6 +14,9 @@ from wordbrush.data.pairs import read_latents
 from wordbrush.davenet.matchmap import salient_location
 from wordbrush.davenet.mining import random_impostors
 from wordbrush.davenet.negatives import Batch, Edited, Editor
+from wordbrush.editing.drawn import DrawnEditor
+from wordbrush.editing.layout_editor import LayoutEditor, drawn_objects, pointed_at
+from wordbrush.editing.layouts import Floor
 from wordbrush.editing.units import (
     Drawings,
     doublings,
@@ -25,7 +28,7 @@ from wordbrush.editing.units import (
 )
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
-from wordbrush.params import Edits, Params
+from wordbrush.params import LAYOUTS, Edits, Params
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device, device_of, random_numbers, to_device
@@ -37,35 +40,25 @@ as numbers in [0, 1) [N, C]."""
 
 
 @dataclass(frozen=True)
-class SalientEditor:
+class SalientEditor(DrawnEditor):
     """Edits units of the generator around the salient cell of each picture (P §5.4).
 
     It draws h4 of each sample anew, and edits the units that `choose` puts first, as many as it
     takes until the picture differs: `shares` [S] of all units, ascending. Ablation makes them 0. A
     transplant gives them the values that they have around the salient cell of a donor, another
-    sample of the batch. Generator, shares and random numbers are on one device.
+    sample of the batch. Shares are on the generator's device.
 
     own: whether the pictures are people's, which the generator draws more or less alike. Then an
     edit is what changes in the drawing, added to the picture (as Bau et al., Semantic Photo
     Manipulation, 2019, keep what the generator cannot draw). What is not edited stays as it was.
     """
 
-    generator: Generator
-    latents: np.ndarray
-    edits: Edits
     choose: ChooseUnits
     shares: Tensor
-    rng: torch.Generator
     own: bool = False
 
-    def origins(self, index: np.ndarray) -> Tensor:
-        """Latents [B, Z]."""
-        return to_device(torch.from_numpy(self.latents[index]), self.rng.device)
-
     def __call__(self, batch: Batch) -> Edited:
-        where = self.rng.device
-        latents = self.origins(batch.index) if batch.origins is None else batch.origins
-        h4 = self.generator.encode(latents, self.edits.resolution)
+        where, h4 = self.rng.device, self.h4(batch)
         seen, heard = batch.seen.features, batch.heard
         salient_cells, _ = salient_location(seen, heard.features, heard.frame_counts)
         # the cell of h4 in which the middle of the salient cell lies
@@ -121,15 +114,18 @@ def make_random_editor(params: Params, layout: Layout, seed: int) -> Editor:
 def random_editor(
     generator: Generator, latents: np.ndarray, edits: Edits, seed: int, own: bool = False
 ) -> Editor:
-    """Edits of random units as negatives (P §5.4). own: as in SalientEditor."""
+    """Edits of random units as negatives (P §5.4), or of the layout. own: as in SalientEditor."""
     where = device_of(generator)
     rng = random_numbers(seed, where)
+    if edits.operation in LAYOUTS:
+        floor = Floor.of(generator, edits.resolution)
+        return LayoutEditor(generator, latents, edits, rng, floor, drawn_objects(rng))
 
     def choose(h4: Tensor, _: Tensor) -> Tensor:
         return shard(random_order(whole(len(h4)), h4.shape[1], rng))
 
     shares = probabilities(edits).to(where)
-    return SalientEditor(generator, latents, edits, choose, shares, rng, own)
+    return SalientEditor(generator, latents, edits, rng, choose, shares, own)
 
 
 def make_targeted_editor(
@@ -151,13 +147,17 @@ def targeted_editor(
     drawn: list[Tensor] | None = None,
     own: bool = False,
 ) -> Editor:
-    """Edits of one drawn concept as negatives (P §5.6). own: as in SalientEditor.
+    """Edits of one drawn concept as negatives (P §5.6), or of the layout, for which no concept is
+    needed: the words point at two objects. own: as in SalientEditor.
 
     Units are edited in the order in which they agree with the concept. `drawn`, where given,
     receives the concept of each edit.
     """
     where = device_of(generator)
     rng = random_numbers(seed, where)
+    if edits.operation in LAYOUTS:
+        floor = Floor.of(generator, edits.resolution)
+        return LayoutEditor(generator, latents, edits, rng, floor, pointed_at)
     members, scale, ranks = (
         torch.from_numpy(array).to(where)
         for array in (concepts.members, concepts.scale, concepts.ranks)
@@ -171,4 +171,4 @@ def targeted_editor(
         return (ranks / units)[chosen]
 
     shares = doublings(edits.units_per_cluster, units).to(where)
-    return SalientEditor(generator, latents, edits, choose, shares, rng, own)
+    return SalientEditor(generator, latents, edits, rng, choose, shares, own)

@@ -1,10 +1,12 @@
 """Edit success (P §6.4): whether a caption would say something else of an edited picture.
 
-What a caption would say is read off the picture by the segmenter.
+What a caption would say is read off the picture by the segmenter. An edit of the layout succeeds
+where all objects stayed what they were, and only how they lie to each other changed.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from wordbrush.editing.editors import make_random_editor, make_targeted_editor
 from wordbrush.evaluation.interface import Numbers, Subject, Test, needed, percent_true
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
+from wordbrush.params import LAYOUTS
+from wordbrush.scenes.facts import relations
 from wordbrush.segmenter.parsing import parse
 from wordbrush.training.compute import device
 
@@ -25,16 +29,27 @@ BATCH = 64
 
 
 def run(material: Material, subject: Subject) -> Numbers:
-    """Percent of the method's edits that change what is said; None for methods without edits."""
+    """Percent of the method's edits that succeed; None for methods without edits.
+
+    Of layouts, the edits that training uses: others leave the drawing as it is, or spoil it.
+    """
     if not subject.method or not subject.method.edits:
         return {"edit_success": None}, {}
     params, changes = material.params, []
     parsed, segmenter = needed(material.parsed), needed(material.segmenter)
     editor, attributes = editor_of(material, subject.method), list(material.vocabulary.attributes)
+    sure, layouts = params.segmenter.min_confidence, params.edits.operation in LAYOUTS
     for batch in edit_batches(material, subject.encoders):
+        edited = editor(batch)
         before = [parsed[sample] for sample in batch.index]
-        after = parse(segmenter, to_uint8(editor(batch).pictures))
-        changes += content_changes(before, after, params.segmenter.min_confidence, attributes)
+        after = parse(segmenter, to_uint8(edited.pictures))
+        if layouts:
+            valid = edited.valid.tolist()
+            changes += list(compress(layout_changes(before, after, sure, attributes), valid))
+        else:
+            changes += content_changes(before, after, sure, attributes)
+    if not changes:  # no layout could be edited
+        return {"edit_success": None}, {}
     return percent_true("edit_success", np.array(changes), params)
 
 
@@ -82,6 +97,24 @@ def content_changes(
     return [
         content(a, min_confidence, attributes) != content(b, min_confidence, attributes)
         for a, b in zip(before, after, strict=True)
+    ]
+
+
+def layout_changes(
+    before: list[list[dict]],
+    after: list[list[dict]],
+    min_confidence: float,
+    attributes: Sequence[str],
+) -> list[bool]:
+    """For every edited picture, whether its content stayed and a relation differs."""
+    changes = content_changes(before, after, min_confidence, attributes)
+    sure = [
+        [[thing for thing in one if thing["confidence"] >= min_confidence] for one in pictures]
+        for pictures in (before, after)
+    ]
+    return [
+        not differs and relations(one) != relations(other)
+        for differs, one, other in zip(changes, *sure, strict=True)
     ]
 
 

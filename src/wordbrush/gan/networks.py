@@ -212,18 +212,19 @@ class Generator(nn.Module):
         first, second = convolutions(self.convs, level)
         return activate(second(pixel_norm(activate(first(pixel_norm(x))))))
 
-    def encode(self, z: Tensor, size: int = 8) -> Tensor:
-        """h4 = g_E(z): [N, C, 8, 8] (P §4.1); or another level's features [N, C, size, size]."""
-        x = self.trunk(z)
-        for level in range(1, len(resolutions(size))):
+    def grow_to(self, x: Tensor, size: int) -> Tensor:
+        """From the features of any level to those of the level with this size."""
+        for level in range(len(resolutions(x.shape[-1])), len(resolutions(size))):
             x = self.grow(x, level)
         return x
 
+    def encode(self, z: Tensor, size: int = 8) -> Tensor:
+        """h4 = g_E(z): [N, C, 8, 8] (P §4.1); or another level's features [N, C, size, size]."""
+        return self.grow_to(self.trunk(z), size)
+
     def decode(self, h4: Tensor) -> Tensor:
         """g_D(h4): the pictures, at full size (P §4.1), from the features of any level."""
-        x = h4
-        for level in range(len(resolutions(h4.shape[-1])), self.top + 1):
-            x = self.grow(x, level)
+        x = self.grow_to(h4, self.config.resolution)
         return self.to_rgb[self.top](pixel_norm(x)).float()
 
     def forward(self, z: Tensor) -> Tensor:

@@ -146,7 +146,7 @@ def edits_section(
         for kind in ("random", "targeted")
     )
     about, rows = examples["edits"]["targeted"], []
-    clusters = about["clusters"] or []
+    clusters = about["clusters"]  # none where layouts were edited
     for number, picture in enumerate(examples["pictures"]):
         rows.append(
             {
@@ -154,7 +154,7 @@ def edits_section(
                 "original": figures.png(figures.mark(images[picture], *about["cells"][number])),
                 "random": figures.png(random[number]),
                 "targeted": figures.png(targeted[number]),
-                "cluster": clusters[number],
+                "cluster": clusters[number] if clusters else None,
             }
         )
     return rows

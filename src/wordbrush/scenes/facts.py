@@ -3,8 +3,10 @@
 Two captions of which one is wrong by a single fact are made by changing facts, never texts.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 from wordbrush.scenes.world import ATTRIBUTES
@@ -40,6 +42,13 @@ def relate(thing: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def told(thing: Mapping[str, Any]) -> Told:
     """What a caption tells of an object, but for its place."""
     return tuple(thing[name] for name in ATTRIBUTES)
+
+
+def relations(things: Sequence[Mapping[str, Any]]) -> Counter[tuple[Told, str, Told]]:
+    """How every object of a picture lies as seen from every other one: told, relation, told."""
+    return Counter(
+        (told(one), relate(one, other), told(other)) for one, other in permutations(things, 2)
+    )
 
 
 @dataclass(frozen=True)

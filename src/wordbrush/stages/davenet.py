@@ -37,7 +37,8 @@ def train_stage(
     encoders = make_encoders(pairs)
     with as_chosen(params):
         stage = getattr(params.schedule, name.replace("-", "_"))
-        settings = Settings(params.davenet, stage, mining, params.grounding_seed)
+        seed, against = params.grounding_seed, params.edits.against
+        settings = Settings(params.davenet, stage, mining, seed, against)
         rows = train(encoders, pairs, settings, editor, checkpoints)
     if not is_main():
         return
