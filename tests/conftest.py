@@ -62,7 +62,12 @@ def long_runs(
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
-    """The temporary folder of this run of pytest, which all its processes share."""
+    """The temporary folder of this run of pytest, which all its processes share.
+
+    Or TEST_RUNS, which several runs of pytest on the same code may share.
+    """
+    if given := os.environ.get("TEST_RUNS"):
+        return Path(given)
     own = factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 

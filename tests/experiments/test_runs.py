@@ -60,7 +60,7 @@ def done(repository) -> Path:
         "--trials",
         "2",
         "--ablations",
-        "2",
+        "1",
         "--jobs",
         "2",
         "--only",
@@ -82,15 +82,10 @@ def test_trials_differ_only_in_davenets_training(done, finished):
     assert (done / "methods/1/dvc.lock").read_text().count("trial: 1") == 6
 
 
-def test_an_ablation_is_validated_for_every_trial(done):
-    numbers = [
-        json.loads(path.read_text())
-        for path in files_of_trials(done / "edits-none", "measured.json")
-    ]
-    assert len(numbers) == 2
-    assert all(
-        list(one) == ["hard_negatives", "hn_random_edits", "hn_targeted_edits"] for one in numbers
-    )
+def test_every_method_of_an_ablation_is_validated(done):
+    (path,) = files_of_trials(done / "edits-none", "measured.json")
+    measured = json.loads(path.read_text())
+    assert list(measured) == ["hard_negatives", "hn_random_edits", "hn_targeted_edits"]
 
 
 def test_an_ablation_of_an_early_stage_is_measured_by_its_own_encoders_alone(repository, done):
