@@ -281,7 +281,7 @@ def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
 
 def test_a_preset_fits_whichever_was_there_before(tmp_path):
     target = tmp_path / "params.yaml"
-    names = ["paper", "small", "tiny"]
+    names = ["full", "paper", "small", "tiny"]
     for before in names:
         for after in names:
             target.write_text((ROOT / "params.yaml").read_text())
