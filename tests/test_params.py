@@ -22,6 +22,7 @@ def test_committed_parameters_and_presets_are_valid():
     checked = list(preflight.check_all(ROOT / "params.yaml", ROOT / "presets"))
     assert [Path(name).stem for name in checked] == [
         "params",
+        "full",
         "paper",
         "recorded",
         "redrawn",
