@@ -18,16 +18,15 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.bench import Bench, as_published
 from benchmarks.machine import Limits, count_cost
-from benchmarks.rows.davenet import paper_steps
+from benchmarks.rows.davenet import paper_steps, recorded_step
 from benchmarks.rows.gan import our_step as gan_step
 from benchmarks.rows.gan import some_pictures, wgan_gp_steps
 from benchmarks.rows.training import Editing, made_up, repeated_step
 from benchmarks.timing import WHOLE, Work, parts
 from wordbrush.davenet.negatives import Editor
 from wordbrush.params import Params
-from wordbrush.training.compute import device, random_numbers
+from wordbrush.training.compute import device
 from wordbrush.training.conditions import as_chosen
-from wordbrush.training.graphs import Graphs
 
 WARMUP, MOST_STEPS, PROFILED = 5, 200, 5
 SECONDS = 2.0  # for the steps of one row, after those that warm up
@@ -100,9 +99,9 @@ def rows(bench: Bench) -> Iterator[Row]:
             for kind, editor in editing.editors.items():
                 yield davenet_row(f"DAVEnet step of {name} with {kind} edits", editing, editor)
     if many(bench):
-        yield wgan_gp_rows(bench)[0]
+        yield wgan_gp(bench)
         for batch in PAPER_BATCHES:
-            yield paper_rows(bench, batch)[0]
+            yield paper(bench, batch)
 
 
 def gan_row(name: str, params: Params) -> Row:
@@ -126,39 +125,29 @@ def davenet_row(name: str, editing: Editing, editor: Editor | None = None) -> Ro
     return Row(f"{name}, batch {batch}", step, batch)
 
 
+def wgan_gp(bench: Bench) -> Row:
+    """A step with K's loss, at the widths of `small`."""
+    params = bench.params("small")
+    size = params.scenes.resolution
+    batch = params.gan.batch_sizes[size]
+    step = wgan_gp_steps(bench, params)[0]
+    return Row(f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}", step, batch)
+
+
+def paper(bench: Bench, batch: int) -> Row:
+    """A step of the paper's networks on 10 s of speech."""
+    return Row(f"DAVEnet step, 10 s, batch {batch}", recorded_step(bench, batch), batch)
+
+
 def published(bench: Bench) -> Iterator[Row]:
     """Others' steps, as their authors run them: those whose checkouts are given."""
     if not many(bench):
         return
-    for row in (wgan_gp_rows(bench)[1], *(paper_rows(bench, size)[1] for size in PAPER_BATCHES)):
-        if row is not None:
-            yield row._replace(step=as_published(row.step))
-
-
-def wgan_gp_rows(bench: Bench) -> tuple[Row, Row | None]:
-    """A step with K's loss at the widths of `small`, and pytorch_GAN_zoo's."""
-    params = bench.params("small")
-    size = params.scenes.resolution
-    batch = params.gan.batch_sizes[size]
-    return both(f"ProGAN step, WGAN-GP, {size}×{size}", batch, *wgan_gp_steps(bench, params))
-
-
-def paper_rows(bench: Bench, batch: int) -> tuple[Row, Row | None]:
-    """A step of the paper's networks on 10 s of speech, and DAVEnet-pytorch's."""
-    rng = random_numbers(0)
-    ours, theirs = paper_steps(bench, batch, rng)
-    graphs, nothing = Graphs(rng), torch.zeros((), device=device())
-
-    def step() -> torch.Tensor:
-        do(ours)
-        return nothing
-
-    return both("DAVEnet step, 10 s", batch, lambda: graphs.run("step", step), theirs)
-
-
-def both(name: str, batch: int, ours: Work, theirs: Work | None) -> tuple[Row, Row | None]:
-    name = f"{name}, batch {batch}"
-    return Row(name, ours, batch), theirs and Row(f"{name}: others' code", theirs, batch)
+    theirs = [(wgan_gp(bench), wgan_gp_steps(bench, bench.params("small"))[1])]
+    theirs += [(paper(bench, size), paper_steps(bench, size)[1]) for size in PAPER_BATCHES]
+    for row, step in theirs:
+        if step is not None:
+            yield Row(f"{row.name}: others' code", as_published(step), row.units)
 
 
 def measured(row: Row, limits: Limits) -> Measured:

@@ -33,7 +33,7 @@ from wordbrush.davenet.negatives import Batch, Edited
 from wordbrush.editing.layout_editor import LayoutEditor, drawn_objects, pointed_at
 from wordbrush.editing.layouts import Floor
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.evaluation.edit_success import content_changes, layout_changes
+from wordbrush.evaluation.edit_success import content_changes, layout_changes, sure_of
 from wordbrush.evaluation.interface import needed
 from wordbrush.gan.drawings import kept_drawings
 from wordbrush.model.model import Model, load_model
@@ -85,11 +85,12 @@ def main(
     output: Annotated[Path | None, typer.Option(help="A folder.", parser=given_path)] = None,
 ) -> None:
     params, listener = load(model / PARAMS), load_model(model)
-    require_several(params)
+    require_layouts(params, listener)
     drawings = described(listener, params, count, seed)
     rows, shown = [], [drawings.pictures[:SHOWN]]
+    layers = [size for size in LAYERS if size <= params.scenes.resolution]
     for operation in LAYOUTS:
-        for size in LAYERS:
+        for size in layers:
             floor = Floor.of(listener.drawing, size)
             for places in PLACES:
                 editor = editor_of(listener, params, drawings, (operation, size, places), floor)
@@ -170,9 +171,8 @@ def measured(
     how = drawings.parsed, after, params.segmenter.min_confidence, list(ATTRIBUTES)
     kept = ~np.array(content_changes(*how))
     success = np.array(layout_changes(*how))
-    true = np.array(
-        [one.true_of(things) for one, things in zip(drawings.facts, after, strict=True)]
-    )
+    seen = [sure_of(things, params.segmenter.min_confidence) for things in after]
+    true = np.array([one.true_of(things) for one, things in zip(drawings.facts, seen, strict=True)])
     told = detected(listener, drawings.pictures[used], pictures[used])
     return (percent(used), *(percent(one[used]) for one in (kept, success, true)), told)
 
@@ -223,8 +223,10 @@ def written(rows: list[list[str]], count: int) -> str:
     )
 
 
-def require_several(params: Params) -> None:
-    """Raises WordbrushError for a world in which no drawing has two objects."""
+def require_layouts(params: Params, listener: Model) -> None:
+    """Raises WordbrushError where no drawing has two objects, or nobody reads them."""
+    if listener.segmenter is None:
+        raise WordbrushError("this model has no segmenter: nobody reads who stands where.")
     if params.scenes.max_objects < 2:
         raise WordbrushError("scenes.max_objects is 1: no drawing of this model has a layout.")
 

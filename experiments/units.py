@@ -47,16 +47,19 @@ def main(
     output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
 ) -> None:
     params, results = shortened(parameters.load(Path(PARAMS)), share), {}
+    chosen = starts(params)
+    if unknown := sorted({*(only or ())} - {*chosen}):
+        raise WordbrushError(f"--only {unknown[0]!r} is no start; there are {', '.join(chosen)}.")
     material = read_material(params, Layout(Path(".")))
     tests = UnitTests(material)
     print(HEADER, flush=True)
-    for name, quantisers in starts(params).items():
+    for name, quantisers in chosen.items():
         if only and name not in only:
             continue
         results[name] = measured(material, tests, name, quantisers)
         print(*table_rows(name, results[name]), sep="\n", flush=True)
-    if output is not None:
-        write_json(output, results)
+        if output is not None:
+            write_json(output, results)
 
 
 def starts(params: Params) -> dict[str, list[Quantiser]]:
@@ -75,6 +78,7 @@ def starts(params: Params) -> dict[str, list[Quantiser]]:
     found |= {f"warm {{{one.layer}}}": all_from(begun, [one]) for one in named}
     if len(named) > 1:
         found[f"warm {{{layers}}}"] = all_from(begun, named)
+    if len({one.from_step for one in named}) > 1:
         found[f"grown {{{layers}}}"] = named
     return found
 
@@ -110,7 +114,8 @@ def measured(material: Material, tests: UnitTests, name: str, quantisers: list[Q
     set_seed(params.grounding_seed)
     encoders = Encoders(EncoderConfig.of(davenet, pairs.speech.config))
     with as_chosen(params):
-        settings = Settings(davenet, params.schedule.pretrain, "hard", params.grounding_seed)
+        stage, seed = params.schedule.pretrain, params.grounding_seed
+        settings = Settings(davenet, stage, "hard", seed, params.edits.against)
         train(encoders, pairs, settings)
     features = encode_pairs(encoders, pairs, material.samples)
     scores = all_similarities(*features, davenet.similarity)

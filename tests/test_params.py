@@ -130,6 +130,14 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
             {"collection": "/c", "redraw": True, "edits": {"operation": "exchange"}},
             ["edits.operation exchange moves the objects of drawings", "ablate or transplant"],
         ),
+        (
+            {"samples": {"source": "renderer"}, "edits": {"operation": "move"}},
+            ["edits.operation move", "samples.source: renderer"],
+        ),
+        (
+            {"scenes": {"min_objects": 1, "max_objects": 1}, "edits": {"operation": "mirror"}},
+            ["edits.operation mirror", "max_objects is 1"],
+        ),
         ({"captions": {"captions_per_engine": 0}}, ["captions.captions_per_engine", "0"]),
         ({"captions": {"max_frames": 10}}, ["captions.max_frames 10", "0.1 seconds of speech"]),
         (

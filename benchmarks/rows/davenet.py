@@ -19,6 +19,7 @@ from wordbrush.davenet.objective import Ranking
 from wordbrush.davenet.training import SharedScores, make_optimiser
 from wordbrush.params import Davenet, Params
 from wordbrush.training.compute import device, mixed_precision, random_numbers
+from wordbrush.training.graphs import Graphs
 
 Parts = Callable[[], Iterator[str]]
 """Work that names its parts."""
@@ -36,7 +37,7 @@ MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an 
 def davenet_step(bench: Bench) -> Iterator[Line]:
     """A step of the paper's networks on equal pictures and captions, in parts."""
     batch = 4 if bench.quick else 16
-    ours, baseline = paper_steps(bench, batch, random_numbers(0))
+    ours, baseline = paper_steps(bench, batch)
     yield from bench.compare(
         f"DAVEnet step, batch {batch}",
         ours,
@@ -47,32 +48,48 @@ def davenet_step(bench: Bench) -> Iterator[Line]:
     )
 
 
-def paper_steps(bench: Bench, batch: int, rng: torch.Generator) -> tuple[Parts, Parts | None]:
-    """A step of the paper's networks, and D's of the same pictures and captions, if D is there.
+def paper_steps(bench: Bench, batch: int) -> tuple[Parts, Parts | None]:
+    """A step of the paper's networks, and D's of the same pictures and captions, if D is there."""
+    images, features = paper_inputs(bench.params("paper"), batch)
+    params, peer = bench.params("paper"), bench.peers.load("davenet")
+    rate = params.schedule.pretrain.learning_rate
+    theirs = published_step(peer, params.davenet, rate, images, features) if peer else None
+    return our_step(params, images, features, random_numbers(0), recorded=False), theirs
 
-    rng: draws our impostors; on the device.
-    """
-    params = bench.params("paper")
-    davenet, rate = params.davenet, params.schedule.pretrain.learning_rate
+
+def recorded_step(bench: Bench, batch: int) -> Work:
+    """The same of ours as one launch, where steps are recorded; else as it is."""
+    params, rng = bench.params("paper"), random_numbers(0)
+    graphs, nothing = Graphs(rng), torch.zeros((), device=device())
+    ours = our_step(params, *paper_inputs(params, batch), rng, graphs.used)
+
+    def step() -> Tensor:
+        for _ in ours():
+            pass
+        return nothing
+
+    return lambda: graphs.run("step", step)
+
+
+def paper_inputs(params: Params, batch: int) -> tuple[Tensor, Tensor]:
+    """Noise as pictures, and as 10 s of speech."""
     torch.manual_seed(0)
-    images = torch.randn(batch, 3, davenet.image_size, davenet.image_size, device=device())
-    features = torch.randn(batch, params.captions.bands, FRAMES, device=device())
-    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
-    peer = bench.peers.load("davenet")
-    theirs = published_step(peer, davenet, rate, images, features) if peer else None
-    return our_step(params, config, images, features, rng), theirs
+    size = params.davenet.image_size
+    images = torch.randn(batch, 3, size, size, device=device())
+    return images, torch.randn(batch, params.captions.bands, FRAMES, device=device())
 
 
 def our_step(
-    params: Params,
-    config: EncoderConfig,
-    images: Tensor,
-    features: Tensor,
-    rng: torch.Generator,
+    params: Params, images: Tensor, features: Tensor, rng: torch.Generator, recorded: bool
 ) -> Parts:
-    """A step of new encoders, with random impostors as P has them."""
-    davenet, encoders = params.davenet, Encoders(config).to(device()).train()
-    optimiser = make_optimiser(encoders, davenet, params.schedule.pretrain.learning_rate)
+    """A step of new encoders, with random impostors as P has them.
+
+    rng: draws the impostors, on the device. recorded: whether the step will be.
+    """
+    davenet, rate = params.davenet, params.schedule.pretrain.learning_rate
+    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
+    encoders = Encoders(config).to(device()).train()
+    optimiser = make_optimiser(encoders, davenet, rate, recorded)
     margin = random_margin(davenet.margin, rng)
     positives = torch.eye(len(images), dtype=torch.bool, device=device())
     lengths = torch.full((len(images),), FRAMES, device=device())

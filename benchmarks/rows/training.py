@@ -75,7 +75,7 @@ def training_step(
 ) -> Work:
     """A step as `train` takes it; `batches`: if none are given, those of the training."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
-    settings = Settings(params.davenet, stage, MINING, params.seed)
+    settings = Settings(params.davenet, stage, MINING, params.seed, params.edits.against)
     trainer = Trainer(encoders, pairs, settings, editor)
     after_warmup = stage.warmup_steps + 1
 

@@ -5,7 +5,7 @@ There are no defaults here: every number is in params.yaml, and only there.
 
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -64,8 +64,9 @@ def _plain(text: str) -> str:
 PlainPath = Annotated[str, AfterValidator(_plain)]
 
 
+LayoutEdit = Literal["exchange", "move", "mirror"]  # of who stands where, not of units
 Against = Literal["caption", "batch"]  # whose impostors edited pictures are
-LAYOUTS = ("exchange", "move", "mirror")  # operations on who stands where, not on units
+LAYOUTS: tuple[str, ...] = get_args(LayoutEdit)
 
 
 class Section(BaseModel):
@@ -478,7 +479,7 @@ class Schedule(Section):
 
 
 class Edits(Section):
-    operation: Literal["ablate", "transplant", "exchange", "move", "mirror"]
+    operation: Literal["ablate", "transplant"] | LayoutEdit
     against: Against
     resolution: Literal[4, 8, 16, 32, 64, 128, 256]
     probability: Annotated[float, Field(gt=0, le=1)]
@@ -487,6 +488,11 @@ class Edits(Section):
     radius: Natural
     outline: Positive
     units_per_cluster: Count
+
+    @property
+    def of_layouts(self) -> bool:
+        """Whether edits change who stands where, and not what is drawn."""
+        return self.operation in LAYOUTS
 
 
 class Clusters(Section):
@@ -555,17 +561,30 @@ class Params(Section):
     def _redrawn(self) -> "Params":
         if self.redraw and self.collection is None:
             raise ValueError("redraw is true, and collection is null: name one, or set it to false")
-        if self.graph == "redrawn" and self.edits.operation in LAYOUTS:
-            raise ValueError(
-                f"edits.operation {self.edits.operation} moves the objects of drawings, and with "
-                "redraw: true the pictures are people's: choose ablate or transplant"
-            )
         drawn, seen = self.scenes.resolution, self.davenet.image_size
         if self.graph == "redrawn" and drawn > seen:
             raise ValueError(
                 f"scenes.resolution {drawn}, which the GAN draws, is more than davenet.image_size "
                 f"{seen}, which is kept of the collection's pictures"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _layouts(self) -> "Params":
+        if not self.edits.of_layouts:
+            return self
+        moves = f"edits.operation {self.edits.operation} moves the objects of drawings"
+        if self.graph == "redrawn":
+            raise ValueError(
+                f"{moves}, and with redraw: true the pictures are people's: choose ablate or "
+                "transplant"
+            )
+        if self.samples.source == "renderer":
+            raise ValueError(
+                f"{moves}, and with samples.source: renderer there are none: choose ablate"
+            )
+        if self.scenes.max_objects < 2:
+            raise ValueError(f"{moves}, and scenes.max_objects is 1: they have no layout")
         return self
 
     @model_validator(mode="after")
@@ -658,7 +677,7 @@ class Params(Section):
                 f"{self.scenes.resolution}"
             )
         units = self.gan.channels[edits.resolution]
-        if edits.units_per_cluster > units:
+        if edits.units_per_cluster > units and not edits.of_layouts:
             raise ValueError(
                 f"edits.units_per_cluster {edits.units_per_cluster} is more than the {units} "
                 f"units of the "

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from benchmarks import machine
+from benchmarks.bench import Bench
 from benchmarks.device import covered, on_gpu, step_seconds
 from benchmarks.machine import for_device
-from wordbrush.training.compute import device
+from benchmarks.peers import Peers
+from benchmarks.rows.davenet import FRAMES, our_step
+from wordbrush.training.compute import device, random_numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "benchmarks", "--device")
@@ -27,6 +30,15 @@ def test_every_step_is_timed_by_itself():
     taken = step_seconds(lambda: done.append(len(done)))
     assert len(taken) >= 5 and len(done) > len(taken)  # some warmed up
     assert all(seconds >= 0 for seconds in taken)
+
+
+def test_a_step_of_the_papers_kind_runs_in_parts_and_whole(tmp_path):
+    bench = Bench(True, Peers(), tmp_path)
+    params = bench.params("tiny")
+    inputs = (torch.zeros(2, 3, 16, 16), torch.randn(2, params.captions.bands, FRAMES))
+    for recorded in (False, True):
+        step = our_step(params, *inputs, random_numbers(0), recorded)
+        assert list(step()) == ["forward", "loss", "backward", "update"]
 
 
 @pytest.mark.skipif(device().type != "cuda", reason="there is no GPU")

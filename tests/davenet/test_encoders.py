@@ -118,9 +118,12 @@ def taught(encoder: AudioEncoder) -> AudioEncoder:
     return encoder.eval()
 
 
-def test_residual_layers_hear_each_utterance_as_if_alone(tiny, either_way):
+@pytest.mark.parametrize("width", [5, 1])
+def test_residual_layers_hear_each_utterance_as_if_alone(tiny, either_way, width):
     torch.manual_seed(0)
-    encoder = taught(make_audio_encoder(residual(tiny)))
+    kind = residual(tiny)
+    stages = kind.audio_stages.model_copy(update={"width": width})
+    encoder = taught(make_audio_encoder(kind.model_copy(update={"audio_stages": stages})))
     lengths = torch.tensor([21, 1, 40, 8, 9, 16, 33])
     features = torch.randn(len(lengths), 40, 50)
     together = encoder(features, lengths)

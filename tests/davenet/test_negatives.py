@@ -65,7 +65,9 @@ def test_edited_pictures_meet_whole_captions(tiny, speech):
     )
     seen = encoders.encode_images(images)
     before = encoders.audio.norms[0].running_mean.clone()
-    scores = EditedNegatives(encoders, editor, 2, kind)(batch_of(speech, images, 2), seen, seen)
+    scores = EditedNegatives(encoders, editor, 2, kind, "caption")(
+        batch_of(speech, images, 2), seen, seen
+    )
     assert np.array_equal(editor.batch.index, EDITED)
     assert torch.equal(editor.batch.images, images[::2])
     assert torch.equal(encoders.audio.norms[0].running_mean, before)
@@ -85,7 +87,7 @@ def test_without_donors_nothing_is_gained(tiny, speech):
     images = torch.randn(4, 3, 16, 16)
     editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
     seen: Encoded = encoders.encode_images(images)
-    edits = EditedNegatives(encoders, editor, 1, tiny.davenet.similarity)
+    edits = EditedNegatives(encoders, editor, 1, tiny.davenet.similarity, "caption")
     scores = edits(batch_of(speech, images, 1), seen, seen)
     assert scores.gain is None and scores.valid.all() and len(scores.excess) == 4
     assert scores.others is None

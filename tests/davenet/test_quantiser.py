@@ -115,7 +115,7 @@ def growing(tiny) -> Settings:
     }
     davenet = tiny.davenet.model_copy(update=update)
     stage = tiny.schedule.pretrain.model_copy(update={"steps": 6})
-    return Settings(davenet, stage, "hard", 3)
+    return Settings(davenet, stage, "hard", 3, "caption")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def pairs(tiny, tmp_path) -> Pairs:
 
 
 def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):
-    settings = Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3)
+    settings = Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3, "caption")
 
     def loss_of(kind: type[Encoders]):
         torch.manual_seed(0)
@@ -78,7 +78,7 @@ def varied(tiny) -> Settings:
     augmentation = Augmentation(**{**tiny.davenet.augmentation.model_dump(), **options})
     davenet = tiny.davenet.model_copy(update={"augmentation": augmentation, "batch_size": 8})
     stage = tiny.schedule.pretrain.model_copy(update={"steps": 6, "ramp_steps": 3})
-    return Settings(davenet, stage, "hard", 3)
+    return Settings(davenet, stage, "hard", 3, "caption")
 
 
 def with_locked_steps(settings: Settings, steps: int, locked_steps: int) -> Settings:
@@ -172,7 +172,9 @@ def test_whole_captions_of_edits_are_varied_too(varied, pairs):
 
 def test_without_augmentation_a_batch_stays_and_so_do_checkpoints(tiny, pairs):
     encoders = Encoders(EncoderConfig.of(tiny.davenet, pairs.speech.config))
-    trainer = Trainer(encoders, pairs, Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3))
+    trainer = Trainer(
+        encoders, pairs, Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3, "caption")
+    )
     batch = next(trainer.batches)
     assert trainer.augmented(batch, 1.0) is batch
     assert set(trainer.parts()) == {"encoders", "optimiser", "decay", "batches", "chance"}

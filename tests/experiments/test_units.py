@@ -31,6 +31,12 @@ def test_the_starts_of_the_paper(growing, tiny):
         starts(tiny)
 
 
+def test_codebooks_that_begin_together_are_not_trained_twice(growing):
+    together = [one.model_copy(update={"from_step": 2}) for one in growing.davenet.quantisers]
+    davenet = growing.davenet.model_copy(update={"quantisers": together})
+    assert "grown {2, 3}" not in starts(growing.model_copy(update={"davenet": davenet}))
+
+
 def test_a_shorter_experiment_has_its_codebooks_earlier(growing):
     half = shortened(growing, 0.5)
     assert half.schedule.pretrain.steps == growing.schedule.pretrain.steps // 2

@@ -137,7 +137,13 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
     for name in ("params.yaml", "presets"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    assert usable_presets(tmp_path) == ["full", "paper", "small", "tiny", "vq"]  # no collection is there
+    assert usable_presets(tmp_path) == [
+        "full",
+        "paper",
+        "small",
+        "tiny",
+        "vq",
+    ]  # no collection is there
     plan = make_plan(project.root, "tiny", "unused:1", pools)
     assert set(plan.edges) == set(RUNS["recorded"]) and plan.graph == "recorded"
     assert plan.edges["import-collection"] == []

@@ -78,6 +78,8 @@ def test_a_diverged_training_ends_and_keeps_nothing_bad(
     said = "diverged at step 4: loss nan.*"
     said += "good checkpoint is step 3" if seconds == 0 else "There is no checkpoint"
     with running_ahead(), pytest.raises(Diverged, match=said):
-        train(encoders, pairs, Settings(davenet, stage, "hard", 3), checkpoints=checkpoints)
+        train(
+            encoders, pairs, Settings(davenet, stage, "hard", 3, "caption"), checkpoints=checkpoints
+        )
     kept = sorted(int(path.name.split("-")[1]) for path in tmp_path.glob("kept/key/*"))
     assert kept == ([2, 3] if seconds == 0 else [])

@@ -85,7 +85,7 @@ class PackedFrames:
 
         One of width 1 sees each frame alone, and needs no gaps.
         """
-        if conv.kernel_size == (1, 1):
+        if of_each_frame(conv):
             padded = F.pad(x, (0, 0, 0, round_up(len(x), ROW_MULTIPLE) - len(x)))
             return F.linear(padded, conv.weight[:, :, 0, 0], conv.bias)[: len(x)]
         return after(conv, self).read(conv(self.write(x, 0.0)))
@@ -152,7 +152,7 @@ class PaddedFrames:
 
     def convolve(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """As PackedFrames does."""
-        if conv.kernel_size == (1, 1):
+        if of_each_frame(conv):
             return F.linear(x, conv.weight[:, :, 0, 0], conv.bias)
         return after(conv, self).read(conv(self.write(x, 0.0)))
 
@@ -164,6 +164,11 @@ class PaddedFrames:
 
 Frames = PackedFrames | PaddedFrames
 Arranged = TypeVar("Arranged", PackedFrames, PaddedFrames)
+
+
+def of_each_frame(conv: nn.Conv2d) -> bool:
+    """Whether a convolution gives every frame, and sees it alone."""
+    return conv.kernel_size == (1, 1) and conv.stride[1] == 1
 
 
 def after(conv: nn.Conv2d, frames: Arranged) -> Arranged:

@@ -75,7 +75,7 @@ class EditedNegatives:
     editor: Editor
     every: int
     similarity: str
-    against: Against = "caption"
+    against: Against
 
     @property
     def rows(self) -> slice:

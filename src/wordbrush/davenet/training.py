@@ -50,7 +50,7 @@ class Settings:
     stage: Training
     mining: Mining
     seed: int
-    against: Against = "caption"
+    against: Against
 
     @property
     def locked_steps(self) -> int:

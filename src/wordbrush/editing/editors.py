@@ -28,7 +28,7 @@ from wordbrush.editing.units import (
 )
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
-from wordbrush.params import LAYOUTS, Edits, Params
+from wordbrush.params import Edits, Params
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device, device_of, random_numbers, to_device
@@ -117,7 +117,7 @@ def random_editor(
     """Edits of random units as negatives (P §5.4), or of the layout. own: as in SalientEditor."""
     where = device_of(generator)
     rng = random_numbers(seed, where)
-    if edits.operation in LAYOUTS:
+    if edits.of_layouts:
         floor = Floor.of(generator, edits.resolution)
         return LayoutEditor(generator, latents, edits, rng, floor, drawn_objects(rng))
 
@@ -155,7 +155,7 @@ def targeted_editor(
     """
     where = device_of(generator)
     rng = random_numbers(seed, where)
-    if edits.operation in LAYOUTS:
+    if edits.of_layouts:
         floor = Floor.of(generator, edits.resolution)
         return LayoutEditor(generator, latents, edits, rng, floor, pointed_at)
     members, scale, ranks = (

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.editing.units import shifted
+from wordbrush.errors import WordbrushError
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import LATENTS, encode, latent_blocks
 from wordbrush.training.compute import device_of
@@ -50,6 +51,11 @@ class Floor:
         some = encode(generator, latents[: len(latents) // 4], size, LATENTS)
         distances = cls(values.cpu(), torch.ones(())).distances(some)
         usual = distances.flatten().kthvalue(round(QUARTER * distances.numel())).values
+        if not usual:
+            raise WordbrushError(
+                f"the generator's {size}×{size} layer is the same in a quarter of all drawings' "
+                "cells, so no object stands out from a floor: train the GAN for longer."
+            )
         return cls(values, usual.to(where))
 
     def distances(self, h4: Tensor) -> Tensor:
@@ -171,9 +177,12 @@ def widened(cells: Tensor, by: int) -> Tensor:
 
 
 def joined(start: Tensor, on: Tensor) -> Tensor:
-    """The cells of `on` [N, h, w] that hang together with those of `start`, corners included."""
+    """The cells of `on` [N, h, w] that hang together with those of `start`, corners included.
+
+    As far as a path of 2·h cells reaches, which no object of a drawing winds beyond.
+    """
     found = start
-    for _ in range(on.shape[-1]):
+    for _ in range(2 * on.shape[-1]):
         found = widened(found, 1) & on
     return found
 

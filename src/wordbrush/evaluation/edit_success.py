@@ -20,7 +20,6 @@ from wordbrush.editing.editors import make_random_editor, make_targeted_editor
 from wordbrush.evaluation.interface import Numbers, Subject, Test, needed, percent_true
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
-from wordbrush.params import LAYOUTS
 from wordbrush.scenes.facts import relations
 from wordbrush.segmenter.parsing import parse
 from wordbrush.training.compute import device
@@ -38,7 +37,7 @@ def run(material: Material, subject: Subject) -> Numbers:
     params, changes = material.params, []
     parsed, segmenter = needed(material.parsed), needed(material.segmenter)
     editor, attributes = editor_of(material, subject.method), list(material.vocabulary.attributes)
-    sure, layouts = params.segmenter.min_confidence, params.edits.operation in LAYOUTS
+    sure, layouts = params.segmenter.min_confidence, params.edits.of_layouts
     for batch in edit_batches(material, subject.encoders):
         edited = editor(batch)
         before = [parsed[sample] for sample in batch.index]
@@ -81,10 +80,13 @@ def editor_of(material: Material, method: Method, drawn: list[Tensor] | None = N
 def content(objects: list[dict], min_confidence: float, attributes: Sequence[str]) -> Counter:
     """What a caption would say: the multiset of the attributes of the objects that are sure."""
     return Counter(
-        tuple(thing[name] for name in attributes)
-        for thing in objects
-        if thing["confidence"] >= min_confidence
+        tuple(thing[name] for name in attributes) for thing in sure_of(objects, min_confidence)
     )
+
+
+def sure_of(objects: list[dict], min_confidence: float) -> list[dict]:
+    """The objects that the segmenter is sure of."""
+    return [thing for thing in objects if thing["confidence"] >= min_confidence]
 
 
 def content_changes(
@@ -108,10 +110,7 @@ def layout_changes(
 ) -> list[bool]:
     """For every edited picture, whether its content stayed and a relation differs."""
     changes = content_changes(before, after, min_confidence, attributes)
-    sure = [
-        [[thing for thing in one if thing["confidence"] >= min_confidence] for one in pictures]
-        for pictures in (before, after)
-    ]
+    sure = [[sure_of(one, min_confidence) for one in pictures] for pictures in (before, after)]
     return [
         not differs and relations(one) != relations(other)
         for differs, one, other in zip(changes, *sure, strict=True)

@@ -85,7 +85,7 @@ def count_codes(codes: Tensor, lengths: Tensor, size: int, words: Spoken) -> Cod
     frames that hear each word."""
     valid = torch.arange(codes.shape[1]) < lengths[:, None]
     number = len(words.labels)
-    mask = torch.zeros(number, *codes.shape, dtype=torch.bool)
+    near: list[list[tuple[int, int, int]]] = [[] for _ in words.labels]  # captions, frames
     found = torch.zeros(number, size)
     occurrences = zip(
         words.caption.tolist(),
@@ -95,11 +95,25 @@ def count_codes(codes: Tensor, lengths: Tensor, size: int, words: Spoken) -> Cod
         strict=True,
     )
     for caption, label, first, stop in occurrences:
-        mask[label, caption, first:stop] = True
+        near[label].append((caption, first, stop))
         found[label, codes[caption, first:stop].unique()] += 1
-    within = torch.stack([torch.bincount(codes[one & valid], minlength=size) for one in mask])
+    within = torch.stack(
+        [torch.bincount(codes_near(codes, lengths, one), minlength=size) for one in near]
+    )
     used = torch.bincount(codes[valid], minlength=size)
     return CodeCounts(words.labels, within, found, used, words.occurrences)
+
+
+def codes_near(codes: Tensor, lengths: Tensor, spans: list[tuple[int, int, int]]) -> Tensor:
+    """The codes of all frames in spans (caption, first, stop), each frame once: int64 [F].
+
+    By captions, since a mask over all frames for each word would not fit into memory.
+    """
+    frames: dict[int, set[int]] = {}
+    for caption, first, stop in spans:
+        frames.setdefault(caption, set()).update(range(first, min(stop, int(lengths[caption]))))
+    parts = [codes[caption, sorted(these)] for caption, these in frames.items()]
+    return torch.cat(parts) if parts else codes.new_empty(0)
 
 
 def near_words(captions: Sequence[list[dict]], lengths: Tensor, seconds: float) -> Spoken:
