@@ -18,7 +18,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from wordbrush import params as parameters
-from wordbrush.errors import WordbrushError, run_command
+from wordbrush.errors import Stopped, WordbrushError, run_command
 from wordbrush.stages import running
 from wordbrush.stages.table import STAGES, Stage
 from wordbrush.storage.layout import PARAMS, Layout
@@ -365,7 +365,11 @@ def index(
     if pictures is None and count is None:
         raise WordbrushError("say how many drawings are indexed (--count), or name pictures.")
     source = Drawings(count or 0, seed) if pictures is None else source_at(pictures, count)
-    build(model, source, target)
+    try:
+        build(model, source, target)
+    except Stopped as stopped:
+        signal = stopped.reason.partition(";")[0]
+        raise Stopped(f"{signal}; finished parts are kept: the same command resumes") from None
     print(f"{target} finds {len(source):,} pictures: wordbrush explore {model} --index {target}")
 
 

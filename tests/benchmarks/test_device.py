@@ -68,7 +68,9 @@ def test_one_command_measures_all_steps_without_git(tmp_path):
     document = json.loads((tmp_path / "device.json").read_text())
     assert {"machine", "versions", "threads", "limits", "deterministic"} <= set(document)
     names = [step["work"].split(" of ")[0] for step in document["steps"]]
-    assert names == ["8 GAN steps", *3 * ["DAVEnet step"]] and done.stdout.count("\n") == 4
+    kinds = 2 if device().type == "cuda" else 1  # on GPUs, recorded as well
+    assert names == kinds * ["8 GAN steps", *3 * ["DAVEnet step"]]
+    assert done.stdout.count("\n") == len(names)
     for step in document["steps"]:
         assert step["seconds"] > 0 and step["operators"] > 100 and step["per_second"] > 0
         assert 0 < step["share_of_limit"] < 1

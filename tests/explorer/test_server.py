@@ -398,12 +398,16 @@ def test_a_token_is_asked_for_and_a_signal_says_goodbye_to_pages():
 
 
 @pytest.mark.parametrize(
-    ("host", "token", "reason"),
-    [("0.0.0.0", None, "--token"), ("127.0.0.1", "short", "8 letters")],
+    ("place", "reason"),
+    [
+        (Place("0.0.0.0", 0, None), "--token"),
+        (Place("127.0.0.1", 0, "short"), "8 letters"),
+        (Place("127.0.0.1", 0, None, "https://explore.example.org"), "--address .* --token"),
+    ],
 )
-def test_a_page_for_other_machines_needs_a_good_token(host, token, reason):
+def test_a_page_for_other_machines_needs_a_good_token(place, reason):
     with pytest.raises(WordbrushError, match=reason):
-        explore(ROOT / "models/small", Place(host, 0, token), Shown(12))
+        explore(ROOT / "models/small", place, Shown(12))
 
 
 def test_a_port_that_is_taken_is_one_sentence(address):

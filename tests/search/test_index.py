@@ -215,3 +215,27 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_no_part(folder, tm
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("wordbrush.errors.WordbrushError") and "cannot be written" in last
     assert [path.name for path in tmp_path.iterdir()] == ["anchors.npy"]
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from wordbrush.search import index
+hard = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(64, hard), hard))
+index.OWN_FILES = 100
+print(len(index.open_index(Path(sys.argv[1]), Path(sys.argv[2]))))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_an_index_asks_for_the_files_that_it_keeps_open(folder):
+    """Systems allow a process few open files, and more if it asks, up to a limit."""
+
+    def opened(hard: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", FEW_FILES, folder, SMALL, str(hard)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert opened(500).stdout.split() == [str(COUNT), "112"]  # three parts of four arrays
+    last = opened(110).stderr.strip().splitlines()[-1]
+    assert "keeps 112 files open, and this system allows 110" in last and "ulimit" in last

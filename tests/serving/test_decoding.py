@@ -127,11 +127,12 @@ while True:
 """
 
 
-def test_what_a_decoder_answers_is_bounded(monkeypatch, tmp_path):
-    """A process that was taken over writes without end, in place of samples."""
+@pytest.mark.parametrize("content", [b"x", bytes(4 << 20)])
+def test_what_a_decoder_answers_is_bounded(monkeypatch, tmp_path, content):
+    """A process that was taken over writes without end, in place of samples, and reads nothing."""
     (tmp_path / "endless.py").write_text(ENDLESS)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setattr(decoding, "__name__", "endless")
     monkeypatch.setattr(decoding, "MOST_TOLD", 1 << 20)
     with pytest.raises(WordbrushError, match="unpacks to more"):
-        decode(b"x")
+        decode(content)

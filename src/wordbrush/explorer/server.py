@@ -290,7 +290,7 @@ def explore(folder: Path, place: Place, shown: Shown) -> None:
     Raises WordbrushError for a host beyond loopback without a token, an address that is none, a
     port that is taken, and what cannot be shown.
     """
-    require_guarded(place.host, place.token)
+    require_guarded(place.host, place.address, place.token)
     access = access_of(place.host, place.address, place.token)
     app = application(prepared(folder, shown), access)
     query = f"?token={place.token}" if place.token else ""

@@ -82,6 +82,7 @@ def build(folder: Path, source: Source, target: Path) -> None:
             if target.is_dir():
                 target.rmdir()  # it is empty
             kept.rename(target)
+            (target / SETTINGS).unlink()  # last: without it, the anchors would be sought anew
     shutil.rmtree(work)
 
 
@@ -188,4 +189,3 @@ def _describe(
         parts=records,
     )
     write_config(work / MANIFEST, about)
-    (work / SETTINGS).unlink()

@@ -4,6 +4,7 @@ faiss holds what pictures answer to each anchor (`anchors.maxima`) in memory. Th
 stay on disk, memory-mapped; a query reads those of its candidates alone.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ from wordbrush.search.quantised import Quantised
 from wordbrush.search.sources import drawn
 from wordbrush.storage.configs import read_config
 from wordbrush.training.memory import free_memory
+
+ARRAYS = 4  # of a part
+OWN_FILES = 256  # that the process holds open besides
 
 with optional_packages():
     import faiss
@@ -144,6 +148,7 @@ def open_index(folder: Path, model_folder: Path) -> Index:
             )
         _require_memory(folder, 2 * about.anchors * about.pictures)
         _require_intact(folder, about)
+        _allow_files(len(about.parts))
         anchors = read_anchors(folder, about.embedding)
         shape = (about.height * about.width, about.embedding, about.anchors)
         parts = [StoredPart.open(folder / one.name, shape, about.side) for one in about.parts]
@@ -160,6 +165,26 @@ def _require_memory(folder: Path, needed: int) -> None:
             f"{folder} needs {needed / 2**30:.1f} GiB of memory, more than is free: search it on a "
             "larger machine, or index fewer pictures."
         )
+
+
+def _allow_files(parts: int) -> None:
+    """Let this process open the files of so many parts: each memory-mapped array holds one.
+
+    Raises WordbrushError where the system allows fewer.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    needed = OWN_FILES + ARRAYS * parts
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            raise WordbrushError(
+                f"an index of {parts} parts keeps {needed} files open, and this system allows "
+                f"{hard}: raise the limit (ulimit -n)."
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _require_intact(folder: Path, about: IndexConfig) -> None:

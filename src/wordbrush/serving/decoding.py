@@ -79,6 +79,7 @@ async def _answer(content: bytes, longest: float) -> bytes:
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        await _emptied(process)
         await process.wait()
 
 
@@ -86,12 +87,26 @@ async def _exchanged(process: asyncio.subprocess.Process, content: bytes) -> byt
     """What the process answers to a file. Raises WordbrushError for more than samples can be: a
     decoder that was taken over must not fill the server's memory."""
     assert process.stdin is not None and process.stdout is not None
-    told = asyncio.create_task(_read(process.stdout))
+    writing = asyncio.create_task(_write(process.stdin, content))
+    try:
+        return await _read(process.stdout)
+    finally:
+        writing.cancel()  # it may wait for a process that reads nothing
+
+
+async def _write(into: asyncio.StreamWriter, content: bytes) -> None:
     with contextlib.suppress(ConnectionError):  # it ended at a limit
-        process.stdin.write(content)
-        await process.stdin.drain()
-    process.stdin.close()
-    return await told
+        into.write(content)
+        await into.drain()
+    into.close()
+
+
+async def _emptied(process: asyncio.subprocess.Process) -> None:
+    """Throw away what a process that was ended had still to say: until its output is read to the
+    end, asyncio does not see that it is gone."""
+    assert process.stdout is not None
+    while await process.stdout.read(64 << 10):
+        pass
 
 
 async def _read(output: asyncio.StreamReader) -> bytes:

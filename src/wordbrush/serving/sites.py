@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from wordbrush.errors import WordbrushError, optional_packages, refusal
 from wordbrush.serving.doors import IDLE_SECONDS, Door
@@ -108,8 +109,14 @@ async def body(request: web.Request, most: int) -> bytes:
         coming.discard(request.protocol)
 
 
-def require_guarded(host: str, token: str | None) -> None:
-    """Raises WordbrushError for a host beyond loopback without a token, and a weak token."""
+def require_guarded(host: str, address: str | None, token: str | None) -> None:
+    """Raises WordbrushError for a page that others reach, by its host or by the address of a proxy,
+    without a token; and for a weak token."""
+    if address and not token and urlsplit(address).hostname not in LOOPBACK:
+        raise WordbrushError(
+            f"--address {address} can be reached from other machines: give a --token, which "
+            "visitors must know."
+        )
     if host not in LOOPBACK and not token:
         raise WordbrushError(
             f"--host {host} can be reached from other machines: give a --token, which visitors "

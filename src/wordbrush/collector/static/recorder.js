@@ -80,6 +80,7 @@ export class Recorder {
     }
     if (attempt.ended) {
       connection.tell({ finish: sound.length });
+      connection.working = true;
       attempt.sent = null; // until the server answers
     }
   }
@@ -99,6 +100,7 @@ export class Recorder {
 
   receive(message) {
     const { attempt } = this;
+    this.connection.working = false;
     if (!attempt || (message.attempt && message.attempt !== attempt.attempt)) return;
     if (message.type === "ready") {
       attempt.sent = Math.min(message.bytes, attempt.sound.length);

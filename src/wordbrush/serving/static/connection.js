@@ -4,10 +4,12 @@ const FIRST_WAIT = 500; // milliseconds, doubled up to the longest
 const LONGEST_WAIT = 5000;
 const TAKEN = 4001; // the code with which the server closes a page that another one replaces
 const REFUSED = 1008; // that with which it closes a page that sends what it must not
+const REFUSALS = [401, 403, 422]; // statuses with which the server itself refuses
 const BUSY = 503; // the status where it has no room at the moment
 const MOST_WAITING = 64 * 1024; // bytes that the network has not taken: two seconds of sound
 const ALIVE = "alive"; // the server says it back (streams.py)
 const ASK_EVERY = 4000; // milliseconds between two such questions, and for any other answer
+const WORKING = 60000; // milliseconds that the server may work without a word
 const PATIENCE = 9000; // milliseconds without a word from the server, then it is gone
 
 export class Connection {
@@ -19,6 +21,7 @@ export class Connection {
     this.onMessage = onMessage;
     this.onState = onState;
     this.wait = FIRST_WAIT;
+    this.working = false; // whether the server has something to do before it answers
     setInterval(() => this.watch(), ASK_EVERY);
     this.open();
   }
@@ -29,6 +32,7 @@ export class Connection {
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
     this.socket = socket;
     this.heard = performance.now();
+    this.asked = null;
     let was = false;
     socket.addEventListener("open", () => {
       if (socket !== this.socket) return;
@@ -78,23 +82,42 @@ export class Connection {
     if (status === BUSY) {
       this.onState("busy", error);
       this.again();
-    } else if (status > 400 && status < 500) { // 400: it would open a WebSocket now
-      this.onState("refused", error);
+    } else if (REFUSALS.includes(status) && error) { // others come from a proxy, or are 400: a
+      this.onState("refused", error); // WebSocket would open now
     } else {
       this.lost();
     }
   }
 
   // A connection that died without a word is not closed for minutes, and pages do not see pings.
+  // Browsers run timers of hidden pages once a minute: so the server's silence is told from when it
+  // was asked, and an answer that came meanwhile may still wait to be read.
   watch() {
-    const live = [WebSocket.CONNECTING, WebSocket.OPEN].includes(this.socket?.readyState);
-    if (live && performance.now() - this.heard > PATIENCE) {
-      this.socket.close();
-      this.socket = null;
-      this.lost();
-    } else if (this.ready) {
+    const now = performance.now();
+    if (this.socket?.readyState === WebSocket.CONNECTING) {
+      if (now - this.heard > PATIENCE) this.abandon();
+    } else if (this.ready && this.asked === null) {
       this.socket.send(ALIVE);
+      this.asked = now;
+      setTimeout((socket) => this.judge(socket), PATIENCE, this.socket);
     }
+  }
+
+  judge(socket) {
+    if (socket !== this.socket || !this.ready) return;
+    const silent = this.heard < this.asked;
+    if (silent && this.working && performance.now() - this.asked < WORKING) {
+      setTimeout(() => this.judge(socket), PATIENCE);
+      return;
+    }
+    if (silent) this.abandon();
+    this.asked = null;
+  }
+
+  abandon() {
+    this.socket.close();
+    this.socket = null;
+    this.lost();
   }
 
   get ready() {
