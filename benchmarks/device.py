@@ -76,11 +76,11 @@ def measure(bench: Bench, limits: Limits) -> Iterator[Measured]:
         with as_chosen(chosen):
             for row in rows(bench):
                 if not recorded:
-                    costs[row.name] = count_cost(row.step)[WHOLE]
+                    costs[row.name] = cost_of(row.step)
                 named = row._replace(name=row.name + ", recorded" * recorded)
                 yield measured(named, costs[row.name], limits)
     for row in published(bench):
-        yield measured(row, count_cost(row.step)[WHOLE], limits)
+        yield measured(row, cost_of(row.step), limits)
 
 
 def presets(bench: Bench) -> Sequence[str | None]:
@@ -172,6 +172,12 @@ def measured(row: Row, cost: Cost, limits: Limits) -> Measured:
         None if busy is None else max(0.0, 1 - busy / float(np.mean(taken))),
         cost.arithmetic(limits) / median,
     )
+
+
+def cost_of(step: Work) -> Cost:
+    """Of a step that is not the first one, which makes the optimisers' moments."""
+    do(step)
+    return count_cost(step)[WHOLE]
 
 
 def do(work: Work) -> None:
