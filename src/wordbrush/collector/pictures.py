@@ -6,11 +6,10 @@ from pathlib import Path, PurePath
 
 from wordbrush.collector.store import Store, synced
 from wordbrush.corpora import shards
-from wordbrush.corpora.pictures import TYPES, Look, pictures_in
+from wordbrush.corpora.pictures import BACKGROUND, TYPES, Look, pictures_in
 from wordbrush.errors import WordbrushError
 
 SIDE = 512  # pixels that the shorter side has at most
-BACKGROUND = "white"  # behind what is transparent
 
 
 def take_in(store: Store, source: Path) -> int:

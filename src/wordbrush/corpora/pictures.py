@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SMALLEST = 8  # pixels of the shorter side
 LONGEST_RATIO = 10  # of the sides
 DPI = 96.0  # of drawings measured in points or centimetres, as CSS has it
+BACKGROUND = "white"  # behind what is transparent, where nobody chooses another
 LARGEST_SVG = 1 << 26  # bytes, unpacked
 # A link of an SVG to another file, which resvg would open.
 LINK = re.compile(rb"""<(image|feImage|use)\b[^>]*\bhref\s*=\s*["']\s*(?!#|data:)[^"'\s]""")

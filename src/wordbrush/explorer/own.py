@@ -10,7 +10,7 @@ import numpy as np
 
 from wordbrush.corpora import shards
 from wordbrush.corpora.collection import see, square
-from wordbrush.corpora.pictures import TYPES, Look, pictures_in
+from wordbrush.corpora.pictures import BACKGROUND, TYPES, Look, pictures_in
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.model import Model
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from wordbrush.search.index import Index
 
 LEAST = 12  # pictures, which the page shows at once
-BACKGROUND = "white"  # behind what is transparent
 
 
 def own_gallery(model: Model, folder: Path, most: int) -> Gallery:

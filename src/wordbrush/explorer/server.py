@@ -36,6 +36,8 @@ DRAWN, DRAWN_BURST = 20.0, 40.0  # drawings a second, of all pages, and at once
 PAINTED, PAINTED_BURST = 60.0, 120.0  # hits of an index that are shown a second, and at once
 KEPT = 1024  # of them, as files
 MOST_WAITING = 16  # drawings that wait for the model
+MOST_PAINTED = 48  # pictures of an index that wait: those of four pages
+SEEN_AGAIN = {"Cache-Control": "private, max-age=30"}  # hits come and go while somebody speaks
 MOST_TEXT_BYTES = 128 << 10  # of typed words and what is in view
 MOST_RECIPE_BYTES = 8 << 10
 SEED = 27  # of the drawings of the gallery
@@ -59,6 +61,7 @@ class Hall:
     painted: Allowance = field(default_factory=lambda: Allowance(PAINTED, PAINTED_BURST))
     decoder: Decoder = field(default_factory=Decoder)
     drawing: int = 0  # drawings that wait or are made
+    painting: int = 0  # pictures of an index that wait or are made
 
     def __post_init__(self) -> None:
         self.hit = lru_cache(KEPT)(self._hit)
@@ -151,10 +154,14 @@ async def picture(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(reason="there is no such picture")
     if index is None or number < len(gallery):
         return web.Response(body=gallery.png(number), content_type="image/png")
-    if not hall.painted.take():
+    if hall.painting >= MOST_PAINTED or not hall.painted.take():
         raise web.HTTPTooManyRequests(reason="too many pictures at once: wait a second")
-    file = await asyncio.get_running_loop().run_in_executor(hall.painter, hall.hit, number)
-    return web.Response(body=file, content_type="image/png")
+    hall.painting += 1
+    try:
+        file = await asyncio.get_running_loop().run_in_executor(hall.painter, hall.hit, number)
+    finally:
+        hall.painting -= 1
+    return web.Response(body=file, content_type="image/png", headers=SEEN_AGAIN)
 
 
 async def listen(request: web.Request) -> web.StreamResponse:

@@ -46,6 +46,7 @@ from wordbrush.telemetry.progress import Progress
 from wordbrush.training.workers import Task, one_thread, ordered
 
 SETTINGS = "settings.json"
+SEEN = 256  # pictures whose features a worker holds at a time, in float32
 LAYOUT = 1  # grows when parts hold something else: those of older builds are then made again
 
 
@@ -70,10 +71,7 @@ def build(folder: Path, source: Source, target: Path) -> None:
     with alone(work / "build", f"{work} is in use: another wordbrush index is building {target}."):
         kept = work / key_of(folder, source)
         with write_faults(kept):
-            for other in work.iterdir():
-                if other.is_dir() and other != kept:  # of another model or source
-                    shutil.rmtree(other)
-            kept.mkdir(exist_ok=True)
+            kept.mkdir(exist_ok=True)  # beside those of other models and sources
         _prepare(model, source, kept)
         items = source.items()
         records = write_parts(Desk(folder, kept), items, len(source))
@@ -100,7 +98,8 @@ def require_searchable(model: Model, source: Source) -> None:
 
 def key_of(folder: Path, source: Source) -> str:
     """What finished parts have in common: model, source and layout."""
-    known = [LAYOUT, model_digest(folder), source.kind, source.where]
+    where = source.where if source.kind == "drawings" else str(Path(source.where).resolve())
+    known = [LAYOUT, model_digest(folder), source.kind, where]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
 
 
@@ -151,10 +150,14 @@ def make_part(desk: Desk, item: Item) -> PartRecord:
     model = loaded(desk.model)
     anchors = read_anchors(desk.work, model.encoders.config.embedding)
     looked = item.look(model)
-    features = model.see(looked.pictures).cpu()
+    cells, answers = [], []
+    for first in range(0, len(looked.pictures), SEEN):
+        features = model.see(looked.pictures[first : first + SEEN]).cpu()
+        cells.append(Quantised.of(features))
+        answers.append(maxima(features, anchors).half().numpy())
     part = StoredPart(
-        Quantised.of(features),
-        maxima(features, anchors).half().numpy(),
+        Quantised.joined(cells),
+        np.concatenate(answers),
         looked.pictures if looked.latents is None else None,
         looked.latents,
     )

@@ -3,6 +3,7 @@
 Each cell has a scale of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,12 @@ class Quantised:
         scales = (cells.abs().amax(2) / STEPS).clamp(min=2**-24).half()  # float16's least
         steps = (cells / scales[:, :, None].float()).round().clamp(-STEPS, STEPS)
         return cls(steps.to(torch.int8).numpy(), scales.numpy())
+
+    @classmethod
+    def joined(cls, parts: Sequence["Quantised"]) -> "Quantised":
+        """Those of all, one after another."""
+        cells, scales = ([getattr(one, name) for one in parts] for name in ("cells", "scales"))
+        return cls(np.concatenate(cells), np.concatenate(scales))
 
     def features(self, height: int) -> Tensor:
         """As they were, nearly: [N, D, h, w]."""

@@ -18,7 +18,7 @@ import torch
 
 from wordbrush.corpora import shards
 from wordbrush.corpora.collection import seen_in, square
-from wordbrush.corpora.pictures import TYPES, Look, picture_at
+from wordbrush.corpora.pictures import BACKGROUND, TYPES, Look, picture_at
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.sampling import LATENTS, draw, latent_blocks
 from wordbrush.model import Model
@@ -26,7 +26,6 @@ from wordbrush.model.model import DRAWN
 from wordbrush.storage.files import require_file
 
 PART = 2048  # pictures of an item, a multiple of LATENTS: 17 MB of an index
-BACKGROUND = "white"  # behind what is transparent
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 // The gallery: pictures under a dark veil that is open where they fit what is said.
 
+const FIRST_WAIT = 500; // milliseconds until a picture that did not come is asked for again, doubled
+const LONGEST_WAIT = 8000;
 const VEIL = 205; // of 255: how dark a picture is where nothing fits
 
 export class Tiles {
@@ -28,7 +30,13 @@ export class Tiles {
 
   made(number) {
     const figure = document.createElement("figure");
-    const picture = Object.assign(new Image(), { src: `/pictures/${number}.png`, decoding: "async" });
+    const src = `/pictures/${number}.png`;
+    const picture = Object.assign(new Image(), { src, decoding: "async" });
+    let wait = FIRST_WAIT;
+    picture.addEventListener("error", () => { // the server has too many to draw at the moment
+      if (wait <= LONGEST_WAIT) setTimeout(() => { picture.src = `${src}?after=${wait}`; }, wait);
+      wait *= 2;
+    });
     const veil = document.createElement("canvas");
     veil.width = this.width;
     veil.height = this.height;
