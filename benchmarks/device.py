@@ -18,9 +18,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.bench import Bench, as_published
 from benchmarks.machine import Cost, Limits, count_cost
-from benchmarks.rows.davenet import paper_steps, recorded_step
+from benchmarks.rows.davenet import published_paper_step, recorded_step
 from benchmarks.rows.gan import our_step as gan_step
-from benchmarks.rows.gan import some_pictures, wgan_gp_steps
+from benchmarks.rows.gan import published_wgan_gp_step, some_pictures, wgan_gp_step
 from benchmarks.rows.training import Editing, made_up, repeated_step
 from benchmarks.timing import WHOLE, Work, parts
 from wordbrush.davenet.negatives import Editor
@@ -104,9 +104,11 @@ def rows(bench: Bench) -> Iterator[Row]:
             for kind, editor in editing.editors.items():
                 yield davenet_row(f"DAVEnet step of {name} with {kind} edits", editing, editor)
     if many(bench):
-        yield wgan_gp(bench)
+        small = bench.params("small")
+        title, units = wgan_gp_title(small)
+        yield Row(title, wgan_gp_step(small), units)
         for batch in PAPER_BATCHES:
-            yield paper(bench, batch)
+            yield Row(paper_title(batch), recorded_step(bench, batch), batch)
 
 
 def gan_row(name: str, params: Params) -> Row:
@@ -130,29 +132,30 @@ def davenet_row(name: str, editing: Editing, editor: Editor | None = None) -> Ro
     return Row(f"{name}, batch {batch}", step, batch)
 
 
-def wgan_gp(bench: Bench) -> Row:
-    """A step with K's loss, at the widths of `small`."""
-    params = bench.params("small")
-    size = params.scenes.resolution
-    batch = params.gan.batch_sizes[size]
-    step = wgan_gp_steps(bench, params)[0]
-    return Row(f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}", step, batch)
-
-
-def paper(bench: Bench, batch: int) -> Row:
-    """A step of the paper's networks on 10 s of speech."""
-    return Row(f"DAVEnet step, 10 s, batch {batch}", recorded_step(bench, batch), batch)
-
-
 def published(bench: Bench) -> Iterator[Row]:
     """Others' steps, as their authors run them: those whose checkouts are given."""
     if not many(bench):
         return
-    theirs = [(wgan_gp(bench), wgan_gp_steps(bench, bench.params("small"))[1])]
-    theirs += [(paper(bench, size), paper_steps(bench, size)[1]) for size in PAPER_BATCHES]
-    for row, step in theirs:
+    params = bench.params("small")
+    theirs = [(*wgan_gp_title(params), published_wgan_gp_step(bench.peers, params))]
+    theirs += [
+        (paper_title(batch), batch, published_paper_step(bench, batch)) for batch in PAPER_BATCHES
+    ]
+    for title, units, step in theirs:
         if step is not None:
-            yield Row(f"{row.name}: others' code", as_published(step), row.units)
+            yield Row(f"{title}: others' code", as_published(step), units)
+
+
+def wgan_gp_title(params: Params) -> tuple[str, int]:
+    """Of a step with K's loss, and how many pictures it takes."""
+    size = params.scenes.resolution
+    batch = params.gan.batch_sizes[size]
+    return f"ProGAN step, WGAN-GP, {size}×{size}, batch {batch}", batch
+
+
+def paper_title(batch: int) -> str:
+    """Of a step of the paper's networks on 10 s of speech."""
+    return f"DAVEnet step, 10 s, batch {batch}"
 
 
 def measured(row: Row, cost: Cost, limits: Limits) -> Measured:

@@ -37,28 +37,27 @@ MOST_LOOPED = 1000  # pairs: D's loop over 5,000 would take the best part of an 
 def davenet_step(bench: Bench) -> Iterator[Line]:
     """A step of the paper's networks on equal pictures and captions, in parts."""
     batch = 4 if bench.quick else 16
-    ours, baseline = paper_steps(bench, batch)
+    params = bench.params("paper")
+    inputs = paper_inputs(params, batch)
     yield from bench.compare(
         f"DAVEnet step, batch {batch}",
-        ours,
-        baseline,
+        our_step(params, *inputs, random_numbers(0), recorded=False),
+        published_paper_step(bench, batch),
         bench.peers.title("davenet", "its modules and loss"),
         memory=True,
         units=batch,
     )
 
 
-def paper_steps(bench: Bench, batch: int) -> tuple[Parts, Parts | None]:
-    """A step of the paper's networks, and D's of the same pictures and captions, if D is there."""
-    images, features = paper_inputs(bench.params("paper"), batch)
+def published_paper_step(bench: Bench, batch: int) -> Parts | None:
+    """D's step of the same pictures and captions, if D is there."""
     params, peer = bench.params("paper"), bench.peers.load("davenet")
     rate = params.schedule.pretrain.learning_rate
-    theirs = published_step(peer, params.davenet, rate, images, features) if peer else None
-    return our_step(params, images, features, random_numbers(0), recorded=False), theirs
+    return peer and published_step(peer, params.davenet, rate, *paper_inputs(params, batch))
 
 
 def recorded_step(bench: Bench, batch: int) -> Work:
-    """The same of ours as one launch, where steps are recorded; else as it is."""
+    """A step of the paper's networks as one launch, where steps are recorded; else as it is."""
     params, rng = bench.params("paper"), random_numbers(0)
     graphs, nothing = Graphs(rng), torch.zeros((), device=device())
     ours = our_step(params, *paper_inputs(params, batch), rng, graphs.used)

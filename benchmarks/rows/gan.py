@@ -32,7 +32,7 @@ def gan_step(bench: Bench) -> Iterator[Line]:
     """
     for preset in (None, "small"):
         params = bench.params(preset)
-        ours, baseline = wgan_gp_steps(bench, params)
+        ours, baseline = wgan_gp_step(params), published_wgan_gp_step(bench.peers, params)
         size = params.scenes.resolution
         batch = params.gan.batch_sizes[size]
         yield from bench.compare(
@@ -46,11 +46,20 @@ def gan_step(bench: Bench) -> Iterator[Line]:
         )
 
 
-def wgan_gp_steps(bench: Bench, params: Params) -> tuple[Work, Work | None]:
-    """A step with K's loss, and pytorch_GAN_zoo's of the same pictures, if that is there."""
+def wgan_gp_step(params: Params) -> Work:
+    """A step with K's loss."""
+    return our_step(*wgan_gp_inputs(params))
+
+
+def published_wgan_gp_step(peers: Peers, params: Params) -> Work | None:
+    """pytorch_GAN_zoo's of the same pictures, if that is there."""
+    return published_step(peers, *wgan_gp_inputs(params))
+
+
+def wgan_gp_inputs(params: Params) -> tuple[Gan, int, torch.Tensor]:
+    """Networks, side and a batch of pictures."""
     gan, size = params.gan.model_copy(update=WGAN_GP), params.scenes.resolution
-    real = some_pictures(gan.batch_sizes[size], size)
-    return our_step(gan, size, real), published_step(bench.peers, gan, size, real)
+    return gan, size, some_pictures(gan.batch_sizes[size], size)
 
 
 def some_pictures(batch: int, size: int) -> torch.Tensor:

@@ -36,7 +36,7 @@ class Detection:
 
     @property
     def f1(self) -> Tensor:
-        return 2 * self.precision * self.recall / (self.precision + self.recall).clamp(min=1e-12)
+        return f1_score(self.precision, self.recall)
 
     def hypotheses(self, count: int) -> list[list[Hypothesis]]:
         """For every unit its `count` best labels, best first."""
@@ -47,16 +47,28 @@ class Detection:
         ]
 
     def _hypothesis(self, label: int, unit: int) -> Hypothesis:
-        def percent(rates: Tensor) -> float:
-            return round(100 * float(rates[label, unit]), 2)
+        rates = self.precision[label, unit], self.recall[label, unit]
+        return hypothesis(self.labels[label], *rates, self.occurrences[label])
 
-        return {
-            "label": self.labels[label],
-            "f1": percent(self.f1),
-            "precision": percent(self.precision),
-            "recall": percent(self.recall),
-            "occurrences": int(self.occurrences[label]),
-        }
+
+def f1_score(precision: Tensor, recall: Tensor) -> Tensor:
+    """The harmonic mean; 0 where both are."""
+    return 2 * precision * recall / (precision + recall).clamp(min=1e-12)
+
+
+def hypothesis(label: str, precision: Tensor, recall: Tensor, occurrences: Tensor) -> Hypothesis:
+    """What a unit may stand for; of scalars."""
+
+    def percent(rate: Tensor) -> float:
+        return round(100 * float(rate), 2)
+
+    return {
+        "label": label,
+        "f1": percent(f1_score(precision, recall)),
+        "precision": percent(precision),
+        "recall": percent(recall),
+        "occurrences": int(occurrences),
+    }
 
 
 def detect_words(active: Tensor, spoken: Spoken) -> Detection:

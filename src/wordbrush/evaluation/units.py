@@ -6,6 +6,7 @@ frames lies within TOLERANCE of it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from wordbrush.davenet.audio import AudioEncoder, Heard
 from wordbrush.davenet.encoding import BATCH
 from wordbrush.davenet.kernels import slices
 from wordbrush.evaluation.abx import Token, Triples, abx_error, draw_triples
+from wordbrush.evaluation.detection import f1_score, hypothesis
 from wordbrush.evaluation.interface import Subject
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.results import (
@@ -58,19 +60,23 @@ class CodeCounts:
     used: Tensor
     said: Tensor
 
-    @property
+    @cached_property
     def precision(self) -> Tensor:
         return self.within / self.used.clamp(min=1)
 
-    @property
+    @cached_property
     def recall(self) -> Tensor:
         return self.found / self.said[:, None].clamp(min=1)
 
-    @property
+    @cached_property
     def f1(self) -> Tensor:
         """[V, K]"""
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both.clamp(min=1e-12)
+        return f1_score(self.precision, self.recall)
+
+    def hypothesis(self, word: int, code: int) -> Hypothesis:
+        """A word that a code may stand for; its occurrences are those that the code hears (V)."""
+        rates = self.precision[word, code], self.recall[word, code]
+        return hypothesis(self.labels[word], *rates, self.found[word, code])
 
     def of(self, chosen: Tensor) -> "CodeCounts":
         """Some of the words: bool [V]."""
@@ -139,26 +145,11 @@ def ranked_detectors(counts: CodeCounts) -> list[Detector]:
     rows: list[Detector] = [
         {
             "unit": code,
-            "hypotheses": [hypothesis(counts, int(word), code) for word in best[:, code]],
+            "hypotheses": [counts.hypothesis(int(word), code) for word in best[:, code]],
         }
         for code in counts.used.nonzero()[:, 0].tolist()
     ]
     return sorted(rows, key=lambda row: (-row["hypotheses"][0]["f1"], row["unit"]))
-
-
-def hypothesis(counts: CodeCounts, word: int, code: int) -> Hypothesis:
-    """A word that a code may stand for; its occurrences are those that the code hears, as in V."""
-
-    def rounded(rates: Tensor) -> float:
-        return round(100 * float(rates[word, code]), 2)
-
-    return {
-        "label": counts.labels[word],
-        "f1": rounded(counts.f1),
-        "precision": rounded(counts.precision),
-        "recall": rounded(counts.recall),
-        "occurrences": int(counts.found[word, code]),
-    }
 
 
 def perplexity(used: Tensor) -> float:
