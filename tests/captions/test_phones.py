@@ -45,3 +45,10 @@ def test_only_what_is_known_is_told(spoken):
     found = phone_times([other, slower, spoken], 0.1)
     assert found[:2] == [[], []] and found[2]
     assert phone_times([other], 0.1) == [[]]
+
+
+def test_an_utterance_may_differ_by_a_step_of_the_synthesiser(spoken):
+    """As it does after other utterances: a word begins six milliseconds later."""
+    later = [{**one, "start": one["start"] + 0.006} for one in spoken["words"][-2:]]
+    again = {**spoken, "words": [*spoken["words"][:-2], *later]}
+    assert phone_times([again], 0.1) == phone_times([spoken], 0.1) != [[]]

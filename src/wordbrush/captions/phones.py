@@ -1,6 +1,7 @@
 """When each phone of a caption is said, as espeak-ng tells. For tests alone.
 
-Captions are spoken again: the same text by the same voice takes the same time.
+Captions are spoken again: the same text by the same voice takes the same time, but for a step of
+some milliseconds here and there, which depends on what the process spoke before.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from wordbrush.captions.espeak import Engine
 from wordbrush.captions.voices import check_voice
 from wordbrush.params import ESPEAK, engine_of_voice
 
-AGREEING = 0.005  # seconds between the words of now and then, rounded to milliseconds
+AGREEING = 0.02  # seconds between the words of now and then: two frames of the features
 
 
 def phone_times(rows: Sequence[dict], silence: float) -> list[list[dict]]:
