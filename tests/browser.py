@@ -25,13 +25,18 @@ class Navigated(AssertionError):
 
 
 class Tab:
-    """A page. What its console and its security policy complain of is in `complaints`."""
+    """A page. What its console and its security policy complain of is in `complaints`.
+
+    After `Page.startScreencast`, its pictures are in `frames`, as the protocol tells them.
+    """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse):
         self.socket = socket
         self.numbers = itertools.count(1)
         self.answers: dict[int, asyncio.Future] = {}
         self.complaints: list[str] = []
+        self.frames: list[dict[str, Any]] = []
+        self.thanks: set[asyncio.Task] = set()  # kept: the loop holds tasks only weakly
         self.reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -43,6 +48,14 @@ class Tab:
                 self.complaints.append(told["params"]["entry"]["text"])
             elif told["method"] == "Runtime.exceptionThrown":
                 self.complaints.append(str(told["params"]["exceptionDetails"]))
+            elif told["method"] == "Page.screencastFrame":
+                self._keep(told["params"])
+
+    def _keep(self, frame: dict[str, Any]) -> None:
+        self.frames.append(frame)
+        thanks = self.call("Page.screencastFrameAck", sessionId=frame["sessionId"])
+        self.thanks.add(task := asyncio.create_task(thanks))  # Chromium waits for it
+        task.add_done_callback(self.thanks.discard)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self.numbers)

@@ -51,9 +51,9 @@ async def served(studio: Studio, port: int = 0) -> AsyncIterator[str]:
         yield address
 
 
-def spoken(text: str, before: float = 0.5, after: float = 1.5) -> np.ndarray:
+def spoken(text: str, before: float = 0.5, after: float = 1.5, voice: Voice = VOICE) -> np.ndarray:
     """A sentence float32 [S], with so many seconds of a quiet room around it."""
-    sound = spoken_alone((text, VOICE))[0].sound
+    sound = spoken_alone((text, voice))[0].sound
     parts = [np.zeros(round(before * SAMPLE_RATE)), sound, np.zeros(round(after * SAMPLE_RATE))]
     whole = np.concatenate(parts)
     room = np.random.default_rng(0).normal(size=len(whole)) * 1e-4
