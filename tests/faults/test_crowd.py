@@ -30,15 +30,25 @@ SAMPLING_SECONDS = 5
 WARM_SECONDS = 60  # in which memory may still grow
 GROWTH = 1.1
 RATE = 2 * SAMPLE_RATE  # bytes a second
-DESCRIPTIONS = [
-    f"there is a {size} {color} {shape} beside a {other} thing"
-    for size, color, shape, other in itertools.product(
-        ("small", "large"),
-        ("red", "green", "yellow", "purple", "brown", "blue"),
-        ("cube", "ball", "cylinder"),
-        ("shiny", "dull", "tiny"),
+THINGS = [
+    f"{size} {color} {shape}"
+    for size, color, shape in itertools.product(
+        ("small", "huge"), ("red", "green", "yellow", "purple"), ("cube", "ball", "cylinder")
     )
 ]
+SCENES = (
+    "I see a {} and behind it a {}",
+    "there is one {}, next to a {}",
+    "on the left stands a {}, on the right some {}",
+    "a {} hides the {}",
+    "nothing but a {} with its {}",
+)
+# No two of them have a stretch in common: a synthesiser says it alike each time, as nobody does.
+DESCRIPTIONS = [
+    SCENES[number % 5].format(THINGS[number % 24], THINGS[(7 * number + 5) % 24])
+    for number in range(60)
+]
+PAUSE_SECONDS = 2.0  # in which a person looks at the next picture
 
 
 async def crowd(
@@ -133,7 +143,7 @@ def test_ten_people_are_listened_to_at_once():
 @contextmanager
 def collection(folder: Path) -> Iterator[tuple[subprocess.Popen, str, str]]:
     """The process, its address and the owner's token."""
-    album = visitors.album(folder / "album", 24)
+    album = visitors.album(folder / "album", len(DESCRIPTIONS))
     command = [WORDBRUSH, "collect", str(album), str(folder / "store"), "--port", "0"]
     with subprocess.Popen(
         [*command, "--a-picture", "1000", "--a-speaker", "1000"],
@@ -165,7 +175,7 @@ def test_ten_people_describe_at_once(tmp_path):
             ended = time.monotonic()
             await socket.send_json({"finish": samples.nbytes})
             verdict = await told(socket)
-            assert verdict["accepted"], verdict
+            assert verdict["accepted"], verdict["reasons"]
             return time.monotonic() - ended
 
     async def visit(address: str, token: str, who: int, end: float) -> list[float]:
@@ -174,6 +184,7 @@ def test_ten_people_describe_at_once(tmp_path):
             shown: list[str] = await one.agree(token)
             while time.monotonic() < end:
                 for picture in shown:
+                    await asyncio.sleep(PAUSE_SECONDS)
                     delays.append(await describe(one, picture, len(said) * who + len(delays)))
                 status, answer = await one.ask("/api/submit", {})
                 assert status == 200, answer
