@@ -23,7 +23,10 @@ from wordbrush.storage.layout import Layout
 def run(params: Params, layout: Layout) -> None:
     """Scale the pictures, and compute features of the recordings."""
     folder, config = Path(params.collection or ""), FeatureConfig.taken_from(params.captions)
-    manifest = read_collection(folder)
+    told = params.pairs
+    manifest = read_collection(folder).without(
+        told.unheard_languages, told.unheard_share, params.seed
+    )
     with whole_directory(layout.samples) as scratch:
         write_seen(scratch, see(folder, params.davenet.image_size, params.davenet.image_side))
         write_origin(scratch, origin(folder))
