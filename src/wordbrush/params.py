@@ -574,8 +574,8 @@ class Params(Section):
             raise ValueError("redraw is true, and collection is null: name one, or set it to false")
         if self.pairs.used and self.collection is None:
             raise ValueError(
-                "pairs says which of a collection's pairs training hears, and collection is null: "
-                "name one, or set unheard_languages to [], unheard_share to 0.0 and shuffle to false"
+                "pairs says which pairs of a collection training hears, and collection is null: "
+                "name one, or set unheard_languages: [], unheard_share: 0.0 and shuffle: false"
             )
         drawn, seen = self.scenes.resolution, self.davenet.image_size
         if self.graph == "redrawn" and drawn > seen:

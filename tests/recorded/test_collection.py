@@ -25,7 +25,7 @@ from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.protocol import read_subject
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
-from wordbrush.evaluation.retrieval import both_ways_apart
+from wordbrush.evaluation.retrieval import ways_among
 from wordbrush.evaluation.validation import measure_methods
 from wordbrush.evaluation.words import WordTests, written_words
 from wordbrush.explorer.gallery import Gallery
@@ -131,7 +131,7 @@ def test_recall_counts_every_caption_of_a_picture_as_right(learned, collection, 
         own = scores[rows.index(image)][column]
         above = [line[column] for one, line in zip(rows, scores, strict=True) if one != image]
         finds_picture.append(1 + sum(score >= own for score in above))
-    ways = both_ways_apart(material, subject)
+    ways = ways_among(material, subject.encoders, material.pairs.manifest, material.samples)
     for found, wanted in ((ways["captions"], finds_caption), (ways["pictures"], finds_picture)):
         share = 100 * np.mean([rank <= 1 for rank in wanted])
         assert found["recall"]["1"]["value"] == pytest.approx(share, abs=0.01)

@@ -129,8 +129,7 @@ def first_pictures(folder: Path) -> int:
     numbers = manifest.pictures(np.flatnonzero(seen))
     if not len(numbers) or numbers[-1] + 1 != len(numbers):
         raise WordbrushError(
-            f"{folder / NAME}: the pictures of {TRAIN} do not come first. "
-            "Make it again: dvc repro."
+            f"{folder / NAME}: the pictures of {TRAIN} do not come first. Make it again: dvc repro."
         )
     return len(numbers)
 

@@ -39,6 +39,7 @@ from wordbrush.report.records import (
 )
 from wordbrush.report.results_section import (
     engines_section,
+    known_section,
     results_section,
     ways_section,
     word_scores_section,
@@ -330,6 +331,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "params": params,
         "results": results_section(results, best.name),
         "ways": ways_section(results, best.name),
+        "known": known_section(results[best.name]),
         "asked": results[best.name].get("ways"),
         "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),

@@ -152,7 +152,7 @@ def check_inputs(params: Params) -> None:
     if params.collection is not None:
         from wordbrush.corpora.collection import read_collection
 
-        read_collection(Path(params.collection))
+        read_collection(Path(params.collection), params.pairs, params.seed)
         return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr
