@@ -9,6 +9,8 @@ import pytest
 
 from tests.recorded import miniature
 from wordbrush.corpora.collection import read_collection
+from wordbrush.corpora.shards import ABOUT, SPEECH, SPEECH_SCHEMA, shard_name
+from wordbrush.corpora.sides import says_side
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import read_pairs, read_trained
 from wordbrush.errors import WordbrushError
@@ -18,7 +20,9 @@ from wordbrush.evaluation.protocol import read_subject
 from wordbrush.evaluation.retrieval import chance
 from wordbrush.params import Params, parse
 from wordbrush.stages import import_collection, pretrain_davenet
+from wordbrush.stages.preflight import warn_of_mirrors
 from wordbrush.storage.layout import Layout
+from wordbrush.storage.tables import write_table
 from wordbrush.storage.yaml import merge
 
 
@@ -90,6 +94,24 @@ def test_training_must_keep_something_to_hear(imported, collection, asked):
     with pytest.raises(WordbrushError, match=r"0 pictures with captions for train.*unheard"):
         read_collection(collection, asked(unheard_languages=["fr", "el"]).pairs, seed=0)
     assert "no caption of" in imported[1] and "'xx'" in imported[1] and "'el'" not in imported[1]
+
+
+def test_it_is_said_where_mirrored_pictures_make_captions_wrong(tiny, tmp_path, capsys):
+    texts = ["A cup LEFT of a plate.", "Une main gauche", "Левый глаз", "He leftover rights", ""]
+    assert [says_side(text) for text in texts] == [True, True, True, False, False]
+    folder = tmp_path / "collection"
+    row = {name: None for name in SPEECH_SCHEMA.names} | {"audio": {"bytes": b"", "path": ""}}
+    rows = [{**row, "text": text, "split": "train"} for text in texts]
+    (folder / SPEECH).mkdir(parents=True)
+    write_table(folder / shard_name(SPEECH, "train", 0, 1), rows, SPEECH_SCHEMA)
+    (folder / ABOUT).touch()
+    for flip, said in ((False, 0), (True, 1)):
+        changes = {"collection": str(folder), "davenet": {"image_flip": flip}}
+        warn_of_mirrors(parse(merge(tiny.model_dump(), changes), "test"))
+        out = capsys.readouterr().out
+        assert out.count("3 of 5 captions for training say left or right, such as 'A cup") == said
+    warn_of_mirrors(parse(merge(tiny.model_dump(), {"davenet": {"image_flip": True}}), "test"))
+    assert capsys.readouterr().out == ""
 
 
 def test_pairs_are_of_a_collection(tiny):

@@ -255,6 +255,15 @@ class ClusterScores(TypedDict):
     agreement_chance: Finite
 
 
+class WordsKnown(TypedDict):
+    """Of a collection: of how many test captions the words are known, out of how many; and whether
+    they are timed. The others are left out."""
+
+    captions: Count
+    of: Count
+    timed: bool
+
+
 class ConceptMetrics(TypedDict):
     """metrics/concepts.json: scores by method, and by mining.
 
@@ -264,6 +273,7 @@ class ConceptMetrics(TypedDict):
 
     words: dict[str, WordScores]
     clusters: dict[str, ClusterScores]
+    known: NotRequired[WordsKnown]
     distinct: NotRequired[Recall]
     told: NotRequired[Recall]
 

@@ -361,7 +361,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "contested": tables["contested"],
         "shown": method_named(list(results)[-1]),
         "detectors": tables["detectors"][:DETECTORS_SHOWN],
-        "timed": any(row["words"] for row in speech.values()),
+        "words_known": metrics.get("known"),
         "retrieval": retrieval_section(examples, images),
         "matchmaps": matchmap_section(layout, examples, images),
         "word_maps": word_map_section(layout, examples, images),
