@@ -58,7 +58,7 @@ $(MININGS): mining-%:
 STAMPS_PACKAGE := tuxpaint-stamps-default
 STAMPS_FETCHED := .wordbrush/tuxpaint
 STAMPS ?= $(firstword $(wildcard /usr/share/tuxpaint/stamps) $(STAMPS_FETCHED)/usr/share/tuxpaint/stamps)
-RECORDED ?= recorded
+RECORDED ?= stamps
 LANGUAGES ?=
 recorded: setup stamps ## learn from people's recordings: the stamps of Tux Paint (161 MB, GPL-2)
 	@wordbrush data "$(STAMPS)" data/recorded --reader tuxpaint --languages "$(LANGUAGES)"

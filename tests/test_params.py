@@ -27,6 +27,7 @@ def test_committed_parameters_and_presets_are_valid():
         "recorded",
         "redrawn",
         "small",
+        "stamps",
         "tiny",
         "vq",
     ]

@@ -130,6 +130,16 @@ class Gan(Section):
     swd_images: Annotated[int, Field(ge=16)]
 
 
+class PairsHeard(Section):
+    unheard_languages: list[Annotated[str, Field(min_length=1)]]
+    unheard_share: Annotated[float, Field(ge=0, lt=1)]
+    shuffle: bool
+
+    @property
+    def used(self) -> bool:
+        return bool(self.unheard_languages or self.unheard_share or self.shuffle)
+
+
 class Segmenter(Section):
     channels: SegmenterChannels
     steps: Count
@@ -533,6 +543,7 @@ class Params(Section):
     cuda_graphs: bool
     collection: PlainPath | None
     redraw: bool
+    pairs: PairsHeard
     scenes: Scenes
     gan: Gan
     segmenter: Segmenter
@@ -561,6 +572,11 @@ class Params(Section):
     def _redrawn(self) -> "Params":
         if self.redraw and self.collection is None:
             raise ValueError("redraw is true, and collection is null: name one, or set it to false")
+        if self.pairs.used and self.collection is None:
+            raise ValueError(
+                "pairs says which pairs of a collection training hears, and collection is null: "
+                "name one, or set unheard_languages: [], unheard_share: 0.0 and shuffle: false"
+            )
         drawn, seen = self.scenes.resolution, self.davenet.image_size
         if self.graph == "redrawn" and drawn > seen:
             raise ValueError(

@@ -158,6 +158,31 @@ def test_files_that_are_none_of_theirs_are_refused_in_a_sentence(branch, state, 
         require_weights(branch, ImageWeights(file=str(tmp_path / "nowhere"), sha256=None))
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="all files can be read")
+def test_a_file_that_cannot_be_read_is_named(branch):
+    with pytest.raises(WordbrushError, match=r"^/proc/self/mem cannot be read \(input"):
+        require_weights(branch, ImageWeights(file="/proc/self/mem", sha256=None))
+
+
+def test_a_header_whose_length_looks_like_a_pickle_is_none(branch, state, tmp_path):
+    """The first byte of safetensors is that of the header's length: of one in 32 files 0x80."""
+    path = tmp_path / "weights.safetensors"
+    save_file(state, path, {"made": "by"})
+    missing = (0x80 - path.read_bytes()[0]) % 256
+    save_file(state, path, {"made": "by" + missing * " "})
+    content = path.read_bytes()
+    assert content[0] == 0x80
+    sha256 = hashlib.sha256(content).hexdigest()
+    require_weights(branch, ImageWeights(file=str(path), sha256=sha256))
+
+
+def test_small_floats_are_read_and_whole_numbers_refused(branch, state, tmp_path):
+    name = "features.0.bias"
+    require_weights(branch, written(tmp_path, {**state, name: state[name].to(torch.float8_e4m3fn)}))
+    with pytest.raises(WordbrushError, match=f"{name} holds torch.int64 that are no finite"):
+        require_weights(branch, written(tmp_path, {**state, name: state[name].long()}))
+
+
 @pytest.mark.parametrize("kind", ["torch", "old"])
 def test_pickles_are_never_loaded(branch, kind, tmp_path):
     class Trap:

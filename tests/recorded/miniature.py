@@ -19,7 +19,12 @@ PICTURES = {"train": 6, "validation": 2, "test": 3}
 VOICES = ("en-us", "en")  # who say the first and the second caption of each picture
 
 
-def source(folder: Path, pictures: dict[str, int] = PICTURES, captions: int = 2) -> Path:
+def source(
+    folder: Path,
+    pictures: dict[str, int] = PICTURES,
+    captions: int = 2,
+    languages: tuple[str, ...] = ("en", "en"),
+) -> Path:
     """A plain folder of pictures and recordings, with a list that names splits."""
     rows: list[dict] = []
     splits = [split for split, count in pictures.items() for _ in range(count)]
@@ -37,7 +42,7 @@ def source(folder: Path, pictures: dict[str, int] = PICTURES, captions: int = 2)
             soundfile.write(speech, speak(text, Voice(voice, 175, 50)).sound, SAMPLE_RATE)
             rows.append(
                 {"id": f"{number}-{caption}", "picture": path.name, "speech": speech.name,
-                 "speaker": voice, "language": "en", "split": split, "text": text}
+                 "speaker": voice, "language": languages[caption], "split": split, "text": text}
             )  # fmt: skip
     miniatures.table(folder / "captions.csv", rows)
     return folder

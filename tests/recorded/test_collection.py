@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from wordbrush.concepts.store import ConceptSet
 from wordbrush.corpora.collection import square
 from wordbrush.corpora.shards import SPEECH, read_rows
 from wordbrush.data.pairs import read_pairs
-from wordbrush.data.recordings import read_shards
+from wordbrush.data.recordings import read_shards, write_shards
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_images
 from wordbrush.errors import WordbrushError
@@ -25,7 +26,7 @@ from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.protocol import read_subject
 from wordbrush.evaluation.results import ConceptMetrics, ConceptTables, Results
-from wordbrush.evaluation.retrieval import both_ways_apart
+from wordbrush.evaluation.retrieval import ways_among
 from wordbrush.evaluation.validation import measure_methods
 from wordbrush.evaluation.words import WordTests, written_words
 from wordbrush.explorer.gallery import Gallery
@@ -131,7 +132,7 @@ def test_recall_counts_every_caption_of_a_picture_as_right(learned, collection, 
         own = scores[rows.index(image)][column]
         above = [line[column] for one, line in zip(rows, scores, strict=True) if one != image]
         finds_picture.append(1 + sum(score >= own for score in above))
-    ways = both_ways_apart(material, subject)
+    ways = ways_among(material, subject.encoders, material.pairs.manifest, material.samples)
     for found, wanted in ((ways["captions"], finds_caption), (ways["pictures"], finds_picture)):
         share = 100 * np.mean([rank <= 1 for rank in wanted])
         assert found["recall"]["1"]["value"] == pytest.approx(share, abs=0.01)
@@ -179,7 +180,9 @@ def test_units_and_concepts_hear_the_words_of_texts(learned):
             assert one["seen"] is None and one["word"] == one["heard"]
             assert one["word"]["label"] in said
     page = (learned.report / "index.html").read_text(encoding="utf-8")
-    assert "No word of this collection is timed" in page and "sees" not in page.split("</style>")[1]
+    assert (
+        "No word of the test captions is timed" in page and "sees" not in page.split("</style>")[1]
+    )
     told = re.sub(r'"data:[^"]*"', "", page)  # sounds and pictures may spell anything
     assert "Concepts it discovered" in told and "IoU" not in told
     assert "<audio controls" in stage_page("cluster-units@hard", learned)
@@ -209,6 +212,31 @@ def test_detectors_of_texts_are_counted_by_captions(learned, collection, tiny, m
         recall = 100 * float(on[having][:, :, unit].any(1).float().mean())
         assert best["precision"] == pytest.approx(precision, abs=0.01)
         assert best["recall"] == pytest.approx(recall, abs=0.01)
+
+
+def test_captions_without_word_times_are_left_out_where_others_have_them(
+    learned, collection, tiny, tmp_path, monkeypatch
+):
+    """The same word is said in all test captions and timed in two: no unit errs in the others."""
+    monkeypatch.setattr("wordbrush.evaluation.words.SAID", 1)
+    rows = read_shards(learned.speech)
+    test = range(len(rows) - 6, len(rows))
+    for number in (test[1], test[4]):
+        rows[number]["words"] = [{"word": "timed", "start": 0.0, "end": 60.0}]
+    partly = Layout(tmp_path)
+    partly.speech.mkdir(parents=True)
+    write_shards(partly.speech, rows, 100)
+    shutil.copytree(learned.clusters("hard"), partly.clusters("hard"))
+    material = replace(read_material(of(tiny, collection), learned), layout=partly)
+    subject = read_subject(
+        material, learned.encoders("pretrain", "hard"), method_named("hard_negatives")
+    )
+    tests = WordTests(material, "hard_negatives")
+    tests.measure(subject)
+    assert tests.metrics["known"] == {"captions": 2, "of": 6, "timed": True}
+    best = [row["hypotheses"][0] for row in tests.tables["detectors"]]
+    assert {one["label"] for one in best} == {"timed"}
+    assert {one["precision"] for one in best if one["f1"]} == {100.0}
 
 
 def test_words_of_any_script_are_found_once_and_in_small_letters():

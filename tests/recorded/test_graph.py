@@ -133,7 +133,7 @@ def project(tmp_path_factory) -> Workspace:
 
 def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path):
     pools = ROOT / "k8s/pools.yaml"
-    assert {"recorded", "redrawn"} <= set(usable_presets(project.root))
+    assert {"recorded", "redrawn", "stamps"} <= set(usable_presets(project.root))
     for name in ("params.yaml", "presets"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
@@ -204,7 +204,7 @@ def test_make_imports_the_stamps_that_are_there_and_trains(tmp_path):
     planned = make(tmp_path, "--dry-run", "recorded", "STAMPS=stamps", "LANGUAGES=fr").stdout
     wanted = [
         'wordbrush data "stamps" data/recorded --reader tuxpaint --languages "fr"',
-        "wordbrush preset recorded",
+        "wordbrush preset stamps",
         "dvc repro",
         "wordbrush show",
     ]

@@ -22,6 +22,7 @@ from wordbrush.data.origin import Origin
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.data.views import Seen
 from wordbrush.errors import WordbrushError, advising, optional_packages
+from wordbrush.params import PairsHeard
 from wordbrush.storage.tables import read_table
 from wordbrush.telemetry.progress import track
 from wordbrush.training.workers import Task, one_thread, ordered
@@ -44,8 +45,9 @@ class Heard:
     frames: np.ndarray
 
 
-def read_collection(folder: Path) -> Manifest:
-    """The captions of a collection, in the order of `hear`.
+def read_collection(folder: Path, heard: PairsHeard, seed: int) -> Manifest:
+    """The captions of a collection, in the order of `hear`; those that training shall not hear have
+    a split of their own, drawn by the seed.
 
     Raises WordbrushError where there is no collection, or where a split has too few pictures to
     train or to measure on.
@@ -62,13 +64,15 @@ def read_collection(folder: Path) -> Manifest:
             f"{folder} has {len(manifest)} captions of {about['utterances']}. {shards.REMAKE}"
         )
     manifest.require_disjoint(folder)
+    manifest = manifest.without(heard.unheard_languages, heard.unheard_share, seed)
     for split in CAPTIONED:
         captions = manifest.captions(split)
         if (count := len(manifest.pictures(captions))) < LEAST:
             found = f"{count} picture{'s' * (count != 1)} with captions"
             raise WordbrushError(
                 f"{folder} has {found} for {split}, and {LEAST} or more are needed: import more, "
-                "or divide them otherwise (wordbrush data --validation --test)."
+                "or divide them otherwise (wordbrush data --validation --test)"
+                f"{', or keep fewer captions unheard (pairs)' if heard.unheard_languages else ''}."
             )
     return manifest
 

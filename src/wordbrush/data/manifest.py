@@ -5,13 +5,13 @@ features of the captions; it holds no text and no labels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from wordbrush.data.splits import CAPTIONED
+from wordbrush.data.splits import CAPTIONED, TRAIN, UNHEARD
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.tables import read_table, write_table
 
@@ -71,6 +71,31 @@ class Manifest:
         pictures = self.images[captions] if pictures is None else pictures
         return pictures[:, None] == self.images[captions][None]
 
+    def without(self, languages: Sequence[str], share: float, seed: int) -> "Manifest":
+        """The same, with captions that training does not hear, though it sees their pictures: those
+        in these languages, and of the others a share, drawn at random. Their split is UNHEARD.
+
+        Of the others, each picture keeps one.
+        """
+        captions = self.captions(TRAIN)
+        foreign = np.isin(self.languages[captions], languages)
+        others = np.random.default_rng(seed).permutation(captions[~foreign])
+        kept = np.unique(self.images[others], return_index=True)[1]
+        spare = np.delete(others, kept)[: round(share * len(others))]
+        splits = self.splits.astype(object)
+        splits[np.concatenate([captions[foreign], spare])] = UNHEARD
+        return replace(self, splits=splits.astype(np.str_))
+
+    def shuffled(self, seed: int) -> "Manifest":
+        """The same, with every caption of training told of the picture of another one in its
+        language: pictures and languages keep their numbers of captions, and nothing fits."""
+        images, rng = self.images.copy(), np.random.default_rng(seed)
+        captions = self.captions(TRAIN)
+        for language in np.unique(self.languages[captions]):
+            own = captions[self.languages[captions] == language]
+            images[own] = self.images[rng.permutation(own)]
+        return replace(self, images=images)
+
     def require_disjoint(self, origin: Path) -> None:
         """Raises WordbrushError where a picture has captions in more than one split."""
         for number, split in enumerate(CAPTIONED):
@@ -96,15 +121,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_table(folder / NAME, rows, SCHEMA)
 
 
-def first_pictures(folder: Path, split: str) -> int:
-    """How many pictures come first, of those that the captions of `split` tell of: in a collection,
-    all of `train`. Raises WordbrushError where the table is missing or damaged, or where other
-    pictures lie between."""
+def first_pictures(folder: Path) -> int:
+    """How many pictures of a collection are for training: they come first. Raises WordbrushError
+    where the table is missing or damaged, or where other pictures lie between."""
     manifest = Manifest.of(read_table(folder / NAME, SCHEMA))
-    numbers = manifest.pictures(manifest.captions(split))
+    seen = np.isin(manifest.splits, (TRAIN, UNHEARD))
+    numbers = manifest.pictures(np.flatnonzero(seen))
     if not len(numbers) or numbers[-1] + 1 != len(numbers):
         raise WordbrushError(
-            f"{folder / NAME}: the pictures of {split} do not come first. Make it again: dvc repro."
+            f"{folder / NAME}: the pictures of {TRAIN} do not come first. Make it again: dvc repro."
         )
     return len(numbers)
 
@@ -128,9 +153,10 @@ def read_manifest(folder: Path, pictures: int, captions: int) -> Manifest:
             f"{path}, caption {wrong[0]}: there is no picture {manifest.images[wrong[0]]}; "
             f"there are {pictures}. Make them again: dvc repro."
         )
-    if unknown := set(manifest.splits.tolist()) - set(CAPTIONED):
+    known = *CAPTIONED, UNHEARD
+    if unknown := set(manifest.splits.tolist()) - set(known):
         raise WordbrushError(
-            f"{path}: the split {min(unknown)!r} is unknown; use {', '.join(CAPTIONED)}."
+            f"{path}: the split {min(unknown)!r} is unknown; use {', '.join(known)}."
         )
     manifest.require_disjoint(path)
     return manifest

@@ -1,6 +1,6 @@
 """Pictures and the captions that tell of them, as training and evaluation read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from wordbrush.data.manifest import Manifest, read_manifest
 from wordbrush.data.speech import FeatureStore
 from wordbrush.data.views import WidePictures, read_wide
 from wordbrush.errors import WordbrushError
+from wordbrush.params import Params
 from wordbrush.storage.files import open_array
 from wordbrush.storage.layout import Layout
 
@@ -36,6 +37,14 @@ def read_pairs(layout: Layout) -> Pairs:
     speech = FeatureStore(layout.features)
     manifest = read_manifest(layout.features, len(images), len(speech))
     return Pairs(images, speech, manifest, read_wide(layout.samples, images))
+
+
+def read_trained(params: Params, layout: Layout) -> Pairs:
+    """The pairs as training takes them: shuffled, if they shall be."""
+    pairs = read_pairs(layout)
+    if not params.pairs.shuffle:
+        return pairs
+    return replace(pairs, manifest=pairs.manifest.shuffled(params.seed))
 
 
 def read_latents(layout: Layout, found: bool = False) -> np.ndarray:

@@ -7,7 +7,9 @@ import numpy as np
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Samples
 
-CAPTIONED = ("train", "validation", "test")
+TRAIN = "train"
+CAPTIONED = (TRAIN, "validation", "test")
+UNHEARD = "unheard"  # captions that training does not hear, of pictures that it sees
 
 
 def split_ranges(samples: Samples) -> dict[str, range]:

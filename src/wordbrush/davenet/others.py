@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from wordbrush.davenet.encoders import VGG16, ImageEncoder
 from wordbrush.davenet.resnet import Bottleneck
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, refusal
 from wordbrush.params import ImageWeights
 
 # How torchvision and timm shift and scale pictures in [0, 1]; ours are in [-1, 1].
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NORM = ("weight", "bias", "running_mean", "running_var")
+JSON_AT = 8  # in safetensors: before it stands a length, which may look like a pickle
 PICKLES = (b"PK\x03\x04", b"\x80")  # how files of torch.save begin, new and old
 CONVERT = (
     "convert it once, where you trust it: safetensors.torch.save_file(model.state_dict(), FILE)"
@@ -144,11 +145,12 @@ def read_weights(branch: ImageEncoder, weights: ImageWeights) -> Iterator[tuple[
             require_shapes(path, file, wanted, "vgg16_bn" if branch.stages is None else "resnet50")
             for name in wanted:
                 tensor = file.get_tensor(name)
-                if not tensor.is_floating_point() or not tensor.isfinite().all():
+                numbers = tensor.float() if tensor.is_floating_point() else None
+                if numbers is None or not numbers.isfinite().all():
                     raise WordbrushError(
                         f"{path}: {name} holds {tensor.dtype} that are no finite numbers."
                     )
-                yield name, tensor.float()
+                yield name, numbers
     except SafetensorError as error:
         raise WordbrushError(
             f"{path} is no whole safetensors file ({str(error).splitlines()[0]})."
@@ -178,15 +180,19 @@ def _first(file: Any, there: set[str]) -> str:
 def require_hash(path: Path, sha256: str | None) -> None:
     """Raises WordbrushError for a file that is missing, is a pickle, or is not the one with this
     hash: results depend on its content, and DVC sees the parameters alone."""
-    if not path.is_file():
-        raise WordbrushError(f"{path} is no file: name the weights in safetensors.")
-    with path.open("rb") as file:
-        if file.read(4).startswith(PICKLES):
-            raise WordbrushError(
-                f"{path} is a pickle, which could run any code and is never loaded: {CONVERT}."
-            )
-        file.seek(0)
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        if not path.is_file():
+            raise WordbrushError(f"{path} is no file: name the weights in safetensors.")
+        with path.open("rb") as file:
+            began = file.read(JSON_AT + 1)
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WordbrushError(f"{path} cannot be read ({refusal(error)}).") from None
+    if began.startswith(PICKLES) and began[JSON_AT:] != b"{":
+        raise WordbrushError(
+            f"{path} is a pickle, which could run any code and is never loaded: {CONVERT}."
+        )
     if found != sha256:
         what = "sha256 is null" if sha256 is None else f"sha256 is {sha256}"
         raise WordbrushError(f"{what}, and {path} has {found}: set it to that if it is the file.")

@@ -10,14 +10,14 @@ from typing import cast
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
-from wordbrush.evaluation import edit_success, real_images, retrieval, semantic
+from wordbrush.evaluation import edit_success, known, real_images, retrieval, semantic
 from wordbrush.evaluation.interface import Subject, Test
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.methods import Method
 from wordbrush.evaluation.results import Result
 from wordbrush.training.compute import device
 
-TESTS = (semantic.TEST, retrieval.TEST, edit_success.TEST, real_images.TEST)
+TESTS = (semantic.TEST, retrieval.TEST, edit_success.TEST, real_images.TEST, known.TEST)
 
 
 def read_subject(material: Material, folder: Path, method: Method | None = None) -> Subject:

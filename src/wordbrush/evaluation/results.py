@@ -71,9 +71,10 @@ class Validation(TypedDict):
 
 class WayRecall(TypedDict):
     """Recall in one direction of retrieval, by k, each with its 95 % interval over pictures, and
-    the median rank. candidates: among how many."""
+    the median rank. chance: of candidates in random order. candidates: among how many."""
 
     recall: dict[RecallLevel, Estimate]
+    chance: dict[RecallLevel, Finite]
     median_rank: Finite
     candidates: Count
 
@@ -177,7 +178,8 @@ class Result(TypedDict):
 
     edit_success: None where no edits trained the method. validation: missing in results of versions
     that chose by the tests. groups: by group of voices, where other engines speak.
-    ways: of collections. composition: where there is speech for it. units: where there are codes.
+    ways: of collections; known: the same of pictures that training saw, by set (known.py).
+    composition: where there is speech for it. units: where there are codes.
     """
 
     recall: Recall
@@ -189,6 +191,7 @@ class Result(TypedDict):
     validation: NotRequired[Validation]
     groups: NotRequired[dict[str, GroupSummary]]
     ways: NotRequired[Ways]
+    known: NotRequired[dict[str, Ways]]
     composition: NotRequired[ComposedShort]
     units: NotRequired[Units]
 
@@ -252,6 +255,15 @@ class ClusterScores(TypedDict):
     agreement_chance: Finite
 
 
+class WordsKnown(TypedDict):
+    """Of a collection: of how many test captions the words are known, out of how many; and whether
+    they are timed. The others are left out."""
+
+    captions: Count
+    of: Count
+    timed: bool
+
+
 class ConceptMetrics(TypedDict):
     """metrics/concepts.json: scores by method, and by mining.
 
@@ -261,6 +273,7 @@ class ConceptMetrics(TypedDict):
 
     words: dict[str, WordScores]
     clusters: dict[str, ClusterScores]
+    known: NotRequired[WordsKnown]
     distinct: NotRequired[Recall]
     told: NotRequired[Recall]
 

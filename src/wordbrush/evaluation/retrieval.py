@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wordbrush.data.manifest import Manifest
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.encoding import encode_images, encode_pairs, encode_speech
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
@@ -23,6 +23,7 @@ from wordbrush.evaluation.results import (
     WayRecall,
     Ways,
 )
+from wordbrush.params import Params
 
 
 def run(material: Material, subject: Subject) -> Numbers:
@@ -36,26 +37,55 @@ def run(material: Material, subject: Subject) -> Numbers:
         "median_rank": float(ranks.float().quantile(0.5)),
     }
     if material.collection is not None:
-        values["ways"] = both_ways_apart(material, subject)
+        manifest = material.pairs.manifest
+        values["ways"] = both_ways_apart(params, manifest, material.samples, ranks.numpy())
     return values, {"recall_10": interval}
 
 
-def both_ways_apart(material: Material, subject: Subject) -> Ways:
-    """Each direction by itself, with intervals: a picture is drawn with all its captions."""
-    images = material.pairs.manifest.images[material.samples]
-    pictures = np.unique(images)
-    ranks = ranks_of(subject.scores, material.pairs.manifest, material.samples).numpy()
+def ways_among(
+    material: Material, encoders: Encoders, manifest: Manifest, captions: np.ndarray
+) -> Ways:
+    """Each direction by itself, among these captions and the pictures that `manifest` says they
+    tell of."""
+    seen = encode_images(encoders, material.pairs.images, manifest.pictures(captions))
+    heard = encode_speech(encoders, material.pairs.speech, captions)
+    scores = all_similarities(seen, heard, encoders.config.similarity)
+    positives = torch.from_numpy(manifest.positives(captions, manifest.pictures(captions)))
+    ranks = both_ways(scores, positives).numpy()
+    return both_ways_apart(material.params, manifest, captions, ranks)
+
+
+def both_ways_apart(
+    params: Params, manifest: Manifest, captions: np.ndarray, ranks: np.ndarray
+) -> Ways:
+    """Each direction by itself, with intervals: a picture is drawn with all its captions.
+
+    ranks: of the pictures of these captions, then of the captions.
+    """
+    images = manifest.images[captions]
+    pictures, counts = np.unique(images, return_counts=True)
     of_pictures, of_captions = np.split(ranks, [len(pictures)])
-    rows = np.searchsorted(pictures, images)
+    rows, ones = np.searchsorted(pictures, images), np.ones(len(images), int)
     return {
-        "pictures": _way(material, of_captions, rows, len(pictures)),
-        "captions": _way(material, of_pictures, np.arange(len(pictures)), len(images)),
+        "pictures": _way(params, of_captions, rows, ones, len(pictures)),
+        "captions": _way(params, of_pictures, np.arange(len(pictures)), counts, len(images)),
     }
 
 
-def _way(material: Material, ranks: np.ndarray, pictures: np.ndarray, candidates: int) -> WayRecall:
-    """ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to."""
-    params, trials = material.params, np.bincount(pictures)
+def chance(right: np.ndarray, candidates: int, k: int) -> float:
+    """Percent of queries that find one of their `right` [Q] among the first k of so many candidates
+    in random order: 1 - C(n-p, k) / C(n, k)."""
+    steps = np.arange(min(k, candidates))
+    missed = np.maximum(candidates - right[:, None] - steps, 0) / (candidates - steps)
+    return 100 * float(1 - missed.prod(1).mean())
+
+
+def _way(
+    params: Params, ranks: np.ndarray, pictures: np.ndarray, right: np.ndarray, candidates: int
+) -> WayRecall:
+    """ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to; right [Q]:
+    how many candidates are right."""
+    trials = np.bincount(pictures)
     found: dict[RecallLevel, Estimate] = {}
     for k in RECALL_LEVELS:
         hits = np.bincount(pictures, ranks <= int(k))
@@ -64,7 +94,13 @@ def _way(material: Material, ranks: np.ndarray, pictures: np.ndarray, candidates
         )
         value = round(100 * float(hits.sum() / trials.sum()), 2)
         found[k] = {"value": value, "low": interval["low"], "high": interval["high"]}
-    return {"recall": found, "median_rank": float(np.median(ranks)), "candidates": candidates}
+    by_chance = {k: round(chance(right, candidates, int(k)), 2) for k in RECALL_LEVELS}
+    return {
+        "recall": found,
+        "chance": by_chance,
+        "median_rank": float(np.median(ranks)),
+        "candidates": candidates,
+    }
 
 
 def recalls(ranks: Tensor) -> Recall:

@@ -184,7 +184,10 @@ class UnitTests:
         columns = ["sample", "text", "words", "voice", "rate", "pitch"]
         rows = {row["sample"]: row for row in each_row(material.layout.speech, columns)}
         tested = [rows[caption] for caption in material.samples.tolist()]
-        self.words = [row["words"] or [] for row in tested]
+        words = [row["words"] or [] for row in tested]
+        # of a collection, captions without words are left out (words.read_words)
+        kept = [row for row, one in enumerate(words) if one or material.collection is None]
+        self.words, self.known = [words[row] for row in kept], torch.tensor(kept, dtype=torch.long)
         self.tokens = [] if material.collection is not None else read_tokens(tested, material)
         self.triples = draw_triples(self.tokens, material.params.seed)
         self.tables: dict[str, dict[str, list[Detector]]] = {}
@@ -227,6 +230,7 @@ class UnitTests:
         }
         if self.triples is not None:
             scores["abx"] = self._abx(found.quantised, self.triples)
+        codes, lengths = codes[self.known], lengths[self.known]
         words = near_words(self.words, lengths, found.seconds)
         if not words.labels:
             return scores, []

@@ -69,20 +69,43 @@ class Masked:
     planes: np.ndarray
 
 
-def read_words(material: Material) -> list[list[dict]] | None:
-    """The words of each test caption, with start and end; where no word is timed, those of its
-    text, each once and as long as the caption; None where there is no text either.
+@dataclass(frozen=True)
+class KnownWords:
+    """The words of test captions, with start and end.
 
-    Raises WordbrushError where captions are missing or damaged.
+    rows: which of the test captions, ascending. captions: the words of each of these. timed:
+    whether people or programs timed them; if not, each is as long as its caption.
+    """
+
+    rows: np.ndarray
+    captions: list[list[dict]]
+    timed: bool
+
+    def of(self, features: Features) -> Features:
+        """The features of these captions and of their pictures."""
+        rows = torch.from_numpy(self.rows)
+        pictures, heard = features
+        return pictures[rows], heard[rows]
+
+
+def read_words(material: Material) -> KnownWords | None:
+    """The words of the test captions, where they are timed; where none are, those of the texts,
+    each once and as long as the caption; None where there is no text either.
+
+    Of a collection, captions without words are left out: whatever is said in them would count as an
+    error of the unit that hears it. Raises WordbrushError where captions are missing or damaged.
     """
     speech = material.layout.speech
     rows = {row["sample"]: row for row in each_row(speech, ["sample", "words", "text"])}
     require_counts(speech, captions=len(rows), features=len(material.pairs.speech))
     tested = [rows[caption] for caption in material.samples.tolist()]
     captions = [row["words"] or [] for row in tested]
-    if not any(captions):
+    if not (timed := any(captions)):
         captions = [written_words(row["text"] or "") for row in tested]
-    return captions if any(captions) else None
+    kept = np.arange(len(captions))
+    if material.collection is not None:
+        kept = np.flatnonzero([len(one) > 0 for one in captions])
+    return KnownWords(kept, [captions[row] for row in kept], timed) if any(captions) else None
 
 
 def written_words(text: str) -> list[dict]:
@@ -126,11 +149,17 @@ class WordTests:
 
     def __init__(self, material: Material, shown: str):
         self.material, self.shown = material, shown
-        self.captions = read_words(material)
+        self.known = read_words(material)
         self.masked = read_masked(material)
         self.drawings: Drawings | None = None
         self.metrics: ConceptMetrics = {"words": {}, "clusters": {}}
         self.tables: ConceptTables = {"detectors": [], "clusters": {}, "contested": {}}
+        if self.known is not None and material.collection is not None:
+            self.metrics["known"] = {
+                "captions": len(self.known.rows),
+                "of": len(material.samples),
+                "timed": self.known.timed,
+            }
         if material.segmenter is not None:
             self._see()
 
@@ -149,20 +178,20 @@ class WordTests:
     def measure(self, subject: Subject) -> None:
         """A method; if concepts were found in its encoders, or trained it, they too."""
         material, method = self.material, needed(subject.method)
-        words = None
-        if self.captions is not None:
+        words, features = None, subject.features
+        if self.known is not None:
             seconds = subject.encoders.audio.stride * material.pairs.speech.hop
-            words = align(self.captions, subject.features[1].frame_counts, seconds)
+            features = self.known.of(features)
+            words = align(self.known.captions, features[1].frame_counts, seconds)
             if material.collection is not None:
                 words = words.often(SAID)
         if words is not None and words.labels:
-            self._measure_words(method, words, subject.features)
+            self._measure_words(method, words, features)
         if material.collection is not None:
             if method.stage == ("pretrain" if material.params.graph == "recorded" else TARGETED):
                 concepts = ConceptSet.load(material.layout.clusters(method.mining))
-                self.tables["clusters"][method.mining] = self._heard_alone(
-                    subject.features, concepts, words
-                )
+                table = self._heard_alone(features, concepts, words)
+                self.tables["clusters"][method.mining] = table
         elif method.stage == TARGETED and self.masked and words is not None:
             concepts = ConceptSet.load(material.layout.clusters(method.mining))
             table = self._concepts(subject, concepts, self.masked, words)

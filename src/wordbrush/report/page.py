@@ -39,6 +39,7 @@ from wordbrush.report.records import (
 )
 from wordbrush.report.results_section import (
     engines_section,
+    known_section,
     results_section,
     ways_section,
     word_scores_section,
@@ -330,6 +331,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "params": params,
         "results": results_section(results, best.name),
         "ways": ways_section(results, best.name),
+        "known": known_section(results[best.name]),
         "asked": results[best.name].get("ways"),
         "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
@@ -359,7 +361,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "contested": tables["contested"],
         "shown": method_named(list(results)[-1]),
         "detectors": tables["detectors"][:DETECTORS_SHOWN],
-        "timed": any(row["words"] for row in speech.values()),
+        "words_known": metrics.get("known"),
         "retrieval": retrieval_section(examples, images),
         "matchmaps": matchmap_section(layout, examples, images),
         "word_maps": word_map_section(layout, examples, images),

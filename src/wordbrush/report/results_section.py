@@ -1,5 +1,6 @@
 """The tables of results, as rows of cells; a column or a cell without a number is left empty."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +17,7 @@ from wordbrush.evaluation.results import (
     Measured,
     Result,
     Results,
+    Ways,
 )
 
 NOTHING = "–"
@@ -25,6 +27,12 @@ MAPS: dict[MapTest, str] = {
     "contested": "contested",
     "overlap": "overlap",
     "naming": "time",
+}
+
+KNOWN = {  # sets of evaluation.known
+    "trained": "captions that training heard",
+    "shuffled": "pairs as training heard them, shuffled",
+    "unheard": "captions that it did not hear",
 }
 
 
@@ -69,16 +77,31 @@ def ways_section(results: Results, best: str) -> Rows:
     table = Rows([*(f"R@{k}" for k in RECALL_LEVELS), "median rank"])
     for name, result in results.items():
         if ways := result.get("ways"):
-            title = method_named(name).title
-            for what, way in (
-                ("a caption finds its picture", ways["pictures"]),
-                ("a picture finds a caption", ways["captions"]),
-            ):
-                found = [way["recall"][k] for k in RECALL_LEVELS]
-                cells = [cell(one["value"], one) for one in found]
-                cells.append(Cell(f"{way['median_rank']:.0f}"))
-                table.rows.append((f"{title}: {what}", cells, name == best))
+            for what, cells in ways_cells(ways):
+                table.rows.append((f"{method_named(name).title}: {what}", cells, name == best))
     return table
+
+
+def known_section(result: Result) -> Rows:
+    """Retrieval of a method among pictures that training saw; no rows where it was not measured."""
+    table = Rows([*(f"R@{k}" for k in RECALL_LEVELS), "median rank"])
+    for name, ways in result.get("known", {}).items():
+        kind, _, language = name.partition(" ")
+        for what, cells in ways_cells(ways):
+            title = f"{KNOWN[kind]}{' in ' * bool(language)}{language}: {what}"
+            table.rows.append((title, cells, False))
+    return table
+
+
+def ways_cells(ways: Ways) -> Iterator[tuple[str, list[Cell]]]:
+    """Both directions: recall with its interval and chance, and the median rank."""
+    for what, way in (
+        ("a caption finds its picture", ways["pictures"]),
+        ("a picture finds a caption", ways["captions"]),
+    ):
+        found = [(way["recall"][k], way["chance"][k]) for k in RECALL_LEVELS]
+        cells = [cell(one["value"], one, chance) for one, chance in found]
+        yield what, [*cells, Cell(f"{way['median_rank']:.0f}")]
 
 
 def semantic_cell(name: str, result: Result, attribute: str) -> Cell:

@@ -18,7 +18,7 @@ from wordbrush.concepts.discovery import (
     top_sounds,
 )
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.data.pairs import Pairs, read_latents, read_pairs
+from wordbrush.data.pairs import Pairs, read_latents, read_trained
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_images, encode_pairs
 from wordbrush.editing.dissection import generator_agreement
@@ -32,7 +32,7 @@ from wordbrush.training.compute import device
 @torch.no_grad()
 def run(params: Params, layout: Layout, mining: str) -> None:
     """Discover the concepts of the encoders that were trained with this mining."""
-    pairs, count = read_pairs(layout), params.clusters.examples
+    pairs, count = read_trained(params, layout), params.clusters.examples
     drawing = params.graph != "recorded"
     stage = "random-edits" if drawing else "pretrain"
     encoders = load_encoders(layout.encoders(stage, mining), device())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from wordbrush.data.pairs import Pairs, read_pairs
+from wordbrush.data.pairs import Pairs, read_trained
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
@@ -31,7 +31,7 @@ def train_stage(
 
     Where several processes train them, the first one writes.
     """
-    pairs = read_pairs(layout)
+    pairs = read_trained(params, layout)
     require_room(params.davenet, pairs.speech, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)

@@ -23,7 +23,9 @@ from wordbrush.storage.layout import Layout
 def run(params: Params, layout: Layout) -> None:
     """Scale the pictures, and compute features of the recordings."""
     folder, config = Path(params.collection or ""), FeatureConfig.taken_from(params.captions)
-    manifest = read_collection(folder)
+    manifest = read_collection(folder, params.pairs, params.seed)
+    for language in set(params.pairs.unheard_languages) - set(manifest.languages.tolist()):
+        print(f"pairs.unheard_languages: no caption of {folder} is in {language!r}.")
     with whole_directory(layout.samples) as scratch:
         write_seen(scratch, see(folder, params.davenet.image_size, params.davenet.image_side))
         write_origin(scratch, origin(folder))

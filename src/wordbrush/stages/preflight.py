@@ -48,6 +48,7 @@ def check_all(params_file: Path, folder: Path) -> Iterator[str]:
             if applied:  # what a preset would read or speak with may be elsewhere
                 check_inputs(params)
                 check_weights(params)
+                warn_of_mirrors(params)
                 if params.collection is None:
                     check_engines(params)
         if applied and (params_file.parent / DVC_FILE).is_file():
@@ -67,6 +68,7 @@ def check_stage(params: Params, stage: Stage) -> None:
             check_inputs(params)
         if stage.name in STARTS:
             check_weights(params)
+            warn_of_mirrors(params)
         # what comes after it may run where no engine is
         if stage.name in BEFORE_SPEECH and params.graph == "drawn":
             check_engines(params)
@@ -152,7 +154,7 @@ def check_inputs(params: Params) -> None:
     if params.collection is not None:
         from wordbrush.corpora.collection import read_collection
 
-        read_collection(Path(params.collection))
+        read_collection(Path(params.collection), params.pairs, params.seed)
         return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr
@@ -174,6 +176,18 @@ def check_weights(params: Params) -> None:
             branch = ImageEncoder(config)
         with named("davenet.image_weights"):
             require_weights(branch, params.davenet.image_weights)
+
+
+def warn_of_mirrors(params: Params) -> None:
+    """Print a sentence where training mirrors pictures whose captions say left or right. Nothing is
+    refused: a few such captions may be worth more pictures."""
+    if params.davenet.image_flip and params.collection is not None:
+        from wordbrush.corpora import shards, sides
+
+        folder = Path(params.collection)
+        # a pod that trains need not have the collection
+        if (folder / shards.ABOUT).is_file() and (said := sides.warning(folder)):
+            print(f"warning: {said}")
 
 
 def check_processes(params: Params, count: int) -> None:

@@ -58,7 +58,7 @@ def read_pictures(params: Params, layout: Layout) -> np.ndarray:
     which H is `davenet.image_size` and the generator learns them at its own."""
     if params.graph == "redrawn":
         images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
-        return images[: first_pictures(layout.features, "train")]
+        return images[: first_pictures(layout.features)]
     size = params.scenes.resolution
     clevr = layout.scenes / "gan_images.npy"
     source = clevr if params.scenes.source == "clevr" else layout.scenes / "images.npy"
