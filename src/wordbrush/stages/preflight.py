@@ -186,6 +186,7 @@ def check_processes(params: Params, count: int) -> None:
         },
         "segmenter.batch_size": params.segmenter.batch_size,
         "davenet.batch_size (or samples.train, if that is less)": batch,
+        **({"twins.pairs_a_batch": params.twins.pairs_a_batch} if params.twins.used else {}),
     }
     for name, size in batches.items():
         if size % count:
