@@ -136,22 +136,22 @@ def test_more_drawings_than_have_twins_are_refused(twinned):
 
 @pytest.fixture
 def written(twinned, tmp_path) -> Pairs:
-    """The twins' folder is that of `features`, of as many captions."""
-    folder = tmp_path / "features"
+    """The features that are there are those of the twins, too."""
+    folder = tmp_path
     np.save(folder / "images.npy", np.repeat(twinned.images, 2, 0)[:CAPTIONS])
     write_twins(folder, sorted([*range(15)] * 2), [0.95] * CAPTIONS)
     return twinned
 
 
 def test_what_is_written_is_read(written, tmp_path):
-    found = read_twins(tmp_path / "features", written.images, np.arange(15))
+    found = read_twins(tmp_path, written.images, np.arange(15))
     assert len(found) == CAPTIONS and found.of(np.array([0, 7]), 3).tolist() == [1, 15]
     assert found.certainty == pytest.approx(0.95)
 
 
 def test_twins_of_pictures_that_are_not_of_the_training_are_refused(written, tmp_path):
     with pytest.raises(WordbrushError, match=r"twins.parquet: the picture 14 is not of"):
-        read_twins(tmp_path / "features", written.images, np.arange(14))
+        read_twins(tmp_path, written.images, np.arange(14))
 
 
 def test_none_where_some_are_asked_for_is_an_error(tmp_path, written):

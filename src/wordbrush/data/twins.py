@@ -63,7 +63,7 @@ def read_twins(folder: Path, images: np.ndarray, trained: np.ndarray) -> TwinPai
             f"{folder} has no twins, and twins.kind asks for them: make them again: dvc repro."
         )
     pictures = open_array(folder / "images.npy", "uint8", (None, *images.shape[1:]))
-    speech = FeatureStore(folder)
+    speech = FeatureStore(folder / "features")
     require_counts(folder, pictures=len(pictures), captions=len(speech), twins=len(rows))
     drawings = np.array([row["drawing"] for row in rows], np.int64)
     strange = drawings[~np.isin(drawings, trained)]

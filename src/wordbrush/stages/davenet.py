@@ -32,7 +32,8 @@ def train_stage(
 ) -> None:
     """Train encoders as the stage `name` (`pretrain`, `random-edits`, `targeted-edits`) does.
 
-    twinned: with the twins that the parameters ask for. Where several processes train them, the first one writes.
+    twinned: with the twins that the parameters ask for. Where several processes train them, the
+    first one writes.
     """
     pairs, twins = read_pairs(layout), params.twins if twinned and params.twins.used else None
     if twins is not None:

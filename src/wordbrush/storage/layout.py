@@ -60,8 +60,8 @@ class Layout:
 
     @property
     def twins(self) -> Path:
-        """images.npy, twins.parquet, and features as `features` has them: edited drawings with
-        captions, which stand in training beside their drawings; twins.parquet alone without any"""
+        """images.npy, twins.parquet, features/: edited drawings and features of their captions,
+        which stand in training beside the drawings; without any, twins.parquet alone"""
         return self.root / "data/twins"
 
     @property
