@@ -157,8 +157,6 @@ def test_without_twins_there_is_an_empty_table_and_a_page_that_says_so(drawn, tm
 def test_too_few_certain_edits_are_one_sentence(drawn, tmp_path):
     params = changed("edited")
     strict = params.twins.model_copy(update={"min_certainty": 1.0})
-    with pytest.raises(
-        WordbrushError, match=r"0 drawings have certain edits, .* asks for 2: raise"
-    ):
+    with pytest.raises(WordbrushError, match=r"0 drawings have certain edits, .* for 2: raise"):
         speak_edits.run(params.model_copy(update={"twins": strict}), drawn)
     assert not drawn.twins.exists()
