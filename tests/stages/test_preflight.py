@@ -189,6 +189,7 @@ def test_units_of_a_generator_need_its_drawings(tiny):
         ({"segmenter": {"batch_size": 18}}, r"segmenter\.batch_size is 18, which 4"),
         ({"samples": {"train": 15}}, r"samples\.train, if that is less\) is 15, which 4"),
         ({"schedule": {"random_edits": {"edit_every": 3}}}, r"schedule\.random_edits\.edit_every"),
+        ({"twins": TWINS}, r"twins\.pairs_a_batch is 2, which 4"),
     ],
 )
 def test_processes_that_could_not_share_a_batch_are_found_first(tiny, changes, words, monkeypatch):
