@@ -34,7 +34,7 @@ demo: setup ## run the whole method on params.yaml and show the results
 # of one thread do a third more work than one process of two (docs/log.md).
 MININGS := mining-random mining-hard
 # The stage that makes the pairs: dvc.yaml has one of them, and the other as a comment.
-PAIRS = $(shell grep -oE '^  (synthesize-captions|import-collection):' dvc.yaml | tr -d ' :')
+PAIRS = $(shell grep -oE '^  (speak-edits|import-collection):' dvc.yaml | tr -d ' :')
 HALF := $(shell echo $$((($$(nproc) + 1) / 2)))
 .PHONY: stages $(MININGS)
 stages:

@@ -35,7 +35,7 @@ ABOUT = "about.json"  # of one run
 SHARED = "shared.lock"  # of the first run: the entries of dvc.lock that all runs start with
 # The stages that take longest, and whose outputs are small enough for a repository.
 DRAWING = ("train-gan", "train-segmenter")
-BEFORE_DAVENET = ("render-scenes", *DRAWING, "sample-images", "synthesize-captions")
+BEFORE_DAVENET = ("render-scenes", *DRAWING, "sample-images", "synthesize-captions", "speak-edits")
 # Ablations divide the steps of each training by this: enough to compare them.
 SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}
 

@@ -131,6 +131,42 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
             {"collection": "/c", "redraw": True, "edits": {"operation": "exchange"}},
             ["edits.operation exchange moves the objects of drawings", "ablate or transplant"],
         ),
+        ({"twins": {"kind": "edited", "each": 0}}, ["twins.each", "0"]),
+        (
+            {"collection": "/c", "twins": {"kind": "edited"}},
+            ["twins.kind edited asks for drawings", "collection names pictures of people"],
+        ),
+        (
+            {"samples": {"source": "renderer"}, "twins": {"kind": "plain"}},
+            ["twins.kind plain asks for drawings", "samples.source: renderer"],
+        ),
+        (
+            {
+                "captions": {
+                    "voices": ["recordings/anna"],
+                    "engine_shares": {},
+                    "recordings": "people",
+                },
+                "twins": {"kind": "edited"},
+            },
+            ["captions.voices names people alone", "add a voice"],
+        ),
+        (
+            {"twins": {"kind": "edited", "drawings": 4501}},
+            ["twins.drawings 4501 is more than samples.train 4500"],
+        ),
+        (
+            {"twins": {"kind": "edited", "drawings": 7}},
+            ["twins.pairs_a_batch 8 is more than twins.drawings 7"],
+        ),
+        (
+            {"twins": {"kind": "edited", "pairs_a_batch": 12}},
+            ["twins.pairs_a_batch 12 must divide batches of 64"],
+        ),
+        (
+            {"twins": {"kind": "edited", "pairs_a_batch": 32}},
+            ["twins.pairs_a_batch 32 must divide batches of 64", "three parts or more"],
+        ),
         (
             {"samples": {"source": "renderer"}, "edits": {"operation": "move"}},
             ["edits.operation move", "samples.source: renderer"],

@@ -505,6 +505,22 @@ class Edits(Section):
         return self.operation in LAYOUTS
 
 
+class Twins(Section):
+    """Drawings with captions that stand in a batch beside drawings of the training."""
+
+    kind: Literal["none", "edited", "plain"]
+    drawings: Count
+    each: Annotated[int, Field(ge=1, le=64)]
+    tries: Annotated[int, Field(ge=1, le=64)]
+    min_certainty: Share
+    pairs_a_batch: Count
+    weight: NonNegative
+
+    @property
+    def used(self) -> bool:
+        return self.kind != "none"
+
+
 class Clusters(Section):
     top_share: Annotated[float, Field(gt=0, lt=1)]
     count: Annotated[int, Field(ge=2)]
@@ -553,6 +569,7 @@ class Params(Section):
     davenet: Davenet
     schedule: Schedule
     edits: Edits
+    twins: Twins
     clusters: Clusters
     evaluation: Evaluation
     promotion: Promotion
@@ -601,6 +618,39 @@ class Params(Section):
             )
         if self.scenes.max_objects < 2:
             raise ValueError(f"{moves}, and scenes.max_objects is 1: they have no layout")
+        return self
+
+    @model_validator(mode="after")
+    def _twinned(self) -> "Params":
+        twins = self.twins
+        if not twins.used:
+            return self
+        asked = f"twins.kind {twins.kind} asks for drawings that are described"
+        if self.graph != "drawn":
+            raise ValueError(f"{asked}, and collection names pictures of people: set it to none")
+        if self.samples.source == "renderer":
+            raise ValueError(f"{asked}, and with samples.source: renderer there are none")
+        if all(engine_of_voice(voice) == RECORDINGS for voice in self.captions.voices):
+            raise ValueError(
+                f"{asked}, and captions.voices names people alone, who have recorded other "
+                "captions: add a voice of an engine"
+            )
+        if twins.drawings > self.samples.train:
+            raise ValueError(
+                f"twins.drawings {twins.drawings} is more than samples.train {self.samples.train}"
+            )
+        if twins.drawings < twins.pairs_a_batch:
+            raise ValueError(
+                f"twins.pairs_a_batch {twins.pairs_a_batch} is more than twins.drawings "
+                f"{twins.drawings}"
+            )
+        batch = min(self.davenet.batch_size, self.samples.train)
+        if batch % twins.pairs_a_batch or batch < 3 * twins.pairs_a_batch:
+            raise ValueError(
+                f"twins.pairs_a_batch {twins.pairs_a_batch} must divide batches of {batch} "
+                "(davenet.batch_size, or samples.train if that is less) into three parts or more: "
+                "drawings, their twins, and others"
+            )
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from wordbrush.davenet.losses import (
     gain_loss,
     hardest_of_both,
     ranking_loss,
+    twin_loss,
 )
 
 RNG = torch.Generator().manual_seed(0)
@@ -113,3 +114,19 @@ def test_softmax_over_edited_pictures_of_others():
     pictures[:, 4:] += math.log(0.25)
     wanted = cross_entropy(scores / 0.5, truth) + cross_entropy(pictures, truth)
     assert torch.allclose(batch_softmax(scores, DIAGONAL, 0.5, edits, 0.25), wanted)
+
+
+@pytest.mark.parametrize("surrogate", [Hinge(1.0), Logistic(0.5)])
+def test_a_drawing_and_its_twin_are_each_other_s_impostors_both_ways(surrogate):
+    scores = torch.randn(5, 2, 2, generator=torch.Generator().manual_seed(4))
+    certainty = torch.tensor([1.0, 0.9, 0.95, 0.0, 0.99])
+    rows = []
+    for pair, sure in zip(scores, certainty, strict=True):
+        for own in range(2):
+            other, matched = 1 - own, pair[own, own]
+            rows.append(
+                sure * surrogate(pair[own, other] - matched)  # its picture with the other's words
+                + sure * surrogate(pair[other, own] - matched)  # its words with the other's picture
+            )
+    found = twin_loss(scores, certainty, surrogate)
+    assert found.item() == pytest.approx(sum(rows).item() / len(rows), rel=1e-5)

@@ -12,9 +12,10 @@ from wordbrush.davenet.losses import (
     gain_loss,
     hardest_of_both,
     ranking_loss,
+    twin_loss,
 )
 from wordbrush.davenet.mining import HardMining, RandomMining
-from wordbrush.davenet.objective import make_curriculum
+from wordbrush.davenet.objective import TwinContest, make_curriculum
 
 COUNT, SEED = 6, 5
 POSITIVES = torch.eye(COUNT, dtype=torch.bool)
@@ -83,3 +84,12 @@ def test_gains_of_transplants_are_added(tiny, scores, edits, loss, mining):
     surrogate = Hinge(1.0) if loss == "margin" else Logistic(0.5)
     added = gain_loss(gain, edits.valid, surrogate, 0.25)
     assert torch.allclose(with_gain - without, added, atol=1e-6)
+
+
+def test_a_twin_s_contest_reads_the_scores_of_its_pair(scores):
+    drawings, twins = torch.tensor([2, 4]), torch.tensor([3, 5])
+    certainty = torch.tensor([1.0, 0.9])
+    contest = TwinContest(Logistic(0.5), 2.0, drawings, twins)
+    pairs = [scores[[[a, a], [b, b]], [[a, b], [a, b]]] for a, b in ((2, 3), (4, 5))]
+    wanted = 2 * twin_loss(torch.stack(pairs), certainty, Logistic(0.5))
+    assert torch.equal(contest(Table(scores), certainty), wanted)

@@ -12,15 +12,17 @@ from tests.noise import noise_pairs
 from wordbrush.data.images import to_images
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
+from wordbrush.data.twins import TwinPairs
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.kernels import similarities
 from wordbrush.davenet.locked import LockedPictures
 from wordbrush.davenet.training import Settings, Trainer, make_decay, train
 from wordbrush.params import Augmentation
 from wordbrush.storage.folders import FolderStore
 from wordbrush.training.checkpoints import Checkpoints
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, mixed_precision
 
 
 class Costly(Encoders):
@@ -34,6 +36,12 @@ class Costly(Encoders):
 @pytest.fixture
 def pairs(tiny, tmp_path) -> Pairs:
     return noise_pairs(tiny, tmp_path)
+
+
+def with_twins(pairs: Pairs) -> Pairs:
+    """Two twins beside each of the first eight pictures."""
+    drawings, sure = np.arange(16) // 2, np.linspace(0.9, 1, 16).astype(np.float32)
+    return replace(pairs, twins=TwinPairs(pairs.images[::-1], pairs.speech, drawings, sure))
 
 
 def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):
@@ -86,11 +94,14 @@ def with_locked_steps(settings: Settings, steps: int, locked_steps: int) -> Sett
     return replace(settings, stage=settings.stage.model_copy(update=phases))
 
 
-@pytest.mark.parametrize("locked_steps", [0, 4])
+@pytest.mark.parametrize(("locked_steps", "twins"), [(0, False), (4, False), (4, True)])
 def test_a_training_with_augmentation_resumes_as_if_never_stopped(
-    varied, pairs, tmp_path, locked_steps
+    tiny, varied, pairs, tmp_path, locked_steps, twins
 ):
     varied = with_locked_steps(varied, 6 - locked_steps, locked_steps)
+    if twins:
+        how = tiny.twins.model_copy(update={"kind": "edited", "pairs_a_batch": 2})
+        varied, pairs = replace(varied, twins=how), with_twins(pairs)
 
     def trained(folder: str, mortal: bool = False) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
@@ -178,3 +189,33 @@ def test_without_augmentation_a_batch_stays_and_so_do_checkpoints(tiny, pairs):
     batch = next(trainer.batches)
     assert trainer.augmented(batch, 1.0) is batch
     assert set(trainer.parts()) == {"encoders", "optimiser", "decay", "batches", "chance"}
+
+
+def test_edits_are_their_drawings_impostors_and_plain_twins_are_none(tiny, pairs):
+    """Beside that, what is learned from is the same: as many captions, in batches as large."""
+
+    def loss_of(kind: str) -> tuple[Trainer, torch.Tensor]:
+        torch.manual_seed(0)
+        twins = tiny.twins.model_copy(update={"kind": kind, "pairs_a_batch": 4, "weight": 2.0})
+        settings = Settings(tiny.davenet, tiny.schedule.pretrain, "hard", 3, "caption", twins)
+        config = EncoderConfig.of(tiny.davenet, pairs.speech.config)
+        trainer = Trainer(Encoders(config), with_twins(pairs), settings)
+        given = trainer.given(5, next(trainer.batches).to(device()))
+        assert len(given.batch.captions) == trainer.batches.rows == tiny.davenet.batch_size
+        return trainer, trainer.loss(given, trainer.curriculum.at(5))[0]
+
+    (_, plain), (trainer, edited) = loss_of("plain"), loss_of("edited")
+    torch.manual_seed(0)
+    batch = next(Trainer(trainer.encoders, with_twins(pairs), trainer.settings).batches)
+    batch = batch.to(device())
+    with mixed_precision():
+        seen = trainer.encoders.encode_images(batch.images)
+        heard = trainer.encoders.encode_audio(batch.features, batch.lengths)
+    scores = similarities(seen, heard, tiny.davenet.similarity)
+    slow = 0.0
+    for row, sure in zip((2, 6, 10, 14), batch.certainty, strict=True):
+        for one, other in ((row, row + 1), (row + 1, row)):
+            for impostor in (scores[one, other], scores[other, one]):
+                excess = (impostor - scores[one, one]) / tiny.davenet.temperature
+                slow += sure * torch.nn.functional.softplus(excess)
+    assert (edited - plain).item() == pytest.approx(2.0 * slow.item() / 8, rel=1e-4)

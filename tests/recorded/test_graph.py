@@ -175,7 +175,7 @@ def test_a_collection_that_is_redrawn_is_compiled_with_its_own_edges(project, tm
 
 
 @pytest.mark.parametrize(
-    ("graph", "stage"), [("drawn", "synthesize-captions"), ("recorded", "import-collection")]
+    ("graph", "stage"), [("drawn", "speak-edits"), ("recorded", "import-collection")]
 )
 def test_make_runs_the_stage_that_makes_the_pairs(graph, stage, tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)

@@ -104,6 +104,9 @@ def test_a_fault_of_any_stage_is_found_before_every_stage(tiny, stage, changes, 
         assert word in message
 
 
+TWINS = {"kind": "edited", "drawings": 24, "pairs_a_batch": 2}
+
+
 def test_a_missing_engine_is_found_until_captions_are_spoken(tiny, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     engine_of.cache_clear()
@@ -113,6 +116,10 @@ def test_a_missing_engine_is_found_until_captions_are_spoken(tiny, monkeypatch):
         with pytest.raises(WordbrushError, match=r"captions\.voices: flite is not installed: apt"):
             check_stage(with_flite, BY_NAME[stage])
     check_stage(with_flite, BY_NAME["pretrain-davenet"])
+    check_stage(with_flite, BY_NAME["speak-edits"])  # which speaks nothing
+    twinned = changed(with_flite, {"twins": TWINS})
+    with pytest.raises(WordbrushError, match=r"captions\.voices: flite is not installed: apt"):
+        check_stage(twinned, BY_NAME["speak-edits"])
 
 
 def test_recordings_are_read_before_anything_is_rendered(tiny, tmp_path, monkeypatch):
@@ -182,6 +189,7 @@ def test_units_of_a_generator_need_its_drawings(tiny):
         ({"segmenter": {"batch_size": 18}}, r"segmenter\.batch_size is 18, which 4"),
         ({"samples": {"train": 15}}, r"samples\.train, if that is less\) is 15, which 4"),
         ({"schedule": {"random_edits": {"edit_every": 3}}}, r"schedule\.random_edits\.edit_every"),
+        ({"twins": TWINS}, r"twins\.pairs_a_batch is 2, which 4"),
     ],
 )
 def test_processes_that_could_not_share_a_batch_are_found_first(tiny, changes, words, monkeypatch):

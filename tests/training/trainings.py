@@ -16,6 +16,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.speech import FeatureStore, write_features
+from wordbrush.data.twins import TwinPairs
 from wordbrush.davenet import training as davenet_training
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -67,6 +68,12 @@ GROWN = {
 }
 DAVENETS |= {"grown codebooks": (GROWN, "hard")}
 DAVENETS |= {"locked pictures": ({"locked_steps": 5}, "hard")}
+TWINS = {"kind": "edited", "pairs_a_batch": 2}
+DAVENETS |= {
+    "twins, margin, random": ({"twins": TWINS, "loss": "margin"}, "random"),
+    "twins, hard": ({"twins": TWINS}, "hard"),
+    "twins, locked pictures": ({"twins": TWINS, "locked_steps": 5}, "hard"),
+}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
     for kind, loss, mining in (
@@ -155,6 +162,7 @@ def davenet(
     changes = dict(changes)
     locked_steps = changes.pop("locked_steps", 0)
     against = changes.pop("against", params.edits.against)
+    twins = params.twins.model_copy(update=changes.pop("twins", {}))
     settings = params.davenet.model_copy(
         update={
             "optimiser": "sgd",
@@ -174,7 +182,12 @@ def davenet(
     generator = generator.to(device())
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
-    pairs = davenet_training.Pairs(pictures, FeatureStore(folder / "features"), manifest)
+    speech = FeatureStore(folder / "features")
+    beside = None
+    if twins.used:  # three of each of the first pictures
+        drawings = np.arange(COUNT) // 3
+        beside = TwinPairs(pictures[::-1], speech, drawings, np.full(COUNT, 0.9, np.float32))
+    pairs = davenet_training.Pairs(pictures, speech, manifest, twins=beside)
     # an untrained generator draws little, and an edit of it changes little
     operation = operation_of(edits)
     how_edited = {"min_change": 1e-3, "outline": 2.2, "operation": operation}
@@ -189,7 +202,8 @@ def davenet(
             generator, latents, random_concepts(params), params.edits, params.seed
         )
     encoders = Encoders(EncoderConfig.of(settings, pairs.speech.config))
-    how = davenet_training.Settings(settings, stage, mining, 3, against)
+    asked = twins if twins.used else None
+    how = davenet_training.Settings(settings, stage, mining, 3, against, asked)
     rows = davenet_training.train(encoders, pairs, how, editor)
     return rows, encoders
 

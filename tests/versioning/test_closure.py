@@ -27,20 +27,22 @@ DVC = YAML(typ="safe").load(definition((ROOT / "dvc.yaml").read_text(encoding="u
 STAGES = list(DVC["stages"])  # of both graphs
 DAVENET = {"pretrain-davenet", "random-edits", "cluster-units", "targeted-edits"}
 MEASURED = {"evaluate", "report"}
+SPEAKING = {"synthesize-captions", "speak-edits"}
 # Code that decides outputs and once was missing from the dependencies, and the stages that read
 # it directly.
 CHANGES = {
     "segmenter/parsing.py": {
         "train-segmenter",
         "sample-images",
-        "synthesize-captions",
+        *SPEAKING,
         "evaluate",
     },
-    "data/speech.py": DAVENET | {"synthesize-captions", "evaluate"},
-    "data/splits.py": DAVENET | {"train-gan", "sample-images", "synthesize-captions", "evaluate"},
+    "data/speech.py": DAVENET | SPEAKING | {"evaluate"},
+    "data/splits.py": DAVENET | SPEAKING | {"train-gan", "sample-images", "evaluate"},
     "training/norms.py": DAVENET
-    | {"train-gan", "train-segmenter", "sample-images", "synthesize-captions", "evaluate"},
-    "captions/grammar.py": {"synthesize-captions", *MEASURED},
+    | SPEAKING
+    | {"train-gan", "train-segmenter", "sample-images", "evaluate"},
+    "captions/grammar.py": SPEAKING | MEASURED,
     "telemetry/metrics.py": set(),
 }
 

@@ -28,7 +28,8 @@ class PairBatch:
     captions: int64 [B], their numbers. positives: bool [B, B], which picture (row) each caption
     (column) tells of. pictures: int64 [b]. images: float [b, 3, H, W] in [-1, 1]. features:
     float [b, bands, T], crops of the captions, and lengths: int64 [b]. whole, whole_lengths: the
-    same of the uncropped captions of every n-th row, where edits ask for them.
+    same of the uncropped captions of every n-th row, where edits ask for them. certainty: float
+    [P], that of each twin of the whole batch, where there are twins (twin_loader.TwinLoader).
     """
 
     captions: np.ndarray
@@ -39,6 +40,7 @@ class PairBatch:
     lengths: Tensor
     whole: Tensor | None = None
     whole_lengths: Tensor | None = None
+    certainty: Tensor | None = None
 
     @property
     def whole_captions(self) -> tuple[Tensor, Tensor]:
@@ -92,6 +94,8 @@ class BatchPlan:
 class Loader:
     """Endless batches of distinct captions, epoch after epoch; a short rest is dropped.
 
+    rows: of a whole batch; and size: captions of an epoch that it takes.
+
     One thread makes the next batches while a step computes. The random numbers are drawn in the
     order of the batches, and `state_dict` is the state behind the batch that was handed out last,
     so that a resumed training sees the same batches.
@@ -99,7 +103,7 @@ class Loader:
 
     def __init__(self, pairs: Pairs, captions: np.ndarray, plan: BatchPlan, seed: int):
         self.pairs, self.captions, self.plan = pairs, captions, plan
-        self.size = min(plan.size, len(captions))
+        self.rows = self.size = min(plan.size, len(captions))
         self.views = Views(pairs.images, pairs.wide, plan.flip)
         self._rng = np.random.default_rng(seed)
         self._rest = captions[:0]
@@ -109,7 +113,7 @@ class Loader:
 
     def __next__(self) -> PairBatch:
         while len(self._waiting) <= AHEAD:
-            self._waiting.append(self._pool.submit(self._make))
+            self._waiting.append(self._pool.submit(self._ready))
         batch, self._state = self._waiting.popleft().result()
         return batch
 
@@ -130,12 +134,18 @@ class Loader:
     def _now(self) -> dict[str, Any]:
         return {"rest": self._rest, "rng": self._rng.bit_generator.state}
 
-    def _make(self) -> tuple[PairBatch, dict[str, Any]]:
+    def _ready(self) -> tuple[PairBatch, dict[str, Any]]:
+        batch = self._make()
+        if device().type == "cuda":  # here, where no step waits for it
+            batch = batch.map(torch.Tensor.pin_memory)
+        return batch, self._now()
+
+    def _make(self) -> PairBatch:
         chosen = self._choose()
         manifest, speech, part = self.pairs.manifest, self.pairs.speech, self.plan.part
         features, lengths = speech.crops(chosen, self.plan.crops, self._rng)
         pictures = manifest.images[chosen[part]]
-        batch = PairBatch(
+        return PairBatch(
             chosen,
             torch.from_numpy(manifest.positives(chosen)),
             pictures,
@@ -144,9 +154,6 @@ class Loader:
             lengths[part],
             *self._whole(chosen),
         )
-        if device().type == "cuda":  # here, where no step waits for it
-            batch = batch.map(torch.Tensor.pin_memory)
-        return batch, self._now()
 
     def _choose(self) -> np.ndarray:
         if len(self._rest) < self.size:

@@ -6,6 +6,7 @@ import numpy as np
 
 from wordbrush.data.manifest import Manifest, read_manifest
 from wordbrush.data.speech import FeatureStore
+from wordbrush.data.twins import TwinPairs
 from wordbrush.data.views import WidePictures, read_wide
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
@@ -17,13 +18,16 @@ from wordbrush.storage.layout import Layout
 class Pairs:
     """Pictures uint8 [N, H, W, 3], features of M captions, and which caption tells of which.
 
-    wide: what is kept around the pictures; None where they are all there is.
+    wide: what is kept around the pictures; None where they are all there is. twins: what stands
+    beside some of the pictures in training; None where nothing does. A twin's number as a picture
+    comes after those of all pictures.
     """
 
     images: np.ndarray
     speech: FeatureStore
     manifest: Manifest
     wide: WidePictures | None = None
+    twins: TwinPairs | None = None
 
     @property
     def uncaptioned(self) -> np.ndarray:

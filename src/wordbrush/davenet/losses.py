@@ -6,7 +6,8 @@ A surrogate φ turns an excess, by how much an impostor scores above the matched
 A network can learn to tell ablated pictures without reading them, since all of them are negatives.
 With transplants we therefore ask the reverse too: the donor's utterance must score the edited
 picture above the picture before. Or edited pictures are impostors of all captions of the batch, as
-any other picture is.
+any other picture is. Or an edited picture has a caption of its own, and is a twin: each of the two
+pairs is the other's impostor, both ways (TripletCLIP, Patel et al. 2024).
 """
 
 from collections.abc import Callable
@@ -134,3 +135,15 @@ def batch_softmax(
             pictures = torch.cat([pictures, edits.others.T / temperature + odds], 1)
     truth = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(logits, truth) + F.cross_entropy(pictures, truth)
+
+
+def twin_loss(scores: Tensor, certainty: Tensor, surrogate: Surrogate) -> Tensor:
+    """Mean over drawings and their twins of φ(impostor - matched), both ways, weighted by certainty
+    (TripletCLIP, Patel et al. 2024: each is the other's hard negative).
+
+    scores: [P, 2, 2], of a drawing and its twin (rows) with the utterance of either (columns).
+    certainty: [P], of the twins.
+    """
+    matched, impostors = scores.diagonal(dim1=1, dim2=2), scores.flip(2).diagonal(dim1=1, dim2=2)
+    both_ways = surrogate(impostors - matched) + surrogate(impostors.flip(1) - matched)
+    return (certainty[:, None] * both_ways).mean()

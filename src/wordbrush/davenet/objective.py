@@ -15,6 +15,7 @@ from wordbrush.davenet.losses import (
     gain_loss,
     hardest_of_both,
     ranking_loss,
+    twin_loss,
 )
 from wordbrush.davenet.mining import BatchScores, HardMining, Miner, RandomMining
 from wordbrush.params import Davenet, Mining, Training
@@ -81,6 +82,27 @@ def with_gain(
 
 
 @dataclass(frozen=True)
+class TwinContest:
+    """What drawings and their twins add to a loss, weighted.
+
+    drawings, twins: the rows of a batch that they are, int64 [P].
+    """
+
+    surrogate: Surrogate
+    weight: float
+    drawings: Tensor
+    twins: Tensor
+
+    def __call__(self, scores: BatchScores, certainty: Tensor) -> Tensor:
+        """certainty: [P], of the twins."""
+        rows = torch.stack([self.drawings, self.twins], 1)  # [P, 2]
+        pictures = rows[:, :, None].expand(-1, 2, 2).flatten()
+        utterances = rows[:, None].expand(-1, 2, 2).flatten()
+        found = scores.of(pictures, utterances).view(-1, 2, 2)
+        return self.weight * twin_loss(found, certainty, self.surrogate)
+
+
+@dataclass(frozen=True)
 class Curriculum:
     """The objective of each step: for `warmup_steps` that of the warm-up, then the main one."""
 
@@ -98,7 +120,7 @@ def make_curriculum(
 ) -> Curriculum:
     """The objectives of a stage; random impostors, which the warm-up takes, come from `rng`."""
     margin, weight = davenet.loss == "margin", stage.edit_weight
-    surrogate = Hinge(davenet.margin) if margin else Logistic(davenet.temperature)
+    surrogate = surrogate_of(davenet)
     warmup = Ranking(RandomMining(rng), surrogate, weight)
     main: Objective
     if mining == "random":
@@ -109,3 +131,8 @@ def make_curriculum(
         competing = margin and mining == "hard"
         main = Ranking(HardMining(mining), surrogate, weight, competing)
     return Curriculum(warmup, main, stage.warmup_steps)
+
+
+def surrogate_of(davenet: Davenet) -> Surrogate:
+    """How much it counts by how much an impostor scores above a matched pair."""
+    return Hinge(davenet.margin) if davenet.loss == "margin" else Logistic(davenet.temperature)

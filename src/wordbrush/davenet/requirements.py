@@ -2,7 +2,7 @@
 
 import torch
 
-from wordbrush.data.speech import FeatureStore
+from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.audio import make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -15,13 +15,17 @@ from wordbrush.training.parallel import part, world
 AUDIO_COPIES = 4  # of a layer's frames, kept for the backward pass: in and out of the row, and norm
 
 
-def require_room(davenet: Davenet, speech: FeatureStore, edited: bool) -> None:
+def require_room(davenet: Davenet, pairs: Pairs, edited: bool) -> None:
     """Raises WordbrushError where the memory does not hold a step.
 
-    edited: with edited pictures and whole captions beside the batch's own.
+    edited: with edited pictures and whole captions beside the batch's own. Where there are twins,
+    the batch has whole captions, and is as wide as these.
     """
+    speech, twins = pairs.speech, pairs.twins
     longest = float(speech.lengths.max() * speech.hop)
     seconds = min(davenet.crop_max_seconds, longest) + edited * longest
+    if twins is not None:
+        seconds = max(longest, float(twins.speech.lengths.max() * speech.hop))
     batch = part(davenet.batch_size)
     frames = batch * seconds / speech.hop
     config = EncoderConfig.of(davenet, speech.config)

@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 from wordbrush.data.loader import BatchPlan, Loader, PairBatch
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
+from wordbrush.data.twin_loader import TwinLoader, TwinPlan, twin_rows
 from wordbrush.davenet.augmentation.augmenter import Augmenter
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
@@ -21,16 +22,24 @@ from wordbrush.davenet.kernels import all_similarities, paired_similarities, sim
 from wordbrush.davenet.locked import LockedPictures
 from wordbrush.davenet.losses import EditedScores
 from wordbrush.davenet.negatives import EditedNegatives, Editor
-from wordbrush.davenet.objective import Objective, make_curriculum
+from wordbrush.davenet.objective import Objective, TwinContest, make_curriculum, surrogate_of
 from wordbrush.davenet.requirements import require_equal_edits
 from wordbrush.davenet.retrieval import both_ways, recall
-from wordbrush.params import Against, Davenet, Mining, Pretraining, Training
+from wordbrush.params import Against, Davenet, Mining, Pretraining, Training, Twins
 from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import device, mixed_precision, random_numbers
 from wordbrush.training.graphs import Graphs
-from wordbrush.training.parallel import backward, gather, on_main, own_rows, part, shard, whole
+from wordbrush.training.parallel import (
+    backward,
+    gather,
+    on_main,
+    own_rows,
+    part,
+    shard,
+    whole,
+)
 from wordbrush.training.signals import finishing_steps
 from wordbrush.training.watch import Watch, observed
 
@@ -43,7 +52,8 @@ VALIDATIONS = 8  # times that recall on the validation pairs is measured
 class Settings:
     """How a stage trains: the parameters of DAVEnet, of the stage, its mining and its seed.
 
-    against: whose impostors edited pictures are (negatives.EditedNegatives).
+    against: whose impostors edited pictures are (negatives.EditedNegatives). twins: how drawings
+    stand beside the twins of the pairs; None where these have none.
     """
 
     davenet: Davenet
@@ -51,6 +61,7 @@ class Settings:
     mining: Mining
     seed: int
     against: Against
+    twins: Twins | None = None
 
     @property
     def locked_steps(self) -> int:
@@ -133,7 +144,8 @@ class Trainer:
         self.davenet, self.editor = davenet, editor
         self.chance = random_numbers(settings.seed)  # of random impostors
         edit_every = stage.edit_every if editor is not None else 0
-        self.batches = make_loader(pairs, davenet, edit_every, settings.seed)
+        self.batches = make_loader(pairs, davenet, edit_every, settings.seed, settings.twins)
+        self.twins = None if settings.twins is None else self.twin_contest(settings.twins)
         self.curriculum = make_curriculum(davenet, stage, settings.mining, self.chance)
         self.augmenter = None
         if davenet.augmentation.used:
@@ -154,6 +166,14 @@ class Trainer:
                 self.encoders, editor, edit_every, davenet.similarity, settings.against
             )
             self.edits_a_step = whole(-(-part(self.batches.size) // edit_every))
+
+    def twin_contest(self, twins: Twins) -> TwinContest | None:
+        """Of edits, which are impostors of their drawings; plain twins are no more than others."""
+        if twins.kind != "edited":
+            return None
+        rows = twin_rows(self.batches.rows, twins.pairs_a_batch)
+        drawings, others = (one.to(device()) for one in rows)
+        return TwinContest(surrogate_of(self.davenet), twins.weight, drawings, others)
 
     def make_graphs(self) -> Graphs:
         """Of steps that draw from all random numbers of this training."""
@@ -228,6 +248,8 @@ class Trainer:
         edits = None if self.edit is None else self.edit(batch, seen, heard, given.origins)
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = objective(scores, batch.positives, edits)
+        if self.twins is not None and batch.certainty is not None:
+            loss = loss + self.twins(scores, batch.certainty)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
 
     def locked_features(self, number: int, batch: PairBatch) -> Tensor | None:
@@ -274,7 +296,7 @@ def train(
         return {"step": step, "rows": rows, "recent": recent}
 
     rows_a_validation = max(1, steps // davenet.log_every // VALIDATIONS)
-    title, batch = f"learning, {settings.mining} negatives", (trainer.batches.size, "pair")
+    title, batch = f"learning, {settings.mining} negatives", (trainer.batches.rows, "pair")
     with finishing_steps(), Progress(title, steps, "step", done, batch) as progress:
         for step in range(done + 1, steps + 1):
             trainer.step(step)
@@ -296,15 +318,20 @@ def train(
     return rows
 
 
-def make_loader(pairs: Pairs, davenet: Davenet, edit_every: int, seed: int) -> Loader:
+def make_loader(
+    pairs: Pairs, davenet: Davenet, edit_every: int, seed: int, twins: Twins | None = None
+) -> Loader:
     """Batches of the split `train`, of which each process has an equal part."""
     captions = pairs.manifest.captions("train")
     size = min(davenet.batch_size, len(captions))
+    size -= 0 if twins is None else 2 * twins.pairs_a_batch
     crops = Crops(davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds)
     pool, flip = davenet.length_pool, davenet.image_flip
-    return Loader(
-        pairs, captions, BatchPlan(size, own_rows(size), crops, edit_every, pool, flip), seed
-    )
+    plan = BatchPlan(size, own_rows(size), crops, edit_every, pool, flip)
+    if twins is None:
+        return Loader(pairs, captions, plan, seed)
+    twin_plan = TwinPlan(twins.pairs_a_batch, own_rows(twins.pairs_a_batch))
+    return TwinLoader(pairs, captions, plan, twin_plan, seed)
 
 
 def figures_of(edits: EditedScores | None, loss: Tensor) -> Figures:

@@ -97,5 +97,6 @@ SAMPLES: dict[str, Callable[[Path, Path], str]] = {
     "real_pairs": sample_pictures,
     "samples": sample_pictures,
     "speech": sample_speech,
+    "twin_speech": sample_speech,
 }
 """How a data set is sampled, by the first folder below data/."""

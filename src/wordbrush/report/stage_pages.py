@@ -1,9 +1,12 @@
 """One small page a stage, for the KFP UI."""
 
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 
+from wordbrush.data.recordings import each_row
+from wordbrush.data.twins import read_twins
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.results import Results, best_method
 from wordbrush.report import figures, grounding_pages
@@ -35,6 +38,16 @@ TOLD = {  # of metrics/captions.json
     "objects": "objects in a drawing, mean",
     "seconds": "seconds of a caption, mean",
     "truncated": "captions cut at captions.max_frames",
+}
+TWINS = {  # of metrics/twins.json
+    "tried": "drawings that were edited",
+    "drawings": "drawings with twins",
+    "captions": "twins, each with a caption",
+    "relations": "that differ in how objects lie",
+    "objects": "that differ in one object",
+    "certainty": "certainty of the least certain object, percent, mean",
+    "seconds": TOLD["seconds"],
+    "truncated": TOLD["truncated"],
 }
 COLLECTED = {  # of metrics/samples.json and metrics/captions.json
     "train": "pictures for training",
@@ -183,6 +196,32 @@ def _captions(made: Finished) -> list[Section]:
     ]
 
 
+def _twins(made: Finished) -> list[Section]:
+    """Drawings beside their twins, and what is said of these; or that there are none."""
+    layout = made.layout
+    numbers = read_json(layout.metrics("twins"), dict[str, Finite])
+    if not numbers["captions"]:
+        return [Section("No twins", text="None were asked for: twins.kind is none.")]
+    images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
+    twins = read_twins(layout.twins, images, np.arange(len(images)))
+    rows = islice(each_row(layout.twin_speech), CAPTIONS_SHOWN)
+    examples = [
+        Example(
+            [(figures.png(images[drawing]), "drawing"), (figures.png(twin), "twin")],
+            f"“{row['text']}”",
+            [figures.flac(row["audio"]["bytes"])],
+        )
+        for drawing, twin, row in zip(twins.drawings, twins.images, rows, strict=False)
+    ]
+    return [
+        Section("Drawings, their twins, and what is said of these", examples=examples),
+        Section(
+            "All twins",
+            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in TWINS.items())],
+        ),
+    ]
+
+
 def _collection(made: Finished) -> list[Section]:
     layout = made.layout
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
@@ -299,6 +338,7 @@ SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "train-segmenter": _segmenter,
     "sample-images": _samples,
     "synthesize-captions": _captions,
+    "speak-edits": _twins,
     "import-collection": _collection,
     "find-latents": _latents,
     "pretrain-davenet": grounding_pages.training,

@@ -1,8 +1,10 @@
 """What the three DAVEnet stages share: read the pairs, train, write encoders and a curve."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from wordbrush.data.pairs import Pairs, read_trained
+from wordbrush.data.twins import read_twins
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
@@ -26,19 +28,25 @@ def train_stage(
     checkpoints: Checkpoints,
     make_encoders: Callable[[Pairs], Encoders],
     editor: Editor | None = None,
+    twinned: bool = False,
 ) -> None:
     """Train encoders as the stage `name` (`pretrain`, `random-edits`, `targeted-edits`) does.
 
-    Where several processes train them, the first one writes.
+    twinned: with the twins that the parameters ask for. Where several processes train them, the
+    first one writes.
     """
     pairs = read_trained(params, layout)
-    require_room(params.davenet, pairs.speech, edited=editor is not None)
+    twins = params.twins if twinned and params.twins.used else None
+    if twins is not None:
+        trained = pairs.manifest.pictures(pairs.manifest.captions("train"))
+        pairs = replace(pairs, twins=read_twins(layout.twins, pairs.images, trained))
+    require_room(params.davenet, pairs, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     with as_chosen(params):
         stage = getattr(params.schedule, name.replace("-", "_"))
         seed, against = params.grounding_seed, params.edits.against
-        settings = Settings(params.davenet, stage, mining, seed, against)
+        settings = Settings(params.davenet, stage, mining, seed, against, twins)
         rows = train(encoders, pairs, settings, editor, checkpoints)
     if not is_main():
         return

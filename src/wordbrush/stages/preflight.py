@@ -28,6 +28,7 @@ from wordbrush.versioning.places import DVC_FILE
 BEFORE_SPEECH = (
     "render-scenes", "train-gan", "train-segmenter", "sample-images", "synthesize-captions",
 )  # fmt: skip
+SPEAKS_TWINS = ("speak-edits",)  # if there are any
 READ_INPUTS = ("render-scenes", "import-collection")
 STARTS = ("pretrain-davenet",)  # from weights of others, if they are named
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
@@ -70,7 +71,8 @@ def check_stage(params: Params, stage: Stage) -> None:
             check_weights(params)
             warn_of_mirrors(params)
         # what comes after it may run where no engine is
-        if stage.name in BEFORE_SPEECH and params.graph == "drawn":
+        speaking = stage.name in BEFORE_SPEECH or (stage.name in SPEAKS_TWINS and params.twins.used)
+        if speaking and params.graph == "drawn":
             check_engines(params)
         rendered = params.graph == "drawn" and params.samples.source == "renderer"
         if stage.name in NEEDS_UNITS and rendered:
@@ -200,6 +202,7 @@ def check_processes(params: Params, count: int) -> None:
         },
         "segmenter.batch_size": params.segmenter.batch_size,
         "davenet.batch_size (or samples.train, if that is less)": batch,
+        **({"twins.pairs_a_batch": params.twins.pairs_a_batch} if params.twins.used else {}),
     }
     for name, size in batches.items():
         if size % count:

@@ -1,4 +1,4 @@
-"""pretrain-davenet: samples, features -> encoders that match speech and picture (P §5.3)."""
+"""pretrain-davenet: samples, features, twins -> encoders that match speech and picture (P §5.3)."""
 
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.config import EncoderConfig
@@ -21,4 +21,4 @@ def run(
             start_from(encoders.image, params.davenet.image_weights)
         return encoders
 
-    train_stage(params, layout, "pretrain", mining, checkpoints, make)
+    train_stage(params, layout, "pretrain", mining, checkpoints, make, twinned=True)

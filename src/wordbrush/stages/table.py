@@ -71,6 +71,12 @@ STAGES = (
         graphs=("drawn",),
     ),
     Stage(
+        "speak-edits",
+        "Edit drawings so that other things are true of them, and speak these, if asked for",
+        resumes=True,
+        graphs=("drawn",),
+    ),
+    Stage(
         "import-collection",
         "Bring pictures and recordings of a collection into the form that training reads",
         graphs=("recorded", "redrawn"),

@@ -59,6 +59,17 @@ class Layout:
         return self.root / "data/annotations"
 
     @property
+    def twins(self) -> Path:
+        """images.npy, twins.parquet, features/: edited drawings and features of their captions,
+        which stand in training beside the drawings; without any, twins.parquet alone"""
+        return self.root / "data/twins"
+
+    @property
+    def twin_speech(self) -> Path:
+        """Parquet shards as in `speech`, of the twins' captions, for people only"""
+        return self.root / "data/twin_speech"
+
+    @property
     def test_speech(self) -> Path:
         """words/, real_pairs/, composition/: spoken words and captions for the tests, as features;
         groups/GROUP/ENGINE/: both, by each engine of each group of voices (params.GROUPS)"""

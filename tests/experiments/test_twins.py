@@ -1,0 +1,58 @@
+"""Twins, their control and neither: equal trainings, and a table of gains a caption."""
+
+import json
+
+import pytest
+from experiments.twins import KINDS, app, changed, gained, written
+from typer.testing import CliRunner
+
+from wordbrush import presets
+from wordbrush.errors import WordbrushError
+
+# An untrained GAN draws objects that no one is sure of, and an edit of them changes little.
+LENIENT = {
+    "twins": {"drawings": 24, "each": 2, "tries": 1, "min_certainty": 0.0, "pairs_a_batch": 2},
+    "edits": {"min_change": 0.001, "outline": 2.2},
+}
+
+
+def test_gains_are_those_of_the_same_trial_a_thousand_captions():
+    assert gained([62.0, 61.0], [60.0, 60.0], 500) == [4.0, 2.0]
+    results = {
+        kind: {"captions": 500 * number, "trials": [{"R@10": 60.0 + number}, {"R@10": 60.0}]}
+        for number, kind in enumerate(KINDS)
+    }
+    head, _, captions, recall = written(results).splitlines()
+    assert len({line.count("|") for line in (head, captions, recall)}) == 1
+    assert captions.startswith("| captions spoken for them | 0 | 500 | 1000 |")
+    assert recall.endswith("| +1.0 ± 12.7 | +1.0 ± 12.7 |")
+
+
+def test_kinds_differ_in_nothing_but_their_twins(tiny):
+    fitting = tiny.model_copy(update={"twins": tiny.twins.model_copy(update=LENIENT["twins"])})
+    plain, edited = (changed(fitting, kind, 1).model_dump() for kind in ("plain", "edited"))
+    assert {name for name in plain if plain[name] != edited[name]} == {"twins"}
+    assert plain["trial"] == 1
+    with pytest.raises(WordbrushError, match=r"twins\.drawings 1000 is more than samples\.train"):
+        changed(tiny, "plain", 0)
+
+
+def test_a_folder_without_pairs_is_one_sentence(tmp_path, monkeypatch, finished):
+    (tmp_path / "params.yaml").write_bytes((finished.root / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [])
+    assert isinstance(done.exception, WordbrushError) and "dvc repro" in str(done.exception)
+
+
+def test_all_kinds_are_trained_and_measured(finished, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(finished.root / "data")
+    (tmp_path / "params.yaml").write_bytes((finished.root / "params.yaml").read_bytes())
+    presets.change(tmp_path / "params.yaml", LENIENT)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["--trials", "2", "--output", "twins.json"])
+    assert done.exception is None, done.output
+    found = json.loads((tmp_path / "twins.json").read_text())
+    assert found["none"]["captions"] == 0 < found["plain"]["captions"]
+    assert found["plain"]["captions"] == found["edited"]["captions"]
+    assert all(len(one["trials"]) == 2 for one in found.values())
+    assert "| R@10 |" in done.output and "wrong" in done.output
