@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordbrush import params as parameters
-from wordbrush.captions.grammar import VOCABULARY, with_pauses
+from wordbrush.captions.grammar import ENGLISH, VOCABULARY
 from wordbrush.captions.lines import drawing_lines, random_voice
 from wordbrush.storage.yaml import merge
 
@@ -53,6 +53,9 @@ def test_pauses_follow_describing_words_but_not_the_last():
     text = "i see a large purple matte ball and to the left of it a tiny gray metal block"
     rng = np.random.default_rng(0)
     pauses = {
-        word[:-1] for _ in range(50) for word in with_pauses(text, rng).split() if "," in word
+        word[:-1]
+        for _ in range(50)
+        for word in ENGLISH.with_pauses(text, rng).split()
+        if "," in word
     }
     assert pauses == {"large", "purple", "matte", "ball", "tiny", "gray", "metal"}

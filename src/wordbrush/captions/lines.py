@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
-from wordbrush.captions.grammar import describe, with_pauses
+from wordbrush.captions.grammar import ENGLISH, describe
 from wordbrush.captions.voices import Voice
 from wordbrush.params import RECORDINGS, Captions, engine_of_voice
 from wordbrush.scenes.facts import things_of
@@ -51,7 +51,7 @@ def scene_lines(scenes: Sequence[Mapping[str, Any]], captions: Captions, seed: i
 def spoken_text(text: str, captions: Captions, stream: list[int]) -> str:
     """The text, with pauses if it is one of those that have them."""
     rng = np.random.default_rng(stream)
-    return with_pauses(text, rng) if rng.random() < captions.pauses else text
+    return ENGLISH.with_pauses(text, rng) if rng.random() < captions.pauses else text
 
 
 def random_voice(captions: Captions, rng: np.random.Generator) -> Voice:

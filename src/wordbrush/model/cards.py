@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.captions.engines.table import LICENCES
-from wordbrush.captions.grammar import SYNONYMS
+from wordbrush.captions.grammar import VOCABULARY
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.splits import captioned_count
 from wordbrush.errors import WordbrushError
@@ -139,7 +139,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str
         "dataset.md.j2",
         dataset_header(licence(), captioned),
         **shared,
-        synonyms=SYNONYMS,
+        synonyms=VOCABULARY.synonyms,
         values=ATTRIBUTES,
     )
     return ["README.md", "DATASET.md"]
