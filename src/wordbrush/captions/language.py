@@ -121,6 +121,10 @@ class Language(Part):
         for value, words in self.words.items():
             for word in words:
                 self._require_word(value, word)
+        if not any(
+            all(len(self.words[value]) > 1 for value in values) for values in ATTRIBUTES.values()
+        ):
+            raise ValueError("words: each value of size, or of another attribute, needs synonyms")
         if self.pairs and not all(relation.of for relation in self.relations.values()):
             raise ValueError("relations: pairs need `of` for every relation")
         return self
