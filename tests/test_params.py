@@ -65,6 +65,20 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
         ({"edits": {"resolution": 64}}, ["edits.resolution 64", "scenes.resolution 32"]),
         ({"scenes": {"clevr_path": ""}}, ["scenes.clevr_path", "'' is no path"]),
         ({"scenes": {"clevr_path": "a\0b"}}, ["scenes.clevr_path", "a control character"]),
+        ({"captions": {"languages": []}}, ["captions.languages", "at least 1 item"]),
+        ({"captions": {"languages": ["de", "de"]}}, ["captions: languages names de more than on"]),
+        ({"captions": {"languages": ["de-DE"]}}, ["captions.languages.0", "'de-DE'"]),
+        (
+            {"captions": {"languages": ["en", "de"]}, "collection": "data/recorded"},
+            ["captions.languages names 2 languages", "data/recorded"],
+        ),
+        (
+            {
+                "captions": {"languages": ["en", "de"], "shared": False},
+                "samples": {"train": 3},
+            },
+            ["captions.shared is false, and 2 languages cannot share samples.train 3"],
+        ),
         ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
         ({"edits": {"probability_step": 1e-12}}, ["edits.probability_step", "0.001"]),
         ({"evaluation": {"bootstrap": 10**12}}, ["evaluation.bootstrap", "1000000"]),
@@ -135,6 +149,17 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
         (
             {"collection": "/c", "twins": {"kind": "edited"}},
             ["twins.kind edited asks for drawings", "collection names pictures of people"],
+        ),
+        (
+            {
+                "captions": {
+                    "languages": ["en", "de"],
+                    "voices": ["en", "de"],
+                    "held_out_voices": ["en-us+m1", "de+f2"],
+                },
+                "twins": {"kind": "edited"},
+            },
+            ["twins.kind edited asks for drawings", "in English alone"],
         ),
         (
             {"samples": {"source": "renderer"}, "twins": {"kind": "plain"}},

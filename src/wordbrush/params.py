@@ -40,6 +40,7 @@ GROUPS = {  # of voices, as results name them, with their fields
 OF_OTHER_ENGINES = ("validation_voices", "test_voices")  # than all other groups
 RATES, PITCHES = range(80, 451), range(100)  # espeak-ng's (speak_lib.h); it clamps what is beyond
 Rate = Annotated[int, Field(ge=RATES[0], le=RATES[-1])]
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]  # ISO 639, as espeak-ng names them
 Pitch = Annotated[int, Field(ge=PITCHES[0], le=PITCHES[-1])]
 
 
@@ -166,6 +167,8 @@ class Samples(Section):
 
 
 class Captions(Section):
+    languages: Annotated[list[Language], Field(min_length=1)]
+    shared: bool
     voices: Annotated[list[str], Field(min_length=1)]
     held_out_voices: Annotated[list[str], Field(min_length=1)]
     engine_shares: dict[str, Annotated[float, Field(gt=0, le=1)]]
@@ -187,6 +190,12 @@ class Captions(Section):
     silence_ms: Annotated[float, Field(ge=0, le=10_000)]
     rows_per_shard: Count
     lines_per_process: Count
+
+    @model_validator(mode="after")
+    def _spoken(self) -> "Captions":
+        if twice := [one for one in set(self.languages) if self.languages.count(one) > 1]:
+            raise ValueError(f"languages names {twice[0]} more than once")
+        return self
 
     @model_validator(mode="after")
     def _apart(self) -> "Captions":
@@ -603,6 +612,22 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _told(self) -> "Params":
+        count = len(self.captions.languages)
+        if count > 1 and self.collection is not None:
+            raise ValueError(
+                f"captions.languages names {count} languages, in which drawings are described, and "
+                f"the pictures are those of the collection {self.collection}, with their own "
+                "captions: name one"
+            )
+        if not self.captions.shared and self.samples.train < 2 * count:
+            raise ValueError(
+                f"captions.shared is false, and {count} languages cannot share "
+                f"samples.train {self.samples.train} with two drawings or more each"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _layouts(self) -> "Params":
         if not self.edits.of_layouts:
             return self
@@ -630,6 +655,8 @@ class Params(Section):
             raise ValueError(f"{asked}, and collection names pictures of people: set it to none")
         if self.samples.source == "renderer":
             raise ValueError(f"{asked}, and with samples.source: renderer there are none")
+        if self.captions.languages != ["en"]:
+            raise ValueError(f"{asked}, and edits are described in English alone: languages: [en]")
         if all(engine_of_voice(voice) == RECORDINGS for voice in self.captions.voices):
             raise ValueError(
                 f"{asked}, and captions.voices names people alone, who have recorded other "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordbrush.captions.composition import Subjects, changes, spontaneous_voices, write_script
-from wordbrush.captions.grammar import NOTHING, SYNONYMS, VOCABULARY, describe
+from wordbrush.captions.grammar import ENGLISH, VOCABULARY, describe
 from wordbrush.captions.wording import Wording, facts_in
 from wordbrush.scenes.edits import change_one_attribute, exchange
 from wordbrush.scenes.facts import AXES, EXCHANGES, INVERSE, Facts, things_of
@@ -62,7 +62,12 @@ def test_a_text_tells_its_facts(scenes):
         order = np.random.default_rng(seed).permutation(len(things)).tolist()
         described = describe(things, np.random.default_rng(seed))
         assert facts_in(described) == Facts.of(things, order)
-    for text in (*NOTHING, "there is a red cube", "a dog runs and a boy laughs", ""):
+    for text in (
+        *ENGLISH.language.nothing,
+        "there is a red cube",
+        "a dog runs and a boy laughs",
+        "",
+    ):
         assert facts_in(text) is None
 
 
@@ -127,7 +132,7 @@ def test_hard_positives_say_the_same_facts(script, demo):
             tuple(word.rstrip(",") for word in pair) for pair in pairs if len(set(pair)) > 1
         }
         ((before, after),) = differing
-        assert any({before, after} == set(words) for words in SYNONYMS.values())
+        assert any({before, after} == set(words) for words in VOCABULARY.synonyms.values())
         voice = others["voice"]
         assert voice.text == right.text and voice.voice.name in demo.captions.held_out_voices
         assert right.voice.name in demo.captions.voices

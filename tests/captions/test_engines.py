@@ -22,14 +22,23 @@ from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import Spoken, pitch_of, played_higher, tempo_of
 from wordbrush.captions.engines.misaki import misaki
 from wordbrush.captions.engines.neural import symbols, timed_words
-from wordbrush.captions.engines.probe import SENTENCE, require_sentence, require_speech
+from wordbrush.captions.engines.probe import (
+    NEAR,
+    OTHERS,
+    SENTENCES,
+    distance,
+    require_sentence,
+    require_speech,
+)
 from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
 from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.errors import WordbrushError
 
 TEXT = "a small red rubber cube and behind it a tiny cylinder"
 INSTALLED = "flite/slt festival/ked festival/slt mbrola/us1 pico/en-GB piper/joe hibari/heart"
+CUBE = {"shape": "cube", "material": "rubber", "color": "red", "size": "small", "x": 3, "y": 9}
 SLOW = "kokoro/jf_nezumi"
 
 
@@ -194,7 +203,7 @@ def test_a_missing_voice_names_those_that_are_there(stand_in):
 
 
 def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
-    recording(tmp_path / "said.wav", text=SENTENCE)
+    recording(tmp_path / "said.wav", text=SENTENCES["en"])
     calls = stand_in(f'cp {tmp_path}/said.wav "$file"')
     require_speech(["flite/slt", "flite/slt"])
     require_speech(["flite/slt"])
@@ -223,7 +232,7 @@ def test_another_language_and_other_words_are_found_each_time(stand_in, tmp_path
 
 @pytest.mark.parametrize("voice", ["en-gb-scotland", "en+f4", "en-us+m1"])
 def test_an_accent_is_no_other_language(stand_in, tmp_path, voice):
-    recording(tmp_path / "said.wav", voice, 190, SENTENCE)
+    recording(tmp_path / "said.wav", voice, 190, SENTENCES["en"])
     stand_in(f'cp {tmp_path}/said.wav "$file"')
     require_sentence("flite/slt")
 
@@ -370,6 +379,31 @@ def test_other_engines_leave_the_bytes_of_espeak_as_they_are(stand_in, tmp_path)
 
     alone = hashes("en+f3", "en-us")
     assert len(alone) == 2 and hashes("en+f3", "flite/slt", "en-us", "flite/slt") == alone
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_an_engine_speaks_another_language(language):
+    name = f"pico/{language}-{language.upper()}"
+    try:
+        check_voice(name)
+    except WordbrushError as missing:
+        pytest.skip(str(missing))
+    require_sentence(name)
+    voice = Voice(name, 175, 50)
+    text = grammar_of(language).describe([CUBE], np.random.default_rng(1))
+    assert voice.language == language
+    assert [word["word"] for word in speak(text, voice).words] == text.split()
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_other_sentences_of_a_language_are_told_from_the_one_that_was_asked_for(language):
+    name = f"pico/{language}-{language.upper()}"
+    try:
+        check_voice(name)
+    except WordbrushError as missing:
+        pytest.skip(str(missing))
+    for text in (OTHERS[language][0], OTHERS[language][2]):
+        assert distance(speak(text, Voice(name, 175, 50)).sound, language) > NEAR
 
 
 @pytest.mark.parametrize("name", [*INSTALLED.split(), SLOW])

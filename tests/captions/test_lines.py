@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wordbrush import params as parameters
-from wordbrush.captions.grammar import VOCABULARY, with_pauses
-from wordbrush.captions.lines import drawing_lines, random_voice
+from wordbrush.captions.grammar import ENGLISH, VOCABULARY, grammar_of
+from wordbrush.captions.lines import describers, drawing_lines, random_voice, spoken_in
 from wordbrush.storage.yaml import merge
 
 VOICES = ["en", "en-us", "en+f1", "flite/slt"]
@@ -53,6 +53,48 @@ def test_pauses_follow_describing_words_but_not_the_last():
     text = "i see a large purple matte ball and to the left of it a tiny gray metal block"
     rng = np.random.default_rng(0)
     pauses = {
-        word[:-1] for _ in range(50) for word in with_pauses(text, rng).split() if "," in word
+        word[:-1]
+        for _ in range(50)
+        for word in ENGLISH.with_pauses(text, rng).split()
+        if "," in word
     }
     assert pauses == {"large", "purple", "matte", "ball", "tiny", "gray", "metal"}
+
+
+SPOKEN = {
+    "languages": ["en", "de"],
+    "voices": ["en", "en+f1", "flite/slt", "de", "de+f2", "pico/de-DE"],
+    "held_out_voices": ["en+f3", "de+f3"],
+    "engine_shares": {"espeak-ng": 0.6, "flite": 0.3, "pico": 0.1},
+}
+
+
+def test_each_language_has_its_voices_and_engines_keep_their_proportions(tiny):
+    captions = parameters.parse(merge(tiny.model_dump(), {"captions": SPOKEN}), "test").captions
+    english, german = (spoken_in(captions, language) for language in ("en", "de"))
+    assert english.voices == ["en", "en+f1", "flite/slt"] and english.held_out_voices == ["en+f3"]
+    assert german.voices == ["de", "de+f2", "pico/de-DE"] and german.held_out_voices == ["de+f3"]
+    assert english.voice_shares == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert german.voice_shares == pytest.approx([3 / 7, 3 / 7, 1 / 7])
+    assert spoken_in(tiny.captions, "en") is tiny.captions
+
+
+def test_another_language_says_the_same_of_a_drawing_and_leaves_english_as_it_is(tiny):
+    captions = parameters.parse(merge(tiny.model_dump(), {"captions": SPOKEN}), "test").captions
+    thing = {"shape": "cube", "material": "rubber", "color": "cyan", "size": "small"}
+    drawings = [[thing | {"x": 3, "y": 5, "confidence": 1.0}]] * 20
+    alone = drawing_lines(drawings, spoken_in(captions, "en"), 0.5, 1)
+    assert drawing_lines(drawings, spoken_in(captions, "en"), 0.5, 1, "en") == alone
+    told = drawing_lines(drawings, spoken_in(captions, "de"), 0.5, 1, "de")
+    assert {line.voice.language for line in told} == {"de"}
+    meaning = grammar_of("de").vocabulary.meaning
+    for line in told:
+        assert {meaning.get(word) for word in line.text.split()} >= {"cube", "cyan", "small"}
+
+
+def test_languages_describe_all_drawings_or_parts_of_those_for_training(tiny):
+    captions = parameters.parse(merge(tiny.model_dump(), {"captions": SPOKEN}), "test").captions
+    apart = captions.model_copy(update={"shared": False})
+    assert describers(3, "train", captions) == ["en", "de"]
+    assert [describers(number, "train", apart) for number in range(3)] == [["en"], ["de"], ["en"]]
+    assert describers(3, "test", apart) == ["en", "de"]

@@ -12,7 +12,7 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
-from wordbrush.captions.grammar import SYNONYMS, describe
+from wordbrush.captions.grammar import VOCABULARY, describe
 from wordbrush.captions.lines import Line
 from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice, speak
@@ -42,7 +42,9 @@ def test_a_description_names_every_object_with_all_its_attributes():
     for text in texts:
         for thing in THINGS:
             for attribute in ATTRIBUTES:
-                assert any(word in text.split() for word in SYNONYMS[thing[attribute]]), (
+                assert any(
+                    word in text.split() for word in VOCABULARY.synonyms[thing[attribute]]
+                ), (
                     text,
                     attribute,
                 )
@@ -58,8 +60,8 @@ def test_relations_follow_the_picture():
 
 
 def test_every_attribute_value_has_a_word():
-    assert set(SYNONYMS) == {value for values in ATTRIBUTES.values() for value in values}
-    words = [word for words in SYNONYMS.values() for word in words]
+    assert set(VOCABULARY.synonyms) == {value for values in ATTRIBUTES.values() for value in values}
+    words = [word for words in VOCABULARY.synonyms.values() for word in words]
     assert len(words) == len(set(words))
 
 

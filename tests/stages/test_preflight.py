@@ -83,6 +83,43 @@ def test_good_parameters_pass_before_every_stage(tiny, stage, monkeypatch):
             {"captions": {"voices": ["festival/kal"], "validation_voices": ["flite/kal16"]}},
             ["captions.validation_voices: festival/kal and flite/kal16 are the same speaker"],
         ),
+        (
+            {"captions": {"languages": ["en", "fr"]}},
+            ["captions.languages: there is no grammar of the language 'fr'"],
+        ),
+        (
+            {"captions": {"languages": ["en", "de"], "voices": ["en", "de"]}},
+            ["captions.held_out_voices: no voice speaks 'de'"],
+        ),
+        (
+            {"captions": {"languages": ["de"], "held_out_voices": ["de+f2"]}},
+            ["captions.voices: no voice speaks 'de'"],
+        ),
+        (
+            {"captions": {"voices": ["en", "de"]}},
+            ["captions.voices: de speaks 'de', and shall say captions in en"],
+        ),
+        (
+            {
+                "captions": {
+                    "languages": ["hi"],
+                    "voices": ["flite/slt", "hi"],
+                    "held_out_voices": ["hi+f2"],
+                }
+            },
+            ["captions.voices: flite/slt speaks 'en', and shall say captions in hi"],
+        ),
+        (
+            {
+                "captions": {
+                    "languages": ["en", "de"],
+                    "voices": ["en", "de"],
+                    "held_out_voices": ["en+f2", "de+f2"],
+                    "test_voices": ["pico/de-DE"],
+                }
+            },
+            ["captions.test_voices: pico/de-DE speaks 'de', and shall say captions in en"],
+        ),
         ({"captions": {"test_voices": ["flight/slt"]}}, ["test_voices: there is no engine of sp"]),
         ({"captions": {"held_out_voices": ["en-us+M1"]}}, ["held_out_voices: ", "'en-us+M1'"]),
         ({"captions": {"bands": 128}}, ["captions.bands: 1 of 128 bands would be empty", "to 126"]),

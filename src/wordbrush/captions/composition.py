@@ -1,7 +1,8 @@
 """What is said to test composition (evaluation/composition.py): cases of two captions, of which the
 wrong one differs from the right one by one fact, and hard positives, which say the same otherwise.
 
-Both captions of a case have one wording, and one voice of the training at one rate and pitch.
+Both captions of a case have one wording, and one voice of the training at one rate and pitch. They
+are in the first of the languages.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wordbrush.audio.config import FeatureConfig
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.lines import Line, usual_voice, voice_among
 from wordbrush.captions.recital import recite
 from wordbrush.captions.voices import Voice
@@ -51,7 +53,8 @@ class Telling:
         rng: np.random.Generator,
     ) -> "Telling":
         """By a voice of the training, and by `others` in turn."""
-        wording = Wording.draw(len(facts.objects), captions.pauses, rng)
+        grammar = grammar_of(captions.languages[0])
+        wording = Wording.draw(len(facts.objects), captions.pauses, rng, grammar)
         voice = spontaneous_voice(captions, rng)
         able = [name for name in others if name != voice.name and can_say_all(name)]
         other = usual_voice(able[turn % len(able)], captions) if able else None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from wordbrush.captions.composition import ORDERS, spontaneous_voice
-from wordbrush.captions.grammar import describe
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.lines import PAUSES, Line, spoken_text
 from wordbrush.captions.wording import facts_in
 from wordbrush.params import Captions
@@ -23,13 +23,13 @@ def twin_line(
     """A description of a picture that is not true of the picture `before`, where there is one; None
     where none was found, since the orders that were tried leave out what differs.
 
-    By a voice of the training that can say any text.
+    In English, by a voice of the training that can say any text.
     """
-    rng = np.random.default_rng([*stream, TWINS])
+    rng, grammar = np.random.default_rng([*stream, TWINS]), grammar_of("en")
     for _ in range(ORDERS):
-        text = describe(objects, rng)
+        text = grammar.describe(objects, rng)
         facts = facts_in(text)
         if before is None or facts is None or not facts.true_of(before):
-            said = spoken_text(text, captions, [*stream, TWINS, PAUSES])
+            said = spoken_text(text, grammar, captions, [*stream, TWINS, PAUSES])
             return Line(said, spontaneous_voice(captions, rng))
     return None

@@ -1,14 +1,18 @@
 """What captions can say of an object."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The attributes of objects with their values, and the words that mean each value."""
+    """The attributes of objects with their values, and the words that mean each value.
+
+    synonyms: as they are said alone. inflected: all forms in captions, where these differ.
+    """
 
     attributes: dict[str, tuple[str, ...]]
     synonyms: dict[str, tuple[str, ...]]
+    inflected: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def values(self) -> list[str]:
@@ -18,4 +22,8 @@ class Vocabulary:
     @property
     def meaning(self) -> dict[str, str]:
         """The value that each word means: 'ball' -> 'sphere'."""
-        return {word: value for value in self.values for word in self.synonyms[value]}
+        return {
+            word: value
+            for value in self.values
+            for word in (*self.synonyms[value], *self.inflected.get(value, ()))
+        }

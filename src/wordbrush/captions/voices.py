@@ -16,7 +16,7 @@ import numpy as np
 
 from wordbrush.audio.sound import SAMPLE_RATE, resample
 from wordbrush.captions.engines.speaking import speak_by
-from wordbrush.captions.engines.table import require_voice, split
+from wordbrush.captions.engines.table import language_of_voice, require_voice, split
 from wordbrush.captions.espeak import Engine
 from wordbrush.errors import WordbrushError, optional_packages
 from wordbrush.params import PITCHES, RATES
@@ -42,11 +42,8 @@ class Voice:
 
     @property
     def language(self) -> str:
-        """The language of the voice, without region and speaker: en-us+f2 -> en.
-
-        The other engines speak English.
-        """
-        return "en" if split(self.name)[0] else self.name.partition("+")[0].partition("-")[0]
+        """The language of the voice, without region and speaker: en-us+f2 -> en."""
+        return language_of_voice(self.name)
 
 
 @dataclass(frozen=True)

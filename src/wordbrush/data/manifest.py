@@ -55,9 +55,10 @@ class Manifest:
     def __len__(self) -> int:
         return len(self.images)
 
-    def captions(self, split: str) -> np.ndarray:
-        """The numbers of the captions of one split: int64, ascending."""
-        return np.flatnonzero(self.splits == split)
+    def captions(self, split: str, language: str | None = None) -> np.ndarray:
+        """The numbers of the captions of one split, in one language or all: int64, ascending."""
+        chosen = self.splits == split
+        return np.flatnonzero(chosen if language is None else chosen & (self.languages == language))
 
     def pictures(self, captions: np.ndarray) -> np.ndarray:
         """The numbers of the pictures of these captions, each once: int64, ascending."""

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.pairs import Pairs, read_pairs
@@ -50,13 +50,24 @@ class Material:
         return load_segmenter(folder, device()) if there else None
 
 
+def language_tested(params: Params) -> str | None:
+    """The language of the tests, which is the first in which drawings are described; None: people
+    describe a collection, in whichever they like."""
+    return params.captions.languages[0] if params.graph == "drawn" else None
+
+
+def vocabulary_tested(params: Params) -> Vocabulary:
+    """What captions in the language of the tests can say."""
+    return grammar_of(params.captions.languages[0]).vocabulary
+
+
 def read_material(params: Params, layout: Layout) -> Material:
     """What the test split has. A folder that is absent is a thing that the data does not have; of a
     collection, so are folders that another graph left.
 
     Raises WordbrushError where a part is damaged, or does not fit the others.
     """
-    pairs = read_pairs(layout)
+    pairs, vocabulary = read_pairs(layout), vocabulary_tested(params)
     parsed, words, real, cases = None, None, None, None
     if params.graph == "drawn":
         real, cases = read_real_pairs(layout), read_cases(layout, pairs.images)
@@ -67,11 +78,11 @@ def read_material(params: Params, layout: Layout) -> Material:
         alone = pairs.uncaptioned
         objects = [parsed[number] for number in alone]
         words = make_word_test(
-            params, VOCABULARY, pairs.images[alone], objects, layout.test_speech / "words"
+            params, vocabulary, pairs.images[alone], objects, layout.test_speech / "words"
         )
-    test = pairs.manifest.captions("test")
+    test = pairs.manifest.captions("test", language_tested(params))
     collection = read_origin(layout)
-    return Material(params, layout, pairs, test, VOCABULARY, parsed, words, real, collection, cases)
+    return Material(params, layout, pairs, test, vocabulary, parsed, words, real, collection, cases)
 
 
 def read_real_pairs(layout: Layout) -> tuple[np.ndarray, FeatureStore] | None:

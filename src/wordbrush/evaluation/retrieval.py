@@ -13,7 +13,7 @@ from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
 from wordbrush.evaluation.intervals import bootstrap, percent, percent_of
-from wordbrush.evaluation.material import Material
+from wordbrush.evaluation.material import Material, language_tested
 from wordbrush.evaluation.results import (
     RECALL_LEVELS,
     Estimate,
@@ -122,7 +122,7 @@ def ranks_of(scores: Tensor, manifest: Manifest, captions: np.ndarray) -> Tensor
 def validate(material: Material, encoders: Encoders) -> Validation:
     """Recall on the validation pairs, by which methods are chosen."""
     manifest = material.pairs.manifest
-    captions = manifest.captions("validation")
+    captions = manifest.captions("validation", language_tested(material.params))
     features = encode_pairs(encoders, material.pairs, captions)
     scores = all_similarities(*features, encoders.config.similarity)
     return {"recall": recalls(ranks_of(scores, manifest, captions))}

@@ -13,7 +13,7 @@ import numpy as np
 
 import wordbrush
 from wordbrush.captions.composition import Subjects, write_composition, write_script
-from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.lines import in_first
 from wordbrush.captions.words import write_words
 from wordbrush.data.pairs import read_pairs
 from wordbrush.evaluation import composition
@@ -21,7 +21,12 @@ from wordbrush.evaluation.cases import Cases, read_cases
 from wordbrush.evaluation.composed import in_short
 from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.matching import make_word_test
-from wordbrush.evaluation.material import Material, read_material
+from wordbrush.evaluation.material import (
+    Material,
+    language_tested,
+    read_material,
+    vocabulary_tested,
+)
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.protocol import read_subject, run_tests
 from wordbrush.evaluation.real_images import counterfactual_test
@@ -78,18 +83,19 @@ def read_validation(params: Params, layout: Layout, keep: Path, folder: Path) ->
     is made where the data has no generator or no segmenter; those of a collection were left by
     another graph.
     """
-    parsed, words, cases = None, None, None
+    parsed, words, cases, vocabulary = None, None, None, vocabulary_tested(params)
     drawn = params.graph == "drawn"
     if drawn and layout.annotations.is_dir():
         parsed = read_annotations(layout.annotations)
     if drawn and layout.generator.is_dir() and layout.segmenter.is_dir():
         images, objects = kept_drawings(params, layout, keep)
-        write_words(folder, params.captions, params.captions.voices[:SPEAKERS], VOCABULARY)
-        words = make_word_test(params, VOCABULARY, images, objects, folder)
+        voices = in_first(params.captions).voices[:SPEAKERS]
+        write_words(folder, params.captions, voices, vocabulary)
+        words = make_word_test(params, vocabulary, images, objects, folder)
         cases = compose(params, Layout(folder), images, objects)
     pairs = read_pairs(layout)
-    samples = pairs.manifest.captions("validation")
-    return Material(params, layout, pairs, samples, VOCABULARY, parsed, words, cases=cases)
+    samples = pairs.manifest.captions("validation", language_tested(params))
+    return Material(params, layout, pairs, samples, vocabulary, parsed, words, cases=cases)
 
 
 def compose(
@@ -98,7 +104,7 @@ def compose(
     """Cases of composition on drawings; their speech is written to `layout`."""
     sure = params.segmenter.min_confidence, params.evaluation.min_certainty
     drawings = {k: things for k, things in enumerate(parsed) if describable(things, *sure)}
-    subjects, captions = Subjects(drawings, [], []), params.captions
+    subjects, captions = Subjects(drawings, [], []), in_first(params.captions)
     count = params.evaluation.composition_pairs
     script = write_script(subjects, captions, captions.voices, count, params.seed + STREAM)
     write_composition(layout.test_speech / "composition", captions, script)

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.captions.engines.table import LICENCES
-from wordbrush.captions.grammar import SYNONYMS
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.data.origin import Origin, read_origin
 from wordbrush.data.splits import captioned_count
 from wordbrush.errors import WordbrushError
@@ -116,7 +116,7 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str
     card(
         folder / "README.md",
         "model.md.j2",
-        model_header(licence(), result, words, params.samples.test),
+        model_header(licence(), result, words, params.samples.test, params.captions.languages),
         **shared,
         result=result,
         composed=titled(result.get("composition", {})),
@@ -137,9 +137,9 @@ def write_cards(folder: Path, facts: Facts, meanings: list[Meaning]) -> list[str
     card(
         folder / "DATASET.md",
         "dataset.md.j2",
-        dataset_header(licence(), captioned),
+        dataset_header(licence(), captioned, params.captions.languages),
         **shared,
-        synonyms=SYNONYMS,
+        synonyms=grammar_of(params.captions.languages[0]).vocabulary.synonyms,
         values=ATTRIBUTES,
     )
     return ["README.md", "DATASET.md"]

@@ -23,7 +23,9 @@ def licence() -> str:
     return stated["License-Expression"].lower() if "License-Expression" in stated else "unknown"
 
 
-def model_header(licence: str, result: Result, words: WordScores, test: int) -> str:
+def model_header(
+    licence: str, result: Result, words: WordScores, test: int, languages: list[str]
+) -> str:
     """YAML of a model card, without the lines `---`. test: how many samples were tested."""
     with optional_packages():
         from huggingface_hub import EvalResult, ModelCardData  # here, since it takes 0.7 s
@@ -43,7 +45,7 @@ def model_header(licence: str, result: Result, words: WordScores, test: int) -> 
     return ModelCardData(
         license=licence,
         library_name="wordbrush",
-        language=["en"],
+        language=languages,
         tags=["visually-grounded-speech", "word-discovery", "audio-visual", "gan", "davenet"],
         datasets=[DATASET],
         metrics=["recall", "accuracy", "f1"],
@@ -100,14 +102,14 @@ def measured(result: Result, words: WordScores, test: int) -> Iterator[tuple[str
             yield "accuracy", found["value"], f"{title}, percent"
 
 
-def dataset_header(licence: str, count: int) -> str:
+def dataset_header(licence: str, count: int, languages: list[str]) -> str:
     """YAML of a dataset card, without the lines `---`. count: captioned pictures."""
     with optional_packages():
         from huggingface_hub import DatasetCardData
     return DatasetCardData(
         license=licence,
         pretty_name="Wordbrush scenes and speech",
-        language=["en"],
+        language=languages,
         task_categories=["image-to-text", "automatic-speech-recognition"],
         size_categories=[next((name for most, name in SIZES if count < most), "n>1M")],
         annotations_creators=["machine-generated"],

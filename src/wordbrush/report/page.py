@@ -5,7 +5,7 @@ A section of something that the data does not have is left out.
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
-from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.concepts.store import ConceptRecord, ConceptSet, Picture, Stretch
 from wordbrush.data.origin import read_origin
 from wordbrush.data.recordings import each_row, read_shards
@@ -277,7 +277,7 @@ def matchmap_section(
 
 
 def word_map_section(
-    layout: Layout, examples: ExampleFile, images: np.ndarray
+    layout: Layout, examples: ExampleFile, images: np.ndarray, meaning: Container[str]
 ) -> list[list[dict[str, str]]]:
     """For each shown example, its picture at the time of every attribute word, bright where the
     matchmap fires."""
@@ -286,7 +286,6 @@ def word_map_section(
     shape = (len(examples["maps"]), None, None)
     maps = open_array(layout.evaluation / "word_maps.npy", "float16", shape).astype(float)
     rows: list[list[dict[str, str]]] = [[] for _ in examples["samples"]]
-    meaning = VOCABULARY.meaning
     for one, weights in zip(examples["maps"], maps, strict=True):
         if one["word"] in meaning:
             image = images[examples["pictures"][one["example"]]]
@@ -327,6 +326,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
     cards = concepts_section(layout, best.mining, images, speech, meanings)
     sounds = read_sounds(layout, cards, examples)
     add_sounds(cards, sounds)
+    meaning = grammar_of(params.captions.languages[0]).vocabulary.meaning
     return {
         "params": params,
         "results": results_section(results, best.name),
@@ -364,7 +364,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "words_known": metrics.get("known"),
         "retrieval": retrieval_section(examples, images),
         "matchmaps": matchmap_section(layout, examples, images),
-        "word_maps": word_map_section(layout, examples, images),
+        "word_maps": word_map_section(layout, examples, images, meaning),
         "learning": learning_section(layout, results),
         "times_mark": TIMES_MARK,
         "voices": [figures.flac(sounds[sample]) for sample in examples["samples"]],

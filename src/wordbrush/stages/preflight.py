@@ -30,6 +30,7 @@ BEFORE_SPEECH = (
 )  # fmt: skip
 SPEAKS_TWINS = ("speak-edits",)  # if there are any
 READ_INPUTS = ("render-scenes", "import-collection")
+NEEDED = ("voices", "held_out_voices")  # by each language
 STARTS = ("pretrain-davenet",)  # from weights of others, if they are named
 NEEDS_UNITS = ("cluster-units", "targeted-edits")  # of the generator that drew the samples
 WHY = {  # a stage may be left out by a graph
@@ -101,6 +102,34 @@ def check_parameters(params: Params) -> None:
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
         check_voices(params.captions)
+        check_languages(params.captions)
+
+
+def check_languages(captions: Captions) -> None:
+    """Raises WordbrushError for a language without a grammar, or which no voice speaks, and for a
+    voice that speaks none of the languages. Engines are compared in the first one alone."""
+    from wordbrush.captions.engines.table import language_of_voice
+    from wordbrush.captions.language import language_of
+    from wordbrush.captions.lines import spoken_in
+
+    for language in captions.languages:
+        with named("captions.languages"):
+            language_of(language)
+        for field in NEEDED:
+            if not getattr(spoken_in(captions, language), field):
+                raise WordbrushError(
+                    f"captions.{field}: no voice speaks {language!r}, which captions.languages "
+                    f"names: add one, as {language} or {language}+f2 of espeak-ng."
+                )
+    for field in GROUPS.values():
+        known = captions.languages if field in NEEDED else captions.languages[:1]
+        for voice in getattr(captions, field):
+            if (spoken := language_of_voice(voice)) not in known:
+                raise WordbrushError(
+                    f"captions.{field}: {voice} speaks {spoken!r}, and shall say captions in "
+                    f"{', '.join(known)} (captions.languages): leave the voice out, or add its "
+                    "language."
+                )
 
 
 def check_voices(captions: Captions) -> None:
@@ -141,13 +170,14 @@ def check_recordings(captions: Captions, people: list[str], words: bool) -> None
     """Raises WordbrushError where the folder of recordings cannot be read, or lacks these voices,
     or if they shall say them, some of the words of the tests."""
     from wordbrush.captions.engines.table import require_recorded, require_voice, use_recordings
-    from wordbrush.captions.grammar import VOCABULARY
+    from wordbrush.captions.grammar import grammar_of
     from wordbrush.captions.words import spoken_words
 
     use_recordings(captions.recordings)
     for voice in people:
         require_voice(voice)
-    said = spoken_words(VOCABULARY, people) if words else []
+    vocabulary = grammar_of(captions.languages[0]).vocabulary
+    said = spoken_words(vocabulary, people) if words else []
     require_recorded((one["voice"], one["word"]) for one in said)
 
 

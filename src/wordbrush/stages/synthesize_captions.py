@@ -18,10 +18,18 @@ from wordbrush.captions.composition import (
     write_script,
 )
 from wordbrush.captions.engines.table import require_recorded, use_recordings
-from wordbrush.captions.grammar import VOCABULARY
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.groups import Part, group_parts, said_in, write_part
-from wordbrush.captions.lines import Line, drawing_lines, scene_lines
+from wordbrush.captions.lines import (
+    Line,
+    describers,
+    drawing_lines,
+    in_first,
+    scene_lines,
+    spoken_in,
+)
 from wordbrush.captions.recital import recite, row
+from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.captions.words import spoken_words, write_words
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.recordings import write_shards
@@ -43,20 +51,21 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     captions, size = params.captions, params.scenes.resolution
     images = open_array(layout.samples / "images.npy", "uint8", (None, size, size, 3))
     parsed = parse(load_segmenter(layout.segmenter, device()), images)
-    described = parsed[: captioned_count(params.samples)]
-    lines = drawing_lines(described, captions, params.segmenter.min_confidence, params.seed)
-    pairs = read_json(layout.real_pairs / "pairs.json", list[RealPair])
-    scenes = scene_lines([pair["scene"] for pair in pairs], captions, params.seed)
+    tested, vocabularies = in_first(captions), vocabularies_of(captions)
     splits = [name for name in CAPTIONED for _ in split_ranges(params.samples)[name]]
+    pictures, lines, texts = described(parsed[: captioned_count(params.samples)], splits, params)
+    pairs = read_json(layout.real_pairs / "pairs.json", list[RealPair])
+    drawn = [pair["scene"] for pair in pairs]
+    scenes = scene_lines(drawn, tested, params.seed, captions.languages[0])
     script = composition(params, parsed, pairs, layout)
-    parts = list(group_parts(captions, [line.text for line in lines], splits))
+    parts = list(group_parts(tested, texts, splits))
     require_all_recorded(captions, [*lines, *scenes], parts)
     speaking = partial(recite, lines, captions, "speaking captions")
     recited = list(checkpoints.continued("captions", speaking, captions.lines_per_process))
     rows = [
-        row(number, split, line, sound, words)
-        for number, (split, line, (sound, words, _)) in enumerate(
-            zip(splits, lines, recited, strict=True)
+        {**row(number, splits[picture], line, sound, words), "image": picture}
+        for number, (picture, line, (sound, words, _)) in enumerate(
+            zip(pictures, lines, recited, strict=True)
         )
     ]
     features = [frames for _, _, frames in recited]
@@ -67,12 +76,46 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     write_features(layout.features, features, config, told)
     write_annotations(layout.annotations, parsed)
     with whole_directory(layout.test_speech) as folder:
-        write_words(folder / "words", captions, captions.held_out_voices, VOCABULARY)
+        for number, (language, vocabulary) in enumerate(vocabularies.items()):
+            voices = spoken_in(captions, language).held_out_voices
+            words = folder / "words" if number == 0 else folder / "languages" / language / "words"
+            write_words(words, captions, voices, vocabulary)
+        vocabulary = vocabularies[captions.languages[0]]
         write_real_pairs(folder / "real_pairs", captions, scenes)
         write_composition(folder / "composition", captions, script)
         for part in parts:
-            write_part(folder / "groups" / part.group / part.engine, part, captions, VOCABULARY)
+            write_part(folder / "groups" / part.group / part.engine, part, captions, vocabulary)
     write_json(layout.metrics("captions"), summary(parsed, features, params))
+
+
+def vocabularies_of(captions: Captions) -> dict[str, Vocabulary]:
+    """What captions can say, in each of the languages."""
+    return {language: grammar_of(language).vocabulary for language in captions.languages}
+
+
+def described(
+    parsed: list[list[dict]], splits: list[str], params: Params
+) -> tuple[list[int], list[Line], list[str]]:
+    """The captions, language by language: the number of each one's picture, and its line.
+
+    Returns also what the first language would say of every picture.
+    """
+    captions, pictures, lines = params.captions, [], []
+    texts: list[str] = []
+    for language in captions.languages:
+        told = drawing_lines(
+            parsed,
+            spoken_in(captions, language),
+            params.segmenter.min_confidence,
+            params.seed,
+            language,
+        )
+        texts = texts or [line.text for line in told]
+        for number, (split, line) in enumerate(zip(splits, told, strict=True)):
+            if language in describers(number, split, captions):
+                pictures.append(number)
+                lines.append(line)
+    return pictures, lines, texts
 
 
 def composition(
@@ -86,7 +129,7 @@ def composition(
         if describable(parsed[number], *sure)
     }
     exchanged = read_exchanges(layout.real_pairs / "exchanges.json")
-    subjects, captions = Subjects(drawings, real, exchanged), params.captions
+    subjects, captions = Subjects(drawings, real, exchanged), in_first(params.captions)
     count = params.evaluation.composition_pairs
     return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
@@ -94,12 +137,16 @@ def composition(
 def require_all_recorded(captions: Captions, lines: list[Line], parts: list[Part]) -> None:
     """Raises WordbrushError where people have not recorded all that their voices shall say."""
     use_recordings(captions.recordings)
-    words = spoken_words(VOCABULARY, captions.held_out_voices)
+    first = captions.languages[0]
     require_recorded(
         [
             *((line.voice.name, line.text) for line in lines),
-            *((word["voice"], word["word"]) for word in words),
-            *said_in(parts, VOCABULARY),
+            *(
+                (word["voice"], word["word"])
+                for language, vocabulary in vocabularies_of(captions).items()
+                for word in spoken_words(vocabulary, spoken_in(captions, language).held_out_voices)
+            ),
+            *said_in(parts, grammar_of(first).vocabulary),
         ]
     )
 

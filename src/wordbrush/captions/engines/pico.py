@@ -12,7 +12,7 @@ with optional_packages():
     import py_nanotts
 
 RATE = 16000
-VOICES = ("en-GB", "en-US")
+VOICES = ("en-GB", "en-US", "de-DE", "es-ES")  # of languages that probe.py can check
 # It remembers what it said before, so each text has a process of its own: its bytes depend on
 # nothing else, and a crash is a message.
 PROGRAM = """

@@ -18,19 +18,40 @@ from wordbrush.captions.engines.alignment import features, warping
 from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.captions.engines.reference import rendering
 from wordbrush.captions.engines.speaking import kept, speak_by, speech_within
-from wordbrush.captions.engines.table import require_voice
+from wordbrush.captions.engines.table import language_of_voice, require_voice
 from wordbrush.errors import WordbrushError
 
-SENTENCE = "there is a small red rubber cube"
-OTHERS = (  # as long; English, the same words in another order, and German
-    "a large metal ball lies behind it",
-    "cube rubber red small a is there",
-    "i see two cylinders of yellow glass",
-    "every good boy deserves fine fruit",
-    "das ist ein kleiner roter würfel",
-)
+SENTENCES = {  # by language
+    "en": "there is a small red rubber cube",
+    "de": "da ist ein kleiner roter Würfel aus Gummi",
+    "es": "hay un pequeño cubo rojo de goma",
+}
+OTHERS = {  # as long; the same language, the same words in another order, and other languages
+    "en": (
+        "a large metal ball lies behind it",
+        "cube rubber red small a is there",
+        "i see two cylinders of yellow glass",
+        "every good boy deserves fine fruit",
+        "das ist ein kleiner roter würfel",
+    ),
+    "de": (
+        "hinter der Kugel liegt ein großer Ball",
+        "Gummi aus Würfel roter kleiner ein ist da",
+        "ich sehe zwei gelbe Zylinder aus Glas",
+        "morgen gehen wir alle zusammen ins Kino",
+        "there is a small red rubber cube",
+    ),
+    "es": (
+        "detrás de la esfera hay una gran bola",
+        "goma de rojo cubo pequeño un hay",
+        "veo dos cilindros amarillos de vidrio",
+        "mañana vamos todos juntos al cine",
+        "there is a small red rubber cube",
+    ),
+}
 # Of the distance to the others, the median: 0.82 to 0.94 for English voices of every engine, 0.975
-# to 1.08 for other sentences and languages.
+# to 1.08 for other sentences and languages; 0.89 and 0.91 for Pico's German and Spanish, 0.97 to
+# 1.04 for other sentences and voices of other languages.
 NEAR = 0.955
 SECONDS = 600  # for all voices; the slowest engine needs some ten seconds to start and to speak
 REFUSED = 2
@@ -41,7 +62,7 @@ def require_speech(voices: Sequence[str]) -> None:
     silent = []
     for voice in dict.fromkeys(voices):
         require_voice(voice)
-        if kept(voice, SENTENCE, NATURAL_RATE, NATURAL_PITCH) is None:
+        if kept(voice, sentence_of(voice), NATURAL_RATE, NATURAL_PITCH) is None:
             silent.append(voice)
     if silent:
         _make_speak(silent)
@@ -65,29 +86,43 @@ def _make_speak(silent: list[str]) -> None:
         raise WordbrushError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
         begun = done.stdout.split()
-        engine, _ = require_voice(begun[-1] if begun else silent[0])
+        last = begun[-1] if begun else silent[0]
+        engine, _ = require_voice(last)
         raise WordbrushError(
-            f"{engine.name} crashed when {begun[-1] if begun else silent[0]} said "
-            f"{SENTENCE!r} (exit code {done.returncode}): install it again: {engine.package}."
+            f"{engine.name} crashed when {last} said {sentence_of(last)!r} (exit code "
+            f"{done.returncode}): install it again: {engine.package}."
         )
 
 
 def require_sentence(voice: str) -> None:
-    """Raises WordbrushError where what a voice said is as near to OTHERS as to SENTENCE."""
-    sound, _ = speak_by(voice, SENTENCE, NATURAL_RATE, NATURAL_PITCH)
-    said = features(sound)
-    right, *others = (warping(_known(text), said)[1] for text in (SENTENCE, *OTHERS))
-    if right > NEAR * np.median(others):
+    """Raises WordbrushError where what a voice said is as near to OTHERS as to its sentence."""
+    sentence = sentence_of(voice)
+    sound, _ = speak_by(voice, sentence, NATURAL_RATE, NATURAL_PITCH)
+    if distance(sound, language_of_voice(voice)) > NEAR:
         raise WordbrushError(
-            f"{voice} was to say {SENTENCE!r}, and what it said is not like it: it may speak "
+            f"{voice} was to say {sentence!r}, and what it said is not like it: it may speak "
             "another language, or other words. Use another voice."
         )
 
 
+def distance(sound: np.ndarray, language: str) -> float:
+    """How far speech float32 [S] is from the sentence of a language, as a share of its distance to
+    the others."""
+    said = features(sound)
+    texts = (SENTENCES[language], *OTHERS[language])
+    right, *others = (warping(_known(text, language), said)[1] for text in texts)
+    return float(right / np.median(others))
+
+
+def sentence_of(voice: str) -> str:
+    """What a voice is asked to say."""
+    return SENTENCES[language_of_voice(voice)]
+
+
 @cache
-def _known(text: str) -> np.ndarray:
-    """Features of espeak-ng's speech of a sentence."""
-    sound, _ = rendering(text, NATURAL_RATE)
+def _known(text: str, language: str) -> np.ndarray:
+    """Features of espeak-ng's speech of a sentence, in the voice of this language."""
+    sound, _ = rendering(text, NATURAL_RATE, language)
     first, stop = speech_within(sound)
     return features(sound[first:stop])
 
@@ -97,7 +132,7 @@ def main(voices: Sequence[str]) -> int:
     for voice in voices:
         print(voice, flush=True)
         try:
-            speak_by(voice, SENTENCE, NATURAL_RATE, NATURAL_PITCH)
+            speak_by(voice, sentence_of(voice), NATURAL_RATE, NATURAL_PITCH)
         except WordbrushError as error:
             print(error, file=sys.stderr)
             return REFUSED

@@ -30,9 +30,9 @@ def espeak(language: str = AMERICAN) -> Iterator[Engine]:
         engine.close()
 
 
-def rendering(text: str, rate: int) -> tuple[np.ndarray, list[dict]]:
+def rendering(text: str, rate: int, language: str = "en") -> tuple[np.ndarray, list[dict]]:
     """espeak-ng's speech, float32 [S] at 16 kHz, and its words with start and end in seconds."""
-    with espeak() as engine:
+    with espeak(AMERICAN if language == "en" else language) as engine:
         own, words = engine.speak(text, rate, NATURAL_PITCH)
         sound = resample(own, engine.rate)
     stops = [*(word["start"] for word in words[1:]), len(sound) / SAMPLE_RATE]

@@ -16,7 +16,7 @@ from wordbrush.captions.engines.interface import (
     tempo_of,
 )
 from wordbrush.captions.engines.reference import rendering
-from wordbrush.captions.engines.table import require_voice, version_of
+from wordbrush.captions.engines.table import language_of_voice, require_voice, version_of
 from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS, engine_of_voice
 
@@ -67,7 +67,7 @@ def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarra
     whole = resample(spoken.sound.astype(np.float32), spoken.rate)
     first, stop = speech_within(whole)
     sound = whole[first:stop]
-    known, known_words = rendering(text, rate)
+    known, known_words = rendering(text, rate, language_of_voice(name))
     require_length(len(sound), len(known), name, text)
     if spoken.words is None:
         words, _ = carried_over(known_words, known, sound)

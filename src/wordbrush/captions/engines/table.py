@@ -31,6 +31,20 @@ SAME_SPEAKER = (
 )
 
 
+OF_REGIONS = ("pico",)  # engines that name a voice by its language and region: pico/de-DE
+
+
+def language_of_voice(name: str) -> str:
+    """The language of a voice, without region and speaker: en-us+f2 -> en, pico/de-DE -> de.
+
+    Engines that name no languages speak English.
+    """
+    engine, own = split(name)
+    if engine and engine not in OF_REGIONS:
+        return "en"
+    return own.partition("+")[0].partition("-")[0]
+
+
 def split(name: str) -> tuple[str, str]:
     """The engine and its own name of a voice: flite/slt -> flite, slt; en+f1 -> '', en+f1."""
     engine, slash, own = name.partition("/")
