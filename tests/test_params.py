@@ -156,6 +156,7 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
                     "languages": ["en", "de"],
                     "voices": ["en", "de"],
                     "held_out_voices": ["en-us+m1", "de+f2"],
+                    "engine_shares": {},
                 },
                 "twins": {"kind": "edited"},
             },
