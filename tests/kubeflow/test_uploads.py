@@ -41,7 +41,7 @@ def test_a_version_leaves_nothing_open_and_says_what_it_is(made):
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     assert "inputDefinitions" not in sent.spec["root"]
     assert set(sent.tasks) == {"compare", "changed", "unchanged"}
-    assert len(sent.within("changed").tasks) == 16
+    assert len(sent.within("changed").tasks) == 17
     labels = sent.kubernetes("compare")["podMetadata"]["labels"]
     assert labels["wordbrush/preset"] == "tiny" and labels["wordbrush/trial"] == "2"
 
