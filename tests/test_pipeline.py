@@ -160,7 +160,10 @@ PODS = ("--service-account", "runner", "--image", IMAGE)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("compile", "--preset", "huge"), ("huge", "paper, recorded, redrawn, small, tiny")),
+        (
+            ("compile", "--preset", "huge"),
+            ("huge", "paper, recorded, redrawn, small, stamps, tiny"),
+        ),
         (("compile", "--preset", "../small"), ("no preset '../small'",)),
         (("compile", "--preset", ""), ("--preset is empty",)),
         (("compile", "--image", ""), ("--image is empty",)),

@@ -170,6 +170,8 @@ def test_layout_and_dvc_name_the_same_paths():
             "generator",
             "segmenter",
             "samples",
+            "twins",
+            "twin_speech",
             "features",
             "speech",
             "annotations",

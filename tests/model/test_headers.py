@@ -34,7 +34,7 @@ def test_the_model_s_header_says_what_the_kept_card_s_says():
         "contested": {"value": values["Pointing, contested, percent"]},
         "naming": {"value": values["Firing while named, percent"]},
     }
-    header = model_header(kept["license"], result, words, 500)
+    header = model_header(kept["license"], result, words, 500, ["en"])
     assert len(metrics) == 13 and yaml.safe_load(header) == kept
     assert not header.endswith("\n")
 
@@ -42,7 +42,7 @@ def test_the_model_s_header_says_what_the_kept_card_s_says():
 def test_what_was_not_measured_is_left_out():
     result = {"recall": {"1": 50.0}}
     words = {"word_f1": 80.0, "pointing": None, "naming": {"value": 90.0}}
-    header = yaml.safe_load(model_header("mit", result, words, 16))
+    header = yaml.safe_load(model_header("mit", result, words, 16, ["en"]))
     names = [one["name"] for one in header["model-index"][0]["results"][0]["metrics"]]
     assert len(names) == 3 and not any("Pointing" in name for name in names)
 
@@ -51,6 +51,6 @@ def test_what_was_not_measured_is_left_out():
     ("count", "size"), [(999, "n<1K"), (1_000, "1K<n<10K"), (2_000_000, "n>1M")]
 )
 def test_the_data_set_s_header_has_its_size(count, size):
-    header = yaml.safe_load(dataset_header("apache-2.0", count))
+    header = yaml.safe_load(dataset_header("apache-2.0", count, ["en"]))
     assert header["size_categories"] == [size]
     assert header["license"] == "apache-2.0" and header["language"] == ["en"]
