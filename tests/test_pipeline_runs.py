@@ -53,7 +53,7 @@ def stages_of(lock: Path) -> dict:
 def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
     """Two runs from scratch, by two runners, give identical hashes for every output."""
     folder, log = from_scratch
-    assert len(RUNNING.findall(log)) == 15
+    assert len(RUNNING.findall(log)) == 16
     ours, theirs = (
         stages_of(folder / ".wordbrush/kfp/dvc.lock"),
         stages_of(finished.root / "dvc.lock"),
@@ -67,7 +67,7 @@ def test_a_second_run_executes_no_stage(from_scratch):
     assert again.returncode == 0, again.stdout + again.stderr
     assert executed(log_of(folder)) == []
     *tasks, _, _ = again.stdout.splitlines()
-    assert len(tasks) == 15 and all(line.endswith("kept from an earlier run") for line in tasks)
+    assert len(tasks) == 16 and all(line.endswith("kept from an earlier run") for line in tasks)
 
 
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
@@ -151,7 +151,7 @@ def test_people_see_pages_numbers_and_pointers(from_scratch):
     # of the first run: the later ones executed few stages
     outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
     pages = list(outputs.glob("*/page"))
-    assert len(pages) == 15
+    assert len(pages) == 16
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
