@@ -155,7 +155,10 @@ def test_people_see_pages_numbers_and_pointers(from_scratch):
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
-        assert "http://" not in text.replace("http://www.w3.org", "") and "data:image/" in text
+        assert "http://" not in text.replace("http://www.w3.org", "")
+        # without twins, speak-edits has nothing to show, and says so
+        shown = "twins.kind" if page.parent.name == "speak-edits" else "data:image/"
+        assert shown in text
     assert (outputs / "report/page").read_text().startswith("<!doctype html>")
     pointer = json.loads((outputs / "train-gan/generator/pointer.json").read_text())
     assert (
