@@ -381,13 +381,18 @@ def test_other_engines_leave_the_bytes_of_espeak_as_they_are(stand_in, tmp_path)
     assert len(alone) == 2 and hashes("en+f3", "flite/slt", "en-us", "flite/slt") == alone
 
 
-@pytest.mark.parametrize("language", ["de", "es"])
-def test_an_engine_speaks_another_language(language):
+def pico_voice(language: str) -> str:
     name = f"pico/{language}-{language.upper()}"
     try:
         check_voice(name)
     except WordbrushError as missing:
         pytest.skip(str(missing))
+    return name
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_an_engine_speaks_another_language(language):
+    name = pico_voice(language)
     require_sentence(name)
     voice = Voice(name, 175, 50)
     text = grammar_of(language).describe([CUBE], np.random.default_rng(1))
@@ -397,11 +402,7 @@ def test_an_engine_speaks_another_language(language):
 
 @pytest.mark.parametrize("language", ["de", "es"])
 def test_other_sentences_of_a_language_are_told_from_the_one_that_was_asked_for(language):
-    name = f"pico/{language}-{language.upper()}"
-    try:
-        check_voice(name)
-    except WordbrushError as missing:
-        pytest.skip(str(missing))
+    name = pico_voice(language)
     for text in (OTHERS[language][0], OTHERS[language][2]):
         assert distance(speak(text, Voice(name, 175, 50)).sound, language) > NEAR
 

@@ -7,7 +7,6 @@ its concepts. Frames are those that the browser itself showed, at the times when
 import asyncio
 import base64
 import io
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,8 @@ import typer
 from PIL import Image
 
 from tests.browser import Tab, chromium, microphone, page
-from tests.explorer.servers import ROOT, served, spoken
+from tests.explorer.servers import READY, ROOT, served, spoken, type_and_say
+from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.voices import Voice
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import Studio
@@ -34,7 +34,6 @@ FRAME_SECONDS = 0.12  # at least, for each picture of the film
 PAUSE_SECONDS = 3.0  # in which the last picture stays
 QUALITY = 70  # of WebP
 PICTURES = 96
-READY = "document.querySelector('#status')?.textContent.startsWith('Ready')"
 
 
 def main(file: Path) -> None:
@@ -45,7 +44,7 @@ def main(file: Path) -> None:
         sound = Path(folder, "said.wav")
         sound.write_bytes(wav(said))
         with chromium(Path(folder, "profile"), *microphone(sound)) as devtools:
-            frames = asyncio.run(filmed(studio, devtools, len(said) / 16000))
+            frames = asyncio.run(filmed(studio, devtools, len(said) / SAMPLE_RATE))
     save(frames, file)
     print(f"{file}: {len(frames)} frames, {file.stat().st_size / 1e6:.1f} MB")
 
@@ -82,9 +81,8 @@ async def draw(tab: Tab) -> None:
 
 
 async def say(tab: Tab, text: str) -> None:
-    await tab.value(f"document.querySelector('#text').value = {json.dumps(text)}")
-    await asyncio.sleep(0.5)
-    await tab.press("#say button")
+    """Say typed words, and wait until they were heard."""
+    await type_and_say(tab, text)
     heard = f"document.querySelector('#status').textContent.startsWith({f'Heard “{text}”'!r})"
     await tab.until(heard)
 

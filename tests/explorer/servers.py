@@ -1,5 +1,6 @@
 """The explorer as people start it, the same server within a test, and speech to say to it."""
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.browser import Tab
 from tests.speech import spoken_alone
 from tests.workspace import environment
 from wordbrush.audio.sound import SAMPLE_RATE
@@ -23,6 +25,7 @@ from wordbrush.serving.guards import LOOPBACK, Access
 ROOT = Path(__file__).resolve().parents[2]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
 VOICE = Voice("en-us+m2", 170, 50)
+READY = "document.querySelector('#status')?.textContent.startsWith('Ready')"
 
 
 @contextmanager
@@ -62,3 +65,8 @@ def spoken(text: str, before: float = 0.5, after: float = 1.5, voice: Voice = VO
 
 def pcm(sound: np.ndarray) -> bytes:
     return (sound.clip(-1, 1) * 32767).astype("<i2").tobytes()
+
+
+async def type_and_say(tab: Tab, text: str) -> None:
+    await tab.value(f"document.querySelector('#text').value = {json.dumps(text)}")
+    await tab.press("#say button")

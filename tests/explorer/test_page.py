@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.browser import Tab, chromium, microphone, page
-from tests.explorer.servers import ROOT, explorer, served, spoken
+from tests.explorer.servers import READY, ROOT, explorer, served, spoken, type_and_say
 from wordbrush.audio.sound import encode
 from wordbrush.explorer.gallery import drawn_gallery
 from wordbrush.explorer.listening import Studio
@@ -42,7 +42,6 @@ window.statuses = [];
 new MutationObserver(() => statuses.push(document.querySelector("#status").textContent))
   .observe(document.querySelector("#status"), { childList: true });
 """
-READY = "document.querySelector('#status')?.textContent.startsWith('Ready')"
 PIXELS = "document.querySelector('#after').toDataURL()"
 NUMBERS = "[...document.querySelectorAll('figure')].map((one) => Number(one.dataset.number))"
 UNVEILED = """
@@ -109,11 +108,6 @@ def best_is_of(numbers: list[int]) -> str:
     return "document.querySelector('figcaption').textContent === '1' && " + (
         f"{json.dumps(numbers)}.includes({NUMBERS}[0])"
     )
-
-
-async def type_and_say(tab: Tab, text: str) -> None:
-    await tab.value(f"document.querySelector('#text').value = {json.dumps(text)}")
-    await tab.press("#say button")
 
 
 def test_pictures_that_fit_light_up_while_one_speaks(studio, speaking, drawn):
