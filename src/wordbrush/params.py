@@ -342,9 +342,11 @@ class Training(Section):
 
 
 class Pretraining(Training):
-    """The first DAVEnet stage, which may end with steps of the audio branch alone."""
+    """The first DAVEnet stage, which may end with steps of the audio branch alone, and then of the
+    heads of context alone."""
 
     locked_steps: Natural
+    context_steps: Natural
 
 
 class AudioStages(Section):
@@ -390,6 +392,22 @@ class Codebooks(Section):
     revive_below: Annotated[float, Field(ge=0, lt=1)]
 
 
+class Context(Section):
+    """The heads that hear and see what is around."""
+
+    embedding: Width
+    channels: Width
+    audio_blocks: Annotated[int, Field(ge=1, le=8)]
+    audio_width: Width
+    image_blocks: Annotated[int, Field(ge=1, le=6)]
+
+    @model_validator(mode="after")
+    def _centred(self) -> "Context":
+        if self.audio_width % 2 == 0:
+            raise ValueError(f"audio_width {self.audio_width} is even; it needs a middle frame")
+        return self
+
+
 class ImageWeights(Section):
     """A safetensors file that the picture branch starts from."""
 
@@ -415,6 +433,7 @@ class Davenet(Section):
     running_norm: RunningNorm
     augmentation: Augmentation
     embedding: Width
+    context: Context | None
     similarity: Similarity
     loss: Literal["margin", "softmax"]
     margin: Positive
@@ -689,6 +708,16 @@ class Params(Section):
                     f"davenet.quantisers begins behind layer {one.layer} from step "
                     f"{one.from_step} on, and schedule.pretrain has {steps} steps: begin earlier"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _contextual(self) -> "Params":
+        steps = self.schedule.pretrain.context_steps
+        if (self.davenet.context is None) != (steps == 0):
+            raise ValueError(
+                "davenet.context is learned in schedule.pretrain.context_steps, and one of them is "
+                "given without the other: set both, or null and 0"
+            )
         return self
 
     @model_validator(mode="after")

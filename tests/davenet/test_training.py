@@ -132,10 +132,10 @@ def test_in_locked_steps_only_the_audio_branch_learns(varied, pairs):
 
 
 @pytest.mark.parametrize("decay", ["cosine", "steps"])
-def test_the_learning_rate_starts_anew_with_the_locked_steps(varied, decay):
+def test_the_learning_rate_starts_anew_with_each_phase(varied, decay):
     davenet = varied.davenet.model_copy(update={"decay": decay, "decay_steps": 2})
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
-    schedule, rates = make_decay(optimiser, davenet, 4, 3), []
+    schedule, rates = make_decay(optimiser, davenet, (4, 0, 3)), []
     for _ in range(7):
         rates.append(schedule.get_last_lr()[0])
         optimiser.step()

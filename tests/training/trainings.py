@@ -23,7 +23,15 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.editing.editors import random_editor, targeted_editor
 from wordbrush.gan import training as drawing
 from wordbrush.gan.networks import Generator, GeneratorConfig
-from wordbrush.params import LAYOUTS, AudioStages, Params, Pretraining, Quantiser
+from wordbrush.params import (
+    LAYOUTS,
+    AudioStages,
+    Context,
+    Params,
+    Pretraining,
+    Quantiser,
+    Training,
+)
 from wordbrush.process import is_main
 from wordbrush.segmenter import training as segmenter
 from wordbrush.storage.yaml import merge, read_yaml
@@ -74,6 +82,11 @@ DAVENETS |= {
     "twins, hard": ({"twins": TWINS}, "hard"),
     "twins, locked pictures": ({"twins": TWINS, "locked_steps": 5}, "hard"),
 }
+CONTEXT = Context(embedding=8, channels=8, audio_blocks=2, audio_width=3, image_blocks=2)
+DAVENETS |= {
+    "heads of context": ({"context": CONTEXT, "locked_steps": 3, "context_steps": 4}, "hard"),
+    "heads of context, twins": ({"context": CONTEXT, "twins": TWINS, "context_steps": 5}, "hard"),
+}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
     for kind, loss, mining in (
@@ -95,6 +108,7 @@ EDITED |= {
     )
 }
 EDITED |= {"augmented edits": ("random", {"augmentation": AUGMENTED}, "hard")}
+EDITED |= {"edits seen in context": ("random", {"context": CONTEXT}, "hard")}
 
 Trained = tuple[list[tuple[float, ...]], nn.Module]
 
@@ -160,7 +174,9 @@ def davenet(
     """The curve has every step. SGD, since Adam would hide a gradient of the wrong size."""
     augmentation = params.davenet.augmentation.model_copy(update=changes.get("augmentation", {}))
     changes = dict(changes)
-    locked_steps = changes.pop("locked_steps", 0)
+    locked_steps, context_steps = (
+        changes.pop(name, 0) for name in ("locked_steps", "context_steps")
+    )
     against = changes.pop("against", params.edits.against)
     twins = params.twins.model_copy(update=changes.pop("twins", {}))
     settings = params.davenet.model_copy(
@@ -172,12 +188,12 @@ def davenet(
             "augmentation": augmentation,
         }
     )
-    stage = Pretraining(
-        **params.schedule.random_edits.model_copy(
-            update={"steps": STEPS - locked_steps, "learning_rate": 0.02}
-        ).model_dump(),
-        locked_steps=locked_steps,
+    stage: Training = params.schedule.random_edits.model_copy(
+        update={"steps": STEPS - locked_steps - context_steps, "learning_rate": 0.02}
     )
+    if edits is None:
+        phases = {"locked_steps": locked_steps, "context_steps": context_steps}
+        stage = Pretraining(**stage.model_dump(), **phases)
     generator = Generator(GeneratorConfig.of(params.gan, SIZE)).eval().requires_grad_(False)
     generator = generator.to(device())
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)

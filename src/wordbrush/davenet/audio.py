@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wordbrush.davenet.config import AudioStages, EncoderConfig
+from wordbrush.davenet.context import AudioContext
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.frames import Frames, arrange
 from wordbrush.davenet.quantiser import Quantised, Quantiser
@@ -87,6 +88,7 @@ class AudioEncoder(nn.Module, ABC):
         running = config.running_frames
         self.running_norm = None if running is None else RunningNorm(*running)
         self.norm = InputNorm(1)
+        self.context: AudioContext | None = None
         self.embedding = config.embedding
         self.windows = [window for layer in layers for window in layer]
         halvings = [1 + int(window.halves) for window in self.windows]

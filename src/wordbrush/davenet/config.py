@@ -86,6 +86,27 @@ class QuantiserConfig(Part):
     revive_below: Annotated[float, Field(ge=0, lt=1)]
 
 
+class ContextConfig(Part):
+    """A second head of both branches, which hears and sees what is around (context.py).
+
+    embedding: its channels of both outputs. channels: of its layers. audio_blocks, image_blocks:
+    how many convolutions, of which each reaches twice as far as the one before. audio_width: of
+    those over time, in frames of the output.
+    """
+
+    embedding: Width
+    channels: Width
+    audio_blocks: Annotated[int, Field(ge=1, le=8)]
+    audio_width: Width
+    image_blocks: Annotated[int, Field(ge=1, le=6)]
+
+    @model_validator(mode="after")
+    def _centred(self) -> Self:
+        if self.audio_width % 2 == 0:
+            raise ValueError(f"audio_width {self.audio_width} is even; it needs a middle frame")
+        return self
+
+
 class RunningWindow(Part):
     """The window over which speech is normalised: so much before a frame, and so much behind it."""
 
@@ -133,6 +154,11 @@ def of_davenet(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "audio_network": "davenet", **others}
 
 
+def without_context(old: dict[str, Any]) -> dict[str, Any]:
+    """Formats 1 to 4 had one head."""
+    return {**old, "context": None}
+
+
 def quantiser_of(named: dict[str, Any], codebooks: dict[str, Any]) -> QuantiserConfig:
     """Of an entry of `quantisers` and the section `codebooks` of params.yaml."""
     return QuantiserConfig(layer=named["layer"], codes=named["codes"], **codebooks)
@@ -145,17 +171,18 @@ class EncoderConfig(Config):
     `resnet`, which `image_stages` describes.
     image_size: pixels; pictures are scaled to it. audio_network: `davenet`, of `audio_layers`, or
     `resdavenet`, of `audio_stages`. extra_audio_layers: how often the last layer of `davenet` is
-    repeated. quantisers: by layer. embedding: D, the channels of both outputs. similarity: how a
-    matchmap becomes a score (P §5.1). bands: of the features. features: how they are made of sound;
-    None of encoders that version 0.1.0 saved. running_norm: of encoders that normalise speech
-    themselves, since their features are not (`normalisation: running`). origin: for information,
-    what trained them.
+    repeated. quantisers: by layer. embedding: D, the channels of both outputs. context: of a second
+    head; None of encoders without one. similarity: how a matchmap becomes a score (P §5.1). bands:
+    of the features. features: how they are made of sound; None of encoders that version 0.1.0
+    saved. running_norm: of encoders that normalise speech themselves, since their features are not
+    (`normalisation: running`). origin: for information, what trained them.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (
         without_training_parameters,
         with_first_normalisation,
         of_davenet,
+        without_context,
     )
 
     image_network: Literal["vgg16", "small", "resnet"]
@@ -169,6 +196,7 @@ class EncoderConfig(Config):
     audio_norm: Literal["none", "batch"]
     extra_audio_layers: Annotated[int, Field(ge=0, le=16)]
     embedding: Width
+    context: ContextConfig | None
     similarity: Literal["SISA", "MISA", "SIMA"]
     bands: Bands
     features: FeatureConfig | None

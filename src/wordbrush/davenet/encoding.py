@@ -5,6 +5,7 @@ The results are on the CPU.
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -65,6 +66,7 @@ def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -
         rows = slice(done, done + len(part))
         copy_rows(whole.features, part.features, rows)
         copy_rows(whole.lengths, part.lengths, rows)
+        copy_rows(whole.context, part.context, rows)
         done += len(part)
     if whole is None:
         raise ValueError("there is nothing to encode")
@@ -80,10 +82,11 @@ def room_for(part: Encoded, count: int, frames: int | None) -> Encoded:
             shape[-1] = frames
         return tensor.new_zeros(count, *shape)
 
-    shape = [*part.features.shape[1:-1], frames or part.features.shape[-1]]
-    needed = 4 * count * math.prod(shape)
+    _, *places = part.features.shape[1:]
+    channels = sum(one.shape[1] for one in (part.features, part.context) if one is not None)
+    needed = 4 * count * channels * math.prod([*places[:-1], frames or places[-1]])
     require_memory(f"the features of {count} samples", needed, "lower the numbers of samples")
-    return Encoded(part.features, part.lengths).map(zeros)
+    return replace(part, auxiliary_loss=None).map(zeros)
 
 
 def copy_rows(whole: Tensor | None, part: Tensor | None, rows: slice) -> None:

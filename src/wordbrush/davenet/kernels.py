@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
-from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoded import Encoded, compared
 from wordbrush.davenet.matchmap import SIMILARITIES, matchmap, sima
 from wordbrush.training.compute import require_device_memory, runs_ahead
 from wordbrush.training.memory import require_memory
@@ -26,11 +26,11 @@ BLOCK_VALUES = 1 << 23  # dot products in a block: 32 MiB
 
 def similarities(images: Encoded, speech: Encoded, kind: str) -> Tensor:
     """Scores of every one of N pictures with every one of M utterances: [N, M] (P §5.1; D)."""
-    seen, valid = images.features, speech.valid
+    (seen, said), valid = compared(images, speech), speech.valid
     if kind == "SISA":  # the mean of products is the product of means
-        heard = (speech.features * valid[:, None]).sum(2) / speech.frame_counts[:, None]
+        heard = (said * valid[:, None]).sum(2) / speech.frame_counts[:, None]
         return seen.mean((2, 3)) @ heard.T
-    frames = speech.features.transpose(1, 2).flatten(0, 1)  # [M·t, D]
+    frames = said.transpose(1, 2).flatten(0, 1)  # [M·t, D]
     if kind == "MISA":
         heard = counted_frames(valid)
         best = BestCell.apply(seen, frames, heard)  # [N, F]
@@ -56,11 +56,11 @@ def paired_similarities(
     if chosen is None:
         chosen = (torch.arange(len(images), device=images.features.device),) * 2
     pictures, utterances = chosen
-    valid = speech.valid[utterances]
+    (seen, said), valid = compared(images, speech), speech.valid[utterances]
     if kind == "MISA":
-        best = BestCellOfPairs.apply(images.features, speech.features, pictures, utterances)
+        best = BestCellOfPairs.apply(seen, said, pictures, utterances)
         return (best * valid).sum(1) / speech.frame_counts[utterances]
-    maps = matchmap(images.features[pictures], speech.features[utterances]).flatten(1, 2)
+    maps = matchmap(seen[pictures], said[utterances]).flatten(1, 2)
     return SIMILARITIES[kind](maps, valid)
 
 

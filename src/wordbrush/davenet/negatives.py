@@ -108,8 +108,7 @@ class EditedNegatives:
                     Batch(batch.pictures[rows], images[rows], seen[rows], heard, origins)
                 )
             after = self.encoders.encode_images(edited.pictures)
-        both = Encoded(torch.cat([seen.features, after.features]))
-        gains = Gains(both, len(images), rows, self.similarity)
+        gains = Gains(seen.before(after), len(images), rows, self.similarity)
         donors_gain = None
         if edited.donors is not None:
             donors_gain = gains.by(heard.map(gather)[edited.donors])

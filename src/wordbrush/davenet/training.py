@@ -1,9 +1,9 @@
 """Training DAVEnet on pairs of picture and speech. It knows nothing of text, labels or the GAN."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ from wordbrush.training.signals import finishing_steps
 from wordbrush.training.watch import Watch, observed
 
 Figures = tuple[Tensor, Tensor]
+Learning = Literal["both", "audio", "context"]
 CURVES = ("step", "loss", "edited_above", "recall_10")
 VALIDATIONS = 8  # times that recall on the validation pairs is measured
 
@@ -64,13 +65,27 @@ class Settings:
     twins: Twins | None = None
 
     @property
-    def locked_steps(self) -> int:
-        """How many steps follow in which the picture branch stays as it is."""
-        return self.stage.locked_steps if isinstance(self.stage, Pretraining) else 0
+    def phases(self) -> tuple[int, int, int]:
+        """The steps of both branches, of the audio branch alone, and of the heads of context."""
+        stage = self.stage
+        if not isinstance(stage, Pretraining):
+            return stage.steps, 0, 0
+        return stage.steps, stage.locked_steps, stage.context_steps
 
     @property
     def steps(self) -> int:
-        return self.stage.steps + self.locked_steps
+        return sum(self.phases)
+
+    def learning(self, step: int) -> Learning:
+        """What learns in a step, counted from 1."""
+        joint, locked, _ = self.phases
+        if step <= joint:
+            return "both"
+        return "audio" if step <= joint + locked else "context"
+
+    def contextual(self, step: int) -> bool:
+        """Whether the heads of context answer in a step; behind pretraining, always."""
+        return not isinstance(self.stage, Pretraining) or self.learning(step) == "context"
 
     def quantised(self, step: int) -> tuple[int, ...]:
         """The layers that are quantised in a step, counted from 1; behind pretraining, all."""
@@ -83,11 +98,12 @@ class Settings:
 class Given:
     """All that differs from one step to the next of its kind.
 
-    batch: on the device. strength: of augmentations. seen: the features of pictures whose branch is
-    locked. origins: what edits are made from.
+    batch: on the device. learning: what does. strength: of augmentations. seen: the features of
+    pictures whose branch is locked. origins: what edits are made from.
     """
 
     batch: PairBatch
+    learning: Learning
     strength: float | Tensor
     seen: Tensor | None
     origins: Tensor | None
@@ -103,6 +119,7 @@ class Given:
         following = iter(tensors)
         return Given(
             self.batch.map(lambda _: next(following)),
+            self.learning,
             next(following) if isinstance(self.strength, Tensor) else self.strength,
             None if self.seen is None else next(following),
             None if self.origins is None else next(following),
@@ -155,8 +172,8 @@ class Trainer:
             self.encoders, davenet, stage.learning_rate, self.graphs.used
         )
         self.graphs.adopt(self.optimiser, device())
-        self.decay = make_decay(self.optimiser, davenet, stage.steps, settings.locked_steps)
-        self.joint_steps, self.pairs = stage.steps, pairs
+        self.decay = make_decay(self.optimiser, davenet, settings.phases)
+        self.pairs = pairs
         self.locked: LockedPictures | None = None
         self.ramp_steps = stage.ramp_steps
         self.watch = Watch("DAVEnet")
@@ -212,8 +229,9 @@ class Trainer:
         given, objective = self.given(number, batch.to(device())), self.curriculum.at(number)
         quantised = self.settings.quantised(number)
         self.encoders.audio.quantise(quantised)
+        self.encoders.contextual = self.settings.contextual(number)
         learn = partial(self.learn, given, objective)
-        kind = objective, given.seen is None, quantised
+        kind = objective, given.learning, quantised
         row = self.graphs.run(kind, learn, *given.tensors)
         self.watch.add(number, 1, row)
         self.decay.step()
@@ -225,7 +243,9 @@ class Trainer:
         if self.graphs.used:
             batch = batch.of_few_widths()
         origins = None if self.edit is None else self.edit.origins(batch)
-        return Given(batch, strength, self.locked_features(number, batch), origins)
+        learning = self.settings.learning(number)
+        seen = None if learning == "both" else self.locked_features(batch)
+        return Given(batch, learning, strength, seen, origins)
 
     def learn(self, given: Given, objective: Objective, *tensors: Tensor) -> Tensor:
         """Change the weights; returns the step's row for `watch`."""
@@ -243,8 +263,11 @@ class Trainer:
             if given.seen is None:
                 seen = self.encoders.encode_images(batch.images)
             else:
-                seen = Encoded(given.seen)
-            heard = self.encoders.encode_audio(batch.features, batch.lengths)
+                seen = self.encoders.seen_in_context(Encoded(given.seen))
+            hear = self.encoders.encode_audio
+            if given.learning == "context":
+                hear = self.encoders.encode_audio_locked
+            heard = hear(batch.features, batch.lengths)
         edits = None if self.edit is None else self.edit(batch, seen, heard, given.origins)
         scores = SharedScores(seen, heard, self.davenet.similarity)
         loss = objective(scores, batch.positives, edits)
@@ -252,13 +275,11 @@ class Trainer:
             loss = loss + self.twins(scores, batch.certainty)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
 
-    def locked_features(self, number: int, batch: PairBatch) -> Tensor | None:
-        """The features of the batch's pictures behind the joint steps, when their branch is locked.
+    def locked_features(self, batch: PairBatch) -> Tensor:
+        """The features of the batch's pictures, whose branch is locked.
 
         A resumed training computes them anew, from the same weights.
         """
-        if number <= self.joint_steps:
-            return None
         if self.locked is None:
             self.locked = LockedPictures(self.encoders, self.pairs)
         return self.locked.of(batch.pictures)
@@ -376,16 +397,17 @@ def make_optimiser(
 
 
 def make_decay(
-    optimiser: torch.optim.Optimizer, davenet: Davenet, steps: int, locked_steps: int
+    optimiser: torch.optim.Optimizer, davenet: Davenet, phases: Sequence[int]
 ) -> lr_scheduler.LRScheduler:
-    """By steps (D), or along a cosine to 0 at the end of `steps`; anew for the locked steps."""
+    """By steps (D), or along a cosine to 0; anew for each phase of so many steps."""
     decays: list[lr_scheduler.LRScheduler] = [
         lr_scheduler.CosineAnnealingLR(optimiser, count)
         if davenet.decay == "cosine"
         else lr_scheduler.StepLR(optimiser, davenet.decay_steps, davenet.decay_factor)
-        for count in (steps, locked_steps)
+        for count in phases
         if count
     ]
     if len(decays) == 1:
         return decays[0]
-    return lr_scheduler.SequentialLR(optimiser, decays, [steps])
+    ends = np.cumsum([count for count in phases if count])[:-1].tolist()
+    return lr_scheduler.SequentialLR(optimiser, decays, ends)

@@ -1,0 +1,106 @@
+"""A second head of each branch, which knows what stands around a place (ours).
+
+A word is heard in half a second and seen in a few cells. "Left of it a red cube" is not: its places
+need what was said seconds before, and what stands beside the cube. The head reads the features of
+words, convolves them over ever wider windows (van den Oord et al. 2016), and gives every cell and
+frame a second vector. Scores add the products of both heads, as if it were one longer vector
+(encoded.compared). What words and their localisation need is left as it is: the head learns alone,
+when both branches are finished.
+"""
+
+from dataclasses import replace
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wordbrush.davenet.config import ContextConfig
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.frames import PaddedFrames
+from wordbrush.training.compute import channels_last
+from wordbrush.training.norms import BatchNorm1d, BatchNorm2d
+
+IMAGE_WIDTH = 3
+
+
+class AudioContext(nn.Module):
+    """Features of speech [N, D, t] -> context [N, C, t]; padding changes nothing."""
+
+    def __init__(self, config: ContextConfig, inputs: int):
+        super().__init__()
+        channels, width = config.channels, config.audio_width
+        self.first = nn.Conv2d(inputs, channels, 1)
+        self.convs = channels_last(
+            nn.ModuleList(
+                [
+                    nn.Conv2d(
+                        channels,
+                        channels,
+                        (1, width),
+                        padding=(0, dilation * (width // 2)),
+                        dilation=(1, dilation),
+                        bias=False,
+                    )
+                    for dilation in dilations(config.audio_blocks)
+                ]
+            )
+        )
+        self.norms = nn.ModuleList([BatchNorm1d(channels) for _ in self.convs])
+        self.last, self.last_norm = (
+            nn.Conv2d(channels, config.embedding, 1),
+            BatchNorm1d(config.embedding),
+        )
+
+    def forward(self, heard: Encoded) -> Tensor:
+        frames = PaddedFrames(heard.frame_counts, heard.features.shape[2])
+        x = frames.convolve(self.first, heard.features.transpose(1, 2).flatten(0, 1))
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            found = frames.normalise(norm, frames.convolve(cast(nn.Conv2d, conv), x))
+            x = x + F.relu(found)
+        x = frames.normalise(self.last_norm, frames.convolve(self.last, x))
+        return frames.spread(x, heard.frame_counts, frames.width).transpose(1, 2)
+
+
+class ImageContext(nn.Module):
+    """Features of pictures [N, D, h, w] -> context [N, C, h, w]."""
+
+    def __init__(self, config: ContextConfig, inputs: int):
+        super().__init__()
+        channels = config.channels
+        self.first = nn.Conv2d(inputs, channels, 1)
+        self.blocks = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Conv2d(
+                        channels,
+                        channels,
+                        IMAGE_WIDTH,
+                        padding=dilation * (IMAGE_WIDTH // 2),
+                        dilation=dilation,
+                        bias=False,
+                    ),
+                    BatchNorm2d(channels),
+                    nn.ReLU(),
+                )
+                for dilation in dilations(config.image_blocks)
+            ]
+        )
+        self.last = nn.Sequential(
+            nn.Conv2d(channels, config.embedding, 1), BatchNorm2d(config.embedding)
+        )
+
+    def forward(self, seen: Encoded) -> Tensor:
+        x = self.first(seen.features)
+        for block in self.blocks:
+            x = x + block(x)
+        return cast(Tensor, self.last(x))
+
+
+def dilations(blocks: int) -> list[int]:
+    """Of each block: it reaches twice as far as the one before."""
+    return [2**number for number in range(blocks)]
+
+
+def with_context(found: Encoded, head: nn.Module | None) -> Encoded:
+    """What a branch has found, and what its head makes of that."""
+    return found if head is None else replace(found, context=head(found))

@@ -1,0 +1,147 @@
+"""The heads that hear and see what is around: what they read, and when they learn."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.noise import noise_pairs
+from wordbrush import params as parameters
+from wordbrush.data.pairs import Pairs
+from wordbrush.davenet.config import ContextConfig, EncoderConfig
+from wordbrush.davenet.context import AudioContext, ImageContext
+from wordbrush.davenet.encoded import Encoded, compared
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities, paired_similarities, similarities
+from wordbrush.davenet.matchmap import similarity
+from wordbrush.davenet.training import Settings, train
+from wordbrush.errors import WordbrushError
+from wordbrush.params import Context, Params, Training
+
+CONTEXT = Context(embedding=6, channels=8, audio_blocks=3, audio_width=5, image_blocks=2)
+HEADS = ContextConfig(**CONTEXT.model_dump())
+
+
+@pytest.fixture
+def pairs(tiny: Params, tmp_path: Path) -> Pairs:
+    return noise_pairs(tiny, tmp_path)
+
+
+@pytest.fixture
+def settings(tiny: Params) -> Settings:
+    """Two steps of both branches, one of the audio branch, and three of the heads."""
+    davenet = tiny.davenet.model_copy(update={"context": CONTEXT, "batch_size": 8})
+    phases = {"steps": 2, "locked_steps": 1, "context_steps": 3}
+    stage = tiny.schedule.pretrain.model_copy(update=phases)
+    return Settings(davenet, stage, "hard", 3, "caption")
+
+
+def without_heads(settings: Settings) -> Settings:
+    return replace(
+        settings,
+        davenet=settings.davenet.model_copy(update={"context": None}),
+        stage=settings.stage.model_copy(update={"context_steps": 0}),
+    )
+
+
+def trained(settings: Settings, pairs: Pairs) -> Encoders:
+    torch.manual_seed(0)
+    encoders = Encoders(EncoderConfig.of(settings.davenet, pairs.speech.config))
+    train(encoders, pairs, settings)
+    return encoders
+
+
+def test_heads_learn_last_and_leave_words_as_they_are(settings, pairs):
+    with_heads, words = trained(settings, pairs), trained(without_heads(settings), pairs)
+    weights, alone = with_heads.state_dict(), words.state_dict()
+    heads = {name for name in weights if name.split(".")[1] == "context"}
+    assert weights.keys() - heads == alone.keys()
+    assert all(torch.equal(weights[name], alone[name]) for name in alone)
+    torch.manual_seed(0)
+    began = Encoders(with_heads.config).state_dict()
+    learned = {name for name in heads if not torch.equal(weights[name], began[name])}
+    assert learned >= {name for name in heads if name.endswith("weight")}
+
+
+def test_they_answer_in_edits_and_learn_there_with_both_branches(settings, pairs):
+    encoders = trained(settings, pairs)
+    before = {name: one.clone() for name, one in encoders.state_dict().items()}
+    stage = Training(**settings.stage.model_dump(exclude={"locked_steps", "context_steps"}))
+    train(encoders, pairs, replace(settings, stage=stage))
+    changed = {name for name, one in encoders.state_dict().items() if not one.equal(before[name])}
+    assert {".".join(name.split(".")[:2]) for name in changed} >= {
+        "image.context",
+        "audio.context",
+        "image.layers",
+        "audio.convs",
+    }
+
+
+def test_scores_are_the_sum_of_both_heads(settings, pairs):
+    encoders = trained(settings, pairs)
+    seen, heard = encode_pairs(encoders, pairs, torch.arange(5).numpy())
+    assert seen.context is not None and heard.context is not None
+    both = (
+        torch.cat([seen.features, seen.context], 1),
+        torch.cat([heard.features, heard.context], 1),
+    )
+    expected = similarity(*both, heard.frame_counts, "MISA")
+    assert torch.allclose(paired_similarities(seen, heard, "MISA"), expected, atol=1e-4)
+    assert torch.allclose(similarities(seen, heard, "MISA").diagonal(), expected, atol=1e-4)
+    assert torch.allclose(all_similarities(seen, heard, "MISA").diagonal(), expected, atol=1e-4)
+    words = replace(seen, context=None)
+    assert compared(words, heard) == (words.features, heard.features)
+    assert not torch.allclose(paired_similarities(words, heard, "MISA"), expected, atol=1e-2)
+
+
+@torch.no_grad()
+def test_padding_and_neighbours_in_a_batch_change_nothing():
+    head = AudioContext(HEADS, 4).eval()
+    speech = torch.randn(2, 4, 9)
+    speech[1, :, 5:] = 0
+    together = head(Encoded(speech, torch.tensor([9, 5])))
+    alone = head(Encoded(speech[1:, :, :5], torch.tensor([5])))
+    assert torch.allclose(together[1:, :, :5], alone, atol=1e-6)
+    assert not together[1, :, 5:].any()
+
+
+def reached(change: Tensor, answer: Tensor) -> list[int]:
+    """Where along the last axis the answer to a change in its middle differs."""
+    return (change - answer).abs().flatten(0, -2).amax(0).nonzero().flatten().tolist()
+
+
+@torch.no_grad()
+def test_each_layer_reaches_twice_as_far_as_the_one_before():
+    audio, image = AudioContext(HEADS, 4).eval(), ImageContext(HEADS, 4).eval()
+    speech, lengths = torch.randn(1, 4, 61), torch.tensor([61])
+    other = speech.clone()
+    other[0, :, 30] += 100
+    heard = reached(audio(Encoded(other, lengths)), audio(Encoded(speech, lengths)))
+    assert (heard[0], heard[-1]) == (30 - 14, 30 + 14)  # 2 + 4 + 8 frames
+    pictures = torch.randn(1, 4, 15, 15)
+    other = pictures.clone()
+    other[0, :, 7, 7] += 100
+    seen = reached(image(Encoded(other)), image(Encoded(pictures)))
+    assert (seen[0], seen[-1]) == (7 - 3, 7 + 3)  # 1 + 2 cells
+
+
+@pytest.mark.parametrize(
+    ("davenet", "steps"), [({"context": None}, 5), ({"context": CONTEXT.model_dump()}, 0)]
+)
+def test_heads_without_steps_and_steps_without_heads_are_refused(tiny, davenet, steps):
+    values = tiny.model_dump()
+    values["davenet"] |= davenet
+    values["schedule"]["pretrain"]["context_steps"] = steps
+    with pytest.raises(WordbrushError, match=r"davenet\.context.*set both, or null and 0"):
+        parameters.parse(values, "params.yaml")
+
+
+def test_windows_over_time_have_a_middle(tiny):
+    values = tiny.model_dump()
+    values["davenet"]["context"] = {**CONTEXT.model_dump(), "audio_width": 4}
+    values["schedule"]["pretrain"]["context_steps"] = 5
+    with pytest.raises(WordbrushError, match="audio_width 4 is even"):
+        parameters.parse(values, "params.yaml")
