@@ -9,6 +9,11 @@ what a thousand more spoken captions gave. By the times of pretraining, three tr
 hour for the demo on two cores, and twelve hours for the preset small on one:
 
     python -m experiments.twins --trials 3
+
+With --words, an exported model's branches stand, and its heads of context alone are trained, in
+`schedule.pretrain.context_steps` (docs/relations.md). That takes minutes.
+
+    python -m experiments.twins --words models/small
 """
 
 from collections.abc import Sequence
@@ -18,25 +23,31 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from torch import Tensor
 
 from experiments.tables import NOTHING, cell, table
 from wordbrush import params as parameters
-from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.config import ContextConfig
+from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
+from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation import composition
 from wordbrush.evaluation.composed import in_short, titled
 from wordbrush.evaluation.material import read_material
-from wordbrush.params import Params
+from wordbrush.evaluation.results import RECALL_LEVELS
+from wordbrush.params import Mining, Params
 from wordbrush.stages import pretrain_davenet, speak_edits
-from wordbrush.storage.files import read_json, write_json
+from wordbrush.stages.davenet import read_pairs
+from wordbrush.storage.files import read_json, whole_directory, write_json
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import Finite
+from wordbrush.storage.weights import save_network
 from wordbrush.storage.yaml import merge
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, set_seed
 
 KINDS = ("none", "plain", "edited")
 TITLES = {"none": "no twins", "plain": "other drawings (control)", "edited": "edits, twins"}
@@ -44,7 +55,7 @@ READ = (
     *("samples", "features", "speech", "generator", "segmenter"),
     *("annotations", "test_speech", "real_pairs"),
 )
-MINING, RECALL = "hard", "R@10"
+MINING: Mining = "hard"
 Measures = dict[str, float]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -52,17 +63,32 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(help=__doc__)
 def main(
     trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    words: Annotated[
+        Path | None, typer.Option(help="A model; its heads are trained.", parser=given_path)
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
 ) -> None:
     params, here = parameters.load(Path(PARAMS)), Layout(Path(".").resolve())
     require_pairs(here)
+    if words is not None and params.davenet.context is None:
+        raise WordbrushError(
+            f"{PARAMS}: davenet.context is null, and --words trains heads of context: say there "
+            "what they are, and schedule.pretrain.context_steps."
+        )
     results: dict[str, dict[str, Any]] = {}
     with TemporaryDirectory() as folder:
         for kind in KINDS:
             layout = beside(here, Path(folder) / kind)
             speak_edits.run(changed(params, kind, 0), layout)
             spoken = read_json(layout.metrics("twins"), dict[str, Finite])["captions"]
-            found = [trained(changed(params, kind, trial), layout) for trial in range(trials)]
+            found = []
+            for trial in range(trials):
+                same = changed(params, kind, trial)
+                if words is None:
+                    pretrain_davenet.run(same, layout, MINING)
+                else:
+                    train_heads(same, layout, words)
+                found.append(measured(same, layout))
             results[kind] = {"captions": int(spoken), "trials": found}
             if output is not None:
                 write_json(output, results)
@@ -92,15 +118,47 @@ def changed(params: Params, kind: str, trial: int) -> Params:
     return parameters.parse(merge(params.model_dump(), changes), f"{PARAMS} with twins")
 
 
-def trained(params: Params, layout: Layout) -> Measures:
-    """Train, and measure on the test pairs: recall@10, and the tests of composition by title."""
-    pretrain_davenet.run(params, layout, MINING)
+def train_heads(params: Params, layout: Layout, model: Path) -> None:
+    """Encoders whose branches are those of a model, with new heads of context.
+
+    Raises WordbrushError where the folder's speech is not such as the model hears.
+    """
+    twins = params.twins if params.twins.used else None
+    pairs = read_pairs(params, layout, twins)
+    words = load_encoders(model / "encoders", device())
+    if not words.config.hears(pairs.speech.config):
+        raise WordbrushError(f"{model} hears other features than those of data/features.")
+    assert params.davenet.context is not None, "main asks for it"
+    context = ContextConfig.taken_from(params.davenet.context)
+    set_seed(params.grounding_seed)
+    encoders = Encoders(words.config.model_copy(update={"context": context}))
+    encoders.load_state_dict(words.state_dict() | heads(encoders))
+    stage = params.schedule.pretrain.model_copy(update={"steps": 0, "locked_steps": 0})
+    against = params.edits.against
+    settings = Settings(params.davenet, stage, MINING, params.grounding_seed, against, twins)
+    train(encoders, pairs, settings)
+    with whole_directory(layout.encoders("pretrain", MINING)) as folder:
+        save_network(folder, "encoders", encoders, encoders.config)
+
+
+def heads(encoders: Encoders) -> dict[str, Tensor]:
+    """The weights of heads of context alone."""
+    return {
+        name: one
+        for name, one in encoders.state_dict().items()
+        if name.startswith(("image.context.", "audio.context."))
+    }
+
+
+def measured(params: Params, layout: Layout) -> Measures:
+    """Measures on the test pairs: recall, and the tests of composition by title."""
     encoders = load_encoders(layout.encoders("pretrain", MINING), device())
     material = read_material(params, layout)
     scores = all_similarities(
         *encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity
     )
-    found = {RECALL: recall(both_ways(scores), 10)}
+    ranks = both_ways(scores)
+    found = {f"R@{k}": recall(ranks, k) for k in RECALL_LEVELS}
     if material.cases is not None:
         short = in_short(composition.measure(material.cases, encoders, params))
         found |= {title: one["value"] for title, one in titled(short).items()}

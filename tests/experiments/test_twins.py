@@ -56,3 +56,23 @@ def test_all_kinds_are_trained_and_measured(finished, tmp_path, monkeypatch):
     assert found["plain"]["captions"] == found["edited"]["captions"]
     assert all(len(one["trials"]) == 2 for one in found.values())
     assert "| R@10 |" in done.output and "wrong" in done.output
+
+
+def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(finished.root / "data")
+    (tmp_path / "params.yaml").write_bytes((finished.root / "params.yaml").read_bytes())
+    presets.change(tmp_path / "params.yaml", LENIENT)
+    monkeypatch.chdir(tmp_path)
+    words = finished.encoders("targeted-edits", "hard")
+    export = tmp_path / "model"
+    (export / "encoders").parent.mkdir()
+    (export / "encoders").symlink_to(words)
+    refused = CliRunner().invoke(app, ["--words", "model"])
+    assert "davenet.context is null" in str(refused.exception)
+    widths = {"embedding": 8, "channels": 8, "audio_width": 3}
+    heads = {"context": {**widths, "audio_blocks": 2, "image_blocks": 1}}
+    steps = {"pretrain": {"context_steps": 4}}
+    presets.change(tmp_path / "params.yaml", {"davenet": heads, "schedule": steps})
+    done = CliRunner().invoke(app, ["--trials", "2", "--words", "model", "--output", "twins.json"])
+    assert done.exception is None, done.output
+    assert json.loads((tmp_path / "twins.json").read_text()).keys() == set(KINDS)

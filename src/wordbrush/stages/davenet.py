@@ -10,7 +10,7 @@ from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.negatives import Editor
 from wordbrush.davenet.requirements import require_room
 from wordbrush.davenet.training import CURVES, Settings, train
-from wordbrush.params import Mining, Params
+from wordbrush.params import Mining, Params, Twins
 from wordbrush.process import is_main
 from wordbrush.storage.files import whole_directory, write_csv
 from wordbrush.storage.layout import Layout
@@ -18,6 +18,15 @@ from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
+
+
+def read_pairs(params: Params, layout: Layout, twins: Twins | None) -> Pairs:
+    """What a stage trains on, with the twins that are asked for."""
+    pairs = read_trained(params, layout)
+    if twins is None:
+        return pairs
+    trained = pairs.manifest.pictures(pairs.manifest.captions("train"))
+    return replace(pairs, twins=read_twins(layout.twins, pairs.images, trained))
 
 
 def train_stage(
@@ -35,11 +44,8 @@ def train_stage(
     twinned: with the twins that the parameters ask for. Where several processes train them, the
     first one writes.
     """
-    pairs = read_trained(params, layout)
     twins = params.twins if twinned and params.twins.used else None
-    if twins is not None:
-        trained = pairs.manifest.pictures(pairs.manifest.captions("train"))
-        pairs = replace(pairs, twins=read_twins(layout.twins, pairs.images, trained))
+    pairs = read_pairs(params, layout, twins)
     require_room(params.davenet, pairs, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
