@@ -89,9 +89,9 @@ def main(
                 else:
                     train_heads(same, layout, words)
                 found.append(measured(same, layout))
-            results[kind] = {"captions": int(spoken), "trials": found}
-            if output is not None:
-                write_json(output, results)
+                results[kind] = {"captions": int(spoken), "trials": found}
+                if output is not None:
+                    write_json(output, results)
     print(written(results))
 
 
@@ -158,7 +158,7 @@ def measured(params: Params, layout: Layout) -> Measures:
         *encode_pairs(encoders, material.pairs, material.samples), params.davenet.similarity
     )
     ranks = both_ways(scores)
-    found = {f"R@{k}": recall(ranks, k) for k in RECALL_LEVELS}
+    found = {f"R@{k}": recall(ranks, int(k)) for k in RECALL_LEVELS}
     if material.cases is not None:
         short = in_short(composition.measure(material.cases, encoders, params))
         found |= {title: one["value"] for title, one in titled(short).items()}
