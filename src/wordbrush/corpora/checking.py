@@ -91,9 +91,13 @@ def check(
               for one in rows.kept}  # fmt: skip
     if is_split:
         splits = {one.id: known_split(one.split) for one in rows.kept}
-        rows.sift(_leaking_picture(images, splits))
+        rows.sift(_leaking("picture", images, splits))
+        recordings = {one.id: facts[one.sound].sha256 for one in rows.kept}
+        rows.sift(_leaking("recording", recordings, splits))
     else:
-        splits = divided(rows.kept, [images[one.id] for one in rows.kept], division)
+        numbered = [images[one.id] for one in rows.kept]
+        recordings = [facts[one.sound].sha256 for one in rows.kept]
+        splits = divided(rows.kept, numbered, recordings, division)
         rows.sift(partial(_between, splits))
     rows.faults += _shared_speakers(rows.kept, splits)
     return _checked(rows, splits, facts, not is_split, elsewhere)
@@ -212,20 +216,24 @@ def _unknown_split(one: Utterance) -> Fault | None:
     return Fault(one.place, "unknown split", f"{detail}; use {', '.join(CAPTIONED)}")
 
 
-def _leaking_picture(
-    images: Mapping[str, int], splits: Mapping[str, str]
+def _leaking(
+    what: str, belongs: Mapping[str, int | str], splits: Mapping[str, str]
 ) -> Callable[[Utterance], Fault | None]:
-    """A picture belongs to the last of its splits: tests stay whole, and training loses it."""
-    last: dict[int, str] = {}
-    for name, image in images.items():
-        last[image] = max(last.get(image, CAPTIONED[0]), splits[name], key=CAPTIONED.index)
+    """What several utterances share, a picture or a recording, belongs to the last of its splits:
+    tests stay whole, and training loses it.
+
+    belongs: which one each utterance has, by its id.
+    """
+    last: dict[int | str, str] = {}
+    for name, shared in belongs.items():
+        last[shared] = max(last.get(shared, CAPTIONED[0]), splits[name], key=CAPTIONED.index)
 
     def fault(one: Utterance) -> Fault | None:
-        own, other = splits[one.id], last[images[one.id]]
+        own, other = splits[one.id], last[belongs[one.id]]
         if own == other:
             return None
-        detail = f"{one.id!r} is in {own}, but its picture is in {other}, too"
-        return Fault(one.place, "picture in two splits", detail)
+        detail = f"{one.id!r} is in {own}, but its {what} is in {other}, too"
+        return Fault(one.place, f"{what} in two splits", detail)
 
     return fault
 
