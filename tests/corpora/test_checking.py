@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.corpora import miniatures as mini
 from wordbrush.corpora.checking import Checked, check
@@ -181,6 +184,25 @@ def test_a_recording_of_a_test_is_not_trained_on(folder):
     leaks = [each for each in found(faults) if each[1] != "named nowhere"]
     assert leaks == [(2, "recording in two splits")]
     assert found(faults, lost=False) == [(3, "repeated recording"), (6, "repeated recording")]
+
+
+def test_files_of_other_packing_hold_the_same_sound_and_picture(folder):
+    """A WAV file as FLAC, and a PNG file with a comment: found as the same, though no byte is."""
+    samples, rate = soundfile.read(folder / "speech/s1.wav", dtype="int16")
+    soundfile.write(folder / "speech/s1.flac", samples, rate)
+    note = PngInfo()
+    note.add_text("Comment", "another tag")
+    with Image.open(folder / "pictures/p1.png") as same:
+        same.save(folder / "pictures/tagged.png", pnginfo=note)
+    faults = listed(
+        folder,
+        ("a", "p1.png", "s1.wav", "", "train"),
+        ("b", "tagged.png", "s1.flac", "", "train"),
+        ("c", "tagged.png", "s2.wav", "", "test"),
+        ("d", "p2.png", "s3.wav", "", "train"),
+    )
+    leaks = [each for each in found(faults) if each[1] != "named nowhere"]
+    assert leaks == [(3, "repeated recording"), (2, "picture in two splits")]
 
 
 def test_few_pictures_and_bad_shares(tmp_path):

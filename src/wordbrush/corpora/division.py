@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
 from wordbrush.corpora.records import Utterance
 from wordbrush.data.splits import CAPTIONED, split_by_group
 from wordbrush.errors import WordbrushError, optional_packages
