@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.corpora import importing, tables
+from benchmarks.corpora import importing, tables, waiting
 from benchmarks.corpora.shapes import SHAPES
 from benchmarks.machine import facts
 from wordbrush.cli import one_of
@@ -55,6 +55,8 @@ def main(
     found["whole"] = importing.whole(chosen, *samples)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         found["tables"] = tables.measure(Path(folder), chosen, paper(), batches)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        found["waiting"] = waiting.measure(Path(folder), chosen, paper(), small(), batches)
     print(jsons.dumps(found, indent=1))
     if json:
         write_json(json, found)
@@ -67,6 +69,12 @@ def paper() -> Params:
         read_yaml(importing.ROOT / "presets/paper.yaml"),
     )
     return parse(merge(values, {"davenet": {"length_pool": 16}}), "paper")
+
+
+def small() -> Params:
+    """The preset recorded."""
+    changes = read_yaml(importing.ROOT / f"presets/{importing.PRESET}.yaml")
+    return parse(merge(read_yaml(importing.ROOT / "params.yaml"), changes), "recorded")
 
 
 if __name__ == "__main__":

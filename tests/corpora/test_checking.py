@@ -3,7 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.corpora import miniatures as mini
 from wordbrush.corpora.checking import Checked, check
@@ -14,6 +18,7 @@ from wordbrush.corpora.readers.source import Source
 from wordbrush.corpora.readers.table import reader_of
 from wordbrush.corpora.records import Fault
 from wordbrush.corpora.summary import lines
+from wordbrush.data.splits import split_by_group
 from wordbrush.errors import WordbrushError
 
 LOOK = Look(64, "white")
@@ -133,6 +138,71 @@ def test_sources_without_splits_are_divided(tmp_path, by):
     assert len(kept.utterances) + len(between) == 32 and bool(between) == (by == "both")
     again = checked(tmp_path, Division(by, 0.25, 0.25, seed=1))
     assert (again.splits, again.utterances) == (kept.splits, kept.utterances)
+
+
+@pytest.mark.parametrize("by", ["picture", "speaker", "both"])
+def test_a_recording_of_several_pictures_lies_in_one_split(tmp_path, by):
+    """Pictures 0 to 4 are a chain: each shares a recording with the next. So are 5 and 6."""
+    rows = mini.plain_folder(tmp_path, pictures=24, captions=1)
+    for number, row in enumerate(rows):
+        row["speaker"] = f"s{number}"
+    for one, other in ((0, 1), (1, 2), (2, 3), (3, 4), (5, 6)):
+        new = {"id": f"again {one}", "picture": f"p{other}.png", "speaker": f"s{other}"}
+        rows.append(rows[one] | new)
+    mini.table(tmp_path / "captions.csv", rows)
+    for seed in range(5):
+        kept = checked(tmp_path, Division(by, 0.25, 0.25, seed))
+        splits_of: dict[str, set[str]] = {}
+        for one, split in zip(kept.utterances, kept.splits, strict=True):
+            splits_of.setdefault(one.sound.name, set()).add(split)
+        assert all(len(splits) == 1 for splits in splits_of.values())
+        if by != "both":
+            assert len(kept.utterances) == 29
+            linked = [splits_of[f"p{number} 0.wav"] for number in range(5)]
+            assert linked == 5 * linked[:1] and len(set(kept.splits)) == 3
+
+
+def test_sources_that_share_no_recordings_are_divided_as_before(tmp_path):
+    mini.plain_folder(tmp_path, pictures=8, captions=1)
+    kept = checked(tmp_path, Division("picture", 0.25, 0.25, 1))
+    groups = np.arange(8)
+    shares = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    wanted = dict(zip([f"u{n}" for n in groups], split_by_group(groups, shares, 1), strict=True))
+    assert {u.id: split for u, split in zip(kept.utterances, kept.splits, strict=True)} == wanted
+
+
+def test_a_recording_of_a_test_is_not_trained_on(folder):
+    """s12 has the content of s11: the source has it in several splits, of several pictures."""
+    faults = listed(
+        folder,
+        ("a", "p0.png", "s11.wav", "", "train"),
+        ("b", "p1.png", "s12.wav", "", "test"),
+        ("c", "p2.png", "s0.wav", "", "train"),
+        ("d", "p3.png", "s1.wav", "", "dev"),
+        ("e", "p4.png", "s1.wav", "", "dev"),
+    )
+    leaks = [each for each in found(faults) if each[1] != "named nowhere"]
+    assert leaks == [(2, "recording in two splits")]
+    assert found(faults, lost=False) == [(3, "repeated recording"), (6, "repeated recording")]
+
+
+def test_files_of_other_packing_hold_the_same_sound_and_picture(folder):
+    """A WAV file as FLAC, and a PNG file with a comment: found as the same, though no byte is."""
+    samples, rate = soundfile.read(folder / "speech/s1.wav", dtype="int16")
+    soundfile.write(folder / "speech/s1.flac", samples, rate)
+    note = PngInfo()
+    note.add_text("Comment", "another tag")
+    with Image.open(folder / "pictures/p1.png") as same:
+        same.save(folder / "pictures/tagged.png", pnginfo=note)
+    faults = listed(
+        folder,
+        ("a", "p1.png", "s1.wav", "", "train"),
+        ("b", "tagged.png", "s1.flac", "", "train"),
+        ("c", "tagged.png", "s2.wav", "", "test"),
+        ("d", "p2.png", "s3.wav", "", "train"),
+    )
+    leaks = [each for each in found(faults) if each[1] != "named nowhere"]
+    assert leaks == [(3, "repeated recording"), (2, "picture in two splits")]
 
 
 def test_few_pictures_and_bad_shares(tmp_path):

@@ -93,6 +93,8 @@ def test_damaged_rows_of_a_list_are_named_by_line(tmp_path):
         ("captions.csv, line 10", "bad row"),
     ]
     assert ("speech/forgotten.wav", "named nowhere") in places_of(faults)
+    named = [fault.place.file for fault in faults if fault.kind == "named nowhere"]
+    assert "speech/p1 0.wav" not in named  # a row names it, though it lacks a picture
 
 
 def test_a_list_that_is_no_utf8_is_named_by_line(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wordbrush.errors import WordbrushError
-from wordbrush.training.workers import MOST, Task, ordered
+from wordbrush.training.workers import AHEAD, MOST, Task, ordered
 
 SPAWN = get_context("forkserver")
 
@@ -44,6 +45,17 @@ def fail_at_five(number: int) -> int:
     if number == 105:
         raise KeyError("a bug")
     return number
+
+
+def slow_first(folder: Path, number: int) -> int:
+    """Of 0, how many others are done a second after the first few; of others, their number."""
+    if number:
+        (folder / str(number)).touch()
+        return number
+    while len(list(folder.iterdir())) < AHEAD:
+        time.sleep(0.01)
+    time.sleep(1)
+    return len(list(folder.iterdir()))
 
 
 def name(number: int) -> str:
@@ -81,6 +93,13 @@ def test_workers_that_die_everywhere_end_the_work(tmp_path):
     task = Task(partial(die_once_everywhere, tmp_path), name, 1)
     with pytest.raises(WordbrushError, match=f"SIGKILL.*memory.* {MOST} processes ended"):
         list(ordered(task, range(100), SPAWN))
+
+
+def test_others_wait_for_a_slow_one(tmp_path, monkeypatch):
+    """Else their results would fill the memory."""
+    monkeypatch.setattr("wordbrush.training.workers.usable_cores", lambda: 2)
+    found = list(ordered(Task(partial(slow_first, tmp_path), name, 1), range(60), SPAWN))
+    assert AHEAD <= found[0] <= 2 * AHEAD + 1 and found[1:] == list(range(1, 60))
 
 
 def test_errors_reach_the_caller_with_their_place():

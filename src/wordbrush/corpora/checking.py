@@ -24,7 +24,7 @@ class Checked:
 
     facts: of each picture and sound that a row names. splits: train, validation or test for each
     utterance. images: for each utterance the number of its picture. pictures: one for each number;
-    files with the same content are one picture. divided: whether the splits are ours, since the
+    files with the same pixels are one picture. divided: whether the splits are ours, since the
     source has none. elsewhere: rows in languages that were not asked for.
     """
 
@@ -87,13 +87,17 @@ def check(
     if is_split:
         rows.sift(_unknown_split)
     numbers: dict[str, int] = {}
-    images = {one.id: numbers.setdefault(facts[one.picture].sha256, len(numbers))
+    images = {one.id: numbers.setdefault(facts[one.picture].content, len(numbers))
               for one in rows.kept}  # fmt: skip
     if is_split:
         splits = {one.id: known_split(one.split) for one in rows.kept}
-        rows.sift(_leaking_picture(images, splits))
+        rows.sift(_leaking("picture", images, splits))
+        recordings = {one.id: facts[one.sound].content for one in rows.kept}
+        rows.sift(_leaking("recording", recordings, splits))
     else:
-        splits = divided(rows.kept, [images[one.id] for one in rows.kept], division)
+        numbered = [images[one.id] for one in rows.kept]
+        recordings = [facts[one.sound].content for one in rows.kept]
+        splits = divided(rows.kept, numbered, recordings, division)
         rows.sift(partial(_between, splits))
     rows.faults += _shared_speakers(rows.kept, splits)
     return _checked(rows, splits, facts, not is_split, elsewhere)
@@ -107,13 +111,13 @@ def _checked(
     numbers: dict[str, int] = {}
     pictures: list[Media] = []
     for one in order:
-        if facts[one.picture].sha256 not in numbers:
-            numbers[facts[one.picture].sha256] = len(pictures)
+        if facts[one.picture].content not in numbers:
+            numbers[facts[one.picture].content] = len(pictures)
             pictures.append(one.picture)
     return Checked(
         order,
         [splits[one.id] for one in order],
-        [numbers[facts[one.picture].sha256] for one in order],
+        [numbers[facts[one.picture].content] for one in order],
         pictures,
         facts,
         rows.faults,
@@ -194,10 +198,10 @@ def _repeated_recording(
     """The same sound again: of the same picture it is left out, of another one kept."""
 
     def fault(one: Utterance) -> Fault | None:
-        first = seen.setdefault(facts[one.sound].sha256, one)
+        first = seen.setdefault(facts[one.sound].content, one)
         if first is one:
             return None
-        same = facts[first.picture].sha256 == facts[one.picture].sha256
+        same = facts[first.picture].content == facts[one.picture].content
         what = "the same picture" if same else "another picture"
         detail = f"{one.id!r}: {first.id!r} ({first.place}) has the same sound, of {what}"
         return Fault(one.place, "repeated recording", detail, lost=same)
@@ -212,20 +216,24 @@ def _unknown_split(one: Utterance) -> Fault | None:
     return Fault(one.place, "unknown split", f"{detail}; use {', '.join(CAPTIONED)}")
 
 
-def _leaking_picture(
-    images: Mapping[str, int], splits: Mapping[str, str]
+def _leaking(
+    what: str, belongs: Mapping[str, int | str], splits: Mapping[str, str]
 ) -> Callable[[Utterance], Fault | None]:
-    """A picture belongs to the last of its splits: tests stay whole, and training loses it."""
-    last: dict[int, str] = {}
-    for name, image in images.items():
-        last[image] = max(last.get(image, CAPTIONED[0]), splits[name], key=CAPTIONED.index)
+    """What several utterances share, a picture or a recording, belongs to the last of its splits:
+    tests stay whole, and training loses it.
+
+    belongs: which one each utterance has, by its id.
+    """
+    last: dict[int | str, str] = {}
+    for name, shared in belongs.items():
+        last[shared] = max(last.get(shared, CAPTIONED[0]), splits[name], key=CAPTIONED.index)
 
     def fault(one: Utterance) -> Fault | None:
-        own, other = splits[one.id], last[images[one.id]]
+        own, other = splits[one.id], last[belongs[one.id]]
         if own == other:
             return None
-        detail = f"{one.id!r} is in {own}, but its picture is in {other}, too"
-        return Fault(one.place, "picture in two splits", detail)
+        detail = f"{one.id!r} is in {own}, but its {what} is in {other}, too"
+        return Fault(one.place, f"{what} in two splits", detail)
 
     return fault
 

@@ -36,8 +36,8 @@ COLUMNS = ("image", "split", "speaker", "language")  # of the manifest
 
 @dataclass(frozen=True)
 class Heard:
-    """A caption as it is kept: its row of the collection, FLAC with silence around what is spoken,
-    the words timed in it, and features float16 [T, bands]."""
+    """A caption as it is kept: its row of the collection without the sound, FLAC with silence
+    around what is spoken, the words timed in it, and features float16 [T, bands]."""
 
     row: dict
     sound: bytes
@@ -147,7 +147,7 @@ def captions_in(config: FeatureConfig, path: Path) -> list[Heard]:
 
 def heard(config: FeatureConfig, row: dict) -> Heard:
     """A row of `speech`, with silence before and after, as spoken captions have it."""
-    sound = decode(row["audio"]["bytes"], f"the sound of {row['id']!r}")
+    sound = decode(row.pop("audio")["bytes"], f"the sound of {row['id']!r}")
     return Heard(row, *kept(sound, row["words"] or [], config))
 
 

@@ -1,4 +1,8 @@
-"""Splits for sources that have none: by pictures, by speakers, or by both."""
+"""Splits for sources that have none: by pictures, by speakers, or by both.
+
+What shares a recording stays together: volunteers say one word for a flower in three colours, and a
+test on one of them would ask for what training heard.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +12,11 @@ import numpy as np
 
 from wordbrush.corpora.records import Utterance
 from wordbrush.data.splits import CAPTIONED, split_by_group
-from wordbrush.errors import WordbrushError
+from wordbrush.errors import WordbrushError, optional_packages
+
+with optional_packages():
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
 By = Literal["picture", "speaker", "both"]
 
@@ -17,8 +25,9 @@ By = Literal["picture", "speaker", "both"]
 class Division:
     """How utterances are divided.
 
-    by: what lies in one split alone. Of `both`, an utterance is kept where its picture and its
-    speaker fall into the same split. validation, test: shares of the pictures or speakers.
+    by: what lies in one split alone, beside every recording. Of `both`, an utterance is kept where
+    its picture and its speaker fall into the same split. validation, test: shares of the pictures
+    or speakers; those that share a recording count as one.
     """
 
     by: By
@@ -39,19 +48,38 @@ class Division:
 
 
 def divided(
-    utterances: Sequence[Utterance], images: Sequence[int], division: Division
+    utterances: Sequence[Utterance],
+    images: Sequence[int],
+    sounds: Sequence[str],
+    division: Division,
 ) -> dict[str, str]:
     """The split of each utterance, by its id; empty where picture and speaker disagree.
 
-    images: the number of each utterance's picture. An utterance of an unknown speaker counts as a
-    speaker's of its own. Fewer pictures or speakers than splits are all for training.
+    images: the number of each utterance's picture. sounds: the hash of its recording. An utterance
+    of an unknown speaker counts as a speaker's of its own. Fewer pictures or speakers than splits
+    are all for training.
     """
     speakers = [one.speaker or f"\n{number}" for number, one in enumerate(utterances)]
     groups = {"picture": np.array(images), "speaker": np.array(speakers)}
     chosen = list(groups) if division.by == "both" else [division.by]
-    found = [_split(groups[name], division) for name in chosen]
+    recordings = np.array(sounds)
+    found = [_split(_joined(groups[name], recordings), division) for name in chosen]
     agree = [splits[0] if len(set(splits)) == 1 else "" for splits in zip(*found, strict=True)]
     return {one.id: split for one, split in zip(utterances, agree, strict=True)}
+
+
+def _joined(groups: np.ndarray, recordings: np.ndarray) -> np.ndarray:
+    """A number for each row [N], the same where groups [N] share recordings [N], directly or by
+    others; in the order of the groups' names."""
+    _, owners = np.unique(groups, return_inverse=True)
+    _, sounds = np.unique(recordings, return_inverse=True)
+    count = owners.max(initial=-1) + 1
+    size = count + sounds.max(initial=-1) + 1
+    shares = coo_array((np.ones(len(owners)), (owners, count + sounds)), (size, size))
+    _, clusters = connected_components(shares, directed=False)
+    first = np.full(size, size)
+    np.minimum.at(first, clusters[:count], np.arange(count))
+    return first[clusters[owners]]
 
 
 def _split(groups: np.ndarray, division: Division) -> list[str]:

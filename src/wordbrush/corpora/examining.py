@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
+
 from wordbrush.corpora import pictures, sounds
 from wordbrush.corpora.pictures import Look
 from wordbrush.corpora.records import Media, Unusable
@@ -12,13 +14,15 @@ from wordbrush.corpora.records import Media, Unusable
 class Facts:
     """What is known of a picture or a sound.
 
-    stamp: size and time of change of its file. sha256: of its content. form: such as "WAV PCM_16".
-    size: width and height as imported. seconds, rate: of a sound. notes: what is odd, though it can
-    be used. unusable: why it cannot; the other facts are then empty.
+    stamp: size and time of change of its file. sha256: of its file. content: hash of the samples or
+    pixels that are imported, which files of other tags or packing may share. form: such as "WAV
+    PCM_16". size: width and height as imported. seconds, rate: of a sound. notes: what is odd,
+    though it can be used. unusable: why it cannot; the other facts are then empty.
     """
 
     stamp: tuple[int, int]
     sha256: str = ""
+    content: str = ""
     form: str = ""
     size: tuple[int, int] = (0, 0)
     seconds: float = 0.0
@@ -50,9 +54,18 @@ def examine(look: Look, longest: float, subject: Subject) -> Facts:
         sha256 = hashlib.sha256(data).hexdigest()
         if subject.is_sound:
             sound = sounds.load(data, name, longest)
-            return Facts(stamp, sha256, sound.form, (0, 0), sound.seconds, sound.rate, sound.notes)
+            content = _hash(sound.samples)
+            return Facts(stamp, sha256, content, sound.form, (0, 0), sound.seconds, sound.rate,
+                         sound.notes)  # fmt: skip
         picture = pictures.load(data, name, look)
         height, width, _ = picture.pixels.shape
-        return Facts(stamp, sha256, picture.form, (width, height), notes=picture.notes)
+        size, content = (width, height), _hash(picture.pixels)
+        return Facts(stamp, sha256, content, picture.form, size, notes=picture.notes)
     except Unusable as reason:
         return Facts(stamp, unusable=(reason.kind, reason.detail))
+
+
+def _hash(values: np.ndarray) -> str:
+    digest = hashlib.sha256(repr(values.shape).encode())
+    digest.update(np.ascontiguousarray(values))
+    return digest.hexdigest()

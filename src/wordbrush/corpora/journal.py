@@ -14,6 +14,7 @@ from wordbrush.corpora.records import Media
 from wordbrush.storage.files import write_faults
 
 NAME = "checked.jsonl"
+FORMAT = 2  # of its lines
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Journal:
 def journal(work: Path, look: Look, longest: float) -> Iterator[Journal]:
     """The journal in a working folder; an empty one where the settings were others."""
     path = work / NAME
-    settings = json.dumps([look.side, look.background, longest])
+    settings = json.dumps([FORMAT, look.side, look.background, longest])
     with write_faults(path):
         work.mkdir(parents=True, exist_ok=True)
         facts: dict[str, Facts] = {}

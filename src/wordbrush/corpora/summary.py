@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wordbrush.corpora.checking import Checked
 from wordbrush.corpora.records import Fault
+from wordbrush.data.languages import named_with_code
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import shown
 from wordbrush.storage.files import whole_file
@@ -20,7 +21,7 @@ def lines(checked: Checked) -> Iterator[str]:
     yield from _media(checked)
     for title, values in (
         ("speakers", [one.speaker for one in checked.utterances]),
-        ("languages", [one.language for one in checked.utterances]),
+        ("languages", [named_with_code(one.language) for one in checked.utterances]),
     ):
         yield _line(title, f"{len(set(values) - {''}):,}: {counted(_named(values))}")
     by = " (the source has none)" if checked.divided else ""

@@ -15,6 +15,7 @@ from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import open_array, read_json, whole_directory, write_json
 from wordbrush.storage.growing import write_growing
 from wordbrush.storage.validation import Count
+from wordbrush.storage.wanted import want
 
 
 def lengths_told(lengths: np.ndarray, config: FeatureConfig) -> dict[str, float]:
@@ -122,6 +123,7 @@ class FeatureStore:
     def _gather(
         self, starts: np.ndarray, lengths: np.ndarray, margin: int, width: int = 0
     ) -> tuple[Tensor, Tensor]:
+        want(self.frames, starts, starts + lengths)
         width = max(width, int(lengths.max()) + 2 * margin)
         # float16 here: NumPy takes ten times as long to convert to float32 as PyTorch
         features = np.zeros((len(starts), width, self.bands), np.float16)

@@ -13,6 +13,7 @@ import numpy as np
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.files import open_array
 from wordbrush.storage.growing import GrowingArray
+from wordbrush.storage.wanted import want
 
 PIXELS, SIZES = "wide.npy", "wide_sizes.npy"
 MIDDLE = 0.5  # of what is possible along each side: what tests see
@@ -57,6 +58,7 @@ class WidePictures:
 
         places: float [B, 2] in [0, 1), how far down and right of all that is possible.
         """
+        want(self.pixels, self.offsets[numbers], self.offsets[numbers + 1])
         tops = ((self.sizes[numbers] - size + 1) * places).astype(int)
         squares = np.empty((len(numbers), size, size, 3), np.uint8)
         for row, (number, (top, left)) in enumerate(zip(numbers, tops, strict=True)):
@@ -117,6 +119,7 @@ class Views:
     def take(self, numbers: np.ndarray, places: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
         """The pictures with these numbers [B], seen so: uint8 [B, S, S, 3]."""
         if self.wide is None:
+            want(self.squares, numbers, numbers + 1)
             squares = self.squares[numbers]
         else:
             squares = self.wide.crops(numbers, self.squares.shape[1], places)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from wordbrush.data.languages import language_name
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import published
 from wordbrush.evaluation.results import (
@@ -88,7 +89,8 @@ def known_section(result: Result) -> Rows:
     for name, ways in result.get("known", {}).items():
         kind, _, language = name.partition(" ")
         for what, cells in ways_cells(ways):
-            title = f"{KNOWN[kind]}{' in ' * bool(language)}{language}: {what}"
+            spoken = f", in {language_name(language)}" if language else ""
+            title = f"{KNOWN[kind]}{spoken}: {what}"
             table.rows.append((title, cells, False))
     return table
 

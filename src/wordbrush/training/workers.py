@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 SAME = 2  # deaths at one item that end the work
 MOST = 10  # deaths in all, as of a machine whose memory is full
+AHEAD = 2  # chunks a core, by which results may be ahead of the one that is wanted next
 
 
 def one_thread() -> None:
@@ -96,13 +97,23 @@ class Crew(Generic[Item, Result]):
         while number < len(self.items):
             while self.waiting and len(self.workers) < usable_cores():
                 self._hire(self.waiting.popleft())
-            for pipe in wait(list(self.workers)):
+            for pipe in wait(self._heard(number)):
                 for at, result in self._receive(self.workers[cast(Connection, pipe)]):
                     if at >= number:  # or it was yielded before its chunk was begun anew
                         found[at] = result
             while number in found:
                 yield found.pop(number)
                 number += 1
+
+    def _heard(self, number: int) -> list[Connection]:
+        """The workers whose next result is wanted, when `number` is the first that is missing.
+
+        The others wait at their pipes, so that memory holds few results while one is slow.
+        """
+        limit = number + AHEAD * self.task.chunk * usable_cores()
+        return [
+            pipe for pipe, worker in self.workers.items() if worker.numbers[worker.done] <= limit
+        ]
 
     def end(self) -> None:
         """Stop all workers."""

@@ -10,8 +10,9 @@ splits, its own name or that of its folder may say the split, as in `test.csv` o
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from wordbrush.corpora.readers.lists import Row, json_lines, table
+from wordbrush.corpora.readers.lists import json_lines, table
 from wordbrush.corpora.readers.source import (
     Source,
     as_text,
@@ -40,22 +41,26 @@ def read(source: Source) -> Iterator[Utterance | Fault]:
             split_of_name(path.parent.name) if path.parent != source.folder else ""
         )
         for row in rows(source, path):
-            found = row if isinstance(row, Fault) else _utterance(source, path, row, split)
-            if isinstance(found, Utterance):
-                named |= {os.path.basename(each.name) for each in (found.picture, found.sound)}
-            yield found
+            if isinstance(row, Fault):
+                yield row
+                continue
+            values = fields(row.value)
+            named |= {os.path.basename(as_text(values.get(kind))) for kind in ("picture", "sound")}
+            yield _utterance(source, path, row.line, values, split)
     if source.given.is_dir():
         yield from _unnamed(source, named)
 
 
-def _utterance(source: Source, path: Path, row: Row, split: str) -> Utterance | Fault:
+def _utterance(
+    source: Source, path: Path, line: int, given: dict[str, Any], split: str
+) -> Utterance | Fault:
     values = {"split": split, "language": source.language} | {
-        field: value for field, value in fields(row.value).items() if value not in (None, "")
+        field: value for field, value in given.items() if value not in (None, "")
     }
     root, beside = source.folder, path.parent
     picture, sound = as_text(values.get("picture")), as_text(values.get("sound"))
     return utterance(
-        source.place(path, row.line),
+        source.place(path, line),
         values,
         source.picture(picture, beside, root, root / PICTURES) if picture else None,
         source.sound(sound, beside, root, root / SPEECH) if sound else None,
