@@ -151,14 +151,14 @@ def test_people_see_pages_numbers_and_pointers(from_scratch):
     # of the first run: the later ones executed few stages
     outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
     pages = list(outputs.glob("*/page"))
-    assert len(pages) == 16
+    assert len(pages) == 17
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
         assert "http://" not in text.replace("http://www.w3.org", "")
-        # without twins, speak-edits has nothing to show, and says so
-        shown = "twins.kind" if page.parent.name == "speak-edits" else "data:image/"
-        assert shown in text
+        # without twins and senses, two stages have nothing to show, and say so
+        nothing = {"speak-edits": "twins.kind", "train-senses": "senses.loss"}
+        assert nothing.get(page.parent.name, "data:image/") in text
     assert (outputs / "report/page").read_text().startswith("<!doctype html>")
     pointer = json.loads((outputs / "train-gan/generator/pointer.json").read_text())
     assert (

@@ -9,13 +9,13 @@ from tests.senses.world import ATTRIBUTES, cases_of
 from wordbrush.senses.alike import alike_units
 from wordbrush.senses.config import SENSES
 from wordbrush.senses.measures import Measures
-from wordbrush.senses.retrieval import median_ranks, ranks_of, way
+from wordbrush.senses.names import cell, way
+from wordbrush.senses.retrieval import median_ranks, ranks_of
 from wordbrush.senses.zero_shot import (
     CHANCE,
     Labelled,
     accuracy,
     answers,
-    cell,
     classifiers,
     zero_shot,
 )

@@ -44,7 +44,9 @@ def cases_of(params: Params, folder: Path, count: int = 96, seed: int = 0) -> Ca
     numbers = np.arange(count)
     sentences = numbered(texts, known_words(texts))
     teacher = (0.02 + 0.96 * counts).astype(np.float32)
-    return Cases(images, numbers, FeatureStore(folder), numbers, sentences, teacher, counts, splits)
+    return Cases(
+        numbers, images, numbers, FeatureStore(folder), numbers, sentences, teacher, counts, splits
+    )
 
 
 def small(params: Params, **changes: object) -> Senses:

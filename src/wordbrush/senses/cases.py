@@ -18,12 +18,14 @@ from wordbrush.senses.config import Sense
 class Cases:
     """M cases, each a picture, a sound and a sentence about it.
 
-    images: uint8 [P, H, W, 3], and `pictures`: int64 [M], the number of each case's. sounds: all
-    that can be heard, and `heard`: int64 [M]. sentences: int64 [M, L], as sentences.numbered makes
+    captions: int64 [M], the number of each case's caption. images: uint8 [P, H, W, 3], and
+    `pictures`: int64 [M], the number of each case's. sounds: all that can be heard, and `heard`:
+    int64 [M]. sentences: int64 [M, L], as sentences.numbered makes
     them. presences: float32 [M, A], the teacher's answers of each picture. counts: int64 [M, A], of
     how many objects the segmenter says each value. splits: str [M].
     """
 
+    captions: np.ndarray
     images: np.ndarray
     pictures: np.ndarray
     sounds: FeatureStore

@@ -35,14 +35,15 @@ def read_cases(params: Params, layout: Layout, sounds: Path) -> tuple[Cases, lis
         np.concatenate([pairs.manifest.captions(split, language) for split in CAPTIONED])
     )
     pictures, splits = pairs.manifest.images[captions], pairs.manifest.splits[captions]
-    parsed = read_annotations(layout.annotations)
-    parsed = [parsed[number] for number in pictures]
+    every = read_annotations(layout.annotations)
+    parsed = [every[number] for number in pictures]
     told = [sure_objects(objects, params.segmenter.min_confidence) for objects in parsed]
     rows = read_shards(layout.speech, ["text"])
     texts = [rows[number]["text"] for number in captions]
     words = known_words([text for text, split in zip(texts, splits, strict=True) if split == TRAIN])
     store, heard = heard_of(params, pairs, captions, told, sounds)
     cases = Cases(
+        captions,
         pairs.images,
         pictures,
         store,
@@ -53,6 +54,12 @@ def read_cases(params: Params, layout: Layout, sounds: Path) -> tuple[Cases, lis
         splits,
     )
     return cases, words, attributes
+
+
+def heard_objects(params: Params, layout: Layout) -> list[list[dict]]:
+    """The objects of every drawing, as they are struck."""
+    sure = params.segmenter.min_confidence
+    return [sure_objects(objects, sure) for objects in read_annotations(layout.annotations)]
 
 
 def sure_objects(objects: list[dict], min_confidence: float) -> list[dict]:

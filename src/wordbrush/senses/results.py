@@ -1,18 +1,20 @@
-"""The shape of metrics/senses.json."""
+"""The shapes of metrics/senses.json and of units.json in data/senses."""
 
 from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from wordbrush.evaluation.results import Estimate
-from wordbrush.storage.validation import Natural
+from wordbrush.storage.validation import Finite, Natural
+
+UNITS = "units.json"  # in data/senses: a list of ShownUnit
 
 Cells = dict[str, Estimate]
 
 
 class Aligned(TypedDict):
-    """ranks: the median rank of each direction (retrieval.way). zero_shot: percent right of each
-    cell (zero_shot.cell), by attribute and as `mean`. Both lack what a method cannot do."""
+    """ranks: the median rank of each direction (names.way). zero_shot: percent right of each
+    cell (names.cell), by attribute and as `mean`. Both lack what a method cannot do."""
 
     ranks: Cells
     zero_shot: dict[str, Cells]
@@ -27,3 +29,14 @@ class SensesMetrics(TypedDict):
     ours: NotRequired[Aligned]
     baselines: NotRequired[dict[str, Aligned]]
     unheard: NotRequired[Estimate]
+
+
+class ShownUnit(TypedDict):
+    """A unit that responds alike to the three senses, and what excites it most in each: the numbers
+    of samples, texts, and the names of sounds in data/senses."""
+
+    unit: Natural
+    correlation: Finite
+    pictures: list[Natural]
+    texts: list[str]
+    sounds: list[str]

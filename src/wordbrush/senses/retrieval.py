@@ -1,7 +1,6 @@
 """How well one sense finds what another takes in of the same case: the median rank."""
 
 from collections.abc import Mapping
-from itertools import permutations
 
 import numpy as np
 import torch
@@ -9,16 +8,9 @@ import torch
 from wordbrush.davenet.retrieval import ranks
 from wordbrush.evaluation.intervals import bootstrap
 from wordbrush.evaluation.results import Estimate
-from wordbrush.senses.config import SENSES, Sense
+from wordbrush.senses.config import Sense
 from wordbrush.senses.losses import cosines
-
-WAYS = tuple(permutations(SENSES, 2))
-BRIDGED = (("text", "sound"), ("sound", "text"))  # never trained: pictures lie between
-
-
-def way(asked: Sense, found: Sense) -> str:
-    """The name of a direction in results."""
-    return f"{asked} to {found}"
+from wordbrush.senses.names import WAYS, way
 
 
 def ranks_of(asked: np.ndarray, found: np.ndarray) -> np.ndarray:

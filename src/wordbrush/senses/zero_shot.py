@@ -13,6 +13,7 @@ import numpy as np
 from wordbrush.evaluation.intervals import bootstrap
 from wordbrush.evaluation.results import Estimate
 from wordbrush.senses.config import SENSES, Sense
+from wordbrush.senses.names import cell
 
 CHANCE = 50.0  # percent: presence and absence weigh alike
 RIDGE = 0.01  # of units of length 1, beside the mean over cases
@@ -117,8 +118,3 @@ def accuracies(
         name: accuracy((told == things)[:, columns], things[:, columns], resamples, seed)
         for name, columns in every.items()
     }
-
-
-def cell(learned: Sense, asked: Sense) -> str:
-    """The name of a cell of the table in results."""
-    return f"{learned} in {asked}"
