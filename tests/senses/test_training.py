@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from tests.devices import Unordered
 from tests.senses.world import ATTRIBUTES, cases_of, config_of, small
 from tests.training.test_checkpoints import Killed, MortalStore
+from tests.waiting import waits
 from wordbrush.senses.cases import Cases
+from wordbrush.senses.config import PARTNERS
 from wordbrush.senses.measures import Measures
 from wordbrush.senses.networks import Senses
-from wordbrush.senses.training import train
+from wordbrush.senses.training import Trainer, train
 from wordbrush.training.checkpoints import Checkpoints
-from wordbrush.training.compute import set_seed
+from wordbrush.training.compute import running_ahead, set_seed
 
 
 def trained(params, cases: Cases, **changes: object) -> Senses:
@@ -73,3 +76,14 @@ def test_a_killed_training_resumes_to_the_same_bytes(tiny, tmp_path):
     set_seed(1)
     again, curve = train(chosen, config_of(chosen, cases), cases, 0, Checkpoints(store, "key", 0.0))
     assert same(again, whole) and [step for step, _ in curve] == list(range(1, 9))
+
+
+def test_a_step_waits_for_nothing_and_has_a_deterministic_form(tiny, tmp_path):
+    cases, chosen = cases_of(tiny, tmp_path), small(tiny)
+    with running_ahead():
+        trainer = Trainer(chosen, config_of(chosen, cases), cases, 0)
+        trainer.step(1)
+        batches = [trainer.draw(sense) for sense in PARTNERS]
+        with waits() as waited, Unordered() as mode:
+            trainer.descend(2, batches)
+    assert waited == [] and mode.found == []
