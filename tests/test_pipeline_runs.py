@@ -123,6 +123,45 @@ def test_pipeline_first_laptop_second(from_scratch, tmp_path):
     }
 
 
+@pytest.mark.parametrize("sound", ["speech", "impacts"])
+def test_three_senses_are_trained_where_a_loss_asks_for_it(from_scratch, tmp_path, sound):
+    """Another project with another preset, which shares the remote: two stages run, no others."""
+    folder, _ = from_scratch
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "presets", project / "presets")
+    shutil.copy(ROOT / "pipeline.py", project)
+    for path in ROOT.iterdir():
+        if path.name not in ("presets", "pipeline.py", ".git", ".wordbrush"):
+            (project / path.name).symlink_to(path)
+    preset = project / "presets/tiny.yaml"
+    text = preset.read_text()
+    assert text.count("senses: {loss: none,") == 1
+    changed = f"senses: {{loss: both, sound: {sound},"
+    preset.write_text(text.replace("senses: {loss: none,", changed))
+    remote = shutil.copytree(folder / ".wordbrush/kfp/remote", tmp_path / "remote")
+    done = subprocess.run(
+        [
+            *(sys.executable, str(project / "pipeline.py"), "run", "--preset", "tiny"),
+            *("--remote", str(remote)),
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{project}/src{os.pathsep}{project}",
+            "WORDBRUSH_CACHE": str(tmp_path / "cache"),
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert RUNNING.findall(log_of(tmp_path)) == ["train-senses", "report"]
+    (outputs,) = (tmp_path / ".wordbrush/kfp/outputs").glob("wordbrush-*")
+    scalars = json.loads((outputs / "train-senses/scalars").read_text())
+    assert scalars["cases"] == 16 and "ours.ranks.text to sound.value" in scalars
+    assert "Median rank of 16" in (outputs / "train-senses/page").read_text()
+    assert "Three senses" in (outputs / "report/page").read_text()
+
+
 def test_laptop_first_pipeline_second(finished, tmp_path):
     """A pipeline that shares only the remote fetches what a laptop made."""
     remote, folder = tmp_path / "remote", tmp_path / "local"

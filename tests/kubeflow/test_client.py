@@ -92,7 +92,7 @@ def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     assert made["service_account"] == "runner"
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     stages = sent.within("changed")
-    assert len(stages.tasks) == 17 and stages.edges["promote"] == ["report"]
+    assert len(stages.tasks) == 18 and stages.edges["promote"] == ["report"]
     # no caching: the first task and DVC know what the remote has, KFP does not
     for task in (*sent.tasks.values(), *stages.tasks.values()):
         assert not task.get("cachingOptions", {}).get("enableCache")
