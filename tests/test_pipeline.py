@@ -162,7 +162,7 @@ PODS = ("--service-account", "runner", "--image", IMAGE)
     [
         (
             ("compile", "--preset", "huge"),
-            ("huge", "paper, recorded, redrawn, small, stamps, tiny"),
+            ("huge", "paper, recorded, redrawn, senses, small, sounds, stamps, tiny"),
         ),
         (("compile", "--preset", "../small"), ("no preset '../small'",)),
         (("compile", "--preset", ""), ("--preset is empty",)),
