@@ -66,7 +66,7 @@ def test_a_run_with_groups_ends_with_the_same_lock(finished, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     ours = read_yaml(tmp_path / ".wordbrush/kfp/dvc.lock")["stages"]
-    assert ours == read_yaml(lock)["stages"] and len(ours) == 16
+    assert ours == read_yaml(lock)["stages"] and len(ours) == 17
     assert all(held(remote, md5) for md5 in made)
     (folder,) = (tmp_path / ".wordbrush/kfp/outputs").glob("wordbrush-*")
     pages = sorted(path.name for path in (folder / "group-hard").glob("*_page"))

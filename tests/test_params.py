@@ -26,21 +26,26 @@ def test_committed_parameters_and_presets_are_valid():
         "paper",
         "recorded",
         "redrawn",
+        "senses",
         "small",
+        "sounds",
         "stamps",
         "tiny",
         "vq",
     ]
 
 
-def test_vq_learns_from_the_drawings_and_captions_of_small():
+@pytest.mark.parametrize(
+    ("preset", "own"),
+    [("vq", {"davenet", "schedule"}), ("senses", {"senses"}), ("sounds", {"senses"})],
+)
+def test_presets_that_learn_from_the_drawings_and_captions_of_small(preset, own):
     base = read_yaml(ROOT / "params.yaml")
-    small, vq = (
+    small, other = (
         parameters.parse(merge(base, read_yaml(ROOT / f"presets/{name}.yaml")), name)
-        for name in ("small", "vq")
+        for name in ("small", preset)
     )
-    differing = {name for name, section in small if getattr(vq, name) != section}
-    assert differing == {"davenet", "schedule"}
+    assert {name for name, section in small if getattr(other, name) != section} == own
 
 
 @pytest.mark.parametrize(
@@ -118,6 +123,21 @@ def test_vq_learns_from_the_drawings_and_captions_of_small():
         (
             {"captions": {"engine_shares": {"espeak-ng": 0.3, "pico": 0.2}}},
             ["captions: engine_shares add up to 0.5, and must to 1"],
+        ),
+        ({"senses": {"loss": "teacher"}}, ["senses.loss", "'teacher'"]),
+        ({"senses": {"margin": 2.5}}, ["senses.margin", "2.5", "2"]),
+        ({"senses": {"sound": "music"}}, ["senses.sound", "'music'"]),
+        (
+            {"senses": {"loss": "both"}, "samples": {"train": 3}},
+            ["senses.loss both", "samples.train 3", "4 or more"],
+        ),
+        (
+            {"senses": {"loss": "both", "picture_channels": [8, 8, 8, 8, 8, 8]}},
+            ["senses.picture_channels names 6", "scenes.resolution 32", "fewer"],
+        ),
+        (
+            {"senses": {"loss": "ranking"}, "collection": "people"},
+            ["senses.loss ranking", "collection", "none"],
         ),
         ({"captions": {"engine_shares": {"espeak-ng": 0.0}}}, ["engine_shares.espeak-ng", "0"]),
         (

@@ -41,7 +41,7 @@ def test_the_dag_is_that_of_dvc(compiled):
     with Repo(str(ROOT)) as repo:
         wanted = {stage: sorted(before) for stage, before in edges(repo).items()}
     assert compiled.edges == wanted
-    assert len(wanted) == 16
+    assert len(wanted) == 17
 
 
 def test_the_committed_pipeline_is_fresh(compiled):
@@ -129,7 +129,7 @@ def test_another_image_is_another_entry_of_the_cache_for_every_stage(compiled, t
 
 def test_stages_of_one_component_are_told_apart(compiled):
     prints = [json.dumps(compiled.fingerprint(name)) for name in compiled.tasks]
-    assert len(set(prints)) == 16
+    assert len(set(prints)) == 17
 
 
 def test_a_parameter_changes_the_keys_downstream_and_no_other(compiled, tmp_path):
@@ -162,7 +162,7 @@ PODS = ("--service-account", "runner", "--image", IMAGE)
     [
         (
             ("compile", "--preset", "huge"),
-            ("huge", "paper, recorded, redrawn, small, stamps, tiny"),
+            ("huge", "paper, recorded, redrawn, senses, small, sounds, stamps, tiny"),
         ),
         (("compile", "--preset", "../small"), ("no preset '../small'",)),
         (("compile", "--preset", ""), ("--preset is empty",)),

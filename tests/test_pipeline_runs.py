@@ -53,7 +53,7 @@ def stages_of(lock: Path) -> dict:
 def test_every_stage_runs_and_the_lock_is_that_of_repro(from_scratch, finished):
     """Two runs from scratch, by two runners, give identical hashes for every output."""
     folder, log = from_scratch
-    assert len(RUNNING.findall(log)) == 16
+    assert len(RUNNING.findall(log)) == 17
     ours, theirs = (
         stages_of(folder / ".wordbrush/kfp/dvc.lock"),
         stages_of(finished.root / "dvc.lock"),
@@ -67,7 +67,7 @@ def test_a_second_run_executes_no_stage(from_scratch):
     assert again.returncode == 0, again.stdout + again.stderr
     assert executed(log_of(folder)) == []
     *tasks, _, _ = again.stdout.splitlines()
-    assert len(tasks) == 16 and all(line.endswith("kept from an earlier run") for line in tasks)
+    assert len(tasks) == 17 and all(line.endswith("kept from an earlier run") for line in tasks)
 
 
 def test_the_gate_promotes_at_the_end(from_scratch, finished):
@@ -123,6 +123,45 @@ def test_pipeline_first_laptop_second(from_scratch, tmp_path):
     }
 
 
+@pytest.mark.parametrize("sound", ["speech", "impacts"])
+def test_three_senses_are_trained_where_a_loss_asks_for_it(from_scratch, tmp_path, sound):
+    """Another project with another preset, which shares the remote: two stages run, no others."""
+    folder, _ = from_scratch
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "presets", project / "presets")
+    shutil.copy(ROOT / "pipeline.py", project)
+    for path in ROOT.iterdir():
+        if path.name not in ("presets", "pipeline.py", ".git", ".wordbrush"):
+            (project / path.name).symlink_to(path)
+    preset = project / "presets/tiny.yaml"
+    text = preset.read_text()
+    assert text.count("senses: {loss: none,") == 1
+    changed = f"senses: {{loss: both, sound: {sound},"
+    preset.write_text(text.replace("senses: {loss: none,", changed))
+    remote = shutil.copytree(folder / ".wordbrush/kfp/remote", tmp_path / "remote")
+    done = subprocess.run(
+        [
+            *(sys.executable, str(project / "pipeline.py"), "run", "--preset", "tiny"),
+            *("--remote", str(remote)),
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{project}/src{os.pathsep}{project}",
+            "WORDBRUSH_CACHE": str(tmp_path / "cache"),
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert RUNNING.findall(log_of(tmp_path)) == ["train-senses", "report"]
+    (outputs,) = (tmp_path / ".wordbrush/kfp/outputs").glob("wordbrush-*")
+    scalars = json.loads((outputs / "train-senses/scalars").read_text())
+    assert scalars["cases"] == 16 and "ours.ranks.text to sound.value" in scalars
+    assert "Median rank of 16" in (outputs / "train-senses/page").read_text()
+    assert "Three senses" in (outputs / "report/page").read_text()
+
+
 def test_laptop_first_pipeline_second(finished, tmp_path):
     """A pipeline that shares only the remote fetches what a laptop made."""
     remote, folder = tmp_path / "remote", tmp_path / "local"
@@ -151,14 +190,14 @@ def test_people_see_pages_numbers_and_pointers(from_scratch):
     # of the first run: the later ones executed few stages
     outputs = min((folder / ".wordbrush/kfp/outputs").glob("wordbrush-*"))
     pages = list(outputs.glob("*/page"))
-    assert len(pages) == 16
+    assert len(pages) == 17
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text.startswith("<!doctype html>") and len(text.encode()) <= 2_000_000
         assert "http://" not in text.replace("http://www.w3.org", "")
-        # without twins, speak-edits has nothing to show, and says so
-        shown = "twins.kind" if page.parent.name == "speak-edits" else "data:image/"
-        assert shown in text
+        # without twins and senses, two stages have nothing to show, and say so
+        nothing = {"speak-edits": "twins.kind", "train-senses": "senses.loss"}
+        assert nothing.get(page.parent.name, "data:image/") in text
     assert (outputs / "report/page").read_text().startswith("<!doctype html>")
     pointer = json.loads((outputs / "train-gan/generator/pointer.json").read_text())
     assert (

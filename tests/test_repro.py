@@ -172,6 +172,7 @@ def test_layout_and_dvc_name_the_same_paths():
             "samples",
             "twins",
             "twin_speech",
+            "senses",
             "features",
             "speech",
             "annotations",

@@ -549,6 +549,26 @@ class Twins(Section):
         return self.kind != "none"
 
 
+class Senses(Section):
+    """Three senses that share their upper layers."""
+
+    loss: Literal["none", "transfer", "ranking", "both"]
+    sound: Literal["speech", "impacts"]
+    picture_channels: Annotated[list[Width], Field(min_length=1, max_length=6)]
+    sound_channels: Annotated[list[Width], Field(min_length=1, max_length=6)]
+    word_width: Width
+    width: Width
+    margin: Annotated[float, Field(gt=0, le=2)]  # cosines differ by no more
+    ranking_weight: Positive
+    steps: Count
+    batch_size: Batch
+    learning_rate: Positive
+
+    @property
+    def used(self) -> bool:
+        return self.loss != "none"
+
+
 class Clusters(Section):
     top_share: Annotated[float, Field(gt=0, lt=1)]
     count: Annotated[int, Field(ge=2)]
@@ -598,6 +618,7 @@ class Params(Section):
     schedule: Schedule
     edits: Edits
     twins: Twins
+    senses: Senses
     clusters: Clusters
     evaluation: Evaluation
     promotion: Promotion
@@ -696,6 +717,29 @@ class Params(Section):
                 f"twins.pairs_a_batch {twins.pairs_a_batch} must divide batches of {batch} "
                 "(davenet.batch_size, or samples.train if that is less) into three parts or more: "
                 "drawings, their twins, and others"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sensed(self) -> "Params":
+        senses = self.senses
+        if not senses.used:
+            return self
+        if self.graph != "drawn":
+            raise ValueError(
+                f"senses.loss {senses.loss} asks for pictures that the segmenter reads, and "
+                "collection names pictures of people: set it to none"
+            )
+        if self.samples.train < 4:
+            raise ValueError(
+                f"senses.loss {senses.loss} divides samples.train {self.samples.train} into pairs "
+                "with text and pairs with sound, and needs two or more of each: set it to 4 or more"
+            )
+        halvings = len(senses.picture_channels)
+        if self.scenes.resolution < 2**halvings:
+            raise ValueError(
+                f"senses.picture_channels names {halvings} layers, each of which halves pictures "
+                f"of scenes.resolution {self.scenes.resolution}: name fewer"
             )
         return self
 

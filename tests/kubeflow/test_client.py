@@ -41,7 +41,7 @@ def test_submit_sends_the_compiled_pipeline(server, tmp_path):
     )
     assert run["runtime_config"]["pipeline_root"] == "gs://bucket/kfp"
     sent = Compiled(run["pipeline_spec"]["pipeline_spec"], run["pipeline_spec"]["platform_spec"])
-    assert len(sent.tasks) == 16
+    assert len(sent.tasks) == 17
     assert sent.container("train-gan")["image"] == IMAGE
     assert all(task["cachingOptions"]["enableCache"] for task in sent.tasks.values())
     assert "pending" in done.stdout and "running" in done.stdout and "succeeded" in done.stdout
@@ -69,7 +69,7 @@ def test_submit_marks_what_the_remote_lost_and_can_do_without_cache(server, tmp_
     sent = server.asked("POST", "/runs")[-1][2]["pipeline_spec"]
     tasks = Compiled(sent["pipeline_spec"], sent["platform_spec"])
     marks = {tasks.parameters(name)["mark"] for name in tasks.tasks}
-    assert len(marks) == 16 and UNMARKED not in marks
+    assert len(marks) == 17 and UNMARKED not in marks
     assert not any(one["cachingOptions"].get("enableCache") for one in tasks.tasks.values())
 
 
@@ -92,7 +92,7 @@ def test_schedule_replaces_the_one_of_its_name(server, tmp_path):
     assert made["service_account"] == "runner"
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     stages = sent.within("changed")
-    assert len(stages.tasks) == 17 and stages.edges["promote"] == ["report"]
+    assert len(stages.tasks) == 18 and stages.edges["promote"] == ["report"]
     # no caching: the first task and DVC know what the remote has, KFP does not
     for task in (*sent.tasks.values(), *stages.tasks.values()):
         assert not task.get("cachingOptions", {}).get("enableCache")

@@ -65,7 +65,7 @@ def test_the_edges_are_those_of_dvc_between_the_groups(plan, together):
         own = task_of(address)
         wanted.setdefault(own, set()).update({task_of(one) for one in upstream} - {own})
     assert {name: set(before) for name, before in together.edges.items()} == wanted
-    assert len(together.tasks) == 16 - 2 - 3
+    assert len(together.tasks) == 17 - 2 - 3
 
 
 def test_a_lock_from_outside_is_one_input_however_many_stages_read_it(together):

@@ -42,7 +42,7 @@ def orders(plan: Plan, tmp_path) -> dict[str, Provenance]:
 def test_every_task_carries_the_order(plan, tmp_path):
     found = orders(plan, tmp_path)
     gpu, cpu = plan.pools.pools["gpu"], plan.pools.pools["cpu"]
-    assert len(found) == 17
+    assert len(found) == 18
     assert found["train-gan"] == Provenance(
         "tiny", "registry/image:1", None, "gpu, spot if it got one", gpu.price
     )

@@ -20,10 +20,12 @@ def test_every_preset_becomes_a_version_once(server, capsys):
     second = capsys.readouterr().out
     assert [one["display_name"] for one in server.pipelines.values()] == ["wordbrush"]
     names = [one["display_name"] for one in server.versions.values()]
-    assert [name.partition("-")[0] for name in names] == ["full", "paper", "small", "tiny", "vq"]
+    assert [name.partition("-")[0] for name in names] == [
+        *("full", "paper", "senses", "small", "sounds", "tiny", "vq"),
+    ]
     assert all(re.fullmatch(r"\w+-[0-9a-f]{7}(-dirty)?-[0-9a-f]{6}", name) for name in names)
-    assert first.count("uploaded to") == 5 and second.count("is there already") == 1
-    assert f"{server.host}/#/pipelines/details/p1/version/v4" in second
+    assert first.count("uploaded to") == 7 and second.count("is there already") == 1
+    assert f"{server.host}/#/pipelines/details/p1/version/v6" in second
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_a_version_leaves_nothing_open_and_says_what_it_is(made):
     sent = Compiled(made["pipeline_spec"]["pipeline_spec"], made["pipeline_spec"]["platform_spec"])
     assert "inputDefinitions" not in sent.spec["root"]
     assert set(sent.tasks) == {"compare", "changed", "unchanged"}
-    assert len(sent.within("changed").tasks) == 17
+    assert len(sent.within("changed").tasks) == 18
     labels = sent.kubernetes("compare")["podMetadata"]["labels"]
     assert labels["wordbrush/preset"] == "tiny" and labels["wordbrush/trial"] == "2"
 

@@ -141,7 +141,9 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
     assert usable_presets(tmp_path) == [
         "full",
         "paper",
+        "senses",
         "small",
+        "sounds",
         "tiny",
         "vq",
     ]  # no collection is there

@@ -5,6 +5,7 @@ import torch
 
 from wordbrush.scenes.world import ATTRIBUTES, RGB
 from wordbrush.segmenter.parsing import _objects, parse
+from wordbrush.segmenter.presences import chances_of, pixels_of, presences
 from wordbrush.segmenter.scoring import score
 from wordbrush.segmenter.training import LabelledPictures, centre_maps, train
 
@@ -44,6 +45,22 @@ def test_objects_are_read_off_the_maps():
     assert nothing == [[]] and not mask.any()
 
 
+def test_pixels_vote_on_the_object_that_they_are_nearest_to():
+    presence = torch.full((1, 8, 8), -9.0)
+    presence[0, 2, 1:7] = 9.0
+    objects = [{"x": 1.0, "y": 2.0}, {"x": 6.0, "y": 2.0}]
+    mine = pixels_of(presence, [objects])
+    assert mine[0, 0].nonzero().tolist() == [[2, 1], [2, 2], [2, 3]]
+    assert mine[0, 1].nonzero().tolist() == [[2, 4], [2, 5], [2, 6]]
+    assert not mine[0, 2:].any()
+    logits = torch.zeros(1, 5, 8, 8)
+    logits[0, 1, 2, 1:4], logits[0, 3, 2, 4:7] = 20.0, 20.0
+    first, second, nothing = chances_of(logits, mine, [3, 2])[0, :3]
+    torch.testing.assert_close(first, torch.tensor([0.0, 1.0, 0.0, 0.5, 0.5]))
+    torch.testing.assert_close(second, torch.tensor([1 / 3, 1 / 3, 1 / 3, 1.0, 0.0]))
+    torch.testing.assert_close(nothing, torch.tensor([1 / 3, 1 / 3, 1 / 3, 0.5, 0.5]))
+
+
 def test_it_learns_to_read_coloured_squares(tiny):
     rng = np.random.default_rng(0)
     count, names = 200, ATTRIBUTES["color"]
@@ -72,6 +89,13 @@ def test_it_learns_to_read_coloured_squares(tiny):
     torch.manual_seed(0)
     params = tiny.segmenter.model_copy(update={"steps": 150, "learning_rate": 0.01, "noise": 0.01})
     network, curve = train(params, LabelledPictures(images, instances, attributes), 0)
-    metrics, _ = score(parse(network, images[:50]), scenes[:50], 16, list(ATTRIBUTES))
+    parsed = parse(network, images[:50])
+    metrics, _ = score(parsed, scenes[:50], 16, list(ATTRIBUTES))
     assert curve[-1][1] < curve[0][1] / 3
     assert metrics["found"] > 90 and metrics["color"] > 80 and metrics["shape"] == 100
+    shown = np.array([names.index(scene["objects"][0]["color"]) for scene in scenes[:50]])
+    found = presences(network, images[:50], parsed)
+    assert found.shape == (50, 15) and (found >= 0).all() and (found <= 1).all()
+    assert (found[:, 5:13].argmax(1) == shown).mean() > 0.8
+    assert found[:, 0].mean() > 0.5 > found[:, 1:3].max()
+    assert presences(network, images[:1], [[]]).max() == 0

@@ -28,6 +28,7 @@ STAGES = list(DVC["stages"])  # of both graphs
 DAVENET = {"pretrain-davenet", "random-edits", "cluster-units", "targeted-edits"}
 MEASURED = {"evaluate", "report"}
 SPEAKING = {"synthesize-captions", "speak-edits"}
+SENSES = {"train-senses"}
 # Code that decides outputs and once was missing from the dependencies, and the stages that read
 # it directly.
 CHANGES = {
@@ -37,10 +38,11 @@ CHANGES = {
         *SPEAKING,
         "evaluate",
     },
-    "data/speech.py": DAVENET | SPEAKING | {"evaluate"},
-    "data/splits.py": DAVENET | SPEAKING | {"train-gan", "sample-images", "evaluate"},
+    "data/speech.py": DAVENET | SPEAKING | SENSES | {"evaluate"},
+    "data/splits.py": DAVENET | SPEAKING | SENSES | {"train-gan", "sample-images", "evaluate"},
     "training/norms.py": DAVENET
     | SPEAKING
+    | SENSES
     | {"train-gan", "train-segmenter", "sample-images", "evaluate"},
     "captions/grammar.py": SPEAKING | MEASURED,
     "telemetry/metrics.py": set(),

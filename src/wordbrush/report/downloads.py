@@ -27,6 +27,7 @@ LOADERS = {
     "generator": "wordbrush.gan.sampling.load_generator",
     "segmenter": "wordbrush.segmenter.network.load_segmenter",
     "encoders": "wordbrush.davenet.encoders.load_encoders",
+    "senses": "wordbrush.senses.networks.load_senses",
 }
 """What reads a model's folder, by the first folder below data/."""
 

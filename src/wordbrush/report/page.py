@@ -44,6 +44,7 @@ from wordbrush.report.results_section import (
     ways_section,
     word_scores_section,
 )
+from wordbrush.report.senses_section import read_senses
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.units_section import unit_content
 from wordbrush.storage.files import open_array, read_json, require_counts, require_file
@@ -339,6 +340,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "composition": composition_section(results, best.name),
         "composed_kinds": kinds_section(read_composition(layout, best.name)),
         "composed_pairs": pairs_section(layout),
+        "senses": read_senses(layout) if params.senses.used else None,
         "units": unit_content(layout, results, best.name, DETECTORS_SHOWN),
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,

@@ -24,6 +24,7 @@ from wordbrush.report.results_section import (
     ways_section,
 )
 from wordbrush.report.sections import LIMIT, Example, Section, section_page
+from wordbrush.report.senses_section import read_senses
 from wordbrush.report.show import TIMES_MARK
 from wordbrush.report.spoken import Spoken, spoken_of
 from wordbrush.report.units_section import units_section
@@ -222,6 +223,34 @@ def _twins(made: Finished) -> list[Section]:
     ]
 
 
+def _senses(made: Finished) -> list[Section]:
+    """How three senses find each other, and what excites units that they share; or that there are
+    none."""
+    layout = made.layout
+    found = read_senses(layout)
+    if found is None:
+        return [Section("No senses", text="None were asked for: senses.loss is none.")]
+    units = [
+        Example(
+            [(card.pictures, "")],
+            " · ".join(f"“{text}”" for text in card.texts),
+            card.sounds,
+            f"unit {card.unit}, correlation {card.correlation:.2f}",
+        )
+        for card in found.units
+    ]
+    losses = {"": curve(layout.senses / "curve.csv", "step", "loss")}
+    return [
+        Section(f"Median rank of {found.cases}", table=_table(found.ranks)),
+        Section(
+            "Classifiers of what is there, percent right (chance is 50)",
+            table=_table(found.zero_shot, "senses"),
+        ),
+        Section("Units that respond alike to the three senses", examples=units),
+        Section("Training", charts=[figures.chart(losses, "step", "loss")]),
+    ]
+
+
 def _collection(made: Finished) -> list[Section]:
     layout = made.layout
     images = open_array(layout.samples / "images.npy", "uint8", (None, None, None, 3))
@@ -339,6 +368,7 @@ SECTIONS: dict[str, Callable[[Finished], list[Section]]] = {
     "sample-images": _samples,
     "synthesize-captions": _captions,
     "speak-edits": _twins,
+    "train-senses": _senses,
     "import-collection": _collection,
     "find-latents": _latents,
     "pretrain-davenet": grounding_pages.training,

@@ -77,6 +77,12 @@ STAGES = (
         graphs=("drawn",),
     ),
     Stage(
+        "train-senses",
+        "Train three senses that share their upper layers, and measure them, if asked for",
+        resumes=True,
+        graphs=("drawn",),
+    ),
+    Stage(
         "import-collection",
         "Bring pictures and recordings of a collection into the form that training reads",
         graphs=("recorded", "redrawn"),

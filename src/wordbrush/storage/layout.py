@@ -70,6 +70,12 @@ class Layout:
         return self.root / "data/twin_speech"
 
     @property
+    def senses(self) -> Path:
+        """senses.safetensors, senses.json, curve.csv, units.json, sounds/; impacts/: features, if
+        objects are struck. Where senses.loss is none, units.json alone"""
+        return self.root / "data/senses"
+
+    @property
     def test_speech(self) -> Path:
         """words/, real_pairs/, composition/: spoken words and captions for the tests, as features;
         groups/GROUP/ENGINE/: both, by each engine of each group of voices (params.GROUPS)"""
