@@ -1,14 +1,20 @@
-"""The two branches of DAVEnet (D) or ResDAVEnet (V), as published or smaller."""
+"""The two branches of DAVEnet (D) or ResDAVEnet (V), as published or smaller.
+
+With several languages the audio branch is one network for each, and all share the picture branch
+(Harwath et al., Vision as an Interlingua, ICASSP 2018).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wordbrush.davenet.audio import make_audio_encoder
+from wordbrush.data.manifest import number_of
+from wordbrush.davenet.audio import AudioEncoder, make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.resnet import resnet
@@ -67,20 +73,62 @@ def plain(blocks: Sequence[Sequence[int]], embedding: int) -> list[nn.Module]:
 
 
 class Encoders(nn.Module):
-    """Both branches. Their features live in one space, and are float32 whatever the precision."""
+    """Both branches. Their features live in one space, and are float32 whatever the precision.
+
+    audio: of the first language, and of all that have no network of their own. others: of the
+    further ones, in the order of `config.languages`.
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config
         self.image, self.audio = ImageEncoder(config), make_audio_encoder(config)
+        self.others = nn.ModuleList([make_audio_encoder(config) for _ in config.languages[1:]])
+
+    @property
+    def audios(self) -> list[AudioEncoder]:
+        """All audio networks, by the number of their language."""
+        return [self.audio, *(cast(AudioEncoder, other) for other in self.others)]
+
+    def audio_of(self, language: str | None = None) -> AudioEncoder:
+        """The network that hears this language; None: the first."""
+        return self.audios[number_of(language, self.config.languages)]
 
     def encode_images(self, images: Tensor) -> Encoded:
         """Pictures [N, 3, H, W] in [-1, 1] -> features [N, D, h, w]."""
         return in_float32(self.image(images))
 
-    def encode_audio(self, features: Tensor, lengths: Tensor) -> Encoded:
+    def encode_audio(
+        self, features: Tensor, lengths: Tensor, language: str | None = None
+    ) -> Encoded:
         """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N]."""
-        return in_float32(self.audio(features, lengths))
+        return in_float32(self.audio_of(language)(features, lengths))
+
+    def encode_in_turn(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """The same of a batch whose rows are in the first language, the second, and so on, again
+        and again, as `data.loader` makes them."""
+        count = 1 + len(self.others)
+        if count == 1:
+            return self.encode_audio(features, lengths)
+        heard = [
+            in_float32(audio(features[turn::count], lengths[turn::count]))
+            for turn, audio in enumerate(self.audios)
+        ]
+        losses = [one.auxiliary_loss for one in heard if one.auxiliary_loss is not None]
+        return Encoded(
+            in_turn([one.features for one in heard]),
+            in_turn([one.frame_counts for one in heard]),
+            torch.stack(losses).mean() if losses else None,
+        )
+
+
+def in_turn(parts: Sequence[Tensor]) -> Tensor:
+    """Rows of L parts [n, …] in turn: the first of each, then the second of each. Some parts may
+    lack their last row."""
+    rows = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
+    for turn, part in enumerate(parts):
+        rows[turn :: len(parts)] = part
+    return rows
 
 
 def in_float32(encoded: Encoded) -> Encoded:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wordbrush.data.manifest import Manifest
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_images, encode_pairs, encode_speech
+from wordbrush.davenet.encoding import encode_captions, encode_images, encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
@@ -48,7 +48,7 @@ def ways_among(
     """Each direction by itself, among these captions and the pictures that `manifest` says they
     tell of."""
     seen = encode_images(encoders, material.pairs.images, manifest.pictures(captions))
-    heard = encode_speech(encoders, material.pairs.speech, captions)
+    heard = encode_captions(encoders, material.pairs, captions)
     scores = all_similarities(seen, heard, encoders.config.similarity)
     positives = torch.from_numpy(manifest.positives(captions, manifest.pictures(captions)))
     ranks = both_ways(scores, positives).numpy()
