@@ -20,7 +20,7 @@ TEXT, VIEW = "a big red cube", [0, 1]
 
 @pytest.fixture(scope="module")
 def bilingual() -> Model:
-    """The model of this repository, with a second language that hears everything twice as strongly."""
+    """The model of this repository, with a second language that hears twice as strongly."""
     model = load_model(ROOT / "models/small")
     config = model.encoders.config.model_copy(update={"languages": ["en", "de"]})
     encoders = Encoders(config)

@@ -20,10 +20,11 @@ def test_every_preset_becomes_a_version_once(server, capsys):
     second = capsys.readouterr().out
     assert [one["display_name"] for one in server.pipelines.values()] == ["wordbrush"]
     names = [one["display_name"] for one in server.versions.values()]
-    assert [name.partition("-")[0] for name in names] == ["full", "paper", "small", "tiny", "vq"]
+    presets = ["full", "languages", "paper", "small", "tiny", "vq"]
+    assert [name.partition("-")[0] for name in names] == presets
     assert all(re.fullmatch(r"\w+-[0-9a-f]{7}(-dirty)?-[0-9a-f]{6}", name) for name in names)
-    assert first.count("uploaded to") == 5 and second.count("is there already") == 1
-    assert f"{server.host}/#/pipelines/details/p1/version/v4" in second
+    assert first.count("uploaded to") == 6 and second.count("is there already") == 1
+    assert f"{server.host}/#/pipelines/details/p1/version/v5" in second
 
 
 @pytest.fixture(scope="module")

@@ -67,8 +67,8 @@ def both_ways_apart(
     of_pictures, of_captions = np.split(ranks, [len(pictures)])
     rows, ones = np.searchsorted(pictures, images), np.ones(len(images), int)
     return {
-        "pictures": _way(params, of_captions, rows, ones, len(pictures)),
-        "captions": _way(params, of_pictures, np.arange(len(pictures)), counts, len(images)),
+        "pictures": way(params, of_captions, rows, ones, len(pictures)),
+        "captions": way(params, of_pictures, np.arange(len(pictures)), counts, len(images)),
     }
 
 
@@ -80,10 +80,12 @@ def chance(right: np.ndarray, candidates: int, k: int) -> float:
     return 100 * float(1 - missed.prod(1).mean())
 
 
-def _way(
+def way(
     params: Params, ranks: np.ndarray, pictures: np.ndarray, right: np.ndarray, candidates: int
 ) -> WayRecall:
-    """ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to; right [Q]:
+    """Recall of queries, with its interval over pictures.
+
+    ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to; right [Q]:
     how many candidates are right."""
     trials = np.bincount(pictures)
     found: dict[RecallLevel, Estimate] = {}

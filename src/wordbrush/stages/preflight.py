@@ -102,7 +102,8 @@ def check_parameters(params: Params) -> None:
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
         check_voices(params.captions)
-        check_languages(params.captions)
+        if params.collection is None:  # people describe a collection in their own languages
+            check_languages(params.captions)
 
 
 def check_languages(captions: Captions) -> None:
