@@ -43,7 +43,8 @@ from wordbrush.evaluation.words import TARGETED, heard_concepts
 from wordbrush.params import Params
 from wordbrush.storage.files import read_json, require_counts
 
-ANCHORS = 1000  # pictures of a profile: more change little
+ANCHORS = 1000  # pictures of a profile, at most
+LEAST = 2  # test pictures: among one, every caption finds its counterpart
 
 
 def languages_tested(params: Params) -> list[str]:
@@ -59,6 +60,9 @@ class LanguageTests:
     def __init__(self, material: Material):
         self.material = material
         self.languages = languages_tested(material.params)
+        if self.languages and len(self.pictures) < LEAST:
+            print(f"left out: languages, which needs {LEAST} test pictures described in all.")
+            self.languages = []
         self.tables: dict[str, LanguageTables] = {}
 
     def measure(self, subject: Subject) -> LanguageScores:

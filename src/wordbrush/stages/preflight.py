@@ -187,7 +187,11 @@ def check_inputs(params: Params) -> None:
     if params.collection is not None:
         from wordbrush.corpora.collection import read_collection
 
-        read_collection(Path(params.collection), params.pairs, params.seed)
+        manifest = read_collection(Path(params.collection), params.pairs, params.seed)
+        if len(params.davenet.languages) > 1:
+            from wordbrush.data.loader import by_language
+
+            by_language(manifest, manifest.captions("train"), params.davenet.languages)
         return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr
