@@ -23,6 +23,7 @@ def test_committed_parameters_and_presets_are_valid():
     assert [Path(name).stem for name in checked] == [
         "params",
         "full",
+        "languages",
         "paper",
         "recorded",
         "redrawn",
@@ -46,6 +47,16 @@ def test_presets_that_learn_from_the_drawings_and_captions_of_small(preset, own)
         for name in ("small", preset)
     )
     assert {name for name, section in small if getattr(other, name) != section} == own
+
+
+def test_languages_learns_from_the_drawings_of_small():
+    base = read_yaml(ROOT / "params.yaml")
+    small, languages = (
+        parameters.parse(merge(base, read_yaml(ROOT / f"presets/{name}.yaml")), name)
+        for name in ("small", "languages")
+    )
+    differing = {name for name, section in small if getattr(languages, name) != section}
+    assert differing == {"captions", "davenet", "schedule"}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +94,44 @@ def test_presets_that_learn_from_the_drawings_and_captions_of_small(preset, own)
                 "samples": {"train": 3},
             },
             ["captions.shared is false, and 2 languages cannot share samples.train 3"],
+        ),
+        ({"davenet": {"languages": ["en", "en"]}}, ["davenet: languages names en more than on"]),
+        (
+            {"davenet": {"languages": ["en", "de"]}},
+            ["davenet.languages names en, de, and captions.languages en"],
+        ),
+        (
+            {"davenet": {"languages": ["en", "de", "es"], "batch_size": 64}},
+            ["davenet: batch_size 64", "among 3 languages"],
+        ),
+        (
+            {"davenet": {"languages": ["en"], "language_weight": 1.0}},
+            ["davenet: language_weight 1.0", "languages names 1"],
+        ),
+        (
+            {"captions": {"languages": ["en", "de"]}, "davenet": {"languages": ["en", "de"]}},
+            ["schedule.random_edits.edit_every is 4", "choose 3 or 5"],
+        ),
+        (
+            {
+                "captions": {"languages": ["en", "de"], "shared": False},
+                "davenet": {"languages": ["en", "de"], "language_weight": 0.5},
+                "schedule": {
+                    "random_edits": {"edit_every": 3},
+                    "targeted_edits": {"edit_every": 3},
+                },
+            },
+            ["davenet.language_weight", "captions.shared: false none has both"],
+        ),
+        (
+            {
+                "collection": "data/recorded",
+                "davenet": {
+                    "languages": ["fr", "ru"],
+                    "quantisers": [{"layer": 2, "codes": 8, "from_step": 0}],
+                },
+            },
+            ["davenet.languages names 2", "set davenet.quantisers to []"],
         ),
         ({"captions": {"voices": []}}, ["captions.voices", "at least 1 item"]),
         ({"edits": {"probability_step": 1e-12}}, ["edits.probability_step", "0.001"]),

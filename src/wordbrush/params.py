@@ -423,6 +423,8 @@ class Davenet(Section):
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
     image_side: Annotated[int, Field(ge=8, le=1 << 12)] | None
     image_flip: bool
+    languages: list[Annotated[str, Field(min_length=1)]]
+    language_weight: NonNegative
     audio_network: Literal["davenet", "resdavenet"]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_stages: AudioStages
@@ -476,6 +478,23 @@ class Davenet(Section):
             raise ValueError(
                 f"crop_min_seconds {self.crop_min_seconds} is more than crop_max_seconds "
                 f"{self.crop_max_seconds}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _heard(self) -> "Davenet":
+        languages, count = self.languages, len(self.languages)
+        if twice := [one for one in dict.fromkeys(languages) if languages.count(one) > 1]:
+            raise ValueError(f"languages names {twice[0]} more than once")
+        if count and self.batch_size % count:
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be divided among {count} languages: choose a "
+                "multiple"
+            )
+        if self.language_weight and count < 2:
+            raise ValueError(
+                f"language_weight {self.language_weight} weighs captions of two languages against "
+                f"each other, and languages names {count}: name two, or set it to 0"
             )
         return self
 
@@ -664,6 +683,36 @@ class Params(Section):
             raise ValueError(
                 f"captions.shared is false, and {count} languages cannot share "
                 f"samples.train {self.samples.train} with two drawings or more each"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _heard(self) -> "Params":
+        heard, told = self.davenet.languages, self.captions.languages
+        if heard and self.collection is None and heard != told:
+            raise ValueError(
+                f"davenet.languages names {', '.join(heard)}, and captions.languages "
+                f"{', '.join(told)}: name the same in the same order, or none"
+            )
+        for name in ("random_edits", "targeted_edits"):
+            every, count = getattr(self.schedule, name).edit_every, len(heard)
+            if count > 1 and every % count != 1 and self.graph != "recorded":
+                before = (every - 1) // count * count + 1
+                raise ValueError(
+                    f"schedule.{name}.edit_every is {every}: captions in {count} languages "
+                    "(davenet.languages) take turns in the rows of a batch, and not all would be "
+                    f"edited in their turn: choose {before} or {before + count}"
+                )
+        if len(heard) > 1 and self.collection is not None and self.davenet.quantisers:
+            raise ValueError(
+                f"davenet.languages names {len(heard)}, each with codebooks of its own, and of a "
+                "collection they would be measured as one: set davenet.quantisers to []"
+            )
+        apart = self.collection is None and not self.captions.shared
+        if self.davenet.language_weight and apart:
+            raise ValueError(
+                "davenet.language_weight weighs captions of one drawing in two languages, and with "
+                "captions.shared: false none has both: set it to 0"
             )
         return self
 

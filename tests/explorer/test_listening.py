@@ -81,7 +81,7 @@ def test_concepts_hear_the_words_and_none_in_the_pause(told):
 def heard_file(studio, sound):
     """The answer to a file with this sound."""
     samples = asyncio.run(Decoder().decode(encode(sound), longest=60))
-    return sounds.hear_samples(studio, samples, VIEW)
+    return sounds.hear_samples(studio, samples, None, VIEW)
 
 
 @pytest.mark.parametrize(("before", "cut"), [(0.05, "0.0 before"), (2.0, "1.9 before")])
@@ -99,7 +99,7 @@ def test_frames_lie_on_the_sound_that_is_played(studio, before, cut):
 
 def test_what_is_played_is_what_the_model_hears(studio):
     """Typed words are cleaned like every sound, so that is what the page must play."""
-    answer = sounds.say(studio, "a small yellow ball", VIEW)
+    answer = sounds.say(studio, "a small yellow ball", None, VIEW)
     said = speak("a small yellow ball", Voice(sounds.VOICE, sounds.WORDS_A_MINUTE, sounds.PITCH))
     loudest = np.abs(prepare(said.sound).sound).max()
     assert np.abs(said.sound).max() > 1.5 * loudest  # cleaning lowers this voice

@@ -21,11 +21,11 @@ def test_every_preset_becomes_a_version_once(server, capsys):
     assert [one["display_name"] for one in server.pipelines.values()] == ["wordbrush"]
     names = [one["display_name"] for one in server.versions.values()]
     assert [name.partition("-")[0] for name in names] == [
-        *("full", "paper", "senses", "small", "sounds", "tiny", "vq"),
+        *("full", "languages", "paper", "senses", "small", "sounds", "tiny", "vq"),
     ]
     assert all(re.fullmatch(r"\w+-[0-9a-f]{7}(-dirty)?-[0-9a-f]{6}", name) for name in names)
-    assert first.count("uploaded to") == 7 and second.count("is there already") == 1
-    assert f"{server.host}/#/pipelines/details/p1/version/v6" in second
+    assert first.count("uploaded to") == 8 and second.count("is there already") == 1
+    assert f"{server.host}/#/pipelines/details/p1/version/v7" in second
 
 
 @pytest.fixture(scope="module")

@@ -140,6 +140,7 @@ def test_pipelines_are_compiled_for_a_collection_that_is_there(project, tmp_path
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     assert usable_presets(tmp_path) == [
         "full",
+        "languages",
         "paper",
         "senses",
         "small",

@@ -4,16 +4,32 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from tests.workspace import Workspace
 from wordbrush import presets
 from wordbrush.captions.grammar import grammar_of
 from wordbrush.data.pairs import read_pairs
 from wordbrush.data.recordings import SpokenWord, read_shards
+from wordbrush.davenet.encoded import Encoded
+from wordbrush.davenet.encoders import load_encoders
+from wordbrush.evaluation.languages import LanguageTests, profiles
 from wordbrush.evaluation.material import read_material
+from wordbrush.evaluation.results import LanguageTables, Results
 from wordbrush.params import load
-from wordbrush.stages import synthesize_captions
+from wordbrush.report.grounding_pages import Finished
+from wordbrush.report.page import gather, render
+from wordbrush.report.stage_pages import SECTIONS
+from wordbrush.stages import (
+    cluster_units,
+    evaluate,
+    pretrain_davenet,
+    random_edits,
+    synthesize_captions,
+    targeted_edits,
+)
 from wordbrush.storage.files import read_json
+from wordbrush.training.compute import device
 
 SPOKEN = {
     "languages": ["en", "de"],
@@ -86,3 +102,99 @@ def test_english_first_keeps_its_bytes(bilingual, finished):
     whole = len(theirs) // 32 * 32  # a process speaks 32 lines
     assert all(row["audio"]["bytes"] == theirs[row["sample"]] for row in ours[:whole])
     assert np.array_equal([row["sample"] for row in ours], np.arange(len(ours)))
+
+
+@pytest.fixture(scope="module")
+def learned(bilingual) -> Workspace:
+    """Encoders for either language, hard negatives alone, and what is measured of them."""
+    workspace, _ = bilingual
+    changes = {
+        "davenet": {"languages": ["en", "de"]},
+        "schedule": {"random_edits": {"edit_every": 3}, "targeted_edits": {"edit_every": 3}},
+    }
+    presets.change(workspace.root / "params.yaml", changes)
+    params, layout = load(workspace.root / "params.yaml"), workspace.layout
+    for folder in ("encoders", "clusters", "evaluation"):
+        shutil.rmtree(workspace.root / "data" / folder)
+    for curve in workspace.root.glob("plots/*_random.csv"):
+        curve.unlink()
+    for stage in (pretrain_davenet, random_edits, cluster_units, targeted_edits):
+        stage.run(params, layout, "hard")
+    evaluate.run(params, layout)
+    return workspace
+
+
+def test_every_training_has_both_languages(learned):
+    for stage in ("pretrain", "random-edits", "targeted-edits"):
+        encoders = load_encoders(learned.layout.encoders(stage, "hard"), device())
+        assert encoders.config.languages == ["en", "de"] and len(encoders.audios) == 2
+
+
+def test_what_languages_say_to_each_other_is_measured(learned):
+    results = read_json(learned.layout.metrics("evaluation"), Results)
+    for name, one in results.items():
+        scores = one["languages"]
+        assert list(scores["speech"]) == ["en", "de"]
+        assert list(scores["translations"]) == ["en to de", "de to en"]
+        for found in scores["translations"].values():
+            count = found["captions"]["candidates"]
+            assert 2 <= count <= 16 and found["captions"]["chance"]["10"] >= 100 * 10 / 16
+            assert 0 < found["words"]["chance"] < 20
+        assert ("clusters" in scores) == (name == "hn_targeted_edits")
+    tables = read_json(learned.layout.evaluation / "languages.json", dict[str, LanguageTables])
+    table = tables["hn_targeted_edits"]
+    english, german = (grammar_of(code).vocabulary.meaning for code in ("en", "de"))
+    for row in table["lexicon"]["en to de"]:
+        assert row["right"] == (english[row["word"]] == german[row["translation"]])
+    right = [row["right"] for row in table["lexicon"]["en to de"]]
+    words = results["hn_targeted_edits"]["languages"]["translations"]["en to de"]["words"]
+    assert words["value"] == pytest.approx(100 * np.mean(right), abs=0.01)
+    assert [set(row) for row in table["clusters"]] == [{"en", "de"}] * 4
+
+
+def test_the_rosetta_stone_is_played(learned):
+    params = load(learned.root / "params.yaml")
+    page = render("report.html.j2", gather(params, learned.layout))
+    stone = page[page.index("Rosetta stone") : page.index('<section id="retrieval">')]
+    assert "From en to de" in stone and "From de to en" in stone
+    assert ">Kugel<" in stone and stone.count("data:audio/flac") >= 20
+    tables = [
+        one.title
+        for one in SECTIONS["evaluate"](Finished("evaluate", "", learned.layout, lambda _: {}))
+    ]
+    assert any("from one language to the other" in title for title in tables)
+
+
+def test_one_language_has_no_rosetta_stone(finished):
+    params = load(finished.root / "params.yaml")
+    assert "Rosetta stone" not in render("report.html.j2", gather(params, finished.layout))
+    assert not (finished.layout.evaluation / "languages.json").exists()
+
+
+def test_captions_of_one_content_count_once(learned):
+    """Of two pictures whose first captions name the same values in the same order, one is kept."""
+    material = read_material(load(learned.root / "params.yaml"), learned.layout)
+    tests = LanguageTests(material)
+    meaning = material.vocabulary.meaning
+    rows = read_shards(learned.layout.speech, ["image", "language", "split", "text"])
+    told = {
+        row["image"]: tuple(meaning[word] for word in row["text"].split() if word in meaning)
+        for row in rows
+        if row["language"] == "en" and row["split"] == "test"
+    }
+    assert len(tests.pictures) == len(set(told.values()))
+    assert len({told[picture] for picture in tests.pictures.tolist()}) == len(tests.pictures)
+
+
+def test_utterances_that_fit_the_same_pictures_correlate():
+    """Three utterances in either language, of which the same numbers fit the same pictures, though
+    one language scores higher and wider."""
+    torch.manual_seed(0)
+    cells = torch.randn(30, 6, 1, 1)
+    frames = torch.randn(3, 6, 1)
+    lengths = torch.ones(3, dtype=torch.long)
+    one = profiles(Encoded(cells), Encoded(frames, lengths), "MISA")
+    other = profiles(Encoded(cells), Encoded(5 * frames, lengths), "MISA")
+    scores = one @ other.T
+    assert torch.allclose(scores.diagonal(), torch.ones(3), atol=1e-5)
+    assert (scores - torch.eye(3)).max() < 0.9

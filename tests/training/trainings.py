@@ -6,6 +6,7 @@ Run as a module, it writes their results.
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ DAVENETS |= {
     "heads of context": ({"context": CONTEXT, "locked_steps": 3, "context_steps": 4}, "hard"),
     "heads of context, twins": ({"context": CONTEXT, "twins": TWINS, "context_steps": 5}, "hard"),
 }
+BILINGUAL = {"languages": ["en", "de"], "language_weight": 0.5}
+DAVENETS |= {
+    "two languages, softmax, hard": (BILINGUAL, "hard"),
+    "two languages, margin, random": ({**BILINGUAL, "loss": "margin"}, "random"),
+    "two languages, heads of context": (
+        {**BILINGUAL, "context": CONTEXT, "context_steps": 4},
+        "hard",
+    ),
+}
 EDITED = {
     f"{kind} edits, {loss}, {mining}": (kind, {"loss": loss}, mining)
     for kind, loss, mining in (
@@ -107,6 +117,7 @@ EDITED |= {
         ("targeted exchange", "batch", "softmax", "hard"),
     )
 }
+EDITED |= {"two languages, edits": ("random", {**BILINGUAL, "edit_every": 1}, "hard")}
 EDITED |= {"augmented edits": ("random", {"augmentation": AUGMENTED}, "hard")}
 EDITED |= {"edits seen in context": ("random", {"context": CONTEXT}, "hard")}
 
@@ -178,6 +189,7 @@ def davenet(
         changes.pop(name, 0) for name in ("locked_steps", "context_steps")
     )
     against = changes.pop("against", params.edits.against)
+    edit_every = changes.pop("edit_every", params.schedule.random_edits.edit_every)
     twins = params.twins.model_copy(update=changes.pop("twins", {}))
     settings = params.davenet.model_copy(
         update={
@@ -189,7 +201,11 @@ def davenet(
         }
     )
     stage: Training = params.schedule.random_edits.model_copy(
-        update={"steps": STEPS - locked_steps - context_steps, "learning_rate": 0.02}
+        update={
+            "steps": STEPS - locked_steps - context_steps,
+            "learning_rate": 0.02,
+            "edit_every": edit_every,
+        }
     )
     if edits is None:
         phases = {"locked_steps": locked_steps, "context_steps": context_steps}
@@ -198,6 +214,10 @@ def davenet(
     generator = generator.to(device())
     latents = np.random.default_rng(2).standard_normal((COUNT, params.gan.latent_dim), np.float32)
     manifest = Manifest.one_to_one("noise", "en", train=32, validation=COUNT - 32)
+    if len(settings.languages) > 1:  # in which pictures for training have a caption each
+        languages = np.array(settings.languages)[np.arange(COUNT) % 2]
+        told = np.where(manifest.splits == "train", manifest.images // 2, manifest.images)
+        manifest = replace(manifest, images=told, languages=languages)
     speech = FeatureStore(folder / "features")
     beside = None
     if twins.used:  # three of each of the first pictures

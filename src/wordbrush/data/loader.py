@@ -1,7 +1,7 @@
 """Batches of pairs, made ahead of the step that reads them."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.data.images import to_images
+from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
 from wordbrush.data.views import MIDDLE, Views
+from wordbrush.errors import WordbrushError
 from wordbrush.training.compute import device, to_device
 
 AHEAD = 2  # batches
@@ -80,7 +82,9 @@ class BatchPlan:
     edit_every: every n-th row of the part also has its whole caption, and the picture's middle, as
     edits are made of it; 0: none. pool: so many batches are drawn together, and their captions
     divided by length, so that those of a batch are about as long; 1: not divided. flip: whether
-    half of the pictures are mirrored.
+    half of the pictures are mirrored. languages: whose captions take turns in the rows of a batch,
+    equally many of each; none: captions come as they are. together: the rows of a turn tell of one
+    picture, as far as it has captions in these languages.
     """
 
     size: int
@@ -89,6 +93,8 @@ class BatchPlan:
     edit_every: int = 0
     pool: int = 1
     flip: bool = False
+    languages: Sequence[str] = ()
+    together: bool = False
 
 
 class Loader:
@@ -106,7 +112,8 @@ class Loader:
         self.rows = self.size = min(plan.size, len(captions))
         self.views = Views(pairs.images, pairs.wide, plan.flip)
         self._rng = np.random.default_rng(seed)
-        self._rest = captions[:0]
+        self._turns = by_language(pairs.manifest, captions, plan.languages)
+        self._rests = [captions[:0] for _ in self._turns]
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._waiting: deque[Future[tuple[PairBatch, dict[str, Any]]]] = deque()
         self._state = self._now()
@@ -122,7 +129,7 @@ class Loader:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.close()
-        self._rest, self._rng.bit_generator.state = state["rest"], state["rng"]
+        self._rests, self._rng.bit_generator.state = list(state["rests"]), state["rng"]
         self._state = self._now()
 
     def close(self) -> None:
@@ -132,7 +139,7 @@ class Loader:
         self._pool.submit(self._waiting.clear).result()  # when the one at work is done
 
     def _now(self) -> dict[str, Any]:
-        return {"rest": self._rest, "rng": self._rng.bit_generator.state}
+        return {"rests": list(self._rests), "rng": self._rng.bit_generator.state}
 
     def _ready(self) -> tuple[PairBatch, dict[str, Any]]:
         batch = self._make()
@@ -156,25 +163,49 @@ class Loader:
         )
 
     def _choose(self) -> np.ndarray:
-        if len(self._rest) < self.size:
-            self._rest = self._alike(self._rng.permutation(self.captions))
-        chosen, self._rest = np.split(self._rest, [self.size])
+        each = self.size // len(self._turns)
+        chosen = [self._next(turn, each) for turn in range(len(self._turns))]
+        if self.plan.together:
+            pictures = self.pairs.manifest.images[chosen[0]]
+            chosen[1:] = [
+                self._telling_of(pictures, turn, others)
+                for turn, others in zip(self._turns[1:], chosen[1:], strict=True)
+            ]
+        return np.stack(chosen, 1).ravel()
+
+    def _next(self, turn: int, count: int) -> np.ndarray:
+        """The next captions in one language."""
+        if len(self._rests[turn]) < count:
+            self._rests[turn] = self._alike(self._rng.permutation(self._turns[turn]), count)
+        chosen, self._rests[turn] = np.split(self._rests[turn], [count])
         return chosen
 
-    def _alike(self, shuffled: np.ndarray) -> np.ndarray:
+    def _telling_of(
+        self, pictures: np.ndarray, captions: np.ndarray, others: np.ndarray
+    ) -> np.ndarray:
+        """One of these captions for each of the pictures [B], drawn at random; `others` [B] in
+        place of those that there are none of."""
+        told = self.pairs.manifest.images[captions]
+        order = told.argsort(kind="stable")
+        first, stop = (told[order].searchsorted(pictures, side) for side in ("left", "right"))
+        drawn = first + (self._rng.random(len(pictures)) * (stop - first)).astype(int)
+        found = captions[order[np.minimum(drawn, len(order) - 1)]]
+        return np.where(first < stop, found, others)
+
+    def _alike(self, shuffled: np.ndarray, size: int) -> np.ndarray:
         """An epoch's captions, those of each batch of a pool about as long; batches in any order.
 
         What the epoch drops is dropped before, and so is as long as others.
         """
         if self.plan.pool == 1:
             return shuffled
-        lengths, pool = self.pairs.speech.lengths, self.plan.pool * self.size
+        lengths, pool = self.pairs.speech.lengths, self.plan.pool * size
         batches: list[np.ndarray] = []
-        kept = shuffled[: len(shuffled) // self.size * self.size]
+        kept = shuffled[: len(shuffled) // size * size]
         for start in range(0, len(kept), pool):
             some = kept[start : start + pool]
             some = some[lengths[some].argsort(kind="stable")]
-            batches += np.split(some, len(some) // self.size)
+            batches += np.split(some, len(some) // size)
         return np.concatenate([batches[one] for one in self._rng.permutation(len(batches))])
 
     def _see(self, chosen: np.ndarray) -> np.ndarray:
@@ -194,3 +225,23 @@ class Loader:
         return self.pairs.speech.batch(
             chosen[self.plan.part][:: self.plan.edit_every], width=longest
         )
+
+
+def by_language(
+    manifest: Manifest, captions: np.ndarray, languages: Sequence[str]
+) -> list[np.ndarray]:
+    """The captions that each language's network hears; all together where fewer than two have one.
+
+    Raises WordbrushError where a language has none.
+    """
+    if len(languages) < 2:
+        return [captions]
+    numbers = manifest.numbers(captions, languages)
+    turns = [captions[numbers == number] for number in range(len(languages))]
+    for language, turn in zip(languages, turns, strict=True):
+        if not len(turn):
+            raise WordbrushError(
+                f"no caption for training is in {language!r}, which davenet.languages names: leave "
+                "it out."
+            )
+    return turns

@@ -26,6 +26,11 @@ SCHEMA = pa.schema(
 )
 
 
+def number_of(language: str | None, languages: Sequence[str]) -> int:
+    """Which of these languages it is, from 0. The first one stands for all that are not named."""
+    return languages.index(language) if language in languages else 0
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The captions, in the order of their features.
@@ -59,6 +64,12 @@ class Manifest:
         """The numbers of the captions of one split, in one language or all: int64, ascending."""
         chosen = self.splits == split
         return np.flatnonzero(chosen if language is None else chosen & (self.languages == language))
+
+    def numbers(self, captions: np.ndarray, languages: Sequence[str]) -> np.ndarray:
+        """The language of each of these captions, as its number among `languages` (`number_of`):
+        int64 [M]."""
+        kinds, which = np.unique(self.languages[captions], return_inverse=True)
+        return np.array([number_of(str(one), languages) for one in kinds], np.int64)[which]
 
     def pictures(self, captions: np.ndarray) -> np.ndarray:
         """The numbers of the pictures of these captions, each once: int64, ascending."""

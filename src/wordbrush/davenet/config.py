@@ -159,6 +159,11 @@ def without_context(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "context": None}
 
 
+def of_one_network(old: dict[str, Any]) -> dict[str, Any]:
+    """Formats 1 to 5 had one audio network, which heard whatever it was given."""
+    return {**old, "languages": []}
+
+
 def quantiser_of(named: dict[str, Any], codebooks: dict[str, Any]) -> QuantiserConfig:
     """Of an entry of `quantisers` and the section `codebooks` of params.yaml."""
     return QuantiserConfig(layer=named["layer"], codes=named["codes"], **codebooks)
@@ -171,11 +176,12 @@ class EncoderConfig(Config):
     `resnet`, which `image_stages` describes.
     image_size: pixels; pictures are scaled to it. audio_network: `davenet`, of `audio_layers`, or
     `resdavenet`, of `audio_stages`. extra_audio_layers: how often the last layer of `davenet` is
-    repeated. quantisers: by layer. embedding: D, the channels of both outputs. context: of a second
-    head; None of encoders without one. similarity: how a matchmap becomes a score (P §5.1). bands:
-    of the features. features: how they are made of sound; None of encoders that version 0.1.0
-    saved. running_norm: of encoders that normalise speech themselves, since their features are not
-    (`normalisation: running`). origin: for information, what trained them.
+    repeated. languages: those that have an audio network of their own, each as described here;
+    none: there is one, for all. quantisers: by layer. embedding: D, the channels of both outputs.
+    context: of a second head; None of encoders without one. similarity: how a matchmap becomes a
+    score (P §5.1). bands: of the features. features: how they are made of sound; None of encoders
+    that version 0.1.0 saved. running_norm: of encoders that normalise speech themselves, since
+    their features are not (`normalisation: running`). origin: for information, what trained them.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (
@@ -183,12 +189,14 @@ class EncoderConfig(Config):
         with_first_normalisation,
         of_davenet,
         without_context,
+        of_one_network,
     )
 
     image_network: Literal["vgg16", "small", "resnet"]
     image_stages: ImageStages | None
     image_channels: Annotated[list[Width], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1 << 12)]
+    languages: list[str]
     audio_network: Literal["davenet", "resdavenet"]
     audio_layers: Annotated[list[AudioLayer], Field(min_length=2)]
     audio_stages: AudioStages | None

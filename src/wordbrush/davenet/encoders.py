@@ -1,14 +1,20 @@
-"""The two branches of DAVEnet (D) or ResDAVEnet (V), as published or smaller."""
+"""The two branches of DAVEnet (D) or ResDAVEnet (V), as published or smaller.
+
+With several languages the audio branch is one network for each, and all share the picture branch
+(Harwath et al., Vision as an Interlingua, ICASSP 2018).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wordbrush.davenet.audio import make_audio_encoder
+from wordbrush.data.manifest import number_of
+from wordbrush.davenet.audio import AudioEncoder, make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.context import AudioContext, ImageContext, with_context
 from wordbrush.davenet.encoded import Encoded
@@ -71,38 +77,85 @@ def plain(blocks: Sequence[Sequence[int]], embedding: int) -> list[nn.Module]:
 class Encoders(nn.Module):
     """Both branches. Their features live in one space, and are float32 whatever the precision.
 
-    contextual: whether the heads of context answer, where there are any.
+    audio: of the first language, and of all that have no network of their own. others: of the
+    further ones, in the order of `config.languages`. contextual: whether the heads of context
+    answer, where there are any.
     """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config, self.contextual = config, True
         self.image, self.audio = ImageEncoder(config), make_audio_encoder(config)
+        self.others = nn.ModuleList([make_audio_encoder(config) for _ in config.languages[1:]])
         if config.context is not None:  # made last: the branches begin as they would without
             self.image.context = ImageContext(config.context, config.embedding)
-            self.audio.context = AudioContext(config.context, config.embedding)
+            for audio in self.audios:
+                audio.context = AudioContext(config.context, config.embedding)
+
+    @property
+    def audios(self) -> list[AudioEncoder]:
+        """All audio networks, by the number of their language."""
+        return [self.audio, *(cast(AudioEncoder, other) for other in self.others)]
+
+    def audio_of(self, language: str | None = None) -> AudioEncoder:
+        """The network that hears this language; None: the first."""
+        return self.audios[number_of(language, self.config.languages)]
 
     def encode_images(self, images: Tensor) -> Encoded:
         """Pictures [N, 3, H, W] in [-1, 1] -> features [N, D, h, w]."""
         return self.seen_in_context(self.image(images))
 
-    def encode_audio(self, features: Tensor, lengths: Tensor) -> Encoded:
+    def encode_audio(
+        self, features: Tensor, lengths: Tensor, language: str | None = None
+    ) -> Encoded:
         """Log-mel features [N, bands, T] and lengths [N] -> features [N, D, t] and lengths [N]."""
-        return self.heard_in_context(self.audio(features, lengths))
+        return self.heard_by(self.audio_of(language), features, lengths)
 
-    def encode_audio_locked(self, features: Tensor, lengths: Tensor) -> Encoded:
-        """The same, where the head of context alone learns."""
-        with torch.no_grad(), running_statistics(self.audio):
-            found = self.audio(features, lengths)
-        return self.heard_in_context(replace(found, auxiliary_loss=None))
+    def encode_in_turn(self, features: Tensor, lengths: Tensor, locked: bool = False) -> Encoded:
+        """The same of a batch whose rows are in the first language, the second, and so on, again
+        and again, as `data.loader` makes them. locked: the heads of context alone learn."""
+        count = len(self.audios)
+        heard = [
+            self.heard_by(audio, features[turn::count], lengths[turn::count], locked)
+            for turn, audio in enumerate(self.audios)
+        ]
+        return heard[0] if count == 1 else in_turn(heard)
+
+    def heard_by(
+        self, audio: AudioEncoder, features: Tensor, lengths: Tensor, locked: bool = False
+    ) -> Encoded:
+        """What one of the audio networks hears, with its context; `locked` as in encode_in_turn."""
+        if locked:
+            with torch.no_grad(), running_statistics(audio):
+                found = replace(audio(features, lengths), auxiliary_loss=None)
+        else:
+            found = audio(features, lengths)
+        return in_float32(with_context(found, audio.context if self.contextual else None))
 
     def seen_in_context(self, seen: Encoded) -> Encoded:
         """Features of pictures, with their context."""
         return in_float32(with_context(seen, self.image.context if self.contextual else None))
 
-    def heard_in_context(self, heard: Encoded) -> Encoded:
-        """Features of speech, with their context."""
-        return in_float32(with_context(heard, self.audio.context if self.contextual else None))
+
+def in_turn(parts: Sequence[Encoded]) -> Encoded:
+    """Rows of L parts in turn: the first of each, then the second of each. Some parts may lack
+    their last row. The auxiliary loss is the mean of theirs."""
+    losses = [one.auxiliary_loss for one in parts if one.auxiliary_loss is not None]
+    contexts = [one.context for one in parts if one.context is not None]
+    return Encoded(
+        rows_in_turn([one.features for one in parts]),
+        rows_in_turn([one.frame_counts for one in parts]),
+        torch.stack(losses).mean() if losses else None,
+        rows_in_turn(contexts) if contexts else None,
+    )
+
+
+def rows_in_turn(parts: Sequence[Tensor]) -> Tensor:
+    """The same of tensors [n, …]."""
+    rows = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
+    for turn, part in enumerate(parts):
+        rows[turn :: len(parts)] = part
+    return rows
 
 
 def in_float32(encoded: Encoded) -> Encoded:

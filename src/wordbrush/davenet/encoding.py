@@ -4,7 +4,7 @@ The results are on the CPU.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from wordbrush.data.images import to_images
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore
+from wordbrush.davenet.audio import AudioEncoder
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import slices
@@ -26,7 +27,21 @@ BATCH = 250
 def encode_pairs(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> tuple[Encoded, Encoded]:
     """The whole captions with these numbers [N], and the picture of each."""
     pictures = encode_images(encoders, pairs.images, pairs.manifest.images[captions])
-    return pictures, encode_speech(encoders, pairs.speech, captions)
+    return pictures, encode_captions(encoders, pairs, captions)
+
+
+def encode_captions(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> Encoded:
+    """The whole captions with these numbers [N], each by the network of its language."""
+    numbers = pairs.manifest.numbers(captions, encoders.config.languages)
+    order = numbers.argsort(kind="stable")
+    frames = frames_of(encoders, pairs.speech, captions)
+    parts = (
+        part
+        for number, audio in enumerate(encoders.audios)
+        for part in spoken(encoders, audio, pairs.speech, captions[numbers == number])
+    )
+    found = collected(parts, len(captions), frames)
+    return found if len(encoders.audios) == 1 else found[torch.from_numpy(order.argsort())]
 
 
 @torch.no_grad()
@@ -40,17 +55,30 @@ def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -
     return collected(parts, len(indices))
 
 
+def encode_speech(
+    encoders: Encoders, speech: FeatureStore, indices: np.ndarray, language: str | None = None
+) -> Encoded:
+    """Whole utterances with these numbers [N], in this language, or the first one: features
+    [N, D, t] and lengths [N]."""
+    indices = np.asarray(indices)
+    parts = spoken(encoders, encoders.audio_of(language), speech, indices)
+    return collected(parts, len(indices), frames_of(encoders, speech, indices))
+
+
 @torch.no_grad()
-def encode_speech(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> Encoded:
-    """Whole utterances with these numbers [N]: features [N, D, t] and lengths [N]."""
-    indices, where = np.asarray(indices), device_of(encoders)
-    batches = (speech.batch(indices[rows]) for rows in slices(len(indices), BATCH))
-    parts = (
-        encoders.encode_audio(features.to(where), lengths.to(where))
-        for features, lengths in batches
-    )
-    longest = -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
-    return collected(parts, len(indices), longest)
+def spoken(
+    encoders: Encoders, audio: AudioEncoder, speech: FeatureStore, indices: np.ndarray
+) -> Iterator[Encoded]:
+    """Whole utterances as one of the audio networks hears them, a batch at a time."""
+    where = device_of(audio)
+    for rows in slices(len(indices), BATCH):
+        features, lengths = speech.batch(indices[rows])
+        yield encoders.heard_by(audio, features.to(where), lengths.to(where))
+
+
+def frames_of(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> int:
+    """Of the longest of these utterances, when it is encoded."""
+    return -(-int(speech.lengths[indices].max()) // encoders.audio.stride)
 
 
 def collected(parts: Iterable[Encoded], count: int, frames: int | None = None) -> Encoded:

@@ -69,6 +69,12 @@ class EditedScores:
     gain: Tensor | None = None
     others: Tensor | None = None
 
+    def of(self, rows: slice) -> "EditedScores":
+        """Of some of the utterances."""
+        gain = None if self.gain is None else self.gain[rows]
+        others = None if self.others is None else self.others[:, rows]
+        return EditedScores(self.excess[rows], self.valid[rows], gain, others)
+
 
 def ranking_loss(
     triplets: TripletScores,
@@ -147,3 +153,18 @@ def twin_loss(scores: Tensor, certainty: Tensor, surrogate: Surrogate) -> Tensor
     matched, impostors = scores.diagonal(dim1=1, dim2=2), scores.flip(2).diagonal(dim1=1, dim2=2)
     both_ways = surrogate(impostors - matched) + surrogate(impostors.flip(1) - matched)
     return (certainty[:, None] * both_ways).mean()
+
+
+def languages_loss(scores: Tensor, same: Tensor, temperature: float) -> Tensor:
+    """Cross entropy of captions of one picture in two languages against impostors in the batch,
+    both ways (Harwath et al., Vision as an Interlingua, ICASSP 2018; the softmax: ours).
+
+    scores: [N, N], of utterances in one language (row) with those in the other. same: bool [N, N],
+    which tell of one picture. Mean over the rows whose counterparts do; 0 where there are none.
+    """
+    own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    logits = (scores / temperature).masked_fill(same & ~own, -torch.inf)
+    truth = torch.arange(len(scores), device=scores.device)
+    each = sum(F.cross_entropy(one, truth, reduction="none") for one in (logits, logits.T))
+    paired = same.diagonal()
+    return (each * paired).sum() / paired.sum().clamp(min=1)

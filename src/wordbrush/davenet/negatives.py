@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wordbrush.data.loader import PairBatch
 from wordbrush.davenet.encoded import Encoded
@@ -69,6 +69,7 @@ class EditedNegatives:
     A piece of a caption may not mention what was edited, and would then be asked to refuse a
     picture that it fits. against: whose impostors they are: `caption`, of their own (P §5.2), or
     `batch`, of all utterances of the batch, so that no picture is suspect for being edited alone.
+    Where rows are in several languages in turn, the edited ones are, too (`require_turns`).
     """
 
     encoders: Encoders
@@ -100,9 +101,9 @@ class EditedNegatives:
         """
         rows, images = self.rows, batch.images
         with mixed_precision():
-            with running_statistics(self.encoders.audio):
+            with running_statistics(nn.ModuleList(self.encoders.audios)):
                 # those of whole captions differ from those of crops, and would spoil single words
-                heard = self.encoders.encode_audio(*batch.whole_captions)
+                heard = self.encoders.encode_in_turn(*batch.whole_captions)
             with torch.no_grad():
                 edited = self.editor(
                     Batch(batch.pictures[rows], images[rows], seen[rows], heard, origins)

@@ -44,6 +44,16 @@ def require_room(davenet: Davenet, pairs: Pairs, edited: bool) -> None:
     )
 
 
+def require_equal_turns(size: int, languages: int) -> None:
+    """Raises WordbrushError where several processes could not have as many captions of each of so
+    many languages, of batches of this size."""
+    if part(size) % languages:
+        raise WordbrushError(
+            f"a batch of {size} captions in {languages} languages cannot be shared equally by "
+            f"{world()} processes: choose another davenet.batch_size, or another {VARIABLE}."
+        )
+
+
 def require_equal_edits(davenet: Davenet, stage: Training) -> None:
     """Raises WordbrushError where several processes would edit other rows than one does."""
     rows = part(davenet.batch_size)

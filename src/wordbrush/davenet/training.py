@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -10,20 +11,20 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
-from wordbrush.data.loader import BatchPlan, Loader, PairBatch
+from wordbrush.data.loader import BatchPlan, Loader, PairBatch, by_language
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import Crops
 from wordbrush.data.twin_loader import TwinLoader, TwinPlan, twin_rows
 from wordbrush.davenet.augmentation.augmenter import Augmenter
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_images, encode_speech
+from wordbrush.davenet.encoding import encode_captions, encode_images
 from wordbrush.davenet.kernels import all_similarities, paired_similarities, similarities
 from wordbrush.davenet.locked import LockedPictures
-from wordbrush.davenet.losses import EditedScores
+from wordbrush.davenet.losses import EditedScores, languages_loss
 from wordbrush.davenet.negatives import EditedNegatives, Editor
 from wordbrush.davenet.objective import Objective, TwinContest, make_curriculum, surrogate_of
-from wordbrush.davenet.requirements import require_equal_edits
+from wordbrush.davenet.requirements import require_equal_edits, require_equal_turns
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.params import Against, Davenet, Mining, Pretraining, Training, Twins
 from wordbrush.telemetry.metrics import edited, waiting_for_data
@@ -159,6 +160,7 @@ class Trainer:
         self.settings = settings
         self.encoders = encoders.to(device()).train()
         self.davenet, self.editor = davenet, editor
+        self.languages = max(1, len(davenet.languages))  # that take turns in the rows of a batch
         self.chance = random_numbers(settings.seed)  # of random impostors
         edit_every = stage.edit_every if editor is not None else 0
         self.batches = make_loader(pairs, davenet, edit_every, settings.seed, settings.twins)
@@ -228,7 +230,8 @@ class Trainer:
         """The step with this number, on this batch."""
         given, objective = self.given(number, batch.to(device())), self.curriculum.at(number)
         quantised = self.settings.quantised(number)
-        self.encoders.audio.quantise(quantised)
+        for audio in self.encoders.audios:
+            audio.quantise(quantised)
         self.encoders.contextual = self.settings.contextual(number)
         learn = partial(self.learn, given, objective)
         kind = objective, given.learning, quantised
@@ -264,13 +267,14 @@ class Trainer:
                 seen = self.encoders.encode_images(batch.images)
             else:
                 seen = self.encoders.seen_in_context(Encoded(given.seen))
-            hear = self.encoders.encode_audio
-            if given.learning == "context":
-                hear = self.encoders.encode_audio_locked
-            heard = hear(batch.features, batch.lengths)
+            locked = given.learning == "context"
+            heard = self.encoders.encode_in_turn(batch.features, batch.lengths, locked)
         edits = None if self.edit is None else self.edit(batch, seen, heard, given.origins)
         scores = SharedScores(seen, heard, self.davenet.similarity)
-        loss = objective(scores, batch.positives, edits)
+        loss = in_each_language(objective, scores, batch.positives, edits, self.languages)
+        if self.davenet.language_weight:
+            between = between_languages(heard, batch.positives, self.davenet, self.languages)
+            loss = loss + self.davenet.language_weight * between
         if self.twins is not None and batch.certainty is not None:
             loss = loss + self.twins(scores, batch.certainty)
         return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
@@ -344,15 +348,59 @@ def make_loader(
 ) -> Loader:
     """Batches of the split `train`, of which each process has an equal part."""
     captions = pairs.manifest.captions("train")
-    size = min(davenet.batch_size, len(captions))
+    turns = by_language(pairs.manifest, captions, davenet.languages)
+    size = min(davenet.batch_size, len(turns) * min(map(len, turns)))
+    require_equal_turns(size, len(turns))
     size -= 0 if twins is None else 2 * twins.pairs_a_batch
     crops = Crops(davenet.crop_share, davenet.crop_min_seconds, davenet.crop_max_seconds)
-    pool, flip = davenet.length_pool, davenet.image_flip
-    plan = BatchPlan(size, own_rows(size), crops, edit_every, pool, flip)
+    plan = BatchPlan(
+        size,
+        own_rows(size),
+        crops,
+        edit_every,
+        davenet.length_pool,
+        davenet.image_flip,
+        davenet.languages,
+        davenet.language_weight > 0,
+    )
     if twins is None:
         return Loader(pairs, captions, plan, seed)
     twin_plan = TwinPlan(twins.pairs_a_batch, own_rows(twins.pairs_a_batch))
     return TwinLoader(pairs, captions, plan, twin_plan, seed)
+
+
+def in_each_language(
+    objective: Objective,
+    scores: SharedScores,
+    positives: Tensor,
+    edits: EditedScores | None,
+    languages: int,
+) -> Tensor:
+    """The mean over languages of the loss of their captions, which take turns in the rows: each
+    pair of modalities, pictures and one language, has impostors of its own."""
+    if languages == 1:
+        return objective(scores, positives, edits)
+    losses = []
+    for turn in range(languages):
+        rows = slice(turn, None, languages)
+        some = SharedScores(scores.seen[rows], scores.heard[rows], scores.similarity)
+        losses.append(objective(some, positives[rows, rows], edits and edits.of(rows)))
+    return torch.stack(losses).mean()
+
+
+def between_languages(heard: Encoded, positives: Tensor, davenet: Davenet, turns: int) -> Tensor:
+    """The mean over pairs of languages of `languages_loss`, by the means of captions' frames."""
+    frames = heard.valid[:, None] * heard.features
+    means = gather(frames.sum(2) / heard.frame_counts[:, None])
+    losses = [
+        languages_loss(
+            means[one::turns] @ means[other::turns].T,
+            positives[one::turns, other::turns],
+            davenet.temperature,
+        )
+        for one, other in combinations(range(turns), 2)
+    ]
+    return torch.stack(losses).mean()
 
 
 def figures_of(edits: EditedScores | None, loss: Tensor) -> Figures:
@@ -378,7 +426,7 @@ def validation_recall(encoders: Encoders, pairs: Pairs, similarity: str) -> floa
     captions = pairs.manifest.captions("validation")
     pictures = pairs.manifest.pictures(captions)
     seen = encode_images(encoders, pairs.images, pictures)
-    heard = encode_speech(encoders, pairs.speech, captions)
+    heard = encode_captions(encoders, pairs, captions)
     scores = all_similarities(seen, heard, similarity)
     encoders.train()
     positives = torch.from_numpy(pairs.manifest.positives(captions, pictures))

@@ -7,7 +7,7 @@ import numpy as np
 
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_images, encode_speech
+from wordbrush.davenet.encoding import encode_captions, encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities
 from wordbrush.evaluation.interface import Numbers, Subject, Test, needed, percent_true
 from wordbrush.evaluation.intervals import percent
@@ -59,7 +59,7 @@ def counterfactual_test(material: Material, encoders: Encoders) -> dict[str, flo
             encoders,
             versions,
             manifest.images[captions],
-            encode_speech(encoders, pairs.speech, captions),
+            encode_captions(encoders, pairs, captions),
         )
         for name, captions in sets.items()
     }

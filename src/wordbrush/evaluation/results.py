@@ -173,6 +173,29 @@ Units = dict[str, LayerScores]
 """By layer, from "1"; "features" stands for what the network is given."""
 
 
+class Translation(TypedDict):
+    """From one language to another, through pictures.
+
+    captions: that find the captions of the same pictures. words: percent of words whose nearest
+    word means the same.
+    """
+
+    captions: WayRecall
+    words: NotRequired[Measured]
+
+
+class LanguageScores(TypedDict):
+    """What a method makes of several languages, in percent.
+
+    speech: recall@10 of pictures, by language. translations: by pair, as "en to de". clusters:
+    concepts that mean the same in all languages.
+    """
+
+    speech: dict[str, Estimate]
+    translations: dict[str, Translation]
+    clusters: NotRequired[Measured]
+
+
 class Result(TypedDict):
     """The numbers of a method, in percent but for the median rank.
 
@@ -180,6 +203,7 @@ class Result(TypedDict):
     that chose by the tests. groups: by group of voices, where other engines speak.
     ways: of collections; known: the same of pictures that training saw, by set (known.py).
     composition: where there is speech for it. units: where there are codes.
+    languages: where there are several.
     """
 
     recall: Recall
@@ -194,6 +218,7 @@ class Result(TypedDict):
     known: NotRequired[dict[str, Ways]]
     composition: NotRequired[ComposedShort]
     units: NotRequired[Units]
+    languages: NotRequired[LanguageScores]
 
 
 Results = Annotated[dict[str, Result], Field(min_length=1)]
@@ -298,6 +323,23 @@ class Detector(TypedDict):
 
 UnitTables = dict[str, dict[str, list[Detector]]]
 """data/evaluation/units.json: of each method, by layer, all codes as word detectors, ranked."""
+
+
+class Translated(TypedDict):
+    """A word and the nearest word of another language. right: whether both mean one value."""
+
+    word: str
+    translation: str
+    score: Finite
+    right: bool
+
+
+class LanguageTables(TypedDict):
+    """An entry of data/evaluation/languages.json: the lexicon of a method, by pair of languages,
+    and what each of its concepts means in each language."""
+
+    lexicon: dict[str, list[Translated]]
+    clusters: list[dict[str, Hypothesis]]
 
 
 class Concept(TypedDict):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wordbrush.data.manifest import Manifest
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_images, encode_pairs, encode_speech
+from wordbrush.davenet.encoding import encode_captions, encode_images, encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
@@ -48,7 +48,7 @@ def ways_among(
     """Each direction by itself, among these captions and the pictures that `manifest` says they
     tell of."""
     seen = encode_images(encoders, material.pairs.images, manifest.pictures(captions))
-    heard = encode_speech(encoders, material.pairs.speech, captions)
+    heard = encode_captions(encoders, material.pairs, captions)
     scores = all_similarities(seen, heard, encoders.config.similarity)
     positives = torch.from_numpy(manifest.positives(captions, manifest.pictures(captions)))
     ranks = both_ways(scores, positives).numpy()
@@ -67,8 +67,8 @@ def both_ways_apart(
     of_pictures, of_captions = np.split(ranks, [len(pictures)])
     rows, ones = np.searchsorted(pictures, images), np.ones(len(images), int)
     return {
-        "pictures": _way(params, of_captions, rows, ones, len(pictures)),
-        "captions": _way(params, of_pictures, np.arange(len(pictures)), counts, len(images)),
+        "pictures": way(params, of_captions, rows, ones, len(pictures)),
+        "captions": way(params, of_pictures, np.arange(len(pictures)), counts, len(images)),
     }
 
 
@@ -80,10 +80,12 @@ def chance(right: np.ndarray, candidates: int, k: int) -> float:
     return 100 * float(1 - missed.prod(1).mean())
 
 
-def _way(
+def way(
     params: Params, ranks: np.ndarray, pictures: np.ndarray, right: np.ndarray, candidates: int
 ) -> WayRecall:
-    """ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to; right [Q]:
+    """Recall of queries, with its interval over pictures.
+
+    ranks [Q] of queries; pictures [Q]: which picture, from 0, each query belongs to; right [Q]:
     how many candidates are right."""
     trials = np.bincount(pictures)
     found: dict[RecallLevel, Estimate] = {}

@@ -18,6 +18,7 @@ from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.concepts.discovery import audio_scale, cluster_cells
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import each_row
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoding import encode_images
 from wordbrush.evaluation.bounds import bound, distinct, fitting, recall_bound
 from wordbrush.evaluation.detection import (
@@ -254,12 +255,8 @@ class WordTests:
         }
 
     def _heard(self, features: Features, members: Tensor) -> Tensor:
-        """The frames at which each concept [K, D] is heard: bool [N, t, K]."""
         _, heard = features
-        audio, share = heard.features, self.material.params.evaluation.active_share
-        scale = audio_scale(audio, heard.frame_counts)
-        said = cluster_activations(audio.transpose(1, 2), scale, members)
-        return active_frames(said, heard.valid, share)
+        return heard_concepts(heard, members, self.material.params.evaluation.active_share)
 
     def _heard_alone(
         self, features: Features, concepts: ConceptSet, words: Spoken | None
@@ -296,6 +293,13 @@ class WordTests:
             {"units": int((row > 0).sum()), "seen": seen, "heard": heard, "word": word}
             for row, seen, heard, word in zip(members, *best, strict=True)
         ]
+
+
+def heard_concepts(heard: Encoded, members: Tensor, share: float) -> Tensor:
+    """The frames at which each concept [K, D] is heard: bool [N, t, K]."""
+    scale = audio_scale(heard.features, heard.frame_counts)
+    said = cluster_activations(heard.features.transpose(1, 2), scale, members)
+    return active_frames(said, heard.valid, share)
 
 
 def concept_scores(table: list[Concept]) -> ClusterScores:

@@ -52,11 +52,12 @@ class Hearing(Protocol):
         """The utterance has ended: what is still to be said of its last frames."""
 
 
-def hearing_of(encoders: Encoders, features: FeatureConfig) -> Hearing:
-    """For a new utterance."""
-    if encoders.audio.running_norm is None:
-        return WindowHearing(encoders.audio, features)
-    return RunningHearing(encoders.audio, features)
+def hearing_of(encoders: Encoders, features: FeatureConfig, language: str | None = None) -> Hearing:
+    """For a new utterance, in this language or the first."""
+    audio = encoders.audio_of(language)
+    if audio.running_norm is None:
+        return WindowHearing(audio, features)
+    return RunningHearing(audio, features)
 
 
 def frame_seconds(encoders: Encoders, features: FeatureConfig) -> float:

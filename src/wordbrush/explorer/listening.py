@@ -131,13 +131,15 @@ def packed(maps: np.ndarray) -> str:
 class Listener:
     """Sound goes in as it comes, and messages for the page come out.
 
-    view: the numbers of the pictures in view. finding: whether hits are wanted.
+    view: the numbers of the pictures in view. finding: whether hits are wanted. language: of the
+    next utterance; None: the first of the model.
     """
 
     def __init__(self, studio: Studio):
         self.studio = studio
         self.view: list[int] = []
         self.finding = False
+        self.language: str | None = None
         self.activity = Activity()
         self.before = np.zeros(0, np.float32)  # the silence right before an utterance
         self.utterance = 0
@@ -159,7 +161,8 @@ class Listener:
                 self.before = self.before[-round(LEAD_SECONDS * SAMPLE_RATE) :]
                 yield self._quiet()
                 return
-            self.hearing = hearing_of(self.studio.model.encoders, self.studio.model.config.features)
+            model = self.studio.model
+            self.hearing = hearing_of(model.encoders, model.config.features, self.language)
             self.utterance += 1
             sound, self.before = self.before, np.zeros(0, np.float32)
         self.length += len(sound)

@@ -81,6 +81,7 @@ class Said(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     text: str
+    language: str | None = None
     view: Annotated[list[int], Field(max_length=MOST_VIEWED)]
 
 
@@ -129,6 +130,7 @@ async def gallery(request: web.Request) -> web.Response:
             "cells": {"height": height, "width": width},
             "frameSeconds": studio.frame_seconds,
             "method": studio.model.config.method,
+            "languages": studio.model.languages,
             "mostCharacters": sounds.MOST_CHARACTERS,
             "mostBytes": sounds.MOST_BYTES,
             **({} if studio.easel is None else drawing_facts(studio.easel)),
@@ -183,7 +185,9 @@ async def say(request: web.Request) -> web.Response:
     except ValidationError:
         raise web.HTTPBadRequest(reason="this is no message that the explorer knows") from None
     _require_allowance(request)
-    return await _whole(request, said.view, partial(sounds.say, _studio(request), said.text))
+    return await _whole(
+        request, said.view, partial(sounds.say, _studio(request), said.text, said.language)
+    )
 
 
 async def hear(request: web.Request) -> web.Response:
@@ -197,7 +201,9 @@ async def hear(request: web.Request) -> web.Response:
             samples = await request.app[HALL].decoder.decode(content, LONGEST)
     except WordbrushError as error:
         return web.json_response({"error": str(error)}, status=422)
-    return await _whole(request, view, partial(sounds.hear_samples, _studio(request), samples))
+    language = request.query.get("language")
+    work = partial(sounds.hear_samples, _studio(request), samples, language)
+    return await _whole(request, view, work)
 
 
 async def concepts(request: web.Request) -> web.Response:

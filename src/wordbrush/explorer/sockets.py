@@ -26,13 +26,14 @@ MOST_AT_ONCE = 2 * SAMPLE_RATE  # bytes: a second, which any way of hearing take
 
 
 class Control(BaseModel):
-    """What a page says. view: the pictures in view. finding: whether it shows hits.
-    stop: the microphone was closed."""
+    """What a page says. view: the pictures in view. finding: whether it shows hits. language: in
+    which the next utterance is. stop: the microphone was closed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     view: Annotated[list[int], Field(max_length=MOST_VIEWED)] | None = None
     finding: bool | None = None
+    language: Annotated[str, Field(max_length=16)] | None = None
     stop: bool = False
 
 
@@ -68,6 +69,10 @@ class Connection(SoundStream[Control]):
             self.listener.view = known(control.view, len(self.studio.gallery))
         if control.finding is not None:
             self.listener.finding = control.finding
+        if control.language is not None:
+            if control.language not in self.studio.model.languages:
+                raise Refused("the model does not hear this language")
+            self.listener.language = control.language
         self.stopping |= control.stop
         self.news.set()
 

@@ -19,26 +19,33 @@ MOST_BYTES = 8 << 20  # of a file
 VOICE, WORDS_A_MINUTE, PITCH = "en-us", 170, 50  # among those of the training of models/small
 
 
-def say(studio: Studio, text: str, pictures: list[int]) -> Message:
-    """Typed words, spoken by espeak-ng. Raises WordbrushError for a text that cannot be spoken."""
+def say(studio: Studio, text: str, language: str | None, pictures: list[int]) -> Message:
+    """Typed words, spoken by espeak-ng. Raises WordbrushError for a text that cannot be spoken, or
+    a language that the model does not hear."""
+    studio.model.require_language(language)
     if len(text) > MOST_CHARACTERS:
         raise WordbrushError(
             f"the text has {len(text)} characters, and {MOST_CHARACTERS} is the most: shorten it."
         )
     from wordbrush.captions.voices import Voice, speak  # loads espeak-ng, which may be missing
 
-    sound = speak(text, Voice(VOICE, WORDS_A_MINUTE, PITCH)).sound
-    return answer(studio, prepare(sound).sound, pictures, "")
+    voice = VOICE if language in (None, "en") else language
+    sound = speak(text, Voice(voice, WORDS_A_MINUTE, PITCH)).sound
+    return answer(studio, prepare(sound).sound, language, pictures, "")
 
 
-def hear_samples(studio: Studio, samples: Samples, pictures: list[int]) -> Message:
+def hear_samples(
+    studio: Studio, samples: Samples, language: str | None, pictures: list[int]
+) -> Message:
     """A sound file, decoded. Raises WordbrushError for one that cannot be heard."""
     sound = samples.sound[:, 0] if samples.sound.shape[1] == 1 else samples.sound
     prepared = prepare(sound, samples.rate)
-    return answer(studio, prepared.sound, pictures, str(prepared.changes))
+    return answer(studio, prepared.sound, language, pictures, str(prepared.changes))
 
 
-def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str) -> Message:
+def answer(
+    studio: Studio, sound: np.ndarray, language: str | None, pictures: list[int], changes: str
+) -> Message:
     """Light, words and hits of a whole sound that `prepare` gave.
 
     The answer carries the sound as the model heard it, so that its frames lie on what is played:
@@ -47,7 +54,7 @@ def answer(studio: Studio, sound: np.ndarray, pictures: list[int], changes: str)
     config = studio.model.config.features
     whole = with_silence(sound, config)
     heard = whole[: config.max_frames * hop_samples(config)]
-    speech = studio.model.hear_prepared(sound)[0].cpu()
+    speech = studio.model.hear_prepared(sound, language)[0].cpu()
     return {
         "sound": base64.b64encode(wav(heard)).decode(),
         "seconds": round(len(heard) / SAMPLE_RATE, 3),

@@ -98,7 +98,8 @@ class Model:
     Every method takes pictures and sound in any form that `load_pictures` and `load_sound` know:
     files, and arrays and tensors of most types. Pictures must be square, and are scaled to the
     model's own `side`. Sound has the sample rate `rate`; if that is not given, a file has its own,
-    and samples 16,000 a second. Raises WordbrushError, which says what came, for anything else.
+    and samples 16,000 a second. It is heard in `language`, one of `languages`, or the first of
+    them. Raises WordbrushError, which says what came, for anything else.
     """
 
     config: ModelConfig
@@ -114,6 +115,11 @@ class Model:
         if self.config.graph == "drawn":
             return self.drawing.config.resolution
         return self.encoders.config.image_size
+
+    @property
+    def languages(self) -> list[str]:
+        """Those that it has an encoder for each; none where one encoder hears whatever comes."""
+        return self.encoders.config.languages
 
     @property
     def drawing(self) -> Generator:
@@ -172,17 +178,17 @@ class Model:
         seen = [self.encoders.encode_images(to_images(part).to(device())) for part in parts]
         return torch.cat([part.features for part in seen])
 
-    @torch.no_grad()
-    def hear(self, sound: Sound, rate: float | None = None) -> Tensor:
+    def hear(self, sound: Sound, rate: float | None = None, language: str | None = None) -> Tensor:
         """Features [1, D, t], with silence around the sound as captions have it.
 
         A recording is cleaned first; the log of `wordbrush.audio.inputs` says what was done, and
         `prepare` there returns it. What is longer than `config.features.max_frames` is cut, as
         captions are, with a warning.
         """
-        return self.hear_prepared(load_sound(sound, rate))
+        self.require_language(language)
+        return self.hear_prepared(load_sound(sound, rate), language)
 
-    def hear_prepared(self, samples: np.ndarray) -> Tensor:
+    def hear_prepared(self, samples: np.ndarray, language: str | None = None) -> Tensor:
         """The same of the sound that `prepare` gave, float32 [S] at 16 kHz.
 
         Frame f lies at f * stride * hop_ms of `with_silence(samples, config.features)`.
@@ -191,29 +197,49 @@ class Model:
         heard = features.max_frames * features.hop_ms / 1000
         if (seconds := len(samples) / SAMPLE_RATE) > heard:
             logger.warning("sound: of %.1f s, the first %.1f s are heard", seconds, heard)
-        return self.hear_frames(log_mel(with_silence(samples, features), features))
+        return self.hear_frames(log_mel(with_silence(samples, features), features), language)
 
     @torch.no_grad()
-    def hear_frames(self, frames: np.ndarray) -> Tensor:
+    def hear_frames(self, frames: np.ndarray, language: str | None = None) -> Tensor:
         """The same of log-mel frames [T, bands], as `config.features` makes them."""
+        self.require_language(language)
         heard = torch.from_numpy(frames).float().T[None].to(device())
         lengths = torch.tensor([len(frames)], device=device())
-        return self.encoders.encode_audio(heard, lengths).features
+        return self.encoders.encode_audio(heard, lengths, language).features
 
-    def scores(self, pictures: Pictures, sound: Sound, rate: float | None = None) -> Tensor:
+    def require_language(self, language: str | None) -> None:
+        """Raises WordbrushError for a language that no encoder is for."""
+        if language is None or language in self.languages:
+            return
+        known = ", ".join(self.languages) or "all that it learned, with one encoder: name none"
+        raise WordbrushError(f"language={language!r}, and this model hears {known}.")
+
+    def scores(
+        self,
+        pictures: Pictures,
+        sound: Sound,
+        rate: float | None = None,
+        language: str | None = None,
+    ) -> Tensor:
         """How well the sound fits each picture: [N]."""
-        seen, heard = self.see(pictures), self.hear(sound, rate)
+        heard, seen = self.hear(sound, rate, language), self.see(pictures)
         speech = Encoded(heard, torch.tensor([heard.shape[2]], device=heard.device))
         return similarities(Encoded(seen), speech, self.encoders.config.similarity)[:, 0]
 
-    def matchmap(self, picture: Pictures, sound: Sound, rate: float | None = None) -> Tensor:
+    def matchmap(
+        self,
+        picture: Pictures,
+        sound: Sound,
+        rate: float | None = None,
+        language: str | None = None,
+    ) -> Tensor:
         """How well each cell of one picture fits each frame of the sound: [h, w, t]."""
         seen = self.see(picture)
         if len(seen) != 1:
             raise WordbrushError(
                 f"{len(seen)} pictures came, and a matchmap is of one: bring a single picture."
             )
-        return matchmap(seen, self.hear(sound, rate))[0]
+        return matchmap(seen, self.hear(sound, rate, language))[0]
 
 
 def whole_number(name: str, value: Any) -> int:

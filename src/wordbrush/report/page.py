@@ -30,6 +30,7 @@ from wordbrush.report.composition_section import (
     pairs_section,
     read_composition,
 )
+from wordbrush.report.languages_section import language_content
 from wordbrush.report.records import (
     ExampleFile,
     GridFile,
@@ -342,6 +343,7 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "composed_pairs": pairs_section(layout),
         "senses": read_senses(layout) if params.senses.used else None,
         "units": unit_content(layout, results, best.name, DETECTORS_SHOWN),
+        "languages": language_content(layout, results, best.name),
         "best": best,
         "paper_edit_success": EDIT_SUCCESS,
         "paper_real": REAL_IMAGES,

@@ -13,6 +13,7 @@ from wordbrush.report import figures, grounding_pages
 from wordbrush.report.about import About, about_section
 from wordbrush.report.composition_section import composition_section
 from wordbrush.report.grounding_pages import Finished
+from wordbrush.report.languages_section import translations_section
 from wordbrush.report.media import fitted
 from wordbrush.report.page import DETECTORS_SHOWN, curve
 from wordbrush.report.records import GridFile, read_concepts, read_engine_scores
@@ -317,6 +318,10 @@ def _evaluation(made: Finished) -> list[Section]:
         "layer by layer, ABX error and word F1 in percent": (
             units_section(measured, best),
             "layer",
+        ),
+        "from one language to the other, percent (chance in brackets)": (
+            translations_section(measured, best),
+            "languages",
         ),
     }
     roc = {"": curve(layout.plots("roc"), "false_positive_rate", "true_positive_rate")}

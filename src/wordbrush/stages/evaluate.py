@@ -8,6 +8,7 @@ from wordbrush.evaluation import composition
 from wordbrush.evaluation.composed import in_short
 from wordbrush.evaluation.engines import EngineTests, summaries
 from wordbrush.evaluation.examples import write_examples
+from wordbrush.evaluation.languages import LanguageTests
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.methods import find_methods
 from wordbrush.evaluation.plots import write_plots
@@ -32,6 +33,7 @@ def run(params: Params, layout: Layout) -> None:
         print(f"left out: {name}, which needs {needs}.")
     word_tests, engine_tests = WordTests(material, shown), EngineTests(material)
     units = UnitTests(material) if params.davenet.quantisers else None
+    languages = LanguageTests(material)
     results: Results = {}
     engines: EngineTables = {}
     composed: CompositionTables = {}
@@ -44,6 +46,8 @@ def run(params: Params, layout: Layout) -> None:
             word_tests.measure(subject)
             if units is not None:
                 results[name]["units"] = units.measure(subject, name)
+            if languages.languages:
+                results[name]["languages"] = languages.measure(subject)
             if engine_tests.speech:
                 engines[name] = engine_tests.measure(subject, detectors=name == shown)
                 results[name]["groups"] = summaries(engines[name], params)
@@ -63,6 +67,8 @@ def run(params: Params, layout: Layout) -> None:
         write_json(folder / "concepts.json", word_tests.tables)
         if units is not None:
             write_json(folder / "units.json", units.tables)
+        if languages.languages:
+            write_json(folder / "languages.json", languages.tables)
         if engines:
             write_json(folder / "engines.json", engines)
     write_json(layout.metrics("concepts"), word_tests.metrics)

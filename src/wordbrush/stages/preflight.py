@@ -102,7 +102,8 @@ def check_parameters(params: Params) -> None:
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
         check_voices(params.captions)
-        check_languages(params.captions)
+        if params.collection is None:  # people describe a collection in their own languages
+            check_languages(params.captions)
 
 
 def check_languages(captions: Captions) -> None:
@@ -186,7 +187,11 @@ def check_inputs(params: Params) -> None:
     if params.collection is not None:
         from wordbrush.corpora.collection import read_collection
 
-        read_collection(Path(params.collection), params.pairs, params.seed)
+        manifest = read_collection(Path(params.collection), params.pairs, params.seed)
+        if len(params.davenet.languages) > 1:
+            from wordbrush.data.loader import by_language
+
+            by_language(manifest, manifest.captions("train"), params.davenet.languages)
         return
     if params.scenes.source == "clevr":
         from wordbrush.scenes import clevr

@@ -93,7 +93,8 @@ class Layout:
     def evaluation(self) -> Path:
         """What the report shows: edits, retrievals, matchmaps; concepts.json: what units mean;
         engines.json: how engines of speech are understood, where there are groups of voices;
-        composition.json: what is heard of composition; units.json: which words codes detect"""
+        composition.json: what is heard of composition; units.json: which words codes detect;
+        languages.json: words and their translations"""
         return self.root / "data/evaluation"
 
     @property

@@ -55,6 +55,7 @@ class Page {
       "/api/listen", (message) => this.receive(message), (is, why) => this.state(is, why),
     );
     this.listenToControls();
+    this.showLanguages();
     this.showView();
   }
 
@@ -119,6 +120,23 @@ class Page {
     this.pressed("The microphone is gone. Connect it, and start again.", true);
   }
 
+  // The language that is chosen; undefined where the model does not ask.
+  get language() {
+    return at("language").value || undefined;
+  }
+
+  showLanguages() {
+    const names = new Intl.DisplayNames(["en"], { type: "language" });
+    const options = this.facts.languages.map((code) => new Option(names.of(code), code));
+    at("language").replaceChildren(...options);
+    at("languages").hidden = options.length < 2;
+    at("language").addEventListener("change", () => this.tellView());
+  }
+
+  tellView() {
+    this.connection.tell({ view: this.view, finding: this.finding, language: this.language });
+  }
+
   get finding() {
     return this.mode === "find";
   }
@@ -147,7 +165,7 @@ class Page {
     this.view = Array.from({ length: SHOWN }, (_, place) => this.first + place);
     this.tiles.show(this.view, false);
     this.tiles.clear();
-    this.connection.tell({ view: this.view, finding: this.finding });
+    this.tellView();
   }
 
   // What a whole sentence said, beside light and hits.
@@ -164,7 +182,7 @@ class Page {
   // Whole sounds.
 
   hearText(text) {
-    this.hear("/api/say", JSON.stringify({ text, view: this.view }), `“${text}”`);
+    this.hear("/api/say", JSON.stringify({ text, language: this.language, view: this.view }), `“${text}”`);
   }
 
   file(file) {
@@ -173,7 +191,8 @@ class Page {
       this.say(`The file ${file.name} has more than ${this.facts.mostBytes >> 20} MB: cut it.`, true);
       return;
     }
-    this.hear(`/api/hear?view=${this.view.join(",")}`, file, file.name);
+    const language = this.language ? `&language=${this.language}` : "";
+    this.hear(`/api/hear?view=${this.view.join(",")}${language}`, file, file.name);
   }
 
   async hear(path, body, name) {
@@ -213,7 +232,7 @@ class Page {
     if (is === "open") {
       this.visit += 1;
       this.delays.reset();
-      this.connection.tell({ view: this.view, finding: this.finding });
+      this.tellView();
       this.say(this.microphone.on ? "Listening again." : "Ready: start listening, or type words.");
     } else {
       this.tiles.clear();

@@ -1,0 +1,124 @@
+"""`python -m experiments.languages`: what two languages say to each other through pictures.
+
+Trains encoders on the pairs of this folder, whose `params.yaml` names languages with a network each
+(the preset languages), several times: where all drawings for training are described in every
+language (shared), and where each drawing is in one (apart). All else is equal, the random numbers
+of a trial too; with `--direct WEIGHT`, shared drawings are trained once more with the loss between
+languages. Prints a table of recall on the test captions, from pictures and from one language to
+another, and of the precision of the lexicon; each is a mean over trials and directions, with the
+least and the most in brackets. In a fifth of the steps:
+
+    python -m experiments.languages --share 0.2
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from experiments.units import shortened
+from wordbrush import params as parameters
+from wordbrush.data.manifest import Manifest
+from wordbrush.data.splits import TRAIN, UNHEARD
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.training import Settings, train
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.evaluation.languages import LanguageTests
+from wordbrush.evaluation.material import Material, read_material
+from wordbrush.evaluation.results import LanguageScores
+from wordbrush.params import Params
+from wordbrush.storage.files import write_json
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.paths import given_path
+from wordbrush.training.compute import set_seed
+from wordbrush.training.conditions import as_chosen
+
+HEADER = """\
+| drawings | loss between languages | R@10, pictures | R@10, captions | chance | lexicon | chance |
+|---|---|---|---|---|---|---|"""
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def main(
+    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    direct: Annotated[
+        float, typer.Option(min=0, help="Weight of the loss between languages; 0: not trained.")
+    ] = 0.0,
+    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+) -> None:
+    params = shortened(parameters.load(Path(PARAMS)), share)
+    material = read_material(params, Layout(Path(".")))
+    kinds = [("shared", 0.0), ("apart", 0.0), *([("shared", direct)] if direct else [])]
+    require_languages(params)
+    results: dict[str, list[LanguageScores]] = {}
+    print(HEADER, flush=True)
+    for drawings, weight in kinds:
+        name = f"{drawings}, {weight:g}"
+        results[name] = [measured(material, drawings, weight, trial) for trial in range(trials)]
+        print(table_row(drawings, weight, results[name]), flush=True)
+        if output is not None:
+            write_json(output, results)
+
+
+def require_languages(params: Params) -> None:
+    """Raises WordbrushError where params.yaml names one language, or drawings are not shared."""
+    if len(params.davenet.languages) < 2 or not params.captions.shared:
+        raise WordbrushError(
+            "two languages of davenet.languages and captions.shared: true are needed, from which "
+            "drawings that are not shared are taken: `wordbrush preset languages`."
+        )
+
+
+def apart(manifest: Manifest, languages: Sequence[str]) -> Manifest:
+    """The same, with each picture for training heard in one language, in turn by its number."""
+    own = manifest.images % len(languages) == manifest.numbers(np.arange(len(manifest)), languages)
+    splits = np.where((manifest.splits == TRAIN) & ~own, UNHEARD, manifest.splits)
+    return replace(manifest, splits=splits)
+
+
+def measured(material: Material, drawings: str, weight: float, trial: int) -> LanguageScores:
+    """Train with such pairs and this weight, and measure on the test captions."""
+    params, pairs = material.params, material.pairs
+    davenet = params.davenet.model_copy(update={"language_weight": weight})
+    if drawings == "apart":
+        pairs = replace(pairs, manifest=apart(pairs.manifest, davenet.languages))
+    seed = params.grounding_seed + trial
+    set_seed(seed)
+    encoders = Encoders(EncoderConfig.of(davenet, pairs.speech.config))
+    with as_chosen(params):
+        settings = Settings(davenet, params.schedule.pretrain, "hard", seed, params.edits.against)
+        train(encoders, pairs, settings)
+    scores, _ = LanguageTests(material).scores(encoders)
+    return scores
+
+
+def table_row(drawings: str, weight: float, trials: Sequence[LanguageScores]) -> str:
+    """The row of a kind of training below HEADER."""
+    between = [one for scores in trials for one in scores["translations"].values()]
+    seen = [one["value"] for scores in trials for one in scores["speech"].values()]
+    captions = [one["captions"]["recall"]["10"]["value"] for one in between]
+    chance = np.mean([one["captions"]["chance"]["10"] for one in between])
+    words = [one["words"] for one in between if "words" in one]
+    precision = spread([one["value"] for one in words])
+    by_luck = f"{np.mean([one['chance'] for one in words]):.1f}" if words else "–"
+    return (
+        f"| {drawings} | {weight:g} | {spread(seen)} | {spread(captions)} | {chance:.1f} "
+        f"| {precision} | {by_luck} |"
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean, least and most; – of nothing."""
+    if not values:
+        return "–"
+    return f"{np.mean(values):.1f} [{min(values):.1f}, {max(values):.1f}]"
+
+
+if __name__ == "__main__":
+    run_command(app, "experiments.languages")
