@@ -98,6 +98,17 @@ def test_scores_are_the_sum_of_both_heads(settings, pairs):
 
 
 @torch.no_grad()
+def test_context_needs_no_more_than_the_features_of_words(settings, pairs):
+    encoders = trained(settings, pairs)
+    seen, heard = encode_pairs(encoders, pairs, torch.arange(2).numpy())
+    words = replace(heard, context=None)
+    again = encoders.heard_in_context(encoders.audio, words).context
+    assert again is not None and torch.allclose(again, heard.context, atol=1e-5)
+    pictures = encoders.seen_in_context(replace(seen, context=None)).context
+    assert pictures is not None and torch.allclose(pictures, seen.context, atol=1e-5)
+
+
+@torch.no_grad()
 def test_padding_and_neighbours_in_a_batch_change_nothing():
     head = AudioContext(HEADS, 4).eval()
     speech = torch.randn(2, 4, 9)

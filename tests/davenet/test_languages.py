@@ -37,6 +37,7 @@ STAGE = Pretraining(
     edit_weight=0.0,
     edit_every=1,
     locked_steps=0,
+    context_steps=0,
 )
 
 

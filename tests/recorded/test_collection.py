@@ -264,7 +264,7 @@ def test_a_model_of_a_collection_is_exported_and_explored(learned, collection, t
     assert not (target / "DATASET.md").exists()
     card = ModelCard.load(target / "README.md")
     assert len(card.data.eval_results) == 6 and "11 pictures and 22 recordings" in card.text
-    studio = Studio.of(model, None, 27, Gallery(images, model.see(images).cpu()))
+    studio = Studio.of(model, None, 27, Gallery(images, model.encode(images).to("cpu")))
     listener = Listener(studio)
     listener.view = [0, 1]
     rng = np.random.default_rng(0)

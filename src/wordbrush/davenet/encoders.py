@@ -130,7 +130,11 @@ class Encoders(nn.Module):
                 found = replace(audio(features, lengths), auxiliary_loss=None)
         else:
             found = audio(features, lengths)
-        return in_float32(with_context(found, audio.context if self.contextual else None))
+        return self.heard_in_context(audio, found)
+
+    def heard_in_context(self, audio: AudioEncoder, heard: Encoded) -> Encoded:
+        """Features of speech by one of the audio networks, with their context."""
+        return in_float32(with_context(heard, audio.context if self.contextual else None))
 
     def seen_in_context(self, seen: Encoded) -> Encoded:
         """Features of pictures, with their context."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from wordbrush.davenet.encoded import Encoded
-from wordbrush.davenet.kernels import similarities
 from wordbrush.errors import optional_packages
 from wordbrush.evaluation.results import Hypothesis
 from wordbrush.model import Model
@@ -26,13 +25,18 @@ TELLING_F1 = 20.0  # percent; a concept that detects no word better has no name
 
 @dataclass(frozen=True)
 class Gallery:
-    """pictures: uint8 [N, S, S, 3]. features: [N, D, h, w]."""
+    """pictures: uint8 [N, S, S, 3]. seen: what the model makes of them, on the CPU."""
 
     pictures: np.ndarray
-    features: Tensor
+    seen: Encoded
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @property
+    def features(self) -> Tensor:
+        """[N, D, h, w]"""
+        return self.seen.features
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -41,12 +45,6 @@ class Gallery:
 
     def png(self, number: int) -> bytes:
         return png(self.pictures[number])
-
-    def ranking(self, speech: Tensor, kind: str) -> list[int]:
-        """All pictures, those that fit an utterance [D, t] best first."""
-        heard = Encoded(speech[None], torch.tensor([speech.shape[1]]))
-        scores = similarities(Encoded(self.features), heard, kind)[:, 0]
-        return scores.argsort(descending=True, stable=True).tolist()
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -59,7 +57,7 @@ def png(picture: np.ndarray) -> bytes:
 def drawn_gallery(model: Model, count: int, seed: int) -> Gallery:
     """Drawings of the model's own generator."""
     pictures = model.draw(count, seed)
-    return Gallery(pictures, model.see(pictures).cpu())
+    return Gallery(pictures, model.encode(pictures).to("cpu"))
 
 
 class Lights:

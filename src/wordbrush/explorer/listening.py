@@ -79,13 +79,15 @@ class Studio:
             "words": [[one.frame, one.word, one.strength] for one in words],
         }
 
-    def hits(self, speech: Tensor) -> Message:
+    def hits(self, speech: Tensor, language: str | None = None) -> Message:
         """The pictures that fit an utterance [D, t] best, each with the most light of its cells.
 
-        maps: uint8 [hits, cells] in base64. searched: how many pictures were compared.
+        maps: uint8 [hits, cells] in base64. searched: how many pictures were compared. An index
+        compares words alone, without their context.
         """
         if self.index is None:
-            order = self.gallery.ranking(speech, self.model.encoders.config.similarity)[:HITS]
+            scores = self.model.fit(self.gallery.seen, speech, language)
+            order = scores.argsort(descending=True, stable=True)[:HITS].tolist()
             features = self.gallery.features[order]
         else:
             found = self.index.find(speech, HITS)
@@ -192,7 +194,7 @@ class Listener:
         return {"type": "light", "utterance": self.utterance, **self._state(), **light}
 
     def _hits(self, final: bool) -> Message:
-        hits = self.studio.hits(self.speech[:, : self._spoken_frames()])
+        hits = self.studio.hits(self.speech[:, : self._spoken_frames()], self.language)
         return {"type": "hits", "utterance": self.utterance, "final": final, **hits}
 
     def _spoken_frames(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from wordbrush.corpora import shards
 from wordbrush.corpora.collection import see, square
 from wordbrush.corpora.pictures import BACKGROUND, TYPES, Look, pictures_in
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.errors import WordbrushError
 from wordbrush.explorer.gallery import Gallery
 from wordbrush.model import Model
@@ -37,7 +38,7 @@ def own_gallery(model: Model, folder: Path, most: int) -> Gallery:
             "more are needed: add some, or name another folder."
         )
     pictures = np.stack(found)
-    return Gallery(pictures, model.see(pictures).cpu())
+    return Gallery(pictures, model.encode(pictures).to("cpu"))
 
 
 def indexed_gallery(model: Model, index: "Index", most: int) -> Gallery:
@@ -47,7 +48,7 @@ def indexed_gallery(model: Model, index: "Index", most: int) -> Gallery:
             f"the index holds {len(index)} pictures, and {LEAST} or more are needed: index more."
         )
     numbers = range(min(most, len(index)))
-    return Gallery(index.pictures(model, numbers), index.features(numbers))
+    return Gallery(index.pictures(model, numbers), Encoded(index.features(numbers)))
 
 
 def _pictures(folder: Path, side: int) -> Iterator[np.ndarray]:

@@ -61,7 +61,7 @@ def answer(
         "cut": len(heard) < len(whole),
         "changes": changes,
         **studio.light(pictures, 0, speech),
-        "ranking": studio.hits(speech),
+        "ranking": studio.hits(speech, language),
         "answers": studio.ear.answers(speech),
     }
 

@@ -9,6 +9,7 @@ import logging
 import operator
 import os
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -170,13 +171,17 @@ class Model:
         scale = own.shape[1] / self.side
         return found if scale == 1 else [[scaled(one, scale) for one in each] for each in found]
 
-    @torch.no_grad()
     def see(self, pictures: Pictures) -> Tensor:
         """Features [N, D, h, w]."""
+        return self.encode(pictures).features
+
+    @torch.no_grad()
+    def encode(self, pictures: Pictures) -> Encoded:
+        """The same, and what stands around each cell, if the model has heads of context."""
         images = resized(load_pictures(pictures), self.side)
         parts = [images[rows] for rows in slices(len(images), SEEN)] or [images]
-        seen = [self.encoders.encode_images(to_images(part).to(device())) for part in parts]
-        return torch.cat([part.features for part in seen])
+        seen = (self.encoders.encode_images(to_images(part).to(device())) for part in parts)
+        return reduce(Encoded.before, seen)
 
     def hear(self, sound: Sound, rate: float | None = None, language: str | None = None) -> Tensor:
         """Features [1, D, t], with silence around the sound as captions have it.
@@ -222,9 +227,18 @@ class Model:
         language: str | None = None,
     ) -> Tensor:
         """How well the sound fits each picture: [N]."""
-        heard, seen = self.hear(sound, rate, language), self.see(pictures)
-        speech = Encoded(heard, torch.tensor([heard.shape[2]], device=heard.device))
-        return similarities(Encoded(seen), speech, self.encoders.config.similarity)[:, 0]
+        heard = self.hear(sound, rate, language)[0]
+        return self.fit(self.encode(pictures), heard, language)
+
+    @torch.no_grad()
+    def fit(self, seen: Encoded, speech: Tensor, language: str | None = None) -> Tensor:
+        """How well speech with the features [D, t], as `hear` gives them, fits each of N pictures
+        that were encoded: [N]."""
+        where = device()
+        words = Encoded(speech[None], torch.tensor([speech.shape[1]])).to(where)
+        audio = self.encoders.audio_of(language)
+        heard = self.encoders.heard_in_context(audio, words).to(seen.features.device)
+        return similarities(seen, heard, self.encoders.config.similarity)[:, 0]
 
     def matchmap(
         self,
