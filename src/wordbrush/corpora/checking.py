@@ -92,8 +92,8 @@ def check(
     if is_split:
         splits = {one.id: known_split(one.split) for one in rows.kept}
         rows.sift(_leaking("picture", images, splits))
-        recordings = {one.id: facts[one.sound].content for one in rows.kept}
-        rows.sift(_leaking("recording", recordings, splits))
+        heard = {one.id: facts[one.sound].content for one in rows.kept}
+        rows.sift(_leaking("recording", heard, splits))
     else:
         numbered = [images[one.id] for one in rows.kept]
         recordings = [facts[one.sound].content for one in rows.kept]
@@ -217,7 +217,7 @@ def _unknown_split(one: Utterance) -> Fault | None:
 
 
 def _leaking(
-    what: str, belongs: Mapping[str, int | str], splits: Mapping[str, str]
+    what: str, belongs: Mapping[str, int] | Mapping[str, str], splits: Mapping[str, str]
 ) -> Callable[[Utterance], Fault | None]:
     """What several utterances share, a picture or a recording, belongs to the last of its splits:
     tests stay whole, and training loses it.

@@ -67,5 +67,5 @@ def examine(look: Look, longest: float, subject: Subject) -> Facts:
 
 def _hash(values: np.ndarray) -> str:
     digest = hashlib.sha256(repr(values.shape).encode())
-    digest.update(np.ascontiguousarray(values))
+    digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
