@@ -1,6 +1,7 @@
 """Names of languages, where people read them: codes are BCP 47's, as sources and parameters use."""
 
 import re
+from collections.abc import Sequence
 
 NAMES = {  # ISO 639-1, and those of ISO 639-3 that corpora of speech use
     code: name
@@ -193,3 +194,8 @@ def named_with_code(code: str) -> str:
     """Greek (el): where people shall find the code, too."""
     name = language_name(code)
     return name if name == code else f"{name.partition(' (')[0]} ({code})"
+
+
+def number_of(language: str | None, languages: Sequence[str]) -> int:
+    """Which of these languages it is, from 0. The first one stands for all that are not named."""
+    return languages.index(language) if language in languages else 0

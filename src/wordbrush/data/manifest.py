@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from wordbrush.data.languages import number_of
 from wordbrush.data.splits import CAPTIONED, TRAIN, UNHEARD
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.tables import read_table, write_table
@@ -24,11 +25,6 @@ SCHEMA = pa.schema(
         ("language", pa.string()),
     ]
 )
-
-
-def number_of(language: str | None, languages: Sequence[str]) -> int:
-    """Which of these languages it is, from 0. The first one stands for all that are not named."""
-    return languages.index(language) if language in languages else 0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wordbrush.data.manifest import number_of
+from wordbrush.data.languages import number_of
 from wordbrush.davenet.audio import AudioEncoder, make_audio_encoder
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.context import AudioContext, ImageContext, with_context
