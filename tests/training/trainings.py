@@ -117,7 +117,7 @@ EDITED |= {
         ("targeted exchange", "batch", "softmax", "hard"),
     )
 }
-EDITED |= {"two languages, edits": ("random", {**BILINGUAL, "edit_every": 1}, "hard")}
+EDITED |= {"two languages, edits": ("targeted", {**BILINGUAL, "edit_every": 1}, "hard")}
 EDITED |= {"augmented edits": ("random", {"augmentation": AUGMENTED}, "hard")}
 EDITED |= {"edits seen in context": ("random", {"context": CONTEXT}, "hard")}
 
