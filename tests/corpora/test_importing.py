@@ -63,6 +63,7 @@ SOURCES = {
     "folder": (mini.plain_folder, 6),
     "places": (mini.places, 6),
     "coco": (mini.spoken_coco, 20),
+    "karpathy": (mini.karpathy, 8),
     "flickr8k": (mini.flickr8k, 6),
 }
 
@@ -74,7 +75,7 @@ def test_from_a_reader_to_hugging_face_datasets(tmp_path, form):
     make(source)
     take(source, target)
     given = Source(source)
-    read = {one.id: one for one in reader_of(given, form).read(given)}
+    read = {one.id: one for one in reader_of(given, None).read(given)}
     loaded = datasets.load_dataset(str(target), "speech", cache_dir=cache)
     pictures = datasets.load_dataset(str(target), "pictures", cache_dir=cache)
     by_number = {row["image"]: row for split in pictures.values() for row in split}
