@@ -23,7 +23,7 @@ def wordbrush(*arguments, cwd=ROOT):
 def test_help_lists_every_stage_and_does_not_load_torch():
     done = wordbrush("--help")
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert len(stages) == 12  # of the graph that draws; others have import-collection, too
+    assert len(stages) == 13  # of the graph that draws; others have import-collection, too
     for stage in stages:
         assert stage in done.stdout
     script = "import sys, wordbrush.cli; sys.exit('torch' in sys.modules)"

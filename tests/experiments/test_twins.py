@@ -63,7 +63,7 @@ def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path
     (tmp_path / "params.yaml").write_bytes((finished.root / "params.yaml").read_bytes())
     presets.change(tmp_path / "params.yaml", LENIENT)
     monkeypatch.chdir(tmp_path)
-    words = finished.encoders("targeted-edits", "hard")
+    words = finished.layout.encoders("targeted-edits", "hard")
     export = tmp_path / "model"
     (export / "encoders").parent.mkdir()
     (export / "encoders").symlink_to(words)

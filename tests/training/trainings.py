@@ -76,24 +76,24 @@ GROWN = {
     ],
 }
 DAVENETS |= {"grown codebooks": (GROWN, "hard")}
-DAVENETS |= {"locked pictures": ({"locked_steps": 5}, "hard")}
+DAVENETS |= {"locked pictures": ({"locked_steps": 8}, "hard")}
 TWINS = {"kind": "edited", "pairs_a_batch": 2}
 DAVENETS |= {
     "twins, margin, random": ({"twins": TWINS, "loss": "margin"}, "random"),
     "twins, hard": ({"twins": TWINS}, "hard"),
-    "twins, locked pictures": ({"twins": TWINS, "locked_steps": 5}, "hard"),
+    "twins, locked pictures": ({"twins": TWINS, "locked_steps": 8}, "hard"),
 }
 CONTEXT = Context(embedding=8, channels=8, audio_blocks=2, audio_width=3, image_blocks=2)
 DAVENETS |= {
-    "heads of context": ({"context": CONTEXT, "locked_steps": 3, "context_steps": 4}, "hard"),
-    "heads of context, twins": ({"context": CONTEXT, "twins": TWINS, "context_steps": 5}, "hard"),
+    "heads of context": ({"context": CONTEXT, "locked_steps": 2, "context_steps": 7}, "hard"),
+    "heads of context, twins": ({"context": CONTEXT, "twins": TWINS, "context_steps": 8}, "hard"),
 }
 BILINGUAL = {"languages": ["en", "de"], "language_weight": 0.5}
 DAVENETS |= {
     "two languages, softmax, hard": (BILINGUAL, "hard"),
     "two languages, margin, random": ({**BILINGUAL, "loss": "margin"}, "random"),
     "two languages, heads of context": (
-        {**BILINGUAL, "context": CONTEXT, "context_steps": 4},
+        {**BILINGUAL, "context": CONTEXT, "context_steps": 8},
         "hard",
     ),
 }

@@ -29,4 +29,10 @@ class Rows:
         """The rows with these numbers [B], which are on the device: [B, …]."""
         if self.whole is not None:
             return self.whole.index_select(0, numbers)
-        return to_device(torch.from_numpy(self.array[numbers.cpu().numpy()]), self.where)
+        return self.pick(numbers.cpu().numpy())
+
+    def pick(self, numbers: np.ndarray) -> Tensor:
+        """The same of numbers that the host has: it need not wait for the device to learn them."""
+        if self.whole is not None:
+            return self.whole.index_select(0, to_device(torch.from_numpy(numbers), self.where))
+        return to_device(torch.from_numpy(self.array[numbers]), self.where)

@@ -1,14 +1,13 @@
 """The picture branch when it no longer learns: what it sees in each picture, computed once."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.resident import Rows
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_images
-from wordbrush.training.compute import device_of, to_device
+from wordbrush.training.compute import device_of
 
 
 class LockedPictures:
@@ -29,10 +28,8 @@ class LockedPictures:
             self.numbers = np.concatenate([self.numbers, len(pairs.images) + numbers])
             seen = np.concatenate([seen, twins])
         encoders.train()
-        self.where = device_of(encoders)
-        self.features = Rows(seen, self.where)
+        self.features = Rows(seen, device_of(encoders))
 
     def of(self, pictures: np.ndarray) -> Tensor:
         """What is seen in pictures with these numbers [N]: features [N, D, h, w]."""
-        rows = torch.from_numpy(np.searchsorted(self.numbers, pictures))
-        return self.features.take(to_device(rows, self.where))
+        return self.features.pick(np.searchsorted(self.numbers, pictures))
