@@ -46,6 +46,6 @@ def test_two_languages_are_learned_by_the_local_runner(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     compiled = Compiled.read(workspace.root / ".wordbrush/kfp/pipeline.yaml")
     made = read_yaml(workspace.root / ".wordbrush/kfp/dvc.lock")["stages"]
-    assert set(compiled.tasks) == set(made) and len(made) == 16
+    assert set(compiled.tasks) == set(made) and len(made) == 17
     told = made["pretrain-davenet@hard"]["params"]["params.yaml"]["davenet"]
     assert told["languages"] == ["en", "de"]
