@@ -150,4 +150,4 @@ def test_other_crops_train_anew(finished, tmp_path):
     assert "data/encoders/pretrain/hard" in changed
     assert not changed & {"data/features", "data/speech", "data/samples", "data/scenes"}
     would_run = running.findall(workspace.run("dvc", "repro", "--dry", **paths).stdout)
-    assert {address.partition("@")[0] for address in would_run} == DAVENET | MEASURED
+    assert {address.partition("@")[0] for address in would_run} == DAVENET | MEASURED | SENSES
