@@ -60,6 +60,7 @@ EXTRAS = {
     "PIL": "render",
     "aiohttp": "web",
     "av": "data",
+    "babel": "web",
     "certifi": "pipeline",
     "configobj": "pipeline",
     "cryptography": "pipeline",

@@ -78,6 +78,6 @@ def test_a_stale_lock_or_an_unknown_variant_is_one_sentence(tmp_path):
     done = part("cpu", tmp_path)
     assert (
         done.returncode == 1
-        and "lacks aiohttp, av, certifi, configobj," in done.stderr
+        and "lacks aiohttp, av, babel, certifi," in done.stderr
         and "make lock" in done.stderr
     )

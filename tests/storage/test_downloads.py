@@ -237,7 +237,7 @@ def test_damage_on_the_way_is_found_by_the_checksum_of_the_bucket(bucket, tmp_pa
     wordbrush, _ = bucket
     wordbrush.blob("c.zip").upload_from_string(CONTENT)
     get("c.zip", tmp_path)
-    (tmp_path / "content").write_bytes(b"x" + CONTENT[1:])
+    (tmp_path / "content").write_bytes(bytes([CONTENT[0] ^ 1]) + CONTENT[1:])
     with pytest.raises(WordbrushError, match=r"its crc32c is .*, but the bucket says"):
         get("c.zip", tmp_path)
     assert get("c.zip", tmp_path) == CONTENT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wordbrush.corpora.checking import Checked
 from wordbrush.corpora.records import Fault
-from wordbrush.data.languages import named_with_code
+from wordbrush.data.language_names import named_with_code
 from wordbrush.data.splits import CAPTIONED
 from wordbrush.errors import shown
 from wordbrush.storage.files import whole_file

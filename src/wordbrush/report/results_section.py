@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wordbrush.data.languages import language_name
+from wordbrush.data.language_names import language_name
 from wordbrush.evaluation.methods import method_named
 from wordbrush.evaluation.paper import published
 from wordbrush.evaluation.results import (

@@ -4,7 +4,7 @@ import pytest
 
 from wordbrush.captions.language import known_languages, language_of
 from wordbrush.corpora.sides import LANGUAGES
-from wordbrush.data.languages import language_name, named_with_code
+from wordbrush.data.language_names import language_name, named_with_code
 
 
 @pytest.mark.parametrize(
