@@ -26,7 +26,8 @@ from wordbrush.versioning.git import git
 VARIANTS = ROOT / "experiments/variants.yaml"
 PresetArgument = Annotated[str, typer.Argument(help="demo, or a file of presets/, such as small.")]
 TrialsOption = Annotated[
-    int, typer.Option(min=2, help="Trainings of DAVEnet, each from another seed.")
+    int,
+    typer.Option(min=0, help="Trainings of DAVEnet, each from another seed; 0: ablations alone."),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Runs at once; they share the cores.")]
 AblationsOption = Annotated[int, typer.Option(min=0, help="Trainings of each ablation; 0: none.")]
@@ -57,7 +58,9 @@ def main(
     only: OnlyOption = None,
 ) -> None:
     variants = read_variants(only)
-    commit = committed()
+    if trials == 1:
+        raise WordbrushError("--trials 1 has no spread: two or more, or 0 for ablations alone.")
+    commit, base = committed(), Run(preset, "methods", 0)
     whole = [Run(preset, "methods", trial) for trial in range(trials)]
     parts = [
         Run(preset, name, trial, variant)
@@ -65,21 +68,22 @@ def main(
         for name, variant in variants.items()
     ]
     folder = ROOT / "results" / preset
-    shared = whole[0].share(commit, usable_cores(), drawing)
+    shared = base.share(commit, usable_cores(), drawing)
     report(f"{preset}, stages that all runs share", shared)
-    whole[0].keep_drawing(folder / "drawing")
+    base.keep_drawing(folder / "drawing")
     perform(whole, commit, jobs, keep)
     for part in first_of_each(parts, lambda part: part.variant.params.get("samples")):
         report(f"{part}, its samples", part.share(commit, usable_cores()))
     perform(without_duplicates_first(parts), commit, jobs, keep)
-    about = {
-        "commit": commit,
-        "trials": trials,
-        "jobs": jobs,
-        "cores": usable_cores(),
-        "drawing": "given" if drawing else "trained",
-    }
-    write_json(folder / "about.json", about)
+    if trials:
+        about = {
+            "commit": commit,
+            "trials": trials,
+            "jobs": jobs,
+            "cores": usable_cores(),
+            "drawing": "given" if drawing else "trained",
+        }
+        write_json(folder / "about.json", about)
     write_tables(folder, read_variants(None))
     draw_methods(folder / "methods.svg", read_trials(folder))
     print((folder / "tables.md").read_text(encoding="utf-8"))

@@ -63,6 +63,13 @@ def test_an_unknown_ablation_is_named():
     )
 
 
+def test_one_trial_has_no_spread():
+    ran = Workspace(ROOT).run(
+        sys.executable, "-m", "experiments", "tiny", "--trials", "1", check=False
+    )
+    assert ran.returncode == 2 and "--trials 1 has no spread" in ran.stderr
+
+
 def test_a_cell_is_a_mean_with_student_s_interval():
     assert cell([1.0, 2.0, 3.0]) == "2.0 ± 2.5"  # 4.303 · 1 / √3
     assert cell([1.0, 2.0, 3.0], 5.0, "+") == "+2.0 ± 2.5 (+5.0)"
