@@ -8,6 +8,15 @@ from multiprocessing import get_context
 
 from wordbrush.captions.voices import Utterance, Voice, speak
 
+# Changes of `captions` after which espeak-ng alone speaks, and no engine is compared.
+ESPEAK_ALONE = {
+    "voices": ["en-us", "en"],
+    "held_out_voices": ["en-us+f2"],
+    "engine_shares": {},
+    "validation_voices": [],
+    "test_voices": [],
+}
+
 
 @cache
 def spoken_alone(*lines: tuple[str, Voice]) -> list[Utterance]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.speech import ESPEAK_ALONE
 from wordbrush import params as parameters
 from wordbrush.captions.wording import facts_in
 from wordbrush.data.recordings import read_shards
@@ -26,14 +27,7 @@ KEPT = Path(__file__).resolve().parents[2] / "models/small"
 TRAINED = 20
 CHANGES = {
     "samples": {"train": TRAINED, "validation": 4, "test": 4, "semantic": 4, "min_certainty": 0.9},
-    "captions": {
-        "voices": ["en-us", "en"],
-        "held_out_voices": ["en-us+f2"],
-        "engine_shares": {},
-        "validation_voices": [],
-        "test_voices": [],
-        "lines_per_process": 4,
-    },
+    "captions": {**ESPEAK_ALONE, "lines_per_process": 4},
     "davenet": {"batch_size": 6},
     "twins": {"kind": "edited", "drawings": 12, "each": 3, "tries": 1, "pairs_a_batch": 2},
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from tests.speech import ESPEAK_ALONE
 from wordbrush import params as parameters
 from wordbrush import presets
 from wordbrush.audio.config import FeatureConfig
@@ -41,13 +42,7 @@ KEPT = ROOT / "models/small"
 SPLITS = {"train": 12, "validation": 6, "test": 6}
 CHANGES = {
     "samples": {**SPLITS, "semantic": 2, "min_certainty": 0.9},
-    "captions": {
-        "voices": ["en-us", "en"],
-        "held_out_voices": ["en-us+f2"],
-        "engine_shares": {},
-        "validation_voices": [],
-        "test_voices": [],
-    },
+    "captions": ESPEAK_ALONE,
     "senses": {
         "picture_channels": [8],
         "sound_channels": [8],
