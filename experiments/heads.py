@@ -26,13 +26,13 @@ from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.heads import HeadedEncoders
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import recall
 from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.retrieval import ranks_of
 from wordbrush.params import Params
+from wordbrush.senses.heads import HeadedEncoders
 from wordbrush.senses.kinds import Kinds, by_kind, kinds
 from wordbrush.senses.natural import mixed, struck_pairs
 from wordbrush.storage.files import write_json

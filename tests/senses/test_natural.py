@@ -8,7 +8,7 @@ from tests.stages.test_train_senses import SPLITS, changed
 from tests.stages.test_train_senses import drawn as drawn  # the fixture
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
-from wordbrush.davenet.heads import HeadedEncoders
+from wordbrush.senses.heads import HeadedEncoders
 from wordbrush.senses.kinds import by_kind, kinds, taken, taken_by_first
 from wordbrush.senses.natural import NO_LANGUAGE, mixed, struck_pairs
 from wordbrush.senses.reading import heard_objects

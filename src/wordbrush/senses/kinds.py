@@ -5,9 +5,9 @@ from typing_extensions import TypedDict
 
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.heads import HeadedEncoders, head_of_frames
 from wordbrush.evaluation.intervals import bootstrap_groups
 from wordbrush.evaluation.results import Estimate
+from wordbrush.senses.heads import HeadedEncoders, head_of_frames
 from wordbrush.senses.natural import NO_LANGUAGE
 
 

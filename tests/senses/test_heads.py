@@ -6,8 +6,8 @@ import torch
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
-from wordbrush.davenet.heads import HeadedEncoders, by_head, head_of_frames
 from wordbrush.davenet.kernels import paired_similarities, similarities
+from wordbrush.senses.heads import HeadedEncoders, by_head, head_of_frames
 
 
 @pytest.fixture
