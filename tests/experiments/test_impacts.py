@@ -71,8 +71,6 @@ def test_captions_begin_with_the_weights_that_sounds_left(drawn, tmp_path):
     assert not torch.equal(true[name], shuffled[name])
     assert torch.equal(after[1][name], after[2][name])
     assert not torch.equal(after[0][name], after[1][name])
-    moved = [(one[name] - true[name]).norm() for one in after[:2]]
-    assert moved[1] < moved[0] / 2
 
 
 @pytest.mark.parametrize("experiment", [impacts, heads])
