@@ -1,0 +1,130 @@
+"""`python -m experiments.heads`: whether each of two heads takes one kind of sound.
+
+Trains on the drawings of this folder, which `dvc repro synthesize-captions` makes, with what is
+said of each and the sound of its objects, each struck once, mixed: a batch has both. With one head,
+and with two that compete for every frame (DenseAV's question; nothing asks them to differ). All
+else is equal, the number of channels too. Prints recall@10 of both kinds, and how much of the
+frames of each kind the heads take: means over trials with 95 % intervals over them. In a twentieth
+of the steps:
+
+    python -m experiments.heads --share 0.05 --trials 3
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import typer
+from typing_extensions import TypedDict
+
+from experiments.impacts import require_pairs
+from experiments.tables import NOTHING, cell, table
+from experiments.units import shortened
+from wordbrush import params as parameters
+from wordbrush.data.pairs import Pairs, read_pairs
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities
+from wordbrush.davenet.retrieval import recall
+from wordbrush.davenet.training import Settings, train
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.evaluation.retrieval import ranks_of
+from wordbrush.params import Params
+from wordbrush.senses.heads import HeadedEncoders
+from wordbrush.senses.kinds import Kinds, by_kind, kinds
+from wordbrush.senses.natural import mixed, struck_pairs
+from wordbrush.storage.files import write_json
+from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.paths import given_path
+from wordbrush.training.compute import set_seed
+from wordbrush.training.conditions import as_chosen
+
+HEADS = (1, 2)
+HEADER = (
+    *("heads", "R@10, captions", "R@10, impacts"),
+    *("frames of captions that the head for captions takes", "of impacts", "apart", "kind told"),
+)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class Measured(TypedDict):
+    """recall: recall@10 in percent of captions, and of impacts. kinds: None of one head."""
+
+    recall: list[float]
+    kinds: Kinds | None
+
+
+@app.command(help=__doc__)
+def main(
+    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+) -> None:
+    params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
+    require_pairs(params, layout)
+    require_heads(params)
+    results: dict[int, list[Measured]] = {}
+    with TemporaryDirectory() as folder:
+        captions = read_pairs(layout)
+        struck = struck_pairs(params, layout, captions, Path(folder) / "impacts")
+        pairs = mixed(captions, struck, Path(folder) / "mixed")
+        for heads in HEADS:
+            results[heads] = []
+            for trial in range(trials):
+                results[heads].append(measured(params, pairs, heads, trial))
+                if output is not None:
+                    write_json(output, results)
+    print(table(HEADER, [table_row(heads, found) for heads, found in results.items()]))
+
+
+def require_heads(params: Params) -> None:
+    """Raises WordbrushError where heads could not compete."""
+    davenet = params.davenet
+    if davenet.similarity != "MISA" or davenet.context is not None:
+        raise WordbrushError(
+            f"heads compete for frames where davenet.similarity in {PARAMS} is MISA and "
+            f"davenet.context null; they are {davenet.similarity} and "
+            f"{'null' if davenet.context is None else 'given'}."
+        )
+    if davenet.embedding % max(HEADS):
+        raise WordbrushError(
+            f"davenet.embedding in {PARAMS} is {davenet.embedding}, which cannot be divided among "
+            f"{max(HEADS)} heads: choose a multiple."
+        )
+
+
+def measured(params: Params, pairs: Pairs, heads: int, trial: int) -> Measured:
+    """Train so many heads on both kinds, and measure on the test."""
+    seed = params.grounding_seed + trial
+    set_seed(seed)
+    encoders = HeadedEncoders(EncoderConfig.of(params.davenet, pairs.speech.config), heads)
+    # captions are longer than impacts: batches by length would have one kind each
+    davenet = params.davenet.model_copy(update={"length_pool": 1})
+    stage = params.schedule.pretrain
+    with as_chosen(params):
+        train(encoders, pairs, Settings(davenet, stage, "hard", seed, params.edits.against))
+    found = kinds(encoders, pairs, params.evaluation.bootstrap, params.seed) if heads > 1 else None
+    recalls = [recall_10(encoders, pairs, numbers) for numbers in by_kind(pairs, "test")]
+    return {"recall": recalls, "kinds": found}
+
+
+def recall_10(encoders: HeadedEncoders, pairs: Pairs, numbers: np.ndarray) -> float:
+    """In percent, both directions together, among these utterances and their drawings."""
+    features = encode_pairs(encoders, pairs, numbers)
+    scores = all_similarities(*features, encoders.config.similarity)
+    return recall(ranks_of(scores, pairs.manifest, numbers), 10)
+
+
+def table_row(heads: int, trials: Sequence[Measured]) -> list[str]:
+    """The row of so many heads below HEADER."""
+    recalls = [cell([one["recall"][kind] for one in trials]) for kind in (0, 1)]
+    taken = [one["kinds"] for one in trials if one["kinds"] is not None]
+    names = ("captions", "impacts", "apart", "told")
+    shares = [cell([one[name]["value"] for one in taken]) if taken else NOTHING for name in names]
+    return [str(heads), *recalls, *shares]
+
+
+if __name__ == "__main__":
+    run_command(app, "experiments.heads")
