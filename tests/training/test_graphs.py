@@ -8,8 +8,9 @@ import torch
 
 from tests.replay import TapeRecorder
 from tests.training import trainings
+from wordbrush.davenet import training as davenet_training
 from wordbrush.gan import training as gan_training
-from wordbrush.training.compute import running_ahead, set_seed
+from wordbrush.training.compute import channels_last, running_ahead, set_seed
 from wordbrush.training.graphs import CudaRecorder, Graphs, cuda_graphs, recording
 
 LONGER = {
@@ -86,6 +87,28 @@ def test_recorded_steps_learn_the_same(folder, name):
     if "augmented" not in name:  # noise is drawn for all frames, and wider batches have more
         plain, _ = learned(name, folder, None)
         assert np.allclose(plain, curve, rtol=1e-3, atol=1e-5)
+
+
+def test_convolutions_that_keep_channels_last_learn_the_same(folder, monkeypatch):
+    """As GPUs have them."""
+    formats = []
+
+    def placed(encoders, where):
+        channels_last(encoders, where)
+        formats.append(
+            {
+                w.is_contiguous(memory_format=torch.channels_last)
+                for w in encoders.parameters()
+                if w.dim() == 4
+            }
+        )
+        return encoders
+
+    plain, weights = learned("softmax, hard", folder, None)
+    monkeypatch.setattr(davenet_training, "placed", placed)
+    turned, its_weights = learned("softmax, hard", folder, None)
+    assert formats == [{True}] and np.allclose(turned, plain, rtol=1e-3, atol=1e-5)
+    assert all(torch.allclose(weights[key], its_weights[key], atol=1e-3) for key in weights)
 
 
 def drawn(name, make):

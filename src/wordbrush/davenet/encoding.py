@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordbrush.data.images import to_images
+from wordbrush.data.images import scaled
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.audio import AudioEncoder
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import slices
-from wordbrush.training.compute import device_of
+from wordbrush.training.compute import device_of, to_device
 from wordbrush.training.memory import require_memory
 
 BATCH = 250
@@ -49,7 +49,7 @@ def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -
     """Of pictures uint8 [M, H, W, 3], those with these numbers [N]: features [N, D, h, w]."""
     indices, where = np.asarray(indices), device_of(encoders)
     parts = (
-        encoders.encode_images(to_images(images[indices[rows]]).to(where))
+        encoders.encode_images(scaled(to_device(torch.from_numpy(images[indices[rows]]), where)))
         for rows in slices(len(indices), BATCH)
     )
     return collected(parts, len(indices))
@@ -73,7 +73,7 @@ def spoken(
     where = device_of(audio)
     for rows in slices(len(indices), BATCH):
         features, lengths = speech.batch(indices[rows])
-        yield encoders.heard_by(audio, features.to(where), lengths.to(where))
+        yield encoders.heard_by(audio, to_device(features, where), to_device(lengths, where))
 
 
 def frames_of(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> int:

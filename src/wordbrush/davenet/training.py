@@ -30,7 +30,13 @@ from wordbrush.params import Against, Davenet, Mining, Pretraining, Training, Tw
 from wordbrush.telemetry.metrics import edited, waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import device, mixed_precision, random_numbers
+from wordbrush.training.compute import (
+    channels_last,
+    device,
+    device_of,
+    mixed_precision,
+    random_numbers,
+)
 from wordbrush.training.graphs import Graphs
 from wordbrush.training.parallel import (
     backward,
@@ -158,7 +164,7 @@ class Trainer:
     ):
         davenet, stage = settings.davenet, settings.stage
         self.settings = settings
-        self.encoders = encoders.to(device()).train()
+        self.encoders = placed(encoders, device()).train()
         self.davenet, self.editor = davenet, editor
         self.languages = max(1, len(davenet.languages))  # that take turns in the rows of a batch
         self.chance = random_numbers(settings.seed)  # of random impostors
@@ -433,13 +439,24 @@ def validation_recall(encoders: Encoders, pairs: Pairs, similarity: str) -> floa
     return recall(both_ways(scores, positives), 10)
 
 
+def placed(encoders: Encoders, where: torch.device) -> Encoders:
+    """The encoders on a device. On GPUs all their convolutions keep channels last, as the pictures
+    do, and no weight is turned around in every step; on CPUs weights stay as they are, since
+    another format would round otherwise."""
+    return channels_last(encoders, where) if where.type == "cuda" else encoders.to(where)
+
+
 def make_optimiser(
     encoders: Encoders, davenet: Davenet, rate: float, recorded: bool
 ) -> torch.optim.Optimizer:
-    """Of both branches: SGD with momentum (D), or Adam. recorded: for steps that are."""
+    """Of both branches: SGD with momentum (D), or Adam. recorded: for steps that are.
+
+    One kernel for all weights (`fused`), but for SGD on CPUs, which would round otherwise.
+    """
     weights, momentum = encoders.parameters(), davenet.momentum
     if davenet.optimiser == "sgd":
-        return torch.optim.SGD(weights, lr=rate, momentum=momentum, fused=recorded)
+        fused = recorded or device_of(encoders).type == "cuda"
+        return torch.optim.SGD(weights, lr=rate, momentum=momentum, fused=fused)
     betas = momentum, 0.999
     return torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=recorded)
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import LATENTS, draw, latent_blocks, load_generator
+from wordbrush.gan.sampling import LATENTS, drawn, latent_blocks, load_generator
 from wordbrush.params import Params
 from wordbrush.segmenter.network import Segmenter, load_segmenter
 from wordbrush.segmenter.parsing import describable, parse
 from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import Progress
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, device_of
+from wordbrush.training.graphs import repeated
 
 PATIENCE = 50  # drawings tried for each one that is kept
 
@@ -53,11 +54,12 @@ def kept_drawings(generator: Generator, count: int, seed: int, keep: Keep | None
     Raises WordbrushError where that would take for ever.
     """
     blocks = latent_blocks(generator.latent_dim, seed)
+    step, where = repeated(generator), device_of(generator)
     latents, images, found, tried = [], [], 0, 0
     with Progress("drawing", count, "picture") as progress:
         while found < count:
             z = next(blocks)
-            pictures = draw(generator, z, LATENTS)
+            pictures = drawn(step, z, where)
             kept = keep(pictures) if keep else np.ones(LATENTS, bool)
             latents.append(z.numpy()[kept])
             images.append(pictures[kept])

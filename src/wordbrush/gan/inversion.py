@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wordbrush.data.images import fitted, to_images
+from wordbrush.data.images import fitted, scaled
 from wordbrush.gan.networks import Generator, halve
 from wordbrush.gan.sampling import LATENTS, latent_blocks
 from wordbrush.params import Latents
-from wordbrush.training.compute import device_of
+from wordbrush.training.compute import device_of, to_device
 
 BATCH = 64  # pictures at once
 COARSEST = 8
@@ -36,7 +36,7 @@ def find_latents(
 
 def own_size(generator: Generator, images: np.ndarray) -> Tensor:
     """Pictures uint8 [N, H, W, 3] as the generator would draw them: [N, 3, R, R], where it is."""
-    pictures = to_images(images).to(device_of(generator))
+    pictures = scaled(to_device(torch.from_numpy(np.array(images)), device_of(generator)))
     return fitted(pictures, generator.config.resolution)
 
 

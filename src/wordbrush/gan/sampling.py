@@ -1,6 +1,7 @@
 """Drawing with a trained generator."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from wordbrush.data.images import to_uint8
 from wordbrush.gan.networks import Generator, GeneratorConfig
 from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
-from wordbrush.training.compute import channels_last, device_of
+from wordbrush.training.compute import channels_last, device_of, to_device
+from wordbrush.training.graphs import Step, repeated
 
 LATENTS = 64  # that are drawn at once
 
@@ -29,15 +31,21 @@ def load_generator(folder: Path, device: torch.device) -> Generator:
 @torch.no_grad()
 def draw(generator: Generator, latents: Tensor, batch: int) -> np.ndarray:
     """Pictures uint8 [N, H, W, 3] of latents [N, Z], `batch` at a time."""
-    where = device_of(generator)
-    return np.concatenate([to_uint8(generator(part.to(where))) for part in latents.split(batch)])
+    where, step = device_of(generator), repeated(generator)
+    return np.concatenate([drawn(step, part, where) for part in latents.split(batch)])
+
+
+@torch.no_grad()
+def drawn(step: Step, latents: Tensor, where: torch.device) -> np.ndarray:
+    """Pictures uint8 [N, H, W, 3] that a step on a device makes of latents [N, Z]."""
+    return to_uint8(step(to_device(latents, where)))
 
 
 @torch.no_grad()
 def encode(generator: Generator, latents: Tensor, resolution: int, batch: int) -> Tensor:
     """The generator's layer of this resolution, of latents [N, Z]: [N, C, h, w], on the CPU."""
-    where, parts = device_of(generator), latents.split(batch)
-    return torch.cat([generator.encode(part.to(where), resolution).cpu() for part in parts])
+    where, step = device_of(generator), repeated(partial(generator.encode, size=resolution))
+    return torch.cat([step(to_device(part, where)).cpu() for part in latents.split(batch)])
 
 
 def latent_blocks(dim: int, seed: int) -> Iterator[Tensor]:

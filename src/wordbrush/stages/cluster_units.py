@@ -27,6 +27,7 @@ from wordbrush.params import Params
 from wordbrush.storage.files import whole_directory
 from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import device
+from wordbrush.training.conditions import recorded
 
 
 @torch.no_grad()
@@ -84,5 +85,6 @@ def agreeing_units(
     on = binarise(active.flatten(0, 2), share).view(active.shape).permute(3, 0, 1, 2)
     generator = load_generator(layout.generator, device())
     latents = read_latents(layout, found=params.graph == "redrawn")
-    overlap = generator_agreement(generator, latents[first], on, params.edits.resolution, share)
+    with recorded(params):
+        overlap = generator_agreement(generator, latents[first], on, params.edits.resolution, share)
     return overlap.sort(dim=1, descending=True, stable=True)

@@ -16,6 +16,7 @@ from wordbrush.storage.files import whole_directory, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.telemetry.progress import track
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
+from wordbrush.training.conditions import recorded
 from wordbrush.training.memory import require_memory
 
 
@@ -32,7 +33,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         images, counterfactuals = rendered(params, count, checkpoints)
         arrays = {"images": images, "counterfactuals": counterfactuals}
     else:
-        latents, images, share = describable_drawings(params, layout, count, params.seed)
+        with recorded(params):
+            latents, images, share = describable_drawings(params, layout, count, params.seed)
         arrays = {"latents": latents, "images": images}
     with whole_directory(layout.samples) as folder:
         for name, array in arrays.items():

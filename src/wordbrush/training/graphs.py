@@ -167,3 +167,9 @@ class Graphs:
             kept = [one for one in own if isinstance(one, Tensor)]
             self.recorded[key] = _Recorded(kept, *self.recorder.record(partial(step, *own)))
         return self.recorded[key](*tensors)
+
+
+def repeated(step: Step) -> Step:
+    """A step that draws no random numbers, recorded where steps are: for many batches of one shape
+    that no training takes."""
+    return partial(Graphs().run, "", step)
