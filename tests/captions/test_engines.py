@@ -35,9 +35,12 @@ from wordbrush.captions.engines.probe import (
 from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
 from wordbrush.captions.engines.wheels import Part, checked, folder_of
 from wordbrush.captions.grammar import grammar_of
+from wordbrush.captions.lines import Line
+from wordbrush.captions.rehearsal import with_new_words
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.errors import WordbrushError
 
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = "a small red rubber cube and behind it a tiny cylinder"
 INSTALLED = "flite/slt festival/ked festival/slt mbrola/us1 pico/en-GB piper/joe hibari/heart"
 CUBE = {"shape": "cube", "material": "rubber", "color": "red", "size": "small", "x": 3, "y": 9}
@@ -214,6 +217,47 @@ def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
     forget_engines()
     with pytest.raises(WordbrushError, match="flite ended with signal 11"):
         require_speech(["flite/slt"])
+
+
+def test_an_engine_that_reads_letters_is_found_before_it_speaks_hundreds_of_lines(
+    stand_in, tmp_path
+):
+    """One sentence is right, so the probe finds nothing; another one is read letter by letter."""
+    texts = {"red": "a red cube", "cyan": "a cyan ball"}
+    recording(tmp_path / "red.wav", text=texts["red"])
+    recording(tmp_path / "cyan.wav", text=", ".join(texts["cyan"].replace(" ", "")))
+    calls = stand_in(
+        f'case "$*" in *cyan*) of=cyan;; *) of=red;; esac; cp {tmp_path}/$of.wav "$file"'
+    )
+    program = (
+        "from wordbrush.captions.lines import Line\n"
+        "from wordbrush.captions.rehearsal import rehearse\n"
+        "from wordbrush.captions.voices import Voice\n"
+        "from wordbrush.errors import WordbrushError\n"
+        "from wordbrush import params\n"
+        "import pathlib, sys\n"
+        "if __name__ == '__main__':\n"
+        "    captions = params.load(pathlib.Path(sys.argv[1])).captions\n"
+        "    spoken = ['a red cube'] * 300 + ['a cyan ball']\n"
+        "    lines = [Line(text, Voice('flite/slt', 175, 50)) for text in spoken]\n"
+        "    try: rehearse([*lines, Line('red', Voice('en', 175, 50))], captions)\n"
+        "    except WordbrushError as error: print(error)\n"
+    )
+    script = tmp_path / "rehearsing.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, script, ROOT / "params.yaml"], capture_output=True, text=True, check=True
+    )
+    assert "flite/slt speaks 'a cyan ball' for" in done.stdout and "letters" in done.stdout
+    assert len(calls.read_text().splitlines()) == 2
+
+
+def test_a_rehearsal_has_every_word_of_a_voice_alone_and_in_sentences():
+    texts = ["a red cube", "a red, small ball", "a small ball", "red", "Red", "a red cube"]
+    lines = [Line(text, Voice(name, 175, 50)) for name in ("en", "flite/slt") for text in texts]
+    chosen = with_new_words(lines)
+    assert [line.text for line in chosen] == ["a red cube", "a red, small ball", "red"]
+    assert {line.voice.name for line in chosen} == {"flite/slt"}
 
 
 @pytest.mark.parametrize(
