@@ -185,6 +185,14 @@ def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, w
     assert not list((tmp_path / "speech").rglob("*"))
 
 
+@pytest.mark.parametrize("text", ["", "...", " \n", "\u200b"])
+def test_a_text_without_a_word_is_refused_before_an_engine_gets_it(stand_in, text):
+    calls = stand_in("kill -SEGV $$")
+    with pytest.raises(WordbrushError, match=r"nothing can be heard of the text .* a word"):
+        speak(text, Voice("flite/slt", 175, 50))
+    assert not calls.exists()
+
+
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
