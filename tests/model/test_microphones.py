@@ -81,6 +81,7 @@ def recorded(sound: np.ndarray) -> np.ndarray:
 # was measured.
 FAULTS = {
     "44.1 kHz": (lambda s: (resample_poly(s, 441, 160), 44100), 7),
+    "a headset's 8 kHz": (lambda s: (resample_poly(s, 1, 2), 8000), 4),
     "one of two channels is silent": (lambda s: (np.stack([s, 0 * s], 1), RATE), 7),
     "crossed channels": (lambda s: (np.stack([s, -0.9 * s], 1), RATE), 7),
     "quiet, 16 bits": (lambda s: ((0.01 * s * 32767).round().astype(np.int16), RATE), 7),

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from wordbrush.audio.cleaning import Cleaning, cleaned
-from wordbrush.audio.sound import OFFSET, SAMPLE_RATE, read_sound, require_short, resample
+from wordbrush.audio.sound import OFFSET, RATES, SAMPLE_RATE, read_sound, require_short, resample
+from wordbrush.audio.widening import widened
 from wordbrush.errors import WordbrushError
 from wordbrush.storage.arrays import as_array
 
@@ -31,7 +32,6 @@ class Spoken(Protocol):
 Sound = str | os.PathLike | bytes | np.ndarray | torch.Tensor | Spoken
 """A file, its content, samples, or an utterance."""
 
-HIGHEST_RATE = 384_000  # samples a second: the most that recorders offer
 MOST_CHANNELS = 8  # 7.1 surround; of a shape [a, b], the channels are the axis that is this short
 SHORTEST = 0.02  # seconds: no speech sound is shorter
 LONGEST = 600.0  # seconds: a caption lasts some, and what is longer is another thing
@@ -64,13 +64,24 @@ class Changes:
     gain_db: float
     cleaning: Cleaning
 
+    @property
+    def narrow(self) -> bool:
+        """Whether the model listens to more than the sound can hold, as of a telephone's rate."""
+        return self.rate < SAMPLE_RATE
+
+    @property
+    def bad(self) -> bool:
+        """Whether answers become worse by what nothing brings back."""
+        return self.narrow or self.clipped >= BAD_CLIPPED or self.gain_db >= BAD_DB
+
     def __str__(self) -> str:
         return ", ".join(self._parts()) or "as it came"
 
     def _parts(self) -> Iterator[str]:
         done = self.cleaning
         if self.rate != SAMPLE_RATE:
-            yield f"resampled from {self.rate} Hz"
+            lack = f", which lacks all above {self.rate / 2:g} Hz" if self.narrow else ""
+            yield f"resampled from {self.rate} Hz{lack}"
         if self.alone:
             yield f"the loudest of {self.channels} channels taken, as they cancel each other"
         elif self.channels > 1:
@@ -106,8 +117,8 @@ def load_sound(given: Sound, rate: float | None = None) -> np.ndarray:
 
 def logged(prepared: "Prepared") -> "Prepared":
     """The same; what was done to it goes to the log, as a warning where it is bad."""
-    bad = prepared.changes.clipped >= BAD_CLIPPED or prepared.changes.gain_db >= BAD_DB
-    logger.log(logging.WARNING if bad else logging.INFO, "sound: %s", prepared.changes)
+    level = logging.WARNING if prepared.changes.bad else logging.INFO
+    logger.log(level, "sound: %s", prepared.changes)
     return prepared
 
 
@@ -120,11 +131,12 @@ def prepare(given: Sound, rate: float | None = None) -> Prepared:
     not given, those of the file, and 16,000 of samples.
 
     Channels that cancel each other, as those of a microphone with crossed wires do, give the
-    loudest alone. A constant offset is removed, since it would make steps beside silence.
+    loudest alone. A constant offset is removed, since it would make steps beside silence. What a
+    rate below 16 kHz lacks is filled with an image of what is there (audio/widening.py).
 
     Raises WordbrushError for a file that cannot be read, samples of another form or range, samples
-    that are not finite, a rate below 16 kHz (the upper half of speech would be missing), and
-    sound that is silent, shorter than 20 ms, or longer than ten minutes.
+    that are not finite, a rate that no recorder has, and sound that is silent, shorter than 20 ms,
+    or longer than ten minutes.
     """
     samples, rate = _read(getattr(given, "sound", given), rate)
     mono, channels, alone = _one_channel(_centred(samples))
@@ -143,7 +155,10 @@ def prepare(given: Sound, rate: float | None = None) -> Prepared:
             "the sound is silent: its samples are all the same. Bring a sound with speech in it."
         )
     _, exponent = np.frexp(np.abs(mono).max())
-    sound, done = cleaned(resample(np.ldexp(mono, -exponent).astype(np.float32), rate))
+    whole = resample(np.ldexp(mono, -exponent).astype(np.float32), rate)
+    if rate < SAMPLE_RATE:
+        whole = widened(whole, rate)
+    sound, done = cleaned(whole)
     full = FULL_SCALE.get(samples.dtype.str[1:], 1.0)
     gain = done.gain_db + 20 * float(np.log10(full) - exponent * np.log10(2))
     clipped = _clipped(samples, full)
@@ -198,15 +213,10 @@ def _from_file(path: Path, origin: str) -> tuple[np.ndarray, int]:
 def _whole_rate(rate: Any) -> int:
     """Raises WordbrushError for what is no possible number of samples a second."""
     number = isinstance(rate, int | float | np.integer | np.floating) and not isinstance(rate, bool)
-    if not number or rate != rate or not 0 < rate <= HIGHEST_RATE or rate != int(rate):
+    if not number or not RATES[0] <= rate <= RATES[-1] or rate != int(rate):
         raise WordbrushError(
             f"rate={rate!r} is no sample rate: give a whole number of samples a second, from "
-            f"{SAMPLE_RATE} to {HIGHEST_RATE}."
-        )
-    if rate < SAMPLE_RATE:
-        raise WordbrushError(
-            f"the sound has {rate} samples a second, so it lacks all above {rate / 2:g} Hz, which "
-            f"the model listens to: record it with {SAMPLE_RATE} or more."
+            f"{RATES[0]} to {RATES[-1]}."
         )
     return int(rate)
 

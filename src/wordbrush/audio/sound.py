@@ -14,6 +14,7 @@ import numpy as np
 from wordbrush.errors import WordbrushError, optional_packages
 
 SAMPLE_RATE = 16000
+RATES = range(4000, 384_001)  # samples a second: from a telephone's to the most of recorders
 OFFSET = 0.005  # of the peak: the mean of speech alone stays below, a recorder's fault lies above
 
 

@@ -13,7 +13,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.captions.lines import Line, usual_voice
 from wordbrush.captions.recital import recite, row
 from wordbrush.captions.vocabulary import Vocabulary
-from wordbrush.captions.words import spoken_words, write_words
+from wordbrush.captions.words import spoken_words, word_lines, write_words
 from wordbrush.data.recordings import GROUP_SCHEMA, write_shards
 from wordbrush.data.speech import write_features
 from wordbrush.params import Captions, engine_of_voice
@@ -74,8 +74,8 @@ def write_part(folder: Path, part: Part, captions: Captions, vocabulary: Vocabul
         write_shards(whole, rows, captions.rows_per_shard, GROUP_SCHEMA)
 
 
-def said_in(parts: Sequence[Part], vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
-    """Every voice with every text that it is going to say."""
+def said_in(parts: Sequence[Part], vocabulary: Vocabulary, captions: Captions) -> Iterator[Line]:
+    """All that is going to be said."""
     for part in parts:
-        yield from ((one["voice"], one["word"]) for one in spoken_words(vocabulary, part.voices))
-        yield from ((line.voice.name, line.text) for line in part.lines)
+        yield from word_lines(spoken_words(vocabulary, part.voices), captions)
+        yield from part.lines

@@ -187,16 +187,15 @@ def _dictionary(language: Path) -> Path:
     return _data() / f"{name}_dict"
 
 
-def known_voices() -> str:
-    """A sentence on what can be named."""
-    return (
-        f"use a language ({', '.join(sorted(languages()))}), with or without a speaker after a + "
-        f"({', '.join(sorted(variants()))})."
-    )
-
-
 def no_voice(name: str) -> WordbrushError:
-    return WordbrushError(f"there is no voice {name!r:.{SHOWN}}; {known_voices()}")
+    """What is wrong with the name: its language, or else its speaker; and what there is."""
+    language = name.partition("+")[0] if isinstance(name, str) else ""
+    if language in languages():
+        remedy = f"use one of {language}'s speakers after the + ({', '.join(sorted(variants()))})."
+    else:
+        known = ", ".join(sorted(languages()))
+        remedy = f"use a language ({known}), with or without a speaker, as in en-us+f2."
+    return WordbrushError(f"there is no voice {name!r:.{SHOWN}}; {remedy}")
 
 
 def check_voice(name: str) -> None:

@@ -24,6 +24,11 @@ def spoken_words(vocabulary: Vocabulary, voices: Sequence[str]) -> list[SpokenWo
     ]
 
 
+def word_lines(words: Sequence[SpokenWord], captions: Captions) -> list[Line]:
+    """What is said for them."""
+    return [Line(word["word"], usual_voice(word["voice"], captions)) for word in words]
+
+
 def write_words(
     folder: Path,
     captions: Captions,
@@ -36,7 +41,7 @@ def write_words(
     Writes words.json (`SpokenWord`) and the features of the words, in the same order.
     """
     entries = spoken_words(vocabulary, voices)
-    lines = [Line(entry["word"], usual_voice(entry["voice"], captions)) for entry in entries]
+    lines = word_lines(entries, captions)
     features = [frames for _, _, frames in recite(lines, captions, title)]
     write_features(folder, features, FeatureConfig.taken_from(captions))
     write_json(folder / "words.json", entries)

@@ -10,14 +10,13 @@ from pathlib import PurePath
 
 import numpy as np
 
-from wordbrush.audio.sound import OFFSET, SAMPLE_RATE, encode, resample
+from wordbrush.audio.sound import OFFSET, RATES, SAMPLE_RATE, encode, resample
 from wordbrush.corpora.records import Unusable
 from wordbrush.errors import optional_packages
 
 with optional_packages():
     import soundfile
 
-RATES = range(4000, 384_001)  # samples a second: from a telephone's to the most of recorders
 SHORTEST = 0.1  # seconds: no word is shorter
 ENOUGH = 0.9  # of what a header promises: where less is there, the rest was lost
 UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFFF - 36)  # written by pipes

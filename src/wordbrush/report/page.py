@@ -337,7 +337,9 @@ def gather(params: Params, layout: Layout) -> dict[str, Any]:
         "asked": results[best.name].get("ways"),
         "collection": read_origin(layout),
         "word_scores": word_scores_section(metrics, best.name),
-        "engines": engines_section(read_engine_scores(layout.evaluation, best.name)),
+        "engines": engines_section(
+            read_engine_scores(layout.evaluation, best.name), results[best.name].get("groups", {})
+        ),
         "composition": composition_section(results, best.name),
         "composed_kinds": kinds_section(read_composition(layout, best.name)),
         "composed_pairs": pairs_section(layout),

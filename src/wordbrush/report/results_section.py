@@ -14,6 +14,7 @@ from wordbrush.evaluation.results import (
     EngineScores,
     Estimate,
     GroupScores,
+    GroupSummary,
     Interval,
     Measured,
     Result,
@@ -137,8 +138,9 @@ def word_scores_section(metrics: ConceptMetrics, best: str) -> Rows:
     return table
 
 
-def engines_section(groups: GroupScores) -> Rows:
-    """How every group of voices is understood, engine by engine; no columns where there is none."""
+def engines_section(groups: GroupScores, summaries: dict[str, GroupSummary]) -> Rows:
+    """How every group of voices is understood, engine by engine, and over the voices of all its
+    engines where there are several; no columns where there is none."""
     every = [scores for engines in groups.values() for scores in engines.values()]
     if not every:
         return Rows([])
@@ -149,7 +151,21 @@ def engines_section(groups: GroupScores) -> Rows:
         for engine, scores in engines.items():
             cells = engine_cells(scores, attributes)
             table.rows.append((f"{GROUP_TITLES.get(group, group)}: {engine}", cells, False))
+        if len(engines) > 1:
+            cells = group_cells(summaries[group], table.columns)
+            table.rows.append((f"{GROUP_TITLES.get(group, group)}: all engines", cells, False))
     return table
+
+
+def group_cells(one: GroupSummary, columns: list[str]) -> list[Cell]:
+    """The cells of a whole group, of which fewer things are measured."""
+    semantic, recall = one.get("semantic"), one["recall_10"]
+    known = {
+        "voices": Cell(str(one["voices"])),
+        "mean": cell(semantic["value"], semantic) if semantic else Cell(),
+        "R@10": cell(recall["value"], recall),
+    }
+    return [known.get(name, Cell()) for name in columns]
 
 
 def engine_cells(scores: EngineScores, attributes: list[str]) -> list[Cell]:

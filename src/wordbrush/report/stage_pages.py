@@ -312,7 +312,8 @@ def _evaluation(made: Finished) -> list[Section]:
         tables = {"Retrieval each way, percent": ways}
     for medium, table in composition_section(measured, best="").items():
         tables[f"Composition of {medium}, percent (chance in brackets)"] = table
-    engines = engines_section(read_engine_scores(layout.evaluation, best))
+    scores = read_engine_scores(layout.evaluation, best)
+    engines = engines_section(scores, measured[best].get("groups", {}))
     of_best = {
         "by engine, percent (chance in brackets)": (engines, "engine"),
         "layer by layer, ABX error and word F1 in percent": (

@@ -4,6 +4,7 @@ data/features is all that training gets. Text, word timings and parsed objects s
 and data/annotations, for people and tests.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +30,9 @@ from wordbrush.captions.lines import (
     spoken_in,
 )
 from wordbrush.captions.recital import recite, row
+from wordbrush.captions.rehearsal import rehearse
 from wordbrush.captions.vocabulary import Vocabulary
-from wordbrush.captions.words import spoken_words, write_words
+from wordbrush.captions.words import spoken_words, word_lines, write_words
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.recordings import write_shards
 from wordbrush.data.speech import lengths_told, write_features
@@ -59,7 +61,10 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     scenes = scene_lines(drawn, tested, params.seed, captions.languages[0])
     script = composition(params, parsed, pairs, layout)
     parts = list(group_parts(tested, texts, splits))
-    require_all_recorded(captions, [*lines, *scenes], parts)
+    use_recordings(captions.recordings)
+    said = [*lines, *scenes, *tests_of_voices(captions, parts)]
+    require_recorded((line.voice.name, line.text) for line in said)
+    rehearse([*said, *script.lines], captions)
     speaking = partial(recite, lines, captions, "speaking captions")
     recited = list(checkpoints.continued("captions", speaking, captions.lines_per_process))
     rows = [
@@ -134,21 +139,13 @@ def composition(
     return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
-def require_all_recorded(captions: Captions, lines: list[Line], parts: list[Part]) -> None:
-    """Raises WordbrushError where people have not recorded all that their voices shall say."""
-    use_recordings(captions.recordings)
-    first = captions.languages[0]
-    require_recorded(
-        [
-            *((line.voice.name, line.text) for line in lines),
-            *(
-                (word["voice"], word["word"])
-                for language, vocabulary in vocabularies_of(captions).items()
-                for word in spoken_words(vocabulary, spoken_in(captions, language).held_out_voices)
-            ),
-            *said_in(parts, grammar_of(first).vocabulary),
-        ]
-    )
+def tests_of_voices(captions: Captions, parts: list[Part]) -> Iterator[Line]:
+    """What is said for the tests of words, in each language, and of engines."""
+    vocabularies = vocabularies_of(captions)
+    for language, vocabulary in vocabularies.items():
+        voices = spoken_in(captions, language).held_out_voices
+        yield from word_lines(spoken_words(vocabulary, voices), captions)
+    yield from said_in(parts, vocabularies[captions.languages[0]], captions)
 
 
 def write_real_pairs(folder: Path, captions: Captions, lines: list[Line]) -> None:

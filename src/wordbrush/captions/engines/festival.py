@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wordbrush.captions.engines.interface import Spoken, played_higher
 from wordbrush.captions.engines.programs import recorded, require_program, run
+from wordbrush.captions.engines.wheels import Part
 
 VOICES = {  # our name: festival's own
     "kal": "kal_diphone",
@@ -56,6 +57,9 @@ class Festival:
         folder = self._folder(voice)
         files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
         return f"{self._version}, {sum(path.stat().st_size for path in files)} bytes of voice"
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return ()
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         more = HTS_TEMPO.format(tempo=tempo / pitch) if VOICES[voice].endswith("_hts") else ""

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from wordbrush.captions.engines.interface import Spoken, played_higher
 from wordbrush.captions.engines.programs import recorded, require_program, run
+from wordbrush.captions.engines.wheels import Part
 from wordbrush.errors import WordbrushError
 
 VOICES = ("awb", "kal16", "rms", "slt")  # awb_time can tell the time only; kal is kal16 at 8 kHz
@@ -36,6 +37,9 @@ class Flite:
 
     def version(self, voice: str) -> str:
         return self._version
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return ()
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         stretch = f"duration_stretch={pitch / tempo}"

@@ -17,7 +17,7 @@ from wordbrush.captions.engines.neural import (
     timed_words,
 )
 from wordbrush.captions.engines.reference import ipa_words
-from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.engines.wheels import Part, checked, folder_of
 from wordbrush.errors import optional_packages
 
 SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"
@@ -35,9 +35,10 @@ class Hibari:
 
     def __init__(self) -> None:
         self.folder = folder_of("hibari", self.package) / "assets"
-        vocabulary = read_vocabulary(self.folder / "vocab.json", VOCABULARY_SHA256)
+        self.model = Part((self.folder / "hibari.onnx",), SHA256)
+        self.vocabulary = Part((self.folder / "vocab.json",), VOCABULARY_SHA256)
         self.known: dict[str, list[int]] = {
-            symbol: [number] for symbol, number in vocabulary.items()
+            symbol: [number] for symbol, number in read_vocabulary(self.vocabulary).items()
         }
 
     def voices(self) -> tuple[str, ...]:
@@ -46,10 +47,12 @@ class Hibari:
     def version(self, voice: str) -> str:
         return installed_version("hibari-tts")
 
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return self.vocabulary, self.model
+
     @cached_property
     def network(self) -> Network:
-        file = self.folder / "hibari.onnx"
-        return Network(checked([file], SHA256), DURATIONS, str(file))
+        return Network(checked(self.model), DURATIONS, "hibari's network")
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         with optional_packages():

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from wordbrush.captions.engines.wheels import Part
+
 NATURAL_RATE, NATURAL_PITCH = 175, 50  # espeak-ng's defaults, at which others speak as they are
 PAUSE = ","  # behind a word of a text: engines pause there
 OCTAVE = 50  # steps of pitch in an octave; espeak-ng's table doubles from 0 to 50 (setlengths.c)
@@ -37,6 +39,10 @@ class Engine(Protocol):
 
     def version(self, voice: str) -> str:
         """Changes whenever the same text in this voice may sound otherwise."""
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        """The files that the voice speaks with, whose bytes are known; none of programs, and none
+        of people. Raises WordbrushError where a wheel is missing."""
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         """Speak `tempo` times as fast as the voice does by itself, `pitch` times as high.

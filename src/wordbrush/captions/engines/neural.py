@@ -3,12 +3,11 @@
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from wordbrush.captions.engines.interface import PAUSE
-from wordbrush.captions.engines.wheels import checked
+from wordbrush.captions.engines.wheels import Part, checked
 from wordbrush.errors import WordbrushError, optional_packages
 
 with optional_packages():
@@ -109,9 +108,9 @@ def installed_version(*packages: str) -> str:
     return ", ".join(f"{name} {version(name)}" for name in (*packages, "onnxruntime"))
 
 
-def read_vocabulary(path: Path, sha256: str, *keys: str) -> dict:
+def read_vocabulary(file: Part, *keys: str) -> dict:
     """A part of a JSON file of a wheel. Raises WordbrushError where it is missing or altered."""
-    value = json.loads(checked([path], sha256))
+    value = json.loads(checked(file))
     for key in keys:
         value = value[key]
     return value

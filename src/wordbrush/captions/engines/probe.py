@@ -1,7 +1,8 @@
 """Whether engines speak, found before hours of speaking: each voice says one sentence.
 
-Voices that said it before are not asked again, since it is in the cache. The others speak in a
-process of their own, because a library that crashes takes its process with it.
+The files of wheels are checked each time. Voices that said the sentence before are not asked again,
+since it is in the cache. The others speak in a process of their own, because a library that crashes
+takes its process with it.
 
 What a voice said must be nearer to espeak-ng's speech of the sentence than to its speech of others.
 So other words and most other languages are noticed; an accent is not.
@@ -19,6 +20,7 @@ from wordbrush.captions.engines.interface import NATURAL_PITCH, NATURAL_RATE
 from wordbrush.captions.engines.reference import rendering
 from wordbrush.captions.engines.speaking import kept, speak_by, speech_within
 from wordbrush.captions.engines.table import language_of_voice, require_voice
+from wordbrush.captions.engines.wheels import Part, checked
 from wordbrush.errors import WordbrushError
 
 SENTENCES = {  # by language
@@ -60,10 +62,14 @@ REFUSED = 2
 def require_speech(voices: Sequence[str]) -> None:
     """Raises WordbrushError for the first voice that cannot be had or does not speak, and why."""
     silent = []
+    parts: dict[Part, None] = {}  # of all voices, each once
     for voice in dict.fromkeys(voices):
-        require_voice(voice)
+        engine, own = require_voice(voice)
+        parts.update(dict.fromkeys(engine.parts(own)))
         if kept(voice, sentence_of(voice), NATURAL_RATE, NATURAL_PITCH) is None:
             silent.append(voice)
+    for part in parts:
+        checked(part)
     if silent:
         _make_speak(silent)
     for voice in dict.fromkeys(voices):

@@ -25,6 +25,7 @@ from typing_extensions import TypedDict
 from wordbrush.audio.inputs import logged, prepare
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.engines.interface import Spoken
+from wordbrush.captions.engines.wheels import Part
 from wordbrush.errors import WordbrushError
 from wordbrush.params import RECORDINGS
 from wordbrush.process import variable
@@ -92,6 +93,9 @@ class Recordings:
             for text, one in self.known[voice].items()
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def parts(self, voice: str) -> tuple[Part, ...]:
+        return ()
 
     def speak(self, text: str, voice: str, tempo: float, pitch: float) -> Spoken:
         """The recording of this text, as it is: tempo and pitch change nothing."""

@@ -31,10 +31,15 @@ def espeak(language: str = AMERICAN) -> Iterator[Engine]:
 
 
 def rendering(text: str, rate: int, language: str = "en") -> tuple[np.ndarray, list[dict]]:
-    """espeak-ng's speech, float32 [S] at 16 kHz, and its words with start and end in seconds."""
+    """espeak-ng's speech, float32 [S] at 16 kHz, and its words with start and end in seconds.
+
+    Raises WordbrushError for a text in which nothing can be heard.
+    """
     with espeak(AMERICAN if language == "en" else language) as engine:
         own, words = engine.speak(text, rate, NATURAL_PITCH)
         sound = resample(own, engine.rate)
+    if not words or not own.any():
+        raise WordbrushError(f"nothing can be heard of the text {text!r:.60}: it needs a word.")
     stops = [*(word["start"] for word in words[1:]), len(sound) / SAMPLE_RATE]
     return sound, [{**word, "end": stop} for word, stop in zip(words, stops, strict=True)]
 

@@ -43,8 +43,9 @@ def speak_by(name: str, text: str, rate: int, pitch: int) -> tuple[np.ndarray, l
         if (before := kept(name, text, rate, pitch)) is not None:
             return before
         engine, voice = require_voice(name)
+        known = rendering(text, rate, language_of_voice(name))
         spoken = engine.speak(text, voice, tempo_of(rate), pitch_of(pitch))
-        sound, words = finished(spoken, name, text, rate)
+        sound, words = finished(spoken, known, name, text)
         flac = encode(sound)
         cache.write(_entry(name, text, rate, pitch), flac, words)
     return decode(flac, "speech"), words  # as the cache gives it later
@@ -60,14 +61,19 @@ def _entry(name: str, text: str, rate: int, pitch: int) -> cache.Entry:
     return cache.Entry(engine.name, voice, version_of(name), text, rate, pitch)
 
 
-def finished(spoken: Spoken, name: str, text: str, rate: int) -> tuple[np.ndarray, list[dict]]:
-    """16 kHz, no silence around, and word times. Raises WordbrushError for what is no speech."""
+def finished(
+    spoken: Spoken, rendered: tuple[np.ndarray, list[dict]], name: str, text: str
+) -> tuple[np.ndarray, list[dict]]:
+    """16 kHz, no silence around, and word times. Raises WordbrushError for what is no speech.
+
+    rendered: the same text as espeak-ng says it.
+    """
     if not np.isfinite(spoken.sound).all() or not spoken.sound.any():
         raise WordbrushError(f"{name} says nothing for the text {text!r:.60}.")
     whole = resample(spoken.sound.astype(np.float32), spoken.rate)
     first, stop = speech_within(whole)
     sound = whole[first:stop]
-    known, known_words = rendering(text, rate, language_of_voice(name))
+    known, known_words = rendered
     require_length(len(sound), len(known), name, text)
     if spoken.words is None:
         words, _ = carried_over(known_words, known, sound)
