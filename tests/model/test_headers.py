@@ -1,4 +1,4 @@
-"""Headers of cards, against the kept model's, which the first version wrote by hand."""
+"""Headers of cards, against the kept model's."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wordbrush.evaluation.composed import SHOWN
 from wordbrush.model.headers import dataset_header, model_header
 
 KEPT = Path(__file__).parents[2] / "models/small/README.md"
@@ -27,6 +28,14 @@ def test_the_model_s_header_says_what_the_kept_card_s_says():
         "recall": named(r"Recall@(\d+) of 500, both directions, percent"),
         "semantic": named(r"Semantic test, (\w+), percent"),
         "real_images": values["Real-image test, percent"],
+        "composition": {
+            medium: {
+                name: {"value": values[title]}
+                for name, shown in SHOWN.items()
+                if (title := f"{shown.title.capitalize()}, {medium}, percent") in values
+            }
+            for medium in ("drawings", "scenes")
+        },
     }
     words = {
         "word_f1": values["Attribute words by their best unit, mean F1, percent"],
@@ -35,7 +44,7 @@ def test_the_model_s_header_says_what_the_kept_card_s_says():
         "naming": {"value": values["Firing while named, percent"]},
     }
     header = model_header(kept["license"], result, words, 500, ["en"])
-    assert len(metrics) == 13 and yaml.safe_load(header) == kept
+    assert len(metrics) == 23 and yaml.safe_load(header) == kept
     assert not header.endswith("\n")
 
 
