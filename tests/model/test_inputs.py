@@ -75,9 +75,10 @@ def test_a_sound_in_any_form_is_heard_alike(small, drawings, blue, wanted, form)
 def test_a_sound_at_another_rate_is_heard_alike(small, drawings, blue, wanted, rate):
     sound = resample_poly(blue.sound, rate, 16000)
     scores = small.scores(drawings, sound, rate)
-    assert scores.argmax() == BEST and (scores - wanted).abs().max() < 5
-    shown = small.matchmap(drawings[BEST], sound, rate=rate)
-    assert (shown - small.matchmap(drawings[BEST], blue.sound)).abs().max() < 20
+    assert best_two(scores) == BEST and (scores - wanted).abs().max() < 5
+    drawing = drawings[min(BEST)]
+    shown = small.matchmap(drawing, sound, rate=rate)
+    assert (shown - small.matchmap(drawing, blue.sound)).abs().max() < 20
 
 
 def test_what_is_no_sound_is_named_by_every_method(small, drawings, blue):
