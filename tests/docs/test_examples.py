@@ -26,7 +26,7 @@ def example(page: str) -> str:
 
 def test_the_model_finds_the_drawing():
     """As a reader runs it: what espeak-ng said before in a process changes its bytes."""
-    check = "assert drawings.shape == (64, 64, 64, 3) and best == 34, best"
+    check = "assert drawings.shape == (64, 64, 64, 3) and best in (13, 34), best"
     command = [sys.executable, "-c", f"{example('README.md')}\n{check}"]
     subprocess.run(command, cwd=ROOT, check=True, timeout=300)
 

@@ -69,29 +69,40 @@ def test_a_running_window_streams_to_rounding(small, network, sizes):
     assert torch.allclose(found, encode_whole(encoders, features, whole), atol=1e-4)
 
 
-def test_the_last_seconds_are_heard_as_an_utterance(small):
-    features, whole = small.config.features, sound(5.0)
-    hearing = hearing_of(small.encoders, features)
+@pytest.fixture(scope="module")
+def by_utterance(small) -> Encoders:
+    """Encoders that hear levels relative to the loudest moment."""
+    features = small.config.features.model_copy(
+        update={"normalisation": "utterance", "range_db": 80.0}
+    )
+    torch.manual_seed(1)
+    changes = {"features": features, "running_norm": None}
+    return Encoders(small.encoders.config.model_copy(update=changes)).eval()
+
+
+def test_the_last_seconds_are_heard_as_an_utterance(by_utterance):
+    features, whole = by_utterance.config.features, sound(5.0)
+    hearing = hearing_of(by_utterance, features)
     for start in range(0, len(whole), 800):
         heard = hearing.push(whole[start : start + 800])
-    step = small.encoders.audio.stride * 320
+    step = by_utterance.audio.stride * 320
     window = hearing.sound  # begins at a frame, and ends where the sound does
     begin = (len(whole) - len(window)) // step
     assert np.array_equal(window, whole[begin * step :])
-    alone = encode_whole(small.encoders, features, window)
+    alone = encode_whole(by_utterance, features, window)
     spoiled = heard.first - begin
     assert 0 < spoiled < 4 and heard.stop == begin + alone.shape[1]
     assert heard.stop - heard.first >= WINDOW_SECONDS * SAMPLE_RATE / step
     assert torch.allclose(heard.features, alone[:, spoiled:], atol=1e-4)
 
 
-def test_no_frame_is_missed_where_a_slow_machine_hears_much_at_once(small):
-    features, whole = small.config.features, sound(9.1)
-    found = heard_in_pieces(hearing_of(small.encoders, features), whole, [16000, 100, 36000])
-    assert found.shape[1] == encode_whole(small.encoders, features, whole).shape[1]
+def test_no_frame_is_missed_where_a_slow_machine_hears_much_at_once(by_utterance):
+    features, whole = by_utterance.config.features, sound(9.1)
+    found = heard_in_pieces(hearing_of(by_utterance, features), whole, [16000, 100, 36000])
+    assert found.shape[1] == encode_whole(by_utterance, features, whole).shape[1]
 
 
-def test_an_utterance_that_fits_the_window_is_heard_as_a_whole(small):
-    features, whole = small.config.features, sound(2.0)
-    found = heard_in_pieces(hearing_of(small.encoders, features), whole, [1600])
-    assert torch.allclose(found, encode_whole(small.encoders, features, whole), atol=1e-4)
+def test_an_utterance_that_fits_the_window_is_heard_as_a_whole(by_utterance):
+    features, whole = by_utterance.config.features, sound(2.0)
+    found = heard_in_pieces(hearing_of(by_utterance, features), whole, [1600])
+    assert torch.allclose(found, encode_whole(by_utterance, features, whole), atol=1e-4)

@@ -20,7 +20,7 @@ DIM, BRIGHT = 0.15, 0.4  # of the square of the usual strength (`Lights`), as lo
 STRONG = 0.9  # the share of cells that are weaker than what counts as strong: mostly floor
 ANSWERS = 12  # of concepts and of units that are said to answer
 MARKED = 2.2  # deviations of its units at which a concept counts as heard
-TELLING_F1 = 20.0  # percent; a concept that detects no word better has no name
+TELLING_F1 = 30.0  # percent; a concept that detects no word better has no name
 
 
 @dataclass(frozen=True)
