@@ -216,7 +216,7 @@ def test_a_drawing_walks_and_is_pointed_at_by_keys(studio, speaking):
 def test_concepts_answer_a_word_and_can_be_switched_off(studio, speaking):
     async def use(tab: Tab) -> None:
         await tab.press("#concepts")
-        await type_and_say(tab, "a ball")
+        await type_and_say(tab, "a green ball")
         await tab.until("document.querySelector('#answering').textContent.length")
         assert (await tab.text("#cards h3")).startswith("sphere")
         assert await tab.value("document.querySelectorAll('#cards li').length") == 32

@@ -175,7 +175,7 @@ def test_the_concepts_and_which_of_them_answer(address):
     async def ask(session):
         async with session.get("/api/concepts") as response:
             table = await response.json()
-        said = {"text": "a ball", "view": []}
+        said = {"text": "a green ball", "view": []}
         async with session.post("/api/say", json=said, headers=own(address)) as response:
             return table, (await response.json())["answers"]
 

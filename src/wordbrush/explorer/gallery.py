@@ -19,7 +19,7 @@ with optional_packages():
 DIM, BRIGHT = 0.15, 0.4  # of the square of the usual strength (`Lights`), as looked at by eye
 STRONG = 0.9  # the share of cells that are weaker than what counts as strong: mostly floor
 ANSWERS = 12  # of concepts and of units that are said to answer
-MARKED = 2.2  # deviations of its units at which a concept counts as heard
+MARKED = 1.8  # deviations of its units at which a concept counts as heard
 TELLING_F1 = 30.0  # percent; a concept that detects no word better has no name
 
 
@@ -136,6 +136,7 @@ class Ear:
         frame: rows of number and strength in deviations, and of a unit also its concept."""
         scale, members = self.concepts.scale.cpu(), self.concepts.members.cpu()
         concepts = self.concepts(speech.T.to(self.concepts.scale.device)).cpu().amax(0)  # [K]
+        concepts[self.weights.sum(1) == 0] = 0  # those without a name may answer silence
         units = (speech.T / scale).amax(0)  # [D]
         owners = members.argmax(0).tolist()
         return {
