@@ -8,6 +8,7 @@ from tests.stages.test_train_senses import SPLITS, changed
 from tests.stages.test_train_senses import drawn as drawn  # the fixture
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.senses.heads import HeadedEncoders
 from wordbrush.senses.kinds import by_kind, kinds, taken, taken_by_first
 from wordbrush.senses.natural import NO_LANGUAGE, mixed, struck_pairs
@@ -62,7 +63,11 @@ def test_the_heads_of_encoders_are_asked_about_the_test(pairs):
     both = pairs[2]
     torch.manual_seed(0)
     config = EncoderConfig.of(changed().davenet, both.speech.config)
-    encoders = HeadedEncoders(config, 2).eval()
+    encoders = HeadedEncoders(config, 2).train()
+    with torch.no_grad():  # norms learn what is usual, so that no head is larger than the other
+        for _ in range(30):
+            encode_pairs(encoders, both, np.arange(len(both.manifest)))
+    encoders.eval()
     found = kinds(encoders, both, 50, 0)
     first = [taken_by_first(encoders, both, some).mean() for some in by_kind(both, "test")]
     captions, impacts = (100 * float(one) for one in first)
