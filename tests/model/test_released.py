@@ -2,7 +2,7 @@
 
 `released/VERSION` keeps their configurations as that version wrote them, and in reference.json
 numbers that its own code computed. Weights that models/small and results/small no longer have lie
-beside them; the others are those of these folders, and a change that replaces them moves the old ones
+beside them. The others are those of these folders: a change that replaces them moves the old ones
 here.
 """
 
