@@ -15,22 +15,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import numpy as np
 import typer
 from typing_extensions import TypedDict
 
-from experiments.impacts import require_pairs
+from experiments.impacts import recall_10, require_pairs
 from experiments.tables import NOTHING, cell, table
 from experiments.units import shortened
 from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
-from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.kernels import all_similarities
-from wordbrush.davenet.retrieval import recall
 from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
-from wordbrush.evaluation.retrieval import ranks_of
 from wordbrush.params import Params
 from wordbrush.senses.heads import HeadedEncoders
 from wordbrush.senses.kinds import Kinds, by_kind, kinds
@@ -108,13 +103,6 @@ def measured(params: Params, pairs: Pairs, heads: int, trial: int) -> Measured:
     found = kinds(encoders, pairs, params.evaluation.bootstrap, params.seed) if heads > 1 else None
     recalls = [recall_10(encoders, pairs, numbers) for numbers in by_kind(pairs, "test")]
     return {"recall": recalls, "kinds": found}
-
-
-def recall_10(encoders: HeadedEncoders, pairs: Pairs, numbers: np.ndarray) -> float:
-    """In percent, both directions together, among these utterances and their drawings."""
-    features = encode_pairs(encoders, pairs, numbers)
-    scores = all_similarities(*features, encoders.config.similarity)
-    return recall(ranks_of(scores, pairs.manifest, numbers), 10)
 
 
 def table_row(heads: int, trials: Sequence[Measured]) -> list[str]:

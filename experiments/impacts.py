@@ -123,12 +123,12 @@ def begun(
     schedule = params.schedule.model_copy(update={"pretrain": pretrain})
     joint = params.model_copy(update={"schedule": schedule})
     encoders = learned(joint, replace(struck, manifest=manifest), None, trial)
-    return encoders.state_dict(), recall_10(encoders, struck)
+    return encoders.state_dict(), recall_10(encoders, struck, struck.manifest.captions("test"))
 
 
 def trained(params: Params, pairs: Pairs, weights: Weights | None, trial: int) -> float:
     """The recall@10 of captions among the test drawings, after a training that begins so."""
-    return recall_10(learned(params, pairs, weights, trial), pairs)
+    return recall_10(learned(params, pairs, weights, trial), pairs, pairs.manifest.captions("test"))
 
 
 def learned(params: Params, pairs: Pairs, weights: Weights | None, trial: int) -> Encoders:
@@ -144,12 +144,11 @@ def learned(params: Params, pairs: Pairs, weights: Weights | None, trial: int) -
     return encoders
 
 
-def recall_10(encoders: Encoders, pairs: Pairs) -> float:
-    """In percent, both directions together, among the test drawings."""
-    captions = pairs.manifest.captions("test")
-    features = encode_pairs(encoders, pairs, captions)
+def recall_10(encoders: Encoders, pairs: Pairs, numbers: np.ndarray) -> float:
+    """In percent, both directions together, among these utterances and their drawings."""
+    features = encode_pairs(encoders, pairs, numbers)
     scores = all_similarities(*features, encoders.config.similarity)
-    return recall(ranks_of(scores, pairs.manifest, captions), 10)
+    return recall(ranks_of(scores, pairs.manifest, numbers), 10)
 
 
 def written(results: Results, manifest: Manifest) -> str:
