@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -32,14 +33,30 @@ def studio() -> Studio:
     return Studio.of(model, drawn_gallery(model, 48, SEED), SEED)
 
 
-@pytest.fixture(scope="module")
-def told(studio) -> list[dict]:
-    """Everything that is said of a sentence, up to the end of the utterance."""
+def told_of(studio: Studio, sound: np.ndarray, cuts: Sequence[int]) -> list[dict]:
+    """Everything that is said of a sentence which comes in pieces, up to the utterance's end."""
     listener = Listener(studio)
     listener.view, listener.finding = VIEW, True
+    return [one for piece in np.split(sound, cuts) for one in listener.push(piece)]
+
+
+@pytest.fixture(scope="module")
+def told(studio) -> list[dict]:
     sound = spoken(RED_CUBE, BEFORE)
-    pieces = np.split(sound, range(640, len(sound), 640))
-    return [message for piece in pieces for message in listener.push(piece)]
+    return told_of(studio, sound, range(640, len(sound), 640))
+
+
+@pytest.mark.parametrize("piece", [333, 4000, 7777, 16000])
+def test_the_pieces_in_which_a_sound_comes_change_nothing(studio, told, piece):
+    """A slow machine hears more at once, and finds the same pictures with the same light."""
+    sound = spoken(RED_CUBE, BEFORE)
+    other = told_of(studio, sound, range(piece, len(sound), piece))
+    kinds = ("hits", "end")
+    (hits, end), (others, other_end) = (
+        [[one for one in messages if one["type"] == kind][-1] for kind in kinds]
+        for messages in (told, other)
+    )
+    assert hits == others and end == other_end
 
 
 def light_of(message: dict) -> np.ndarray:

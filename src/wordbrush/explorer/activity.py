@@ -19,13 +19,14 @@ class Activity:
     """Levels of frames of 10 ms against those of the quietest frames of the last seconds.
 
     speaking: whether an utterance is going on. level: of the last frame, in dB of full scale.
+    elapsed: samples since the utterance began, by its first loud frame.
     """
 
     def __init__(self) -> None:
         self.recent: deque[float] = deque(maxlen=NOISE_FRAMES)
         self.rest = np.zeros(0, np.float32)
         self.speaking, self.level = False, -100.0
-        self.loud = self.quiet = 0
+        self.loud = self.quiet = self.frames = 0
 
     def push(self, sound: np.ndarray) -> bool:
         """The next samples float32 [S]; whether an utterance is going on after them."""
@@ -37,6 +38,10 @@ class Activity:
             self._frame(level)
         return self.speaking
 
+    @property
+    def elapsed(self) -> int:
+        return self.frames * FRAME + len(self.rest)
+
     def _frame(self, level: float) -> None:
         self.level = level
         self.recent.append(level)
@@ -44,6 +49,7 @@ class Activity:
         active = level > max(LEAST_DB, noise + ABOVE_NOISE_DB)
         self.loud = self.loud + 1 if active else 0
         self.quiet = 0 if active else self.quiet + 1
+        self.frames = self.frames + 1 if self.speaking else self.loud
         if self.loud >= BEGIN_FRAMES:
             self.speaking = True
         elif self.quiet >= PAUSE_FRAMES:

@@ -13,7 +13,7 @@ from torch import Tensor
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.evaluation.interface import needed
 from wordbrush.evaluation.results import Hypothesis
-from wordbrush.explorer.activity import FRAME, Activity
+from wordbrush.explorer.activity import BEGIN_FRAMES, FRAME, Activity
 from wordbrush.explorer.easel import Easel, examples
 from wordbrush.explorer.gallery import Ear, Gallery, Lights
 from wordbrush.explorer.hearing import Hearing, frame_seconds, hearing_of
@@ -22,7 +22,7 @@ from wordbrush.model import Model
 if TYPE_CHECKING:
     from wordbrush.search.index import Index  # needs the extra `search`
 
-LEAD_SECONDS = 0.25  # kept of the silence before an utterance; captions have 0.1 s
+LEAD = SAMPLE_RATE // 4  # samples of the silence before an utterance; captions have 0.1 s
 LONGEST_SECONDS = 30.0  # of an utterance; then the next begins
 RANKED_SECONDS = 0.4  # from one ranking to the next, of sound
 HITS = 24  # of a ranking that are sent
@@ -143,7 +143,7 @@ class Listener:
         self.finding = False
         self.language: str | None = None
         self.activity = Activity()
-        self.before = np.zeros(0, np.float32)  # the silence right before an utterance
+        self.before = np.zeros(0, np.float32)  # the sound right before an utterance
         self.utterance = 0
         self.heard_samples = 0
         self._reset()
@@ -160,13 +160,15 @@ class Listener:
         if self.hearing is None:
             self.before = np.concatenate([self.before, sound])
             if not speaking:
-                self.before = self.before[-round(LEAD_SECONDS * SAMPLE_RATE) :]
+                self.before = self.before[-LEAD - (BEGIN_FRAMES + 1) * FRAME :]
                 yield self._quiet()
                 return
             model = self.studio.model
             self.hearing = hearing_of(model.encoders, model.config.features, self.language)
             self.utterance += 1
-            sound, self.before = self.before, np.zeros(0, np.float32)
+            # from a moment that does not depend on the pieces in which the sound came
+            sound = self.before[-LEAD - self.activity.elapsed :]
+            self.before = np.zeros(0, np.float32)
         self.length += len(sound)
         yield self._light(sound)
         if not speaking or self.length > LONGEST_SECONDS * SAMPLE_RATE:
