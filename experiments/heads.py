@@ -11,6 +11,7 @@ of the steps:
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -19,6 +20,7 @@ import typer
 from typing_extensions import TypedDict
 
 from experiments.impacts import recall_10, require_pairs
+from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
 from experiments.units import shortened
 from wordbrush import params as parameters
@@ -30,9 +32,7 @@ from wordbrush.params import Params
 from wordbrush.senses.heads import HeadedEncoders
 from wordbrush.senses.kinds import Kinds, by_kind, kinds
 from wordbrush.senses.natural import mixed, struck_pairs
-from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
@@ -55,22 +55,24 @@ class Measured(TypedDict):
 def main(
     trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
     share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     require_pairs(params, layout)
     require_heads(params)
+    kept = Kept.of("heads", output, params, layout)
     results: dict[int, list[Measured]] = {}
     with TemporaryDirectory() as folder:
         captions = read_pairs(layout)
         struck = struck_pairs(params, layout, captions, Path(folder) / "impacts")
         pairs = mixed(captions, struck, Path(folder) / "mixed")
         for heads in HEADS:
-            results[heads] = []
-            for trial in range(trials):
-                results[heads].append(measured(params, pairs, heads, trial))
-                if output is not None:
-                    write_json(output, results)
+            results[heads] = [
+                kept.get(
+                    f"{heads} heads, trial {trial}", partial(measured, params, pairs, heads, trial)
+                )
+                for trial in range(trials)
+            ]
     print(table(HEADER, [table_row(heads, found) for heads, found in results.items()]))
 
 

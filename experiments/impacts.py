@@ -13,6 +13,7 @@ twentieth of the steps:
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -21,6 +22,7 @@ import numpy as np
 import typer
 from torch import Tensor
 
+from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
 from experiments.units import shortened
 from wordbrush import params as parameters
@@ -37,9 +39,7 @@ from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.retrieval import ranks_of
 from wordbrush.params import Params
 from wordbrush.senses.natural import struck_pairs
-from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
@@ -60,26 +60,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def main(
     trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
     share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     require_pairs(params, layout)
     pairs = read_pairs(layout)
-    parts = parts_of(pairs.manifest)
+    kept = Kept.of("impacts", output, params, layout)
     results: Results = {start: {} for start in TITLES}
     with TemporaryDirectory() as folder:
         struck = struck_pairs(params, layout, pairs, Path(folder) / "impacts")
         for trial in range(trials):
             for start, found in results.items():
-                weights, heard = begun(params, struck, start, trial)
-                if heard is not None:
-                    found.setdefault("impacts", []).append(heard)
-                for part in parts:
-                    some = replace(pairs, manifest=fewer(pairs.manifest, part, params.seed))
-                    value = trained(params, some, weights, trial)
-                    found.setdefault(f"1/{part}", []).append(value)
-                if output is not None:
-                    write_json(output, results)
+                for name, value in measured(kept, params, pairs, struck, start, trial).items():
+                    found.setdefault(name, []).append(value)
     print(written(results, pairs.manifest))
 
 
@@ -109,6 +102,25 @@ def fewer(manifest: Manifest, part: int, seed: int) -> Manifest:
     splits = manifest.splits.astype(object)
     splits[captions[len(captions) // part :]] = UNHEARD
     return replace(manifest, splits=splits.astype(np.str_))
+
+
+def measured(
+    kept: Kept, params: Params, pairs: Pairs, struck: Pairs, start: Start, trial: int
+) -> dict[str, float]:
+    """Of a trial with this start, the recall@10 of impacts, if it hears any, and of captions by
+    their part; what is kept is not trained again."""
+    beginning = cache(partial(begun, params, struck, start, trial))
+
+    def of_impacts() -> float | None:
+        return beginning()[1]
+
+    def of_captions(part: int) -> float:
+        some = replace(pairs, manifest=fewer(pairs.manifest, part, params.seed))
+        return trained(params, some, beginning()[0], trial)
+
+    wanted = {} if start == "scratch" else {"impacts": of_impacts}
+    wanted |= {f"1/{part}": partial(of_captions, part) for part in parts_of(pairs.manifest)}
+    return {name: kept.get(f"{start}, trial {trial}, {name}", one) for name, one in wanted.items()}
 
 
 def begun(

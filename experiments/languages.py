@@ -13,12 +13,14 @@ least and the most in brackets. In a fifth of the steps:
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from experiments.kept import Kept, OutputOption
 from experiments.units import shortened
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
@@ -31,9 +33,7 @@ from wordbrush.evaluation.languages import LanguageTests
 from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.results import LanguageScores
 from wordbrush.params import Params
-from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
@@ -50,20 +50,24 @@ def main(
     direct: Annotated[
         float, typer.Option(min=0, help="Weight of the loss between languages; 0: not trained.")
     ] = 0.0,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
     params = shortened(parameters.load(Path(PARAMS)), share)
-    material = read_material(params, Layout(Path(".")))
-    kinds = [("shared", 0.0), ("apart", 0.0), *([("shared", direct)] if direct else [])]
     require_languages(params)
-    results: dict[str, list[LanguageScores]] = {}
+    layout = Layout(Path("."))
+    kept = Kept.of("languages", output, params, layout)
+    material = read_material(params, layout)
+    kinds = [("shared", 0.0), ("apart", 0.0), *([("shared", direct)] if direct else [])]
     print(HEADER, flush=True)
     for drawings, weight in kinds:
-        name = f"{drawings}, {weight:g}"
-        results[name] = [measured(material, drawings, weight, trial) for trial in range(trials)]
-        print(table_row(drawings, weight, results[name]), flush=True)
-        if output is not None:
-            write_json(output, results)
+        found = [
+            kept.get(
+                f"{drawings}, {weight:g}, trial {trial}",
+                partial(measured, material, drawings, weight, trial),
+            )
+            for trial in range(trials)
+        ]
+        print(table_row(drawings, weight, found), flush=True)
 
 
 def require_languages(params: Params) -> None:

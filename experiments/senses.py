@@ -11,12 +11,14 @@ them; those of baselines, which have one trial, are over test cases:
     python -m experiments.senses --trials 3
 """
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
+from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
@@ -30,9 +32,7 @@ from wordbrush.senses.reading import read_cases
 from wordbrush.senses.results import Aligned
 from wordbrush.senses.training import train
 from wordbrush.stages.train_senses import columns_of, config_of
-from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.storage.paths import given_path
 from wordbrush.storage.yaml import merge
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
@@ -47,26 +47,31 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(help=__doc__)
 def main(
     trials: Annotated[int, typer.Option(min=1, help="Trainings with each loss.")] = 3,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
     params, layout = parameters.load(Path(PARAMS)), Layout(Path("."))
     require_pairs(layout)
+    kept = Kept.of("senses", output, params, layout)
     with TemporaryDirectory() as folder:
         cases, words, attributes = read_cases(params, layout, Path(folder) / "impacts")
         resamples = params.evaluation.bootstrap
         measures = Measures(cases, columns_of(attributes), resamples, params.seed)
-        found: Trials = {name: [one] for name, one in measures.baselines().items()}
+        baselines = kept.get("baselines", measures.baselines)
+        found: Trials = {name: [one] for name, one in baselines.items()}
+
+        def trained(loss: str, trial: int) -> Aligned:
+            changed = with_loss(params, loss, trial)
+            set_seed(changed.grounding_seed)
+            config = config_of(changed, cases, words, attributes)
+            with as_chosen(changed):
+                network, _ = train(changed.senses, config, cases, changed.grounding_seed)
+            return measures.of(network)
+
         for loss in LOSSES:
-            found[loss] = []
-            for trial in range(trials):
-                changed = with_loss(params, loss, trial)
-                set_seed(changed.grounding_seed)
-                config = config_of(changed, cases, words, attributes)
-                with as_chosen(changed):
-                    network, _ = train(changed.senses, config, cases, changed.grounding_seed)
-                found[loss].append(measures.of(network))
-            if output is not None:
-                write_json(output, found)
+            found[loss] = [
+                kept.get(f"{loss}, trial {trial}", partial(trained, loss, trial))
+                for trial in range(trials)
+            ]
         print(written(found, len(cases.of(ASKED))))
         if params.senses.sound == "impacts":
             print(f"\nColours, of which no impact tells: at most {shown(measures.unheard())}.")

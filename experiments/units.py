@@ -10,11 +10,13 @@ vq, three hours on two cores; in a sixth of that:
     python -m experiments.units --share 0.16
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments.kept import Kept, OutputOption
 from wordbrush import params as parameters
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -28,9 +30,7 @@ from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.results import Interval, Units
 from wordbrush.evaluation.units import UnitTests
 from wordbrush.params import Davenet, Params, Pretraining, Quantiser
-from wordbrush.storage.files import write_json
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
@@ -44,22 +44,21 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def main(
     only: Annotated[list[str] | None, typer.Option(help="Such a start; may be repeated.")] = None,
     share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
-    params, results = shortened(parameters.load(Path(PARAMS)), share), {}
+    params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     chosen = starts(params)
     if unknown := sorted({*(only or ())} - {*chosen}):
         raise WordbrushError(f"--only {unknown[0]!r} is no start; there are {', '.join(chosen)}.")
-    material = read_material(params, Layout(Path(".")))
+    kept = Kept.of("units", output, params, layout)
+    material = read_material(params, layout)
     tests = UnitTests(material)
     print(HEADER, flush=True)
     for name, quantisers in chosen.items():
         if only and name not in only:
             continue
-        results[name] = measured(material, tests, name, quantisers)
-        print(*table_rows(name, results[name]), sep="\n", flush=True)
-        if output is not None:
-            write_json(output, results)
+        found = kept.get(name, partial(measured, material, tests, name, quantisers))
+        print(*table_rows(name, found), sep="\n", flush=True)
 
 
 def starts(params: Params) -> dict[str, list[Quantiser]]:

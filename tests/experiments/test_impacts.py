@@ -87,11 +87,23 @@ def test_all_starts_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(impacts.app, ["--trials", "2", "--output", "impacts.json"])
     assert done.exception is None, done.output
-    found = json.loads((tmp_path / "impacts.json").read_text())
-    assert set(found["scratch"]) == {"1/4", "1/2", "1/1"}  # of 12 captions
-    assert set(found["true"]) == set(found["shuffled"]) == {*found["scratch"], "impacts"}
-    assert all(len(values) == 2 for start in found.values() for values in start.values())
+    kept = json.loads((tmp_path / "impacts.json").read_text())
+    assert kept["about"]["command"].startswith("python -m experiments.impacts")
+    parts = ["1/4", "1/2", "1/1"]  # of 12 captions
+    names = {"scratch": parts, "true": ["impacts", *parts], "shuffled": ["impacts", *parts]}
+    assert set(kept["results"]) == {
+        f"{start}, trial {trial}, {name}"
+        for start, wanted in names.items()
+        for trial in (0, 1)
+        for name in wanted
+    }
     assert "| after impacts |" in done.output
+    lost = ("true, trial 1, 1/1", "shuffled, trial 0, impacts")
+    left = {name: value for name, value in kept["results"].items() if name not in lost}
+    (tmp_path / "impacts.json").write_text(json.dumps({**kept, "results": left}))
+    again = CliRunner().invoke(impacts.app, ["--trials", "2", "--output", "impacts.json"])
+    assert json.loads((tmp_path / "impacts.json").read_text()) == kept
+    assert again.output.splitlines()[-8:] == done.output.splitlines()[-8:]
 
 
 def test_one_head_and_two_are_trained_and_measured(drawn, tmp_path, monkeypatch):
@@ -100,9 +112,10 @@ def test_one_head_and_two_are_trained_and_measured(drawn, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(heads.app, ["--trials", "2", "--output", "heads.json"])
     assert done.exception is None, done.output
-    found = json.loads((tmp_path / "heads.json").read_text())
-    assert [len(found[number]) for number in ("1", "2")] == [2, 2]
-    assert found["1"][0]["kinds"] is None and len(found["2"][0]["kinds"]) == 4
+    found = json.loads((tmp_path / "heads.json").read_text())["results"]
+    assert list(found) == [f"{heads} heads, trial {trial}" for heads in (1, 2) for trial in (0, 1)]
+    assert found["1 heads, trial 0"]["kinds"] is None
+    assert len(found["2 heads, trial 0"]["kinds"]) == 4
     lines = done.output.splitlines()
     assert lines[-2].endswith("| – | – | – | – |") and lines[-1].startswith("| 2 |")
 

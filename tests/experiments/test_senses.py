@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from experiments.kept import Measured
 from experiments.senses import CELLS, LOSSES, app, with_loss, written
 from typer.testing import CliRunner
 
@@ -60,6 +61,7 @@ def test_all_losses_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["--trials", "2", "--output", "senses.json"])
     assert done.exception is None, done.output
-    found = read_json(tmp_path / "senses.json", dict[str, list[dict]])
-    assert all(len(found[loss]) == 2 for loss in LOSSES) and len(found) == 6
+    found = read_json(tmp_path / "senses.json", Measured)["results"]
+    assert len(found.pop("baselines")) == 3
+    assert set(found) == {f"{loss}, trial {trial}" for loss in LOSSES for trial in (0, 1)}
     assert "| both |" in done.output and "Colours" in done.output
