@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 from experiments.impacts import recall_10, require_pairs
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.units import shortened
+from experiments.trainings import shortened
 from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig

@@ -20,28 +20,23 @@ from typing import Annotated, Literal
 
 import numpy as np
 import typer
-from torch import Tensor
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.units import shortened
+from experiments.trainings import Weights, shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.splits import TRAIN, UNHEARD
-from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import recall
-from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.retrieval import ranks_of
 from wordbrush.params import Params
 from wordbrush.senses.natural import struck_pairs
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.training.compute import set_seed
-from wordbrush.training.conditions import as_chosen
 
 Start = Literal["scratch", "true", "shuffled"]
 TITLES: dict[Start, str] = {
@@ -51,7 +46,6 @@ TITLES: dict[Start, str] = {
 }
 PARTS = (16, 8, 4, 2, 1)  # 1/16, 1/8, …: of the captions
 READ = ("samples", "features", "annotations")
-Weights = dict[str, Tensor]
 Results = dict[Start, dict[str, list[float]]]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -116,7 +110,8 @@ def measured(
 
     def of_captions(part: int) -> float:
         some = replace(pairs, manifest=fewer(pairs.manifest, part, params.seed))
-        return trained(params, some, beginning()[0], trial)
+        encoders = trained(params, some, trial, beginning()[0])
+        return recall_10(encoders, some, some.manifest.captions("test"))
 
     wanted = {} if start == "scratch" else {"impacts": of_impacts}
     wanted |= {f"1/{part}": partial(of_captions, part) for part in parts_of(pairs.manifest)}
@@ -134,26 +129,8 @@ def begun(
     pretrain = params.schedule.pretrain.model_copy(update={"locked_steps": 0, "context_steps": 0})
     schedule = params.schedule.model_copy(update={"pretrain": pretrain})
     joint = params.model_copy(update={"schedule": schedule})
-    encoders = learned(joint, replace(struck, manifest=manifest), None, trial)
+    encoders = trained(joint, replace(struck, manifest=manifest), trial)
     return encoders.state_dict(), recall_10(encoders, struck, struck.manifest.captions("test"))
-
-
-def trained(params: Params, pairs: Pairs, weights: Weights | None, trial: int) -> float:
-    """The recall@10 of captions among the test drawings, after a training that begins so."""
-    return recall_10(learned(params, pairs, weights, trial), pairs, pairs.manifest.captions("test"))
-
-
-def learned(params: Params, pairs: Pairs, weights: Weights | None, trial: int) -> Encoders:
-    """Encoders that are trained on these pairs from these weights, or from new ones."""
-    seed = params.grounding_seed + trial
-    set_seed(seed)
-    encoders = Encoders(EncoderConfig.of(params.davenet, pairs.speech.config))
-    if weights is not None:
-        encoders.load_state_dict(weights)
-    stage, against = params.schedule.pretrain, params.edits.against
-    with as_chosen(params):
-        train(encoders, pairs, Settings(params.davenet, stage, "hard", seed, against))
-    return encoders
 
 
 def recall_10(encoders: Encoders, pairs: Pairs, numbers: np.ndarray) -> float:

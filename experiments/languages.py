@@ -21,21 +21,16 @@ import numpy as np
 import typer
 
 from experiments.kept import Kept, OutputOption
-from experiments.units import shortened
+from experiments.trainings import shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.splits import TRAIN, UNHEARD
-from wordbrush.davenet.config import EncoderConfig
-from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.languages import LanguageTests
 from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.results import LanguageScores
 from wordbrush.params import Params
 from wordbrush.storage.layout import PARAMS, Layout
-from wordbrush.training.compute import set_seed
-from wordbrush.training.conditions import as_chosen
 
 HEADER = """\
 | drawings | loss between languages | R@10, pictures | R@10, captions | chance | lexicon | chance |
@@ -92,12 +87,7 @@ def measured(material: Material, drawings: str, weight: float, trial: int) -> La
     davenet = params.davenet.model_copy(update={"language_weight": weight})
     if drawings == "apart":
         pairs = replace(pairs, manifest=apart(pairs.manifest, davenet.languages))
-    seed = params.grounding_seed + trial
-    set_seed(seed)
-    encoders = Encoders(EncoderConfig.of(davenet, pairs.speech.config))
-    with as_chosen(params):
-        settings = Settings(davenet, params.schedule.pretrain, "hard", seed, params.edits.against)
-        train(encoders, pairs, settings)
+    encoders = trained(params.model_copy(update={"davenet": davenet}), pairs, trial)
     scores, _ = LanguageTests(material).scores(encoders)
     return scores
 

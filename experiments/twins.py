@@ -17,6 +17,7 @@ With --words, an exported model's branches stand, and its heads of context alone
 """
 
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ import numpy as np
 import typer
 from torch import Tensor
 
+from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
 from wordbrush import params as parameters
 from wordbrush.davenet.config import ContextConfig
@@ -41,13 +43,14 @@ from wordbrush.evaluation.results import RECALL_LEVELS
 from wordbrush.params import Mining, Params
 from wordbrush.stages import pretrain_davenet, speak_edits
 from wordbrush.stages.davenet import read_pairs
-from wordbrush.storage.files import read_json, whole_directory, write_json
+from wordbrush.storage.files import read_json, whole_directory
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import Finite
 from wordbrush.storage.weights import save_network
 from wordbrush.storage.yaml import merge
 from wordbrush.training.compute import device, set_seed
+from wordbrush.versioning.fingerprint import digest
 
 KINDS = ("none", "plain", "edited")
 TITLES = {"none": "no twins", "plain": "other drawings (control)", "edited": "edits, twins"}
@@ -66,7 +69,7 @@ def main(
     words: Annotated[
         Path | None, typer.Option(help="A model; its heads are trained.", parser=given_path)
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
+    output: OutputOption = None,
 ) -> None:
     params, here = parameters.load(Path(PARAMS)), Layout(Path(".").resolve())
     require_pairs(here)
@@ -75,23 +78,25 @@ def main(
             f"{PARAMS}: davenet.context is null, and --words trains heads of context: say there "
             "what they are, and schedule.pretrain.context_steps."
         )
+    kept = Kept.of("twins", output, params, here)
+    upon = "" if words is None else f" upon {digest(words / 'encoders/encoders.safetensors')}"
     results: dict[str, dict[str, Any]] = {}
     with TemporaryDirectory() as folder:
         for kind in KINDS:
             layout = beside(here, Path(folder) / kind)
-            speak_edits.run(changed(params, kind, 0), layout)
-            spoken = read_json(layout.metrics("twins"), dict[str, Finite])["captions"]
-            found = []
-            for trial in range(trials):
-                same = changed(params, kind, trial)
-                if words is None:
-                    pretrain_davenet.run(same, layout, MINING)
-                else:
-                    train_heads(same, layout, words)
-                found.append(measured(same, layout))
-                results[kind] = {"captions": int(spoken), "trials": found}
-                if output is not None:
-                    write_json(output, results)
+            speak = cache(partial(spoken, changed(params, kind, 0), layout))
+
+            def measure(trial: int, kind=kind, layout=layout, speak=speak) -> Measures:
+                speak()
+                return measured(changed(params, kind, trial), layout, words)
+
+            results[kind] = {
+                "captions": kept.get(f"{kind}, captions", speak),
+                "trials": [
+                    kept.get(f"{kind}{upon}, trial {trial}", partial(measure, trial))
+                    for trial in range(trials)
+                ],
+            }
     print(written(results))
 
 
@@ -116,6 +121,12 @@ def changed(params: Params, kind: str, trial: int) -> Params:
     """The same parameters with this kind of twins. Raises WordbrushError where they refuse it."""
     changes = {"trial": params.trial + trial, "twins": {"kind": kind}}
     return parameters.parse(merge(params.model_dump(), changes), f"{PARAMS} with twins")
+
+
+def spoken(params: Params, layout: Layout) -> int:
+    """Have the twins of this kind spoken: how many captions there are."""
+    speak_edits.run(params, layout)
+    return int(read_json(layout.metrics("twins"), dict[str, Finite])["captions"])
 
 
 def train_heads(params: Params, layout: Layout, model: Path) -> None:
@@ -150,8 +161,13 @@ def heads(encoders: Encoders) -> dict[str, Tensor]:
     }
 
 
-def measured(params: Params, layout: Layout) -> Measures:
-    """Measures on the test pairs: recall, and the tests of composition by title."""
+def measured(params: Params, layout: Layout, words: Path | None) -> Measures:
+    """Train, heads alone upon a model's branches if one is given, and measure on the test pairs:
+    recall, and the tests of composition by title."""
+    if words is None:
+        pretrain_davenet.run(params, layout, MINING)
+    else:
+        train_heads(params, layout, words)
     encoders = load_encoders(layout.encoders("pretrain", MINING), device())
     material = read_material(params, layout)
     scores = all_similarities(

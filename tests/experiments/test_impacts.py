@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from experiments.trainings import trained
 from typer.testing import CliRunner
 
 from experiments import heads, impacts
@@ -66,7 +67,7 @@ def test_captions_begin_with_the_weights_that_sounds_left(drawn, tmp_path):
         impacts.begun(params, pairs, start, 0) for start in ("true", "shuffled")
     )
     assert true is not None and shuffled is not None and heard == 100.0  # of six drawings
-    after = [impacts.learned(params, pairs, one, 0).state_dict() for one in (None, true, true)]
+    after = [trained(params, pairs, 0, one).state_dict() for one in (None, true, true)]
     name = "image.layers.0.weight"
     assert not torch.equal(true[name], shuffled[name])
     assert torch.equal(after[1][name], after[2][name])

@@ -64,7 +64,7 @@ def test_results_of_other_parameters_or_data_are_left_alone(tiny, tmp_path):
 
 def test_the_code_is_what_the_experiment_imports():
     known = code_of("heads")
-    files = ("experiments/impacts.py", "experiments/units.py", "experiments/heads.py")
+    files = ("experiments/impacts.py", "experiments/trainings.py", "experiments/heads.py")
     inner = ("davenet/training.py", "senses/heads.py", "evaluation/retrieval.py")
     for file in (*(ROOT / one for one in files), *(PACKAGE / one for one in inner)):
         assert digest(file) in known, file

@@ -52,9 +52,10 @@ def test_all_kinds_are_trained_and_measured(finished, tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["--trials", "2", "--output", "twins.json"])
     assert done.exception is None, done.output
     found = json.loads((tmp_path / "twins.json").read_text())
-    assert found["none"]["captions"] == 0 < found["plain"]["captions"]
-    assert found["plain"]["captions"] == found["edited"]["captions"]
-    assert all(len(one["trials"]) == 2 for one in found.values())
+    results = found["results"]
+    assert results["none, captions"] == 0 < results["plain, captions"]
+    assert results["plain, captions"] == results["edited, captions"]
+    assert len(results) == len(KINDS) * 3 and "R@10" in results["edited, trial 1"]
     assert "| R@10 |" in done.output and "wrong" in done.output
 
 
@@ -75,4 +76,7 @@ def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path
     presets.change(tmp_path / "params.yaml", {"davenet": heads, "schedule": steps})
     done = CliRunner().invoke(app, ["--trials", "2", "--words", "model", "--output", "twins.json"])
     assert done.exception is None, done.output
-    assert json.loads((tmp_path / "twins.json").read_text()).keys() == set(KINDS)
+    results = json.loads((tmp_path / "twins.json").read_text())["results"]
+    assert len(results) == len(KINDS) * 3 and all(
+        "upon" in one for one in results if "trial" in one
+    )

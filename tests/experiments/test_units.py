@@ -1,7 +1,8 @@
 """Starts of codebooks: what is compared, and the table that is printed."""
 
 import pytest
-from experiments.units import HEADER, shortened, starts, table_rows
+from experiments.trainings import shortened
+from experiments.units import HEADER, starts, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -47,9 +48,11 @@ def test_a_table_has_a_row_for_each_codebook():
     estimate = {"value": 9.87, "low": 9.0, "high": 11.0}
     codebook = {"perplexity": 5.4, "abx": estimate, "words": 25, "detected": 12, "word_f1": 48.21}
     units = {"1": {"abx": estimate}, "2": {"abx": estimate, "codebook": codebook}}
-    measured = {"recall_10": 51.23, "interval": {"low": 48.0, "high": 54.0}}
-    (first,) = table_rows("none", {**measured, "units": {}})
-    (second,) = table_rows("grown", {**measured, "units": units})
-    assert {line.count("|") for line in (*HEADER.splitlines(), first, second)} == {9}
-    assert first == "| none | 51.2 [48.0, 54.0] | – | – | – | – | – | – |"
-    assert second == "| grown | 51.2 [48.0, 54.0] | 2 | 12 of 25 | 48.2 | 9.9 | 9.9 | 5.4 |"
+    measured = {"recall_10": 51.23, "units": units}
+    (first,) = table_rows("none", [{"recall_10": 51.23, "units": {}}])
+    (second,) = table_rows("grown", [measured])
+    assert len(HEADER) == len(first) == len(second)
+    assert first == ["none", "51.2", *["–"] * 6]
+    assert second == ["grown", "51.2", "2", "12.0 of 25", "48.2", "9.9", "9.9", "5.4"]
+    (third,) = table_rows("grown", [measured, {**measured, "recall_10": 53.23}])
+    assert third[1:4] == ["52.2 ± 12.7", "2", "12.0 ± 0.0 of 25"]

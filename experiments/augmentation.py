@@ -1,0 +1,99 @@
+"""`python -m experiments.augmentation`: what each augmentation of speech gives, alone.
+
+Trains encoders with hard negatives, before any edits, on the pairs of this folder, which `dvc
+repro synthesize-captions` makes: without augmentation, with each that `params.yaml` turns
+on alone, and with all of them. All else is equal, the random numbers of a trial too. Prints the
+semantic mean by group of voices: means over trials with 95 % intervals over them. Choose by the
+validation engine. On an eighth of the steps:
+
+    python -m experiments.augmentation --share 0.125 --trials 3
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.kept import Kept, OutputOption
+from experiments.tables import cell, table
+from experiments.trainings import shortened, trained
+from wordbrush import params as parameters
+from wordbrush.davenet.encoding import encode_pairs
+from wordbrush.davenet.kernels import all_similarities
+from wordbrush.errors import WordbrushError, run_command
+from wordbrush.evaluation.engines import EngineTests, summaries
+from wordbrush.evaluation.interface import Subject
+from wordbrush.evaluation.material import read_material
+from wordbrush.params import GROUPS, Augmentation
+from wordbrush.storage.layout import PARAMS, Layout
+
+NONE, ALL = "none", "all"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def main(
+    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    output: OutputOption = None,
+) -> None:
+    params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
+    augmentations = varied(params.davenet.augmentation)
+    tests = EngineTests(read_material(params, layout))
+    if not tests.speech:
+        raise WordbrushError(
+            "data/test_speech has no groups of voices: `dvc repro synthesize-captions` speaks "
+            "those of params.yaml."
+        )
+    kept = Kept.of("augmentation", output, params, layout)
+    results: dict[str, list[dict[str, float]]] = {}
+    for trial in range(trials):
+        for name, augmentation in augmentations.items():
+            measure = partial(measured, tests, augmentation, trial)
+            results.setdefault(name, []).append(kept.get(f"{name}, trial {trial}", measure))
+    print(written(results))
+
+
+def varied(all_of_them: Augmentation) -> dict[str, Augmentation]:
+    """What to train with, by name. Raises WordbrushError where nothing is turned on."""
+    off = all_of_them.model_copy(update=dict.fromkeys(all_of_them.used, 0))
+    if not all_of_them.used:
+        raise WordbrushError(f"{PARAMS}: nothing of davenet.augmentation is turned on.")
+    alone = {
+        name: off.model_copy(update={name: getattr(all_of_them, name)}) for name in all_of_them.used
+    }
+    return {NONE: off, **alone, ALL: all_of_them}
+
+
+def measured(tests: EngineTests, augmentation: Augmentation, trial: int) -> dict[str, float]:
+    """Train so, and measure the semantic mean of each group of voices."""
+    params, pairs = tests.material.params, tests.material.pairs
+    davenet = params.davenet.model_copy(update={"augmentation": augmentation})
+    encoders = trained(params.model_copy(update={"davenet": davenet}), pairs, trial)
+    features = encode_pairs(encoders, pairs, tests.material.samples)
+    scores = all_similarities(*features, davenet.similarity)
+    found = summaries(tests.measure(Subject(None, encoders, features, scores)), params)
+    return {name: one["semantic"]["value"] for name, one in found.items() if "semantic" in one}
+
+
+def written(results: dict[str, list[dict[str, float]]]) -> str:
+    """A row for each training: of each group its mean, and the gain over none on validation."""
+    groups = [group for group in GROUPS if group in results[NONE][0]]
+    rows = []
+    for name, trials in results.items():
+        values = {group: [one[group] for one in trials] for group in groups}
+        row = [name, *(cell(values[group]) for group in groups)]
+        rows.append([*row, cell(gains(trials, results[NONE]), sign="+")])
+    return table(["semantic mean, %", *groups, "gain, validation"], rows)
+
+
+def gains(trials: Sequence[dict[str, float]], without: Sequence[dict[str, float]]) -> list[float]:
+    """Of each trial, on the validation engine, or on the test's where there is none."""
+    group = "validation" if "validation" in without[0] else "test"
+    return [one[group] - none[group] for one, none in zip(trials, without, strict=True)]
+
+
+if __name__ == "__main__":
+    run_command(app, "experiments.augmentation")

@@ -1,0 +1,46 @@
+"""Trainings that are compared: alike in all but what an experiment changes."""
+
+from torch import Tensor
+
+from wordbrush.data.pairs import Pairs
+from wordbrush.davenet.config import EncoderConfig
+from wordbrush.davenet.encoders import Encoders
+from wordbrush.davenet.training import Settings, train
+from wordbrush.params import Davenet, Params, Pretraining
+from wordbrush.training.compute import set_seed
+from wordbrush.training.conditions import as_chosen
+
+Weights = dict[str, Tensor]
+
+
+def shortened(params: Params, share: float) -> Params:
+    """The same with this share of the pretraining, and codebooks that begin as much earlier."""
+
+    def shorter(steps: int) -> int:
+        return round(share * steps)
+
+    pretrain = params.schedule.pretrain
+    names = ("steps", "ramp_steps", "locked_steps", "warmup_steps")
+    update = {name: shorter(getattr(pretrain, name)) for name in names}
+    stage: Pretraining = pretrain.model_copy(update={**update, "steps": max(1, update["steps"])})
+    quantisers = [
+        one.model_copy(update={"from_step": shorter(one.from_step)})
+        for one in params.davenet.quantisers
+    ]
+    davenet: Davenet = params.davenet.model_copy(update={"quantisers": quantisers})
+    schedule = params.schedule.model_copy(update={"pretrain": stage})
+    return params.model_copy(update={"davenet": davenet, "schedule": schedule})
+
+
+def trained(params: Params, pairs: Pairs, trial: int, weights: Weights | None = None) -> Encoders:
+    """Encoders that were pretrained on these pairs with hard negatives, from these weights or from
+    new ones. trial: another seed."""
+    seed = params.grounding_seed + trial
+    set_seed(seed)
+    encoders = Encoders(EncoderConfig.of(params.davenet, pairs.speech.config))
+    if weights is not None:
+        encoders.load_state_dict(weights)
+    stage, against = params.schedule.pretrain, params.edits.against
+    with as_chosen(params):
+        train(encoders, pairs, Settings(params.davenet, stage, "hard", seed, against))
+    return encoders
