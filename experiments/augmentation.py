@@ -9,7 +9,6 @@ validation engine. On an eighth of the steps:
     python -m experiments.augmentation --share 0.125 --trials 3
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -79,20 +78,17 @@ def measured(tests: EngineTests, augmentation: Augmentation, trial: int) -> dict
 
 
 def written(results: dict[str, list[dict[str, float]]]) -> str:
-    """A row for each training: of each group its mean, and the gain over none on validation."""
+    """A row for each training: of each group its mean, and the gain over none by the validation
+    engine, or by the tests' where there is none."""
     groups = [group for group in GROUPS if group in results[NONE][0]]
+    judge = "validation" if "validation" in groups else "test"
+    without = [one[judge] for one in results[NONE]]
     rows = []
     for name, trials in results.items():
         values = {group: [one[group] for one in trials] for group in groups}
-        row = [name, *(cell(values[group]) for group in groups)]
-        rows.append([*row, cell(gains(trials, results[NONE]), sign="+")])
-    return table(["semantic mean, %", *groups, "gain, validation"], rows)
-
-
-def gains(trials: Sequence[dict[str, float]], without: Sequence[dict[str, float]]) -> list[float]:
-    """Of each trial, on the validation engine, or on the test's where there is none."""
-    group = "validation" if "validation" in without[0] else "test"
-    return [one[group] - none[group] for one, none in zip(trials, without, strict=True)]
+        gains = [one - other for one, other in zip(values[judge], without, strict=True)]
+        rows.append([name, *(cell(values[group]) for group in groups), cell(gains, sign="+")])
+    return table(["semantic mean, %", *groups, f"gain, {judge}"], rows)
 
 
 if __name__ == "__main__":
