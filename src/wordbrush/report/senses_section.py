@@ -91,8 +91,7 @@ def zero_shot_table(methods: dict[str, Aligned]) -> Rows:
             cells = map(estimate, [*(ours[name][one] for one in attributes), *theirs])
             reported = ZERO_SHOT["both"][name]
             last = Cell() if reported is None else Cell(f"{reported:g}")
-            title = f"learned in {learned}, asked in {asked}"
-            table.rows.append((title, [*cells, last], learned == asked))
+            table.rows.append((f"{learned} → {asked}", [*cells, last], learned == asked))
     return table
 
 
