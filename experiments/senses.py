@@ -24,10 +24,8 @@ from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.results import Estimate
 from wordbrush.params import Params
-from wordbrush.senses.config import SENSES
 from wordbrush.senses.measures import ASKED, Measures
-from wordbrush.senses.names import cell as cell_name
-from wordbrush.senses.published import OF, RANKS, WAYS
+from wordbrush.senses.published import CELLS, CHANCE, OF, RANKS, WAYS, ZERO_SHOT
 from wordbrush.senses.reading import read_cases
 from wordbrush.senses.results import Aligned
 from wordbrush.senses.training import train
@@ -39,7 +37,6 @@ from wordbrush.training.conditions import as_chosen
 
 LOSSES = ("transfer", "ranking", "both")
 READ = ("samples", "features", "speech", "annotations", "segmenter")
-CELLS = tuple(cell_name(learned, asked) for learned in SENSES for asked in SENSES)
 Trials = dict[str, list[Aligned]]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -106,11 +103,16 @@ def written(found: Trials, cases: int) -> str:
         [name, *(over_trials([mean_of(one, cell) for one in trials]) for cell in CELLS)]
         for name, trials in found.items()
     ]
+    others = [
+        [f"Aytar et al., {name}", *(NOTHING if (n := one[c]) is None else f"{n:g}" for c in CELLS)]
+        for name, one in ZERO_SHOT.items()
+    ]
     parts = (
         f"Median rank of {cases} (Aytar et al.: of {OF}):",
         table(("method", *WAYS), [chance, *ranks, *published]),
-        "Classifiers learned in one sense and asked in another, percent right (chance 50):",
-        table(("method", *CELLS), right),
+        "Classifiers learned in one sense and asked in another, percent right (chance 50; Aytar et "
+        f"al. choose one of 42 categories, chance {CHANCE:g}):",
+        table(("method", *CELLS), [*right, *others]),
     )
     return "\n\n".join(parts)
 

@@ -23,8 +23,9 @@ def shortened(params: Params, share: float) -> Params:
     names = ("steps", "ramp_steps", "locked_steps", "warmup_steps")
     update = {name: shorter(getattr(pretrain, name)) for name in names}
     stage: Pretraining = pretrain.model_copy(update={**update, "steps": max(1, update["steps"])})
+    last = stage.steps + stage.locked_steps - 1
     quantisers = [
-        one.model_copy(update={"from_step": shorter(one.from_step)})
+        one.model_copy(update={"from_step": min(shorter(one.from_step), last)})
         for one in params.davenet.quantisers
     ]
     davenet: Davenet = params.davenet.model_copy(update={"quantisers": quantisers})

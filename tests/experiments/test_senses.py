@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from experiments.kept import Measured
-from experiments.senses import CELLS, LOSSES, app, with_loss, written
+from experiments.senses import LOSSES, app, with_loss, written
 from typer.testing import CliRunner
 
 from tests.stages.test_train_senses import CHANGES, KEPT, beside, changed
 from tests.stages.test_train_senses import drawn as drawn  # the fixture
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
-from wordbrush.senses.published import WAYS
+from wordbrush.senses.published import CELLS, WAYS
 from wordbrush.storage.files import read_json
 from wordbrush.storage.yaml import merge
 
@@ -40,6 +40,9 @@ def test_tables_have_a_row_for_each_method_and_intervals_over_trials():
     assert cca == f"| CCA | {' | '.join(['40.0 [39.0, 41.0]'] * 2 + ['–'] * 4)} |"
     assert both.startswith("| both | 15.0 ± 63.5 |")
     assert "| Aytar et al., both | 47.5 | 49.5 | 5.8 | 6 | 135 | 140.5 |" in others
+    # learned in pictures, sounds and text; the slides' first figure cannot be read
+    carried = "– | 5.8 | 33.8 | 12.8 | 9 | 15.2 | 22.6 | 6.2 | 40.3"
+    assert f"| Aytar et al., both | {carried} |" in others
 
 
 def test_losses_differ_in_nothing_else():

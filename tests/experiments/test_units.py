@@ -2,7 +2,7 @@
 
 import pytest
 from experiments.trainings import shortened
-from experiments.units import HEADER, starts, table_rows
+from experiments.units import HEADER, starts, steps_of, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -42,6 +42,16 @@ def test_a_shorter_experiment_has_its_codebooks_earlier(growing):
     half = shortened(growing, 0.5)
     assert half.schedule.pretrain.steps == growing.schedule.pretrain.steps // 2
     assert [one.from_step for one in half.davenet.quantisers] == [2, 1]
+
+
+def test_codebooks_begin_in_the_shortest_experiment_too(growing):
+    """Rounded, the last step may be behind the end, and frames would never be quantised."""
+    pretrain = growing.schedule.pretrain.model_copy(update={"steps": 2500, "locked_steps": 3000})
+    schedule = growing.schedule.model_copy(update={"pretrain": pretrain})
+    late = [one.model_copy(update={"from_step": 5499}) for one in growing.davenet.quantisers]
+    davenet = growing.davenet.model_copy(update={"quantisers": late})
+    few = shortened(growing.model_copy(update={"schedule": schedule, "davenet": davenet}), 0.001)
+    assert all(one.from_step < steps_of(few) for one in few.davenet.quantisers)
 
 
 def test_a_table_has_a_row_for_each_codebook():

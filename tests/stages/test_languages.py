@@ -156,13 +156,29 @@ def test_the_rosetta_stone_is_played(learned):
     params = load(learned.root / "params.yaml")
     page = render("report.html.j2", gather(params, learned.layout))
     stone = page[page.index("Rosetta stone") : page.index('<section id="retrieval">')]
-    assert "From en to de" in stone and "From de to en" in stone
+    assert "From English to German" in stone and "From German to English" in stone
+    assert "never with the other" in stone and ", which nobody describes" in stone
     assert ">Kugel<" in stone and stone.count("data:audio/flac") >= 20
     tables = [
         one.title
         for one in SECTIONS["evaluate"](Finished("evaluate", "", learned.layout, lambda _: {}))
     ]
     assert any("from one language to the other" in title for title in tables)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"language_weight": 0.5}, "beside the other where both tell of one picture (weight 0.5)"),
+        ({"languages": []}, "One audio network heard all languages"),
+    ],
+)
+def test_the_rosetta_stone_says_what_training_heard(learned, changes, words):
+    params = load(learned.root / "params.yaml")
+    davenet = params.davenet.model_copy(update=changes)
+    params = params.model_copy(update={"davenet": davenet})
+    page = render("report.html.j2", gather(params, learned.layout))
+    assert words in page and "never with the other" not in page
 
 
 def test_one_language_has_no_rosetta_stone(finished):

@@ -129,7 +129,10 @@ def test_three_senses_are_trained_measured_and_shown(drawn, tmp_path, sound):
     assert len(units) == 2 and all((layout.senses / one).is_file() for one in units[0]["sounds"])
     content = read_senses(layout)
     assert content is not None and content.cases == 6 and len(content.units) == 2
-    assert [len(table.rows) for table in (content.ranks, content.zero_shot)] == [5, 9]
+    assert [len(table.rows) for table in (content.ranks, content.zero_shot)] == [9, 9]
+    title, cells, _ = content.ranks.rows[-1]
+    reported = dict(zip(content.ranks.columns, (cell.value for cell in cells), strict=True))
+    assert title == "Aytar et al., both (of 1000)" and reported["text to sound"] == "135"
     titles = [
         one.title for one in SECTIONS["train-senses"](Finished("train-senses", "", layout, {}))
     ]

@@ -81,11 +81,13 @@ def film(image: np.ndarray, maps: np.ndarray) -> list[str]:
 def chart(
     series: dict[str, tuple[list[float], list[float]]], x: str, y: str, logarithmic: bool = False
 ) -> str:
-    """Lines by name as an SVG data URI."""
+    """Lines by name as an SVG data URI. One of a single point has a dot."""
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     for number, (name, (xs, ys)) in enumerate(series.items()):
-        axes.plot(xs, ys, label=name, color=ACCENTS[number % len(ACCENTS)], linewidth=1.6)
+        look = {"color": ACCENTS[number % len(ACCENTS)], "marker": "o" if len(xs) == 1 else ""}
+        axes.plot(xs, ys, label=name, linewidth=1.6, **look)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # steps and layers have no halves
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(textwrap.fill(y, LABEL), color=INK)
     axes.tick_params(colors=INK)

@@ -5,6 +5,7 @@ from typing import Any
 
 from wordbrush.audio.sound import SAMPLE_RATE, decode, encode
 from wordbrush.captions.language import language_of
+from wordbrush.data.language_names import language_name
 from wordbrush.data.recordings import each_row
 from wordbrush.evaluation.languages import same_in_all
 from wordbrush.evaluation.results import LanguageTables, Measured, Results
@@ -21,8 +22,9 @@ Word = tuple[str, str]
 def language_content(layout: Layout, results: Results, best: str) -> dict[str, Any] | None:
     """What the page shows of a method; None where there is one language.
 
-    translations: a row for each pair. lexicon: for each pair, the words with their translations and
-    the sound of both. clusters: those that mean the same in all languages, and how many there are.
+    names: of the languages, by their codes. translations: a row for each pair. lexicon: for each
+    pair, the words with their translations and the sound of both. clusters: those that mean the
+    same in all languages, and how many there are.
     """
     path = layout.evaluation / "languages.json"
     scores = results[best].get("languages")
@@ -50,6 +52,7 @@ def language_content(layout: Layout, results: Results, best: str) -> dict[str, A
     }
     same = [row for row in table["clusters"] if same_in_all(row, list(row))]
     return {
+        "names": {code: language_name(code) for code in scores["speech"]},
         "translations": translations_section(results, best),
         "speech": scores["speech"],
         "lexicon": lexicon,
@@ -71,7 +74,8 @@ def translations_section(results: Results, best: str) -> Rows:
         )
         words = measured_cell(one["words"]) if "words" in one else Cell()
         rank, count = one["captions"]["median_rank"], one["captions"]["candidates"]
-        table.rows.append((name, [first, tenth, cell(rank), Cell(str(count)), words], False))
+        title = " to ".join(map(language_name, name.split(" to ")))
+        table.rows.append((title, [first, tenth, cell(rank), Cell(str(count)), words], False))
     return table
 
 

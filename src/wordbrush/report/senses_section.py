@@ -11,11 +11,13 @@ from wordbrush.report.results_section import Cell, Rows, cell
 from wordbrush.senses.config import SENSES
 from wordbrush.senses.names import WAYS, way
 from wordbrush.senses.names import cell as cell_name
+from wordbrush.senses.published import CHANCE, OF, RANKS, ZERO_SHOT
 from wordbrush.senses.results import UNITS, Aligned, SensesMetrics, ShownUnit
 from wordbrush.storage.files import open_array, read_json, require_file
 from wordbrush.storage.layout import Layout
 
 OURS = "trained network"
+THEIRS = "Aytar et al."
 COLUMNS = 2  # of the pictures of a unit
 
 
@@ -61,30 +63,35 @@ def read_senses(layout: Layout) -> SensesContent | None:
 
 
 def ranks_table(methods: dict[str, Aligned], cases: int) -> Rows:
-    """A row for each method: the median rank of each direction; and what chance gives."""
+    """A row for each method: the median rank of each direction; what chance gives; and what others
+    report, of other data."""
     table = Rows([way(*two) for two in WAYS])
     for name, aligned in methods.items():
         cells = [estimate(aligned["ranks"].get(one)) for one in table.columns]
         table.rows.append((name, cells, name == OURS))
     chance = [Cell(f"{(cases + 1) / 2:g}") for _ in table.columns]
     table.rows.append(("chance", chance, False))
+    for name, ranks in RANKS.items():
+        theirs = [Cell(f"{ranks[one]:g}") for one in table.columns]
+        table.rows.append((f"{THEIRS}, {name} (of {OF})", theirs, False))
     return table
 
 
 def zero_shot_table(methods: dict[str, Aligned]) -> Rows:
     """A row for each two senses: the accuracy of the trained network by attribute, and of other
-    methods, in percent; 50 is chance."""
+    methods, in percent; 50 is chance. Last, what others report of choices of another kind."""
     ours = methods[OURS]["zero_shot"]
     attributes = list(next(iter(ours.values())))
     others = [name for name in methods if name != OURS]
-    table = Rows([*attributes, *others])
+    table = Rows([*attributes, *others, f"{THEIRS}, both (chance {CHANCE:g})"])
     for learned in SENSES:
         for asked in SENSES:
             name = cell_name(learned, asked)
             theirs = [methods[one]["zero_shot"].get(name, {}).get("mean") for one in others]
-            cells = [*(ours[name][one] for one in attributes), *theirs]
-            title = f"learned in {learned}, asked in {asked}"
-            table.rows.append((title, [estimate(one) for one in cells], learned == asked))
+            cells = map(estimate, [*(ours[name][one] for one in attributes), *theirs])
+            reported = ZERO_SHOT["both"][name]
+            last = Cell() if reported is None else Cell(f"{reported:g}")
+            table.rows.append((f"{learned} → {asked}", [*cells, last], learned == asked))
     return table
 
 

@@ -245,7 +245,7 @@ def _senses(made: Finished) -> list[Section]:
         Section(f"Median rank of {found.cases}", table=_table(found.ranks)),
         Section(
             "Classifiers of what is there, percent right (chance is 50)",
-            table=_table(found.zero_shot, "senses"),
+            table=_table(found.zero_shot, "learned in → asked in"),
         ),
         Section("Units that respond alike to the three senses", examples=units),
         Section("Training", charts=[figures.chart(losses, "step", "loss")]),

@@ -100,6 +100,19 @@ def abx_chart(units: Units) -> str | None:
     return figures.chart(lines, "layer (0: log-mels)", "ABX error, %")
 
 
+def word_chart(units: Units) -> str | None:
+    """Mean F1 of words by the layer of their codes; None where there is nothing to compare."""
+    found = [
+        (float(number), one["codebook"]["word_f1"])
+        for number, one in enumerate(units.values())
+        if "word_f1" in one.get("codebook", {})
+    ]
+    if len(found) < 2:
+        return None
+    layers, scores = ([*side] for side in zip(*found, strict=True))
+    return figures.chart({"codes": (layers, scores)}, "layer", "word F1, %")
+
+
 def best_layer(units: Units) -> str | None:
     """The layer whose codes detect words best; of equals, the first."""
     found = {
@@ -130,6 +143,7 @@ def unit_content(layout: Layout, results: Results, best: str, shown: int) -> dic
         "layers": units_section(results, best),
         "methods": unit_methods_section(results, best),
         "abx": abx_chart(units),
+        "heard": word_chart(units),
         "detectors": {
             layer: rows[:shown] for layer, rows in code_detectors(layout, results, best).items()
         },
