@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.bench import Bench, as_published
 from benchmarks.machine import Cost, Limits, count_cost
+from benchmarks.rows import kinds
 from benchmarks.rows.davenet import published_paper_step, recorded_step
 from benchmarks.rows.gan import our_step as gan_step
 from benchmarks.rows.gan import published_wgan_gp_step, some_pictures, wgan_gp_step
@@ -94,7 +95,8 @@ def many(bench: Bench) -> bool:
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Steps of the GAN and of DAVEnet, then those that others' code is compared with."""
+    """Steps of the GAN and of DAVEnet, of later kinds, and those that others' code is compared
+    with."""
     for preset in presets(bench):
         name, params = preset or "demo", bench.params(preset)
         yield gan_row(name, params)
@@ -103,6 +105,10 @@ def rows(bench: Bench) -> Iterator[Row]:
         if preset != "paper":  # 100 drawings of 128×128 for each step
             for kind, editor in editing.editors.items():
                 yield davenet_row(f"DAVEnet step of {name} with {kind} edits", editing, editor)
+    if not bench.quick:
+        asked = (bench.params(), bench.params("vq"), bench.params("languages"))
+        for name, step, units in kinds.steps(bench, *asked):
+            yield Row(name, step, units)
     if many(bench):
         small = bench.params("small")
         title, units = wgan_gp_title(small)

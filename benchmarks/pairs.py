@@ -3,6 +3,7 @@
 Their content is noise, which takes as long to process.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,14 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
         draw(make_generator(params), torch.from_numpy(latents), DRAWN_AT_ONCE),
     )
     frames = (np.interp(rng.random(count), SHARES, SECONDS) / hop).round().astype(int)
+    manifest, languages = Manifest.one_to_one("noise", "en", train=count), params.davenet.languages
+    if len(languages) > 1:  # a picture has a caption in each
+        told = np.arange(count)
+        manifest = replace(
+            manifest,
+            images=told // len(languages),
+            languages=np.array(languages)[told % len(languages)],
+        )
     write_features(
         folder / "features",
         [
@@ -48,7 +57,7 @@ def write_pairs(folder: Path, params: Params, count: int) -> None:
             for length in frames
         ],
         FeatureConfig.taken_from(params.captions),
-        Manifest.one_to_one("noise", "en", train=count),
+        manifest,
     )
 
 

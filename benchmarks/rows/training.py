@@ -72,17 +72,19 @@ def training_step(
     params: Params,
     batches: Batches | None = None,
     editor: Editor | None = None,
+    number: int | None = None,
 ) -> Work:
-    """A step as `train` takes it; `batches`: if none are given, those of the training."""
+    """A step as `train` takes it; `batches`: if none are given, those of the training. number: of
+    the step; if not given, the first after the warm-up."""
     stage = params.schedule.random_edits if editor else params.schedule.pretrain
     settings = Settings(params.davenet, stage, MINING, params.seed, params.edits.against)
     trainer = Trainer(encoders, pairs, settings, editor)
-    after_warmup = stage.warmup_steps + 1
+    taken = number or stage.warmup_steps + 1
 
     def step() -> None:
         with waiting_for_data():
             batch = next(batches or trainer.batches)
-        trainer.descend(after_warmup, batch)
+        trainer.descend(taken, batch)
         if trainer.watch.due:
             trainer.results()
 

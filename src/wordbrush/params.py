@@ -624,6 +624,7 @@ class Params(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     cuda_graphs: bool
+    batch_factor: Annotated[int, Field(ge=1, le=64)]
     collection: PlainPath | None
     redraw: bool
     pairs: PairsHeard

@@ -13,8 +13,13 @@ from benchmarks.bench import Bench
 from benchmarks.device import covered, on_gpu, step_seconds
 from benchmarks.machine import for_device
 from benchmarks.peers import Peers
+from benchmarks.rows import kinds
 from benchmarks.rows.davenet import FRAMES, our_step
-from wordbrush.training.compute import device, random_numbers
+from tests.replay import TapeRecorder
+from wordbrush import params as parameters
+from wordbrush.params import Params
+from wordbrush.training.compute import device, random_numbers, running_ahead
+from wordbrush.training.graphs import recording
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "benchmarks", "--device")
@@ -39,6 +44,49 @@ def test_a_step_of_the_papers_kind_runs_in_parts_and_whole(tmp_path):
     for recorded in (False, True):
         step = our_step(params, *inputs, random_numbers(0), recorded)
         assert list(step()) == ["forward", "loss", "backward", "update"]
+
+
+def small(tiny: Params, **davenet: object) -> Params:
+    davenet |= {"batch_size": 8, "crop_max_seconds": 0.5}
+    values = tiny.model_dump()
+    values["davenet"] |= davenet
+    values["senses"] |= {"width": 16, "word_width": 8, "batch_size": 4}
+    if "languages" in davenet:
+        values["captions"]["languages"] = davenet["languages"]
+        for name in ("random_edits", "targeted_edits"):
+            values["schedule"][name]["edit_every"] = 3
+    return parameters.parse(values, "small")
+
+
+def test_steps_of_later_kinds_run_and_are_recorded(tiny, tmp_path):
+    """Two widths of batches of the senses may occur, each recorded by itself."""
+    codebooks = [{"layer": 1, "codes": 8, "from_step": 0}]
+    asked = (
+        small(tiny),
+        small(tiny, quantisers=codebooks),
+        small(tiny, languages=["en", "de"], language_weight=0.5),
+    )
+    made: list[TapeRecorder] = []
+
+    def seen(generators):
+        made.append(TapeRecorder(generators))
+        return made[-1]
+
+    bench = Bench(True, Peers(), tmp_path)
+    names = []
+    with running_ahead(), recording(seen):
+        for name, step, units in kinds.steps(bench, *asked):
+            names.append(name.split(", batch")[0])
+            for _ in range(4):
+                step()
+            assert units == 8 and made[-1].recorded >= 1, name
+    assert names == [
+        "DAVEnet step, audio branch alone",
+        "DAVEnet step, heads of context",
+        "DAVEnet step, codebooks",
+        "DAVEnet step, two languages",
+        "step of three senses",
+    ]
 
 
 @pytest.mark.skipif(device().type != "cuda", reason="there is no GPU")

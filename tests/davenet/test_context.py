@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.devices import same_weights
 from tests.noise import noise_pairs
 from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs
@@ -20,6 +21,7 @@ from wordbrush.davenet.matchmap import similarity
 from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Context, Params, Training
+from wordbrush.training.compute import device
 
 CONTEXT = Context(embedding=6, channels=8, audio_blocks=3, audio_width=5, image_blocks=2)
 HEADS = ContextConfig(**CONTEXT.model_dump())
@@ -59,9 +61,9 @@ def test_heads_learn_last_and_leave_words_as_they_are(settings, pairs):
     weights, alone = with_heads.state_dict(), words.state_dict()
     heads = {name for name in weights if name.split(".")[1] == "context"}
     assert weights.keys() - heads == alone.keys()
-    assert all(torch.equal(weights[name], alone[name]) for name in alone)
+    assert same_weights({name: weights[name] for name in alone}, alone)
     torch.manual_seed(0)
-    began = Encoders(with_heads.config).state_dict()
+    began = Encoders(with_heads.config).to(device()).state_dict()
     learned = {name for name in heads if not torch.equal(weights[name], began[name])}
     assert learned >= {name for name in heads if name.endswith("weight")}
 
@@ -98,7 +100,7 @@ def test_scores_are_the_sum_of_both_heads(settings, pairs):
 
 
 def test_context_needs_no_more_than_the_features_of_words(settings, pairs):
-    encoders = trained(settings, pairs)
+    encoders = trained(settings, pairs).cpu()  # where encoded sets are
     seen, heard = encode_pairs(encoders, pairs, torch.arange(2).numpy())
     words, pictures = (replace(one, context=None) for one in (heard, seen))
     with torch.no_grad():

@@ -27,6 +27,7 @@ from wordbrush.davenet.training import (
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Davenet, Pretraining, Quantiser
 from wordbrush.storage.weights import save_network
+from wordbrush.training.compute import device
 
 LANGUAGES = ["en", "de"]
 STAGE = Pretraining(
@@ -180,7 +181,7 @@ def test_the_loss_between_languages_reads_the_frames_that_count(davenet, pairs):
 def test_weights_of_both_languages_learn_and_the_weight_counts(davenet, pairs):
     def trained(weight: float) -> tuple[dict, dict]:
         settings = davenet.model_copy(update={"language_weight": weight})
-        encoders = made(settings, pairs)
+        encoders = made(settings, pairs).to(device())
         before = {name: tensor.clone() for name, tensor in encoders.state_dict().items()}
         train(encoders, pairs, Settings(settings, STAGE, "hard", 3, "caption"))
         return before, encoders.state_dict()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.devices import Unordered
+from tests.replay import NeverRecords, TapeRecorder
 from tests.senses.world import ATTRIBUTES, cases_of, config_of, small
 from tests.training.test_checkpoints import Killed, MortalStore
 from tests.waiting import waits
@@ -16,7 +17,8 @@ from wordbrush.senses.measures import Measures
 from wordbrush.senses.networks import Senses
 from wordbrush.senses.training import Trainer, train
 from wordbrush.training.checkpoints import Checkpoints
-from wordbrush.training.compute import running_ahead, set_seed
+from wordbrush.training.compute import device, running_ahead, set_seed
+from wordbrush.training.graphs import cuda_graphs, recording
 
 
 def trained(params, cases: Cases, **changes: object) -> Senses:
@@ -78,6 +80,44 @@ def test_a_killed_training_resumes_to_the_same_bytes(tiny, tmp_path):
     assert same(again, whole) and [step for step, _ in curve] == list(range(1, 9))
 
 
+@pytest.mark.parametrize("loss", ["transfer", "ranking", "both"])
+def test_recorded_steps_learn_the_same(tiny, tmp_path, loss):
+    cases, made = cases_of(tiny, tmp_path), []
+    chosen = small(tiny, loss=loss, steps=8)
+
+    def learned(kind) -> tuple[Senses, list[tuple[int, float]]]:
+        def seen(generators):
+            made.append(kind(generators))
+            return made[-1]
+
+        set_seed(0)
+        with running_ahead(), recording(seen if kind else None):
+            return train(chosen, config_of(chosen, cases), cases, 0)
+
+    (network, curve), (other, its_curve) = learned(NeverRecords), learned(TapeRecorder)
+    assert made[0].recorded == 0 and made[1].recorded == 1
+    assert same(other, network) and its_curve == curve and len(curve) == 8
+    _, its_curve = learned(None)  # its norms see less padding
+    assert np.allclose([row[1] for row in its_curve], [row[1] for row in curve], rtol=0.2)
+
+
+def test_a_recorded_training_that_was_killed_resumes_to_the_same_bytes(tiny, tmp_path):
+    cases, chosen = cases_of(tiny, tmp_path / "sounds"), small(tiny, steps=8)
+
+    def learned(store: MortalStore) -> Senses:
+        set_seed(0)
+        kept = Checkpoints(store, "key", 0.0)
+        with running_ahead(), recording(TapeRecorder):
+            return train(chosen, config_of(chosen, cases), cases, 0, kept)[0]
+
+    whole = learned(MortalStore(tmp_path / "whole", life=100))
+    store = MortalStore(tmp_path / "kept", life=4)
+    with pytest.raises(Killed):
+        learned(store)
+    store.life = 100
+    assert same(learned(store), whole)
+
+
 def test_a_step_waits_for_nothing_and_has_a_deterministic_form(tiny, tmp_path):
     cases, chosen = cases_of(tiny, tmp_path), small(tiny)
     with running_ahead():
@@ -87,3 +127,19 @@ def test_a_step_waits_for_nothing_and_has_a_deterministic_form(tiny, tmp_path):
         with waits() as waited, Unordered() as mode:
             trainer.descend(2, batches)
     assert waited == [] and mode.found == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("recorded", [False, True])
+def test_pytorch_sees_no_step_wait_for_a_gpu(tiny, tmp_path, recorded):
+    cases, chosen = cases_of(tiny, tmp_path), small(tiny)
+    with recording(cuda_graphs(recorded, device())):
+        trainer = Trainer(chosen, config_of(chosen, cases), cases, 0)
+    number = 5  # kernels are chosen, and what is recorded has been
+    for before in range(1, number):
+        trainer.step(before)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.step(number)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

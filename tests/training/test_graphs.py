@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.replay import TapeRecorder
+from tests.replay import NeverRecords, TapeRecorder
 from tests.training import trainings
 from wordbrush.davenet import training as davenet_training
 from wordbrush.gan import training as gan_training
@@ -48,12 +48,6 @@ def test_nothing_is_recorded_on_cpus():
     assert cuda_graphs(True, torch.device("cpu")) is None
     with recording(cuda_graphs(True, torch.device("cpu"))):
         assert Graphs().recorder is None
-
-
-class NeverRecords(TapeRecorder):
-    """Takes the same path, one operation after another."""
-
-    warmup = 1 << 30
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,11 @@ AHEAD = 2  # batches
 WIDTHS = 64  # frames: the widths of batches of few shapes are multiples of it
 
 
+def widened(features: Tensor) -> Tensor:
+    """[B, bands, T] padded with silence to one of few widths."""
+    return F.pad(features, (0, -features.shape[2] % WIDTHS))
+
+
 @dataclass(frozen=True)
 class PairBatch:
     """A batch of B captions, of which this process has b rows, with the picture that each tells of.
@@ -63,12 +68,12 @@ class PairBatch:
 
     def of_few_widths(self) -> "PairBatch":
         """The same with features padded to one of few widths, so that few shapes occur."""
-        widened: dict[str, Any] = {
-            name: F.pad(one, (0, -one.shape[2] % WIDTHS))
+        changed: dict[str, Any] = {
+            name: widened(one)
             for name, one in (("features", self.features), ("whole", self.whole))
             if one is not None
         }
-        return replace(self, **widened)
+        return replace(self, **changed)
 
     def to(self, where: torch.device) -> "PairBatch":
         """The same on a device."""

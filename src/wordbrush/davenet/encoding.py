@@ -15,13 +15,16 @@ from wordbrush.data.images import scaled
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.speech import FeatureStore
 from wordbrush.davenet.audio import AudioEncoder
+from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.kernels import slices
+from wordbrush.davenet.requirements import AUDIO_COPIES
 from wordbrush.training.compute import device_of, to_device
 from wordbrush.training.memory import require_memory
+from wordbrush.training.planning import bytes_a_row, rows_at_once
 
-BATCH = 250
+BATCH = 250  # at once, on CPUs
 
 
 def encode_pairs(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> tuple[Encoded, Encoded]:
@@ -48,9 +51,11 @@ def encode_captions(encoders: Encoders, pairs: Pairs, captions: np.ndarray) -> E
 def encode_images(encoders: Encoders, images: np.ndarray, indices: np.ndarray) -> Encoded:
     """Of pictures uint8 [M, H, W, 3], those with these numbers [N]: features [N, D, h, w]."""
     indices, where = np.asarray(indices), device_of(encoders)
+    height, width = images.shape[1:3]
+    batch = rows_at_once(BATCH, lambda: bytes_a_picture(encoders.config, (height, width)), where)
     parts = (
         encoders.encode_images(scaled(to_device(torch.from_numpy(images[indices[rows]]), where)))
-        for rows in slices(len(indices), BATCH)
+        for rows in slices(len(indices), batch)
     )
     return collected(parts, len(indices))
 
@@ -71,9 +76,24 @@ def spoken(
 ) -> Iterator[Encoded]:
     """Whole utterances as one of the audio networks hears them, a batch at a time."""
     where = device_of(audio)
-    for rows in slices(len(indices), BATCH):
+    batch = rows_at_once(BATCH, lambda: bytes_an_utterance(audio, speech, indices), where)
+    for rows in slices(len(indices), batch):
         features, lengths = speech.batch(indices[rows])
         yield encoders.heard_by(audio, to_device(features, where), to_device(lengths, where))
+
+
+def bytes_a_picture(config: EncoderConfig, size: tuple[int, int]) -> int:
+    """That encoding a picture of this height and width takes."""
+    return bytes_a_row(
+        lambda: Encoders(config),
+        lambda encoders, rows: encoders.encode_images(torch.empty(rows, 3, *size)),
+    )
+
+
+def bytes_an_utterance(audio: AudioEncoder, speech: FeatureStore, indices: np.ndarray) -> int:
+    """That encoding the longest of these utterances takes, at most: as in a training."""
+    frames = int(speech.lengths[indices].max(initial=1))
+    return round(4 * AUDIO_COPIES * frames * audio.channels_a_frame)
 
 
 def frames_of(encoders: Encoders, speech: FeatureStore, indices: np.ndarray) -> int:

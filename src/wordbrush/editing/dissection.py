@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import encode
+from wordbrush.gan.sampling import drawn_at_once, encode
 
 UNITS = 32  # whose activations are gathered at a time
-DRAWN = 256  # latents at a time
+DRAWN = 256  # latents at a time, on CPUs
 
 
 def generator_agreement(
@@ -23,7 +23,8 @@ def generator_agreement(
     latents float32 [N, Z]; concepts_on bool [K, N, h, w], where each concept is seen in the
     pictures that the latents draw. A unit is on in its top share of activations.
     """
-    h4 = encode(generator, torch.from_numpy(np.array(latents)), resolution, DRAWN)
+    batch = drawn_at_once(generator, DRAWN)
+    h4 = encode(generator, torch.from_numpy(np.array(latents)), resolution, batch)
     on = h4 >= unit_thresholds(h4, share)[None, :, None, None]
     # P upsamples the unit; at the demo's sizes the two grids are one
     if concepts_on.shape[-1] != h4.shape[-1]:

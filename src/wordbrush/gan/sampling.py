@@ -14,6 +14,7 @@ from wordbrush.storage.configs import read_config
 from wordbrush.storage.weights import load_weights
 from wordbrush.training.compute import channels_last, device_of, to_device
 from wordbrush.training.graphs import Step, repeated
+from wordbrush.training.planning import bytes_a_row, rows_at_once
 
 LATENTS = 64  # that are drawn at once
 
@@ -26,6 +27,19 @@ def load_generator(folder: Path, device: torch.device) -> Generator:
     generator = Generator(read_config(folder / "generator.json", GeneratorConfig))
     load_weights(folder, "generator", generator)
     return channels_last(generator, device).eval().requires_grad_(False)
+
+
+def drawn_at_once(generator: Generator, usual: int) -> int:
+    """How many latents of a large set a generator's device draws at once; on CPUs, `usual`."""
+    return rows_at_once(usual, lambda: bytes_a_drawing(generator), device_of(generator))
+
+
+def bytes_a_drawing(generator: Generator) -> int:
+    """That drawing a picture takes."""
+    config, dim = generator.config, generator.latent_dim
+    return bytes_a_row(
+        lambda: Generator(config), lambda network, rows: network(torch.empty(rows, dim))
+    )
 
 
 @torch.no_grad()

@@ -7,13 +7,13 @@ from torch.nn import functional as F
 
 from wordbrush.data.images import fitted, to_images
 from wordbrush.gan.networks import Generator
-from wordbrush.gan.sampling import draw
+from wordbrush.gan.sampling import draw, drawn_at_once
 
 PATCH = 7  # K: 7×7 neighbourhoods
 PATCHES = 32  # ours: a picture and level (K: 128), enough at these sizes
 DIRECTIONS = 128  # ours: random projections (K: 4 × 128)
 SMALLEST = 16  # K: the coarsest level of the pyramid
-BATCH = 64  # drawings at once
+BATCH = 64  # drawings at once, on CPUs
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
@@ -66,6 +66,6 @@ def distance_of_drawings(
     count = min(count, len(images))
     rng = torch.Generator().manual_seed(seed + 1)
     latents = torch.randn(count, generator.latent_dim, generator=rng)
-    drawn = to_images(draw(generator, latents, BATCH))
+    drawn = to_images(draw(generator, latents, drawn_at_once(generator, BATCH)))
     pictures = fitted(to_images(images[:count]), drawn.shape[-1])
     return sliced_wasserstein(pictures, drawn, seed)

@@ -1,5 +1,6 @@
 """Training three senses on pairs of picture and text, and on pairs of picture and sound."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wordbrush.data.images import scaled
+from wordbrush.data.loader import widened
+from wordbrush.data.resident import Rows
 from wordbrush.params import Senses as SensesParams
 from wordbrush.senses.cases import Cases
 from wordbrush.senses.config import PARTNERS, Sense, SensesConfig
@@ -17,6 +21,7 @@ from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from wordbrush.training.compute import device, mixed_precision, random_numbers, to_device
+from wordbrush.training.graphs import Graphs
 from wordbrush.training.signals import finishing_steps
 from wordbrush.training.watch import Watch, observed
 
@@ -35,6 +40,18 @@ class Pairs:
     partners: tuple[Tensor, ...]
     presences: Tensor
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of them, in one order."""
+        return [*self.pictures, *self.partners, self.presences]
+
+    def holding(self, tensors: Iterator[Tensor]) -> "Pairs":
+        """The same with the next of these tensors."""
+        pictures, partners = (
+            tuple(next(tensors) for _ in some) for some in (self.pictures, self.partners)
+        )
+        return Pairs(self.sense, pictures, partners, next(tensors))
+
 
 class Trainer:
     """A network in training, and all that changes with it from step to step."""
@@ -42,8 +59,11 @@ class Trainer:
     def __init__(self, params: SensesParams, config: SensesConfig, cases: Cases, seed: int):
         self.params, self.cases = params, cases
         self.rng = random_numbers(seed, torch.device("cpu"))  # of pairs, which the host gathers
-        self.network = Senses(config).to(device()).train()
-        self.adam = torch.optim.Adam(self.network.parameters(), lr=params.learning_rate, fused=True)
+        self.images = Rows(cases.images, device())
+        self.network, self.graphs = Senses(config).to(device()).train(), Graphs()
+        weights, rate = self.network.parameters(), params.learning_rate
+        self.adam = torch.optim.Adam(weights, lr=rate, fused=True, capturable=self.graphs.used)
+        self.graphs.adopt(self.adam, device())
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, params.steps)
         self.watch = Watch("the three senses")
 
@@ -59,24 +79,33 @@ class Trainer:
 
     def descend(self, number: int, batches: list[Pairs]) -> None:
         """The step on these pairs, a batch for each sense."""
-        loss = sum((self.loss(pairs) for pairs in batches), torch.zeros((), device=device()))
+        tensors = [one for pairs in batches for one in pairs.tensors]
+        self.watch.add(number, 1, self.graphs.run("step", partial(self.learn, batches), *tensors))
+        self.schedule.step()
+
+    def learn(self, batches: list[Pairs], *tensors: Tensor) -> Tensor:
+        """Change the weights by batches such as these, which hold these tensors; returns the step's
+        row for `watch`."""
+        following = iter(tensors)
+        losses = (self.loss(pairs.holding(following)) for pairs in batches)
+        loss = sum(losses, torch.zeros((), device=device()))
         self.adam.zero_grad()
         loss.backward()
-        self.watch.add(number, 1, observed(loss, self.network))
+        row = observed(loss, self.network)
         self.adam.step()
-        self.schedule.step()
+        return row
 
     def draw(self, sense: Sense) -> Pairs:
         """A batch of different pairs of pictures and what this sense takes in."""
         known = self.cases.paired[sense]
         count = min(self.params.batch_size, len(known))
         numbers = known[torch.randperm(len(known), generator=self.rng)[:count].numpy()]
-        seen, partners = (
-            tuple(to_device(one, device()) for one in self.cases.take(name, numbers))
-            for name in ("picture", sense)
-        )
+        seen = scaled(self.images.pick(self.cases.pictures[numbers]))
+        partners = tuple(to_device(one, device()) for one in self.cases.take(sense, numbers))
+        if self.graphs.used and sense == "sound":
+            partners = widened(partners[0]), partners[1]
         presences = to_device(torch.from_numpy(self.cases.presences[numbers]), device())
-        return Pairs(sense, seen, partners, presences)
+        return Pairs(sense, (seen,), partners, presences)
 
     def loss(self, pairs: Pairs) -> Tensor:
         """Of a batch: what params.loss asks for."""
@@ -111,6 +140,7 @@ def train(
     """Train a new network; returns it with its loss curve."""
     trainer = Trainer(params, config, cases, seed)
     state = checkpoints.restore(trainer.parts()) or {"step": 0, "curve": [], "recent": []}
+    trainer.graphs.adopt(trainer.adam, device())
     done, curve, recent = state["step"], state["curve"], state["recent"]
 
     def checked(step: int) -> dict[str, Any]:

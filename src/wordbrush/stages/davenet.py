@@ -17,7 +17,7 @@ from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import Checkpoints
 from wordbrush.training.compute import set_seed
-from wordbrush.training.conditions import as_chosen
+from wordbrush.training.conditions import as_chosen, for_device
 
 
 def read_pairs(params: Params, layout: Layout, twins: Twins | None) -> Pairs:
@@ -44,15 +44,16 @@ def train_stage(
     twinned: with the twins that the parameters ask for. Where several processes train them, the
     first one writes.
     """
-    twins = params.twins if twinned and params.twins.used else None
+    larger = for_device(params)
+    twins = larger.twins if twinned and params.twins.used else None
     pairs = read_pairs(params, layout, twins)
-    require_room(params.davenet, pairs, edited=editor is not None)
+    require_room(larger.davenet, pairs, edited=editor is not None)
     set_seed(params.grounding_seed)
     encoders = make_encoders(pairs)
     with as_chosen(params):
-        stage = getattr(params.schedule, name.replace("-", "_"))
+        stage = getattr(larger.schedule, name.replace("-", "_"))
         seed, against = params.grounding_seed, params.edits.against
-        settings = Settings(params.davenet, stage, mining, seed, against, twins)
+        settings = Settings(larger.davenet, stage, mining, seed, against, twins)
         rows = train(encoders, pairs, settings, editor, checkpoints)
     if not is_main():
         return

@@ -22,6 +22,7 @@ from wordbrush.scenes.sampling import require_room
 from wordbrush.stages.table import Stage
 from wordbrush.storage.layout import PARAMS
 from wordbrush.training import launch
+from wordbrush.training.scaling import scaled
 from wordbrush.versioning.graph import require_arranged
 from wordbrush.versioning.places import DVC_FILE
 
@@ -98,12 +99,29 @@ def check_graph(params: Params, stage: Stage) -> None:
 def check_parameters(params: Params) -> None:
     """Raises WordbrushError for parameters of any stage that params.py cannot judge alone."""
     require_room(params.scenes, params.seed)
+    check_batches(params)
     with named("captions.bands"):
         require_full_bands(FeatureConfig.taken_from(params.captions))
     if find_spec("espeakng_loader"):  # or the stage that speaks will name the extra
         check_voices(params.captions)
         if params.collection is None:  # people describe a collection in their own languages
             check_languages(params.captions)
+
+
+def check_batches(params: Params) -> None:
+    """Raises WordbrushError where batches on GPUs would be larger than what they are taken from."""
+    larger, count = scaled(params), params.samples.train
+    if larger is params or params.collection is not None:
+        return
+    batches = {"davenet": larger.davenet.batch_size}
+    if params.senses.used:
+        batches["senses"] = 2 * larger.senses.batch_size  # half of them of pairs with sound
+    for name, size in batches.items():
+        if size > count:
+            raise WordbrushError(
+                f"batch_factor {params.batch_factor} makes batches of {size} of "
+                f"{name}.batch_size, and samples.train is {count}: choose a smaller batch_factor"
+            )
 
 
 def check_languages(captions: Captions) -> None:

@@ -18,7 +18,7 @@ from wordbrush.storage.files import open_array, whole_directory, write_csv, writ
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.conditions import as_chosen
+from wordbrush.training.conditions import as_chosen, for_device
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
@@ -29,7 +29,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     )
     with as_chosen(params):
         average, history = train(
-            params.gan,
+            for_device(params).gan,
             images,
             size,
             params.seed,

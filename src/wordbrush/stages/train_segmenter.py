@@ -24,7 +24,7 @@ from wordbrush.storage.files import (
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.conditions import as_chosen
+from wordbrush.training.conditions import as_chosen, for_device
 
 
 def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINTS) -> None:
@@ -33,7 +33,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
     kept = max(1, round(len(images) * (1 - params.segmenter.held_out)))
     with as_chosen(params):
         data = LabelledPictures(images[:kept], instances[:kept], attributes[:kept])
-        network, curve = train(params.segmenter, data, params.seed, checkpoints)
+        network, curve = train(for_device(params).segmenter, data, params.seed, checkpoints)
     if not is_main():
         return
     metrics, confusion = score(

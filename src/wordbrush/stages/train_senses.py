@@ -26,7 +26,7 @@ from wordbrush.storage.files import whole_directory, write_csv, write_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.weights import save_network
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.conditions import as_chosen
+from wordbrush.training.conditions import as_chosen, for_device
 
 EXAMPLES = 4  # of each sense that are shown of a unit
 
@@ -40,7 +40,8 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         cases, words, attributes = read_cases(params, layout, folder / "impacts")
         config = config_of(params, cases, words, attributes)
         with as_chosen(params):
-            network, curve = train(params.senses, config, cases, params.grounding_seed, checkpoints)
+            senses, seed = for_device(params).senses, params.grounding_seed
+            network, curve = train(senses, config, cases, seed, checkpoints)
         save_network(folder, "senses", network, config)
         write_csv(folder / "curve.csv", ("step", "loss"), curve)
         measures = Measures(cases, columns_of(attributes), params.evaluation.bootstrap, params.seed)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import torch
+
 from wordbrush.params import Params
 from wordbrush.training.compute import algorithms, device, precision
 from wordbrush.training.graphs import cuda_graphs, recording
+from wordbrush.training.scaling import scaled
 
 
 @contextmanager
@@ -18,3 +21,9 @@ def as_chosen(params: Params) -> Iterator[None]:
 def recorded(params: Params) -> AbstractContextManager[None]:
     """Within, steps on a GPU are recorded where these parameters ask for it."""
     return recording(cuda_graphs(params.cuda_graphs, device()))
+
+
+def for_device(params: Params, where: torch.device | None = None) -> Params:
+    """The parameters of trainings on a device, if none is named on that of networks: on GPUs, with
+    batches as large as they ask for there."""
+    return scaled(params) if (where or device()).type == "cuda" else params
