@@ -7,6 +7,7 @@ import textwrap
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 matplotlib.rcParams.update(
@@ -85,9 +86,10 @@ def chart(
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     for number, (name, (xs, ys)) in enumerate(series.items()):
-        look = {"color": ACCENTS[number % len(ACCENTS)], "marker": "o" if len(xs) == 1 else ""}
-        axes.plot(xs, ys, label=name, linewidth=1.6, **look)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # steps and layers have no halves
+        colour, marker = ACCENTS[number % len(ACCENTS)], "o" if len(xs) == 1 else ""
+        axes.plot(xs, ys, label=name, linewidth=1.6, color=colour, marker=marker)
+    # steps and layers have no halves
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(textwrap.fill(y, LABEL), color=INK)
     axes.tick_params(colors=INK)
