@@ -89,7 +89,7 @@ test: setup lint ## the fast test suite
 	@python -m pytest
 
 # One process: several would share the GPU's memory. Steps that wait for the GPU fail here.
-GPU_SUITES := gan davenet segmenter senses concepts editing evaluation model stages training
+GPU_SUITES := gan davenet segmenter senses concepts editing evaluation model stages training benchmarks/test_device.py
 test-gpu: setup ## the suites of networks on this machine's GPU, or its CPU if it has none
 	@python -m pytest -n 0 $(addprefix tests/,$(GPU_SUITES))
 

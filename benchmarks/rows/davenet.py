@@ -16,7 +16,7 @@ from wordbrush.davenet.kernels import all_similarities, similarities
 from wordbrush.davenet.losses import Hinge, batch_softmax
 from wordbrush.davenet.mining import RandomMining
 from wordbrush.davenet.objective import Ranking
-from wordbrush.davenet.training import SharedScores, make_optimiser
+from wordbrush.davenet.training import SharedScores, make_optimiser, placed
 from wordbrush.params import Davenet, Params
 from wordbrush.training.compute import device, mixed_precision, random_numbers
 from wordbrush.training.graphs import Graphs
@@ -87,7 +87,7 @@ def our_step(
     """
     davenet, rate = params.davenet, params.schedule.pretrain.learning_rate
     config = EncoderConfig.of(davenet, FeatureConfig.taken_from(params.captions))
-    encoders = Encoders(config).to(device()).train()
+    encoders = placed(Encoders(config), device()).train()  # as in a training
     optimiser = make_optimiser(encoders, davenet, rate, recorded)
     margin = random_margin(davenet.margin, rng)
     positives = torch.eye(len(images), dtype=torch.bool, device=device())

@@ -40,7 +40,8 @@ def test_every_step_is_timed_by_itself():
 def test_a_step_of_the_papers_kind_runs_in_parts_and_whole(tmp_path):
     bench = Bench(True, Peers(), tmp_path)
     params = bench.params("tiny")
-    inputs = (torch.zeros(2, 3, 16, 16), torch.randn(2, params.captions.bands, FRAMES))
+    pictures = torch.zeros(2, 3, 16, 16, device=device())
+    inputs = (pictures, torch.randn(2, params.captions.bands, FRAMES, device=device()))
     for recorded in (False, True):
         step = our_step(params, *inputs, random_numbers(0), recorded)
         assert list(step()) == ["forward", "loss", "backward", "update"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.training import trainings
 from tests.waiting import waits
 from wordbrush.davenet import training as davenet_training
 from wordbrush.gan import training as gan_training
+from wordbrush.params import ImageStages, Quantiser
 from wordbrush.segmenter import training as segmenter_training
 from wordbrush.training.compute import algorithms, running_ahead, set_seed
 
@@ -57,7 +59,7 @@ def take_steps(folder, name: str) -> None:
     """The training of this name up to its watched step."""
     set_seed(7)
     with pytest.raises(Enough):
-        dict(trainings.trainings(trainings.tiny(), folder))[name]()
+        (dict(trainings.trainings(trainings.tiny(), folder)) | combined(folder))[name]()
 
 
 NAMES = [
@@ -66,9 +68,44 @@ NAMES = [
     *trainings.DAVENETS,
     *trainings.EDITED,
 ]
+CODEBOOKS = {
+    **trainings.GROWN,
+    "quantisers": [Quantiser(layer=layer, codes=12, from_step=0) for layer in (1, 2)],
+}
+RESNET = {
+    "image_network": "resnet",
+    "image_stages": ImageStages(stem=1, channels=[8, 16], blocks=[1, 1]),
+    "image_size": 16,
+}
+# Options that meet, with the kind of their edits: steps are watched, and no more is trained.
+COMBINED = {
+    "codebooks, two languages, locked pictures": (
+        {**trainings.BILINGUAL, **CODEBOOKS, "locked_steps": 8},
+        None,
+    ),
+    "codebooks, heads of context, twins": (
+        {**CODEBOOKS, "context": trainings.CONTEXT, "context_steps": 8, "twins": trainings.TWINS},
+        None,
+    ),
+    "codebooks, two languages, exchanges": (
+        {**trainings.BILINGUAL, **CODEBOOKS, "edit_every": 1, "against": "batch"},
+        "exchange",
+    ),
+    "a residual picture network": (RESNET, None),
+}
 
 
-@pytest.mark.parametrize("name", NAMES)
+def combined(folder) -> dict[str, Callable[[], trainings.Trained]]:
+    """The trainings of COMBINED."""
+    shape = (trainings.COUNT, trainings.SIZE, trainings.SIZE, 3)
+    pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return {
+        name: partial(trainings.davenet, trainings.tiny(), folder, pictures, changes, "hard", edits)
+        for name, (changes, edits) in COMBINED.items()
+    }
+
+
+@pytest.mark.parametrize("name", [*NAMES, *COMBINED])
 def test_no_operation_of_a_step_waits_and_all_have_a_deterministic_form(folder, monkeypatch, name):
     waited: list[str] = []
     unordered: list[str] = []
@@ -103,7 +140,7 @@ def test_waits_are_seen_where_cpus_save_work_by_looking(folder, monkeypatch, nam
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *COMBINED])
 def test_pytorch_sees_no_step_wait_for_a_gpu(folder, monkeypatch, name):
     def watched(step: Step) -> None:
         torch.cuda.set_sync_debug_mode("error")
