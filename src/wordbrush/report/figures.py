@@ -85,9 +85,10 @@ def chart(
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     for number, (name, (xs, ys)) in enumerate(series.items()):
-        look = {"color": ACCENTS[number % len(ACCENTS)], "marker": "o" if len(xs) == 1 else ""}
-        axes.plot(xs, ys, label=name, linewidth=1.6, **look)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # steps and layers have no halves
+        marker, color = "o" if len(xs) == 1 else "", ACCENTS[number % len(ACCENTS)]
+        axes.plot(xs, ys, label=name, color=color, linewidth=1.6, marker=marker)
+    if all(float(one).is_integer() for xs, _ in series.values() for one in xs):
+        axes.locator_params(axis="x", integer=True)  # steps and layers have no halves
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(textwrap.fill(y, LABEL), color=INK)
     axes.tick_params(colors=INK)
