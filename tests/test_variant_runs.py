@@ -1,4 +1,4 @@
-"""Runs in two languages, and with codebooks, by KFP's local runner, on `tiny`."""
+"""Runs with languages, codebooks and three senses, by KFP's local runner, on `tiny`."""
 
 import json
 import os
@@ -23,6 +23,7 @@ LANGUAGES = {
     },
     "davenet": {"languages": ["en", "de"]},
     "schedule": {"random_edits": {"edit_every": 3}, "targeted_edits": {"edit_every": 3}},
+    "senses": {"loss": "ranking", "sound": "speech"},
 }
 
 CODEBOOKS = {
@@ -35,7 +36,8 @@ CODEBOOKS = {
             {"layer": 2, "codes": 4, "from_step": 0},
             {"layer": 3, "codes": 4, "from_step": 3},
         ],
-    }
+    },
+    "senses": {"loss": "both", "sound": "impacts"},
 }
 
 pytestmark = pytest.mark.runs
@@ -72,14 +74,23 @@ def told(made: dict) -> dict:
     return made["pretrain-davenet@hard"]["params"]["params.yaml"]["davenet"]
 
 
-def test_two_languages_are_learned_by_the_local_runner(tmp_path):
-    made, _ = run_by_the_local_runner(tmp_path, LANGUAGES)
+def aligned(outputs: Path) -> list[str]:
+    """The scalars of train-senses: none of it where no loss asks for it."""
+    assert "Median rank" in (outputs / "train-senses/page").read_text()
+    return list(json.loads((outputs / "train-senses/scalars").read_text()))
+
+
+def test_two_languages_and_senses_are_learned_by_the_local_runner(tmp_path):
+    made, outputs = run_by_the_local_runner(tmp_path, LANGUAGES)
     assert told(made)["languages"] == ["en", "de"]
+    assert any("text to sound" in name for name in aligned(outputs))
 
 
-def test_codebooks_are_learned_by_the_local_runner(tmp_path):
+def test_codebooks_and_senses_of_impacts_are_learned_by_the_local_runner(tmp_path):
     made, outputs = run_by_the_local_runner(tmp_path, CODEBOOKS)
     assert [one["layer"] for one in told(made)["quantisers"]] == [2, 3]
     scalars = json.loads((outputs / "evaluate/scalars").read_text())
     assert any(name.startswith("units.") or ".units." in name for name in scalars)
-    assert "perplexity" in (outputs / "report/page").read_text()
+    report = (outputs / "report/page").read_text()
+    assert "perplexity" in report and "objects that are struck" in report
+    assert any(name.startswith("unheard") for name in aligned(outputs))

@@ -54,8 +54,13 @@ CHANGES = {
     },
     "evaluation": {"bootstrap": 20, "examples": 2},
 }
-TEXT = ("data/speech", "data/test_speech", "data/twin_speech")
-READS_TEXT = ("src/wordbrush/data/recordings.py", "src/wordbrush/senses/reading.py")
+# and the labels of which captions tell
+TEXT = ("data/speech", "data/test_speech", "data/twin_speech", "data/annotations")
+READS_TEXT = (
+    "src/wordbrush/data/recordings.py",
+    "src/wordbrush/segmenter/annotations.py",
+    "src/wordbrush/senses/reading.py",
+)
 TRAINS = (
     *("train-gan", "train-segmenter", "train-senses", "pretrain-davenet"),
     *("random-edits", "cluster-units", "targeted-edits"),

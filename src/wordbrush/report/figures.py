@@ -7,7 +7,6 @@ import textwrap
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 matplotlib.rcParams.update(
@@ -86,10 +85,10 @@ def chart(
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     for number, (name, (xs, ys)) in enumerate(series.items()):
-        colour, marker = ACCENTS[number % len(ACCENTS)], "o" if len(xs) == 1 else ""
-        axes.plot(xs, ys, label=name, linewidth=1.6, color=colour, marker=marker)
-    # steps and layers have no halves
-    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+        marker, color = "o" if len(xs) == 1 else "", ACCENTS[number % len(ACCENTS)]
+        axes.plot(xs, ys, label=name, color=color, linewidth=1.6, marker=marker)
+    if all(float(one).is_integer() for xs, _ in series.values() for one in xs):
+        axes.locator_params(axis="x", integer=True)  # steps and layers have no halves
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(textwrap.fill(y, LABEL), color=INK)
     axes.tick_params(colors=INK)
