@@ -93,4 +93,4 @@ def test_codebooks_and_senses_of_impacts_are_learned_by_the_local_runner(tmp_pat
     assert any(name.startswith("units.") or ".units." in name for name in scalars)
     report = (outputs / "report/page").read_text()
     assert "perplexity" in report and "objects that are struck" in report
-    assert any(name.startswith("unheard") for name in aligned(outputs))
+    assert any("unheard" in name for name in aligned(outputs))
