@@ -5,8 +5,8 @@ Trains encoders on the pairs of this folder, whose `params.yaml` names languages
 language (shared), and where each drawing is in one (apart). All else is equal, the random numbers
 of a trial too; with `--direct WEIGHT`, shared drawings are trained once more with the loss between
 languages. Prints a table of recall on the test captions, from pictures and from one language to
-another, and of the precision of the lexicon; each is a mean over trials and directions, with the
-least and the most in brackets. In a fifth of the steps:
+another, and of the precision of the lexicon, both directions together: means over trials with 95 %
+intervals over them. In a fifth of the steps:
 
     python -m experiments.languages --share 0.2
 """
@@ -21,6 +21,7 @@ import numpy as np
 import typer
 
 from experiments.kept import Kept, OutputOption
+from experiments.tables import NOTHING, cell, table
 from experiments.trainings import shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
@@ -32,9 +33,10 @@ from wordbrush.evaluation.results import LanguageScores
 from wordbrush.params import Params
 from wordbrush.storage.layout import PARAMS, Layout
 
-HEADER = """\
-| drawings | loss between languages | R@10, pictures | R@10, captions | chance | lexicon | chance |
-|---|---|---|---|---|---|---|"""
+HEADER = (
+    *("drawings", "loss between languages", "R@10, pictures"),
+    *("R@10, captions", "chance", "lexicon", "chance"),
+)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -53,7 +55,7 @@ def main(
     kept = Kept.of("languages", output, params, layout)
     material = read_material(params, layout)
     kinds = [("shared", 0.0), ("apart", 0.0), *([("shared", direct)] if direct else [])]
-    print(HEADER, flush=True)
+    rows = []
     for drawings, weight in kinds:
         found = [
             kept.get(
@@ -62,7 +64,8 @@ def main(
             )
             for trial in range(trials)
         ]
-        print(table_row(drawings, weight, found), flush=True)
+        rows.append(table_row(drawings, weight, found))
+    print(table(HEADER, rows))
 
 
 def require_languages(params: Params) -> None:
@@ -92,26 +95,26 @@ def measured(material: Material, drawings: str, weight: float, trial: int) -> La
     return scores
 
 
-def table_row(drawings: str, weight: float, trials: Sequence[LanguageScores]) -> str:
+def table_row(drawings: str, weight: float, trials: Sequence[LanguageScores]) -> list[str]:
     """The row of a kind of training below HEADER."""
-    between = [one for scores in trials for one in scores["translations"].values()]
-    seen = [one["value"] for scores in trials for one in scores["speech"].values()]
-    captions = [one["captions"]["recall"]["10"]["value"] for one in between]
-    chance = np.mean([one["captions"]["chance"]["10"] for one in between])
-    words = [one["words"] for one in between if "words" in one]
-    precision = spread([one["value"] for one in words])
-    by_luck = f"{np.mean([one['chance'] for one in words]):.1f}" if words else "–"
-    return (
-        f"| {drawings} | {weight:g} | {spread(seen)} | {spread(captions)} | {chance:.1f} "
-        f"| {precision} | {by_luck} |"
-    )
+    between = [list(scores["translations"].values()) for scores in trials]
+    seen = [[one["value"] for one in scores["speech"].values()] for scores in trials]
+    captions = [[one["captions"] for one in each] for each in between]
+    words = [[one["words"] for one in each if "words" in one] for each in between]
+    return [
+        drawings,
+        f"{weight:g}",
+        over_trials(seen),
+        over_trials([[one["recall"]["10"]["value"] for one in each] for each in captions]),
+        f"{np.mean([one['chance']['10'] for each in captions for one in each]):.1f}",
+        over_trials([[one["value"] for one in each] for each in words]),
+        NOTHING if not any(words) else f"{np.mean([one['chance'] for one in sum(words, [])]):.1f}",
+    ]
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean, least and most; – of nothing."""
-    if not values:
-        return "–"
-    return f"{np.mean(values):.1f} [{min(values):.1f}, {max(values):.1f}]"
+def over_trials(values: Sequence[Sequence[float]]) -> str:
+    """Of each trial the mean over directions; – where there are none."""
+    return cell([float(np.mean(each)) if each else None for each in values])
 
 
 if __name__ == "__main__":
