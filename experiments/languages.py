@@ -21,7 +21,7 @@ import numpy as np
 import typer
 
 from experiments.kept import Kept, OutputOption
-from experiments.tables import NOTHING, cell, table
+from experiments.tables import cell, table
 from experiments.trainings import shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
@@ -101,14 +101,15 @@ def table_row(drawings: str, weight: float, trials: Sequence[LanguageScores]) ->
     seen = [[one["value"] for one in scores["speech"].values()] for scores in trials]
     captions = [[one["captions"] for one in each] for each in between]
     words = [[one["words"] for one in each if "words" in one] for each in between]
+    by_luck = [one["chance"] for each in words for one in each]
     return [
         drawings,
         f"{weight:g}",
         over_trials(seen),
         over_trials([[one["recall"]["10"]["value"] for one in each] for each in captions]),
-        f"{np.mean([one['chance']['10'] for each in captions for one in each]):.1f}",
+        cell([np.mean([one["chance"]["10"] for each in captions for one in each])]),
         over_trials([[one["value"] for one in each] for each in words]),
-        NOTHING if not any(words) else f"{np.mean([one['chance'] for one in sum(words, [])]):.1f}",
+        cell([np.mean(by_luck) if by_luck else None]),
     ]
 
 
