@@ -22,7 +22,7 @@ from wordbrush.model import Model
 if TYPE_CHECKING:
     from wordbrush.search.index import Index  # needs the extra `search`
 
-LEAD = SAMPLE_RATE // 4  # samples of the silence before an utterance; captions have 0.1 s
+LEAD = SAMPLE_RATE // 5  # samples of the silence before an utterance (docs/log.md, entry 54)
 LONGEST_SECONDS = 30.0  # of an utterance; then the next begins
 RANKED_SECONDS = 0.4  # from one ranking to the next, of sound
 HITS = 24  # of a ranking that are sent
