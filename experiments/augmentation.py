@@ -11,20 +11,17 @@ validation engine. On an eighth of the steps:
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import shortened, trained
+from experiments.trainings import ShareOption, TrialsOption, shortened, trained
 from wordbrush import params as parameters
-from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.kernels import all_similarities
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.engines import EngineTests, summaries
-from wordbrush.evaluation.interface import Subject
 from wordbrush.evaluation.material import read_material
+from wordbrush.evaluation.protocol import subject_of
 from wordbrush.params import GROUPS, Augmentation
 from wordbrush.storage.layout import PARAMS, Layout
 
@@ -34,8 +31,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    trials: TrialsOption = 3,
+    share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
@@ -71,9 +68,7 @@ def measured(tests: EngineTests, augmentation: Augmentation, trial: int) -> dict
     params, pairs = tests.material.params, tests.material.pairs
     davenet = params.davenet.model_copy(update={"augmentation": augmentation})
     encoders = trained(params.model_copy(update={"davenet": davenet}), pairs, trial)
-    features = encode_pairs(encoders, pairs, tests.material.samples)
-    scores = all_similarities(*features, davenet.similarity)
-    found = summaries(tests.measure(Subject(None, encoders, features, scores)), params)
+    found = summaries(tests.measure(subject_of(tests.material, encoders)), params)
     return {name: one["semantic"]["value"] for name, one in found.items() if "semantic" in one}
 
 

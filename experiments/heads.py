@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
 import typer
 from typing_extensions import TypedDict
@@ -22,7 +21,7 @@ from typing_extensions import TypedDict
 from experiments.impacts import recall_10, require_pairs
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import shortened
+from experiments.trainings import ShareOption, TrialsOption, shortened
 from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
@@ -53,8 +52,8 @@ class Measured(TypedDict):
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    trials: TrialsOption = 3,
+    share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))

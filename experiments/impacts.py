@@ -16,14 +16,14 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import Weights, shortened, trained
+from experiments.trainings import ShareOption, TrialsOption, Weights, shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs, read_pairs
@@ -52,8 +52,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    trials: TrialsOption = 3,
+    share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))

@@ -22,7 +22,7 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import shortened, trained
+from experiments.trainings import ShareOption, TrialsOption, shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.splits import TRAIN, UNHEARD
@@ -42,8 +42,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    trials: TrialsOption = 3,
+    share: ShareOption = 1.0,
     direct: Annotated[
         float, typer.Option(min=0, help="Weight of the loss between languages; 0: not trained.")
     ] = 0.0,

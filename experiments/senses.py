@@ -14,12 +14,12 @@ them; those of baselines, which have one trial, are over test cases:
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
 import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
+from experiments.trainings import TrialsOption
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.results import Estimate
@@ -43,7 +43,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings with each loss.")] = 3,
+    trials: TrialsOption = 3,
     output: OutputOption = None,
 ) -> None:
     params, layout = parameters.load(Path(PARAMS)), Layout(Path("."))

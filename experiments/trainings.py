@@ -1,5 +1,8 @@
 """Trainings that are compared: alike in all but what an experiment changes."""
 
+from typing import Annotated
+
+import typer
 from torch import Tensor
 
 from wordbrush.data.pairs import Pairs
@@ -11,6 +14,8 @@ from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
 Weights = dict[str, Tensor]
+TrialsOption = Annotated[int, typer.Option(min=1, help="Trainings of each kind.")]
+ShareOption = Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")]
 
 
 def shortened(params: Params, share: float) -> Params:

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
+from experiments.trainings import TrialsOption
 from wordbrush import params as parameters
 from wordbrush.davenet.config import ContextConfig
 from wordbrush.davenet.encoders import Encoders, load_encoders
@@ -65,7 +66,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
+    trials: TrialsOption = 3,
     words: Annotated[
         Path | None, typer.Option(help="A model; its heads are trained.", parser=given_path)
     ] = None,

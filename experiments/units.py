@@ -20,14 +20,12 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import shortened, trained
+from experiments.trainings import ShareOption, TrialsOption, shortened, trained
 from wordbrush import params as parameters
-from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.davenet.kernels import all_similarities
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation import retrieval
-from wordbrush.evaluation.interface import Subject
 from wordbrush.evaluation.material import Material, read_material
+from wordbrush.evaluation.protocol import subject_of
 from wordbrush.evaluation.results import Units
 from wordbrush.evaluation.units import UnitTests
 from wordbrush.params import Params, Quantiser
@@ -42,9 +40,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=__doc__)
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="Trainings of each start.")] = 3,
+    trials: TrialsOption = 3,
     only: Annotated[list[str] | None, typer.Option(help="Such a start; may be repeated.")] = None,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")] = 1.0,
+    share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
@@ -94,9 +92,7 @@ def measured(
     davenet = material.params.davenet.model_copy(update={"quantisers": quantisers})
     params = material.params.model_copy(update={"davenet": davenet})
     encoders = trained(params, material.pairs, trial)
-    features = encode_pairs(encoders, material.pairs, material.samples)
-    scores = all_similarities(*features, davenet.similarity)
-    subject = Subject(None, encoders, features, scores)
+    subject = subject_of(material, encoders)
     values, _ = retrieval.TEST.run(material, subject)
     return {
         "recall_10": values["recall"]["10"],

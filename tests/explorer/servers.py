@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -61,6 +61,16 @@ def spoken(text: str, before: float = 0.5, after: float = 1.5, voice: Voice = VO
     whole = np.concatenate(parts)
     room = np.random.default_rng(0).normal(size=len(whole)) * 1e-4
     return (whole + room).astype(np.float32)
+
+
+def words_heard(messages: Iterable[dict]) -> dict[int, str]:
+    """The words that light marks, by frame; later light replaces that of the same frames."""
+    words: dict[int, str] = {}
+    for message in messages:
+        if message["type"] == "light":
+            words = {frame: word for frame, word in words.items() if frame < message["first"]}
+            words |= {frame: word for frame, word, _ in message["words"]}
+    return words
 
 
 def pcm(sound: np.ndarray) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import typer
 
-from tests.explorer.servers import ROOT, spoken
+from tests.explorer.servers import ROOT, spoken, words_heard
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.captions.voices import Voice
 from wordbrush.explorer import listening
@@ -58,16 +58,10 @@ def understood(studio: Studio, sound: np.ndarray) -> tuple[set[str], int]:
     """The words that concepts hear, and the drawing that fits best."""
     listener = Listener(studio)
     listener.view, listener.finding = [0], True
-    words: dict[int, str] = {}
-    first = -1
-    for piece in np.split(sound, range(SAMPLE_RATE, len(sound), SAMPLE_RATE)):
-        for message in listener.push(piece):
-            if message["type"] == "light":
-                words = {frame: word for frame, word in words.items() if frame < message["first"]}
-                words |= {frame: word for frame, word, _ in message["words"]}
-            elif message["type"] == "hits":
-                first = message["hits"][0]
-    return set(words.values()), first
+    pieces = np.split(sound, range(SAMPLE_RATE, len(sound), SAMPLE_RATE))
+    messages = [message for piece in pieces for message in listener.push(piece)]
+    hits = [message["hits"] for message in messages if message["type"] == "hits"]
+    return set(words_heard(messages).values()), hits[-1][0]
 
 
 if __name__ == "__main__":

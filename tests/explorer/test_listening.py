@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.explorer.servers import ROOT, VOICE, spoken
+from tests.explorer.servers import ROOT, VOICE, spoken, words_heard
 from tests.speech import spoken_alone
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.inputs import prepare
@@ -87,11 +87,7 @@ def test_pictures_light_up_when_their_word_is_spoken_and_not_before(studio, told
 
 
 def test_concepts_hear_the_words_and_none_in_the_pause(told):
-    words = {}
-    for message in told:
-        if message["type"] == "light":
-            words = {frame: word for frame, word in words.items() if frame < message["first"]}
-            words |= {frame: word for frame, word, _ in message["words"]}
+    words = words_heard(told)
     assert [*dict.fromkeys(words[frame] for frame in sorted(words))] == ["red", "cube"]
 
 

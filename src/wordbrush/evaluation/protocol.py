@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.evaluation import edit_success, known, real_images, retrieval, semantic
@@ -22,7 +22,11 @@ TESTS = (semantic.TEST, retrieval.TEST, edit_success.TEST, real_images.TEST, kno
 
 def read_subject(material: Material, folder: Path, method: Method | None = None) -> Subject:
     """The encoders in a folder, and what they make of the material's samples."""
-    encoders = load_encoders(folder, device())
+    return subject_of(material, load_encoders(folder, device()), method)
+
+
+def subject_of(material: Material, encoders: Encoders, method: Method | None = None) -> Subject:
+    """These encoders, and what they make of the material's samples."""
     features = encode_pairs(encoders, material.pairs, material.samples)
     scores = all_similarities(*features, encoders.config.similarity)
     return Subject(method, encoders, features, scores)
