@@ -40,7 +40,7 @@ def taken(loader: Loader, count: int) -> list[PairBatch]:
 def same(one: PairBatch, other: PairBatch) -> bool:
     return (one.captions == other.captions).all() and all(
         torch.equal(getattr(one, name), getattr(other, name))
-        for name in ("positives", "images", "features", "lengths", "whole", "whole_lengths")
+        for name in ("positives", "images", "features", "lengths")
     )
 
 
@@ -56,9 +56,29 @@ def test_a_row_is_a_caption_and_its_picture(pairs):
     assert batch.pictures.tolist() == (batch.captions % 20).tolist()
     shown = ((batch.images[:, 0, 0, 0] + 1) * 127.5).round().int().tolist()
     assert shown == batch.pictures.tolist()
-    whole = pairs.speech.batch(batch.captions[::2])
-    assert torch.equal(batch.whole_lengths, whole[1])
-    assert torch.equal(batch.whole[..., : whole[0].shape[2]], whole[0])
+
+
+def test_captions_of_edited_rows_are_whole(pairs):
+    """Captions of up to 0.8 s are cut to 0.4 s, but not those of every second row."""
+    margin, plan = 2 * pairs.speech.silence, replace(PLAN, size=CAPTIONS)
+    batch = next(Loader(pairs, np.arange(CAPTIONS), plan, seed=3))
+    lengths = pairs.speech.lengths[batch.captions]
+    heard = batch.lengths.numpy() - margin
+    assert (heard[::2] == lengths[::2]).all() and heard[::2].max() * pairs.speech.hop > 0.6
+    for row in range(0, CAPTIONS, 2):
+        speech = batch.features[row, :, margin // 2 :][:, : lengths[row]].T.numpy()
+        assert (speech == pairs.speech[batch.captions[row]]).all()
+    assert heard[1::2].max() * pairs.speech.hop <= 0.4
+
+
+@pytest.mark.parametrize("edit_every", [0, 2, 3])
+def test_as_many_captions_are_cropped_with_edits_as_without(pairs, edit_every):
+    plan = BatchPlan(CAPTIONS, slice(None), Crops(0.5, 0.02, 9.0), edit_every=edit_every)
+    cropped = []
+    for batch in taken(Loader(pairs, np.arange(CAPTIONS), plan, seed=3), 20):
+        heard = batch.lengths.numpy() - 2 * pairs.speech.silence
+        cropped.append((heard < pairs.speech.lengths[batch.captions]).mean())
+    assert np.mean(cropped) == pytest.approx(0.5, abs=0.06)  # some crops are whole captions
 
 
 def test_two_captions_of_one_picture_are_both_positive(pairs):

@@ -1,4 +1,4 @@
-"""Edited pictures meet whole captions, and leave the norms of cropped ones alone."""
+"""How edited pictures score with captions."""
 
 from dataclasses import replace
 
@@ -13,7 +13,6 @@ from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
-from wordbrush.davenet.encoding import encode_speech
 from wordbrush.davenet.matchmap import similarity
 from wordbrush.davenet.negatives import Batch, Edited, EditedNegatives
 
@@ -46,14 +45,12 @@ def speech(tiny, tmp_path) -> FeatureStore:
     return FeatureStore(tmp_path / "features")
 
 
-def batch_of(speech: FeatureStore, images: torch.Tensor, edit_every: int) -> PairBatch:
-    """Whole captions of every n-th row; crops do not matter here."""
-    whole, lengths = speech.batch(CAPTIONS[::edit_every])
+def batch_of(speech: FeatureStore, images: torch.Tensor) -> PairBatch:
     own = torch.eye(len(CAPTIONS), dtype=torch.bool)
-    return PairBatch(CAPTIONS, own, CAPTIONS, images, whole, lengths, whole, lengths)
+    return PairBatch(CAPTIONS, own, CAPTIONS, images, *speech.batch(CAPTIONS))
 
 
-def test_edited_pictures_meet_whole_captions(tiny, speech):
+def test_edited_pictures_meet_their_own_captions(tiny, speech):
     torch.manual_seed(0)
     kind, encoders = (
         tiny.davenet.similarity,
@@ -64,17 +61,18 @@ def test_edited_pictures_meet_whole_captions(tiny, speech):
         Edited(torch.randn(2, 3, 16, 16), torch.tensor([True, False]), torch.tensor([1, 0]))
     )
     seen = encoders.encode_images(images)
-    before = encoders.audio.norms[0].running_mean.clone()
-    scores = EditedNegatives(encoders, editor, 2, kind, "caption")(
-        batch_of(speech, images, 2), seen, seen
-    )
+    batch = batch_of(speech, images)
+    heard = encoders.encode_in_turn(batch.features, batch.lengths)
+    scores = EditedNegatives(encoders, editor, 2, kind, "caption")(batch, seen, heard)
     assert np.array_equal(editor.batch.index, EDITED)
     assert torch.equal(editor.batch.images, images[::2])
-    assert torch.equal(encoders.audio.norms[0].running_mean, before)
+    assert torch.equal(editor.batch.heard.features, heard.features[::2])
 
-    heard = encode_speech(encoders.eval(), speech, EDITED)
-    edited = encoders.train().encode_images(editor.edited.pictures)
-    for number, found in ((torch.arange(2), scores.excess), (torch.tensor([1, 0]), scores.gain)):
+    edited = encoders.encode_images(editor.edited.pictures)
+    for number, found in (
+        (torch.tensor([0, 2]), scores.excess),
+        (torch.tensor([2, 0]), scores.gain),
+    ):
         audio, lengths = heard.features[number], heard.lengths[number]
         above = similarity(edited.features, audio, lengths, kind)
         below = similarity(seen.features[::2], audio, lengths, kind)
@@ -88,7 +86,9 @@ def test_without_donors_nothing_is_gained(tiny, speech):
     editor = Known(Edited(torch.randn(4, 3, 16, 16), torch.ones(4, dtype=torch.bool)))
     seen: Encoded = encoders.encode_images(images)
     edits = EditedNegatives(encoders, editor, 1, tiny.davenet.similarity, "caption")
-    scores = edits(batch_of(speech, images, 1), seen, seen)
+    batch = batch_of(speech, images)
+    heard = encoders.encode_in_turn(batch.features, batch.lengths)
+    scores = edits(batch, seen, heard)
     assert scores.gain is None and scores.valid.all() and len(scores.excess) == 4
     assert scores.others is None
 
@@ -98,7 +98,7 @@ def test_edited_pictures_are_impostors_of_all_whose_pictures_they_were_not(tiny,
     of whose picture the caption of row 1 tells, too."""
     torch.manual_seed(0)
     encoders, kind = Encoders(EncoderConfig.of(tiny.davenet, speech.config)), "MISA"
-    batch = batch_of(speech, torch.randn(4, 3, 16, 16), 1)
+    batch = batch_of(speech, torch.randn(4, 3, 16, 16))
     positives = torch.eye(4, dtype=torch.bool)
     positives[0, 1] = positives[1, 0] = True
     batch = replace(batch, positives=positives)

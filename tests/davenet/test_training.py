@@ -171,16 +171,6 @@ def test_augmentation_grows_up_to_its_strength(varied, pairs):
     assert 0 < changes[0] < changes[1] < changes[2] == changes[3]
 
 
-def test_whole_captions_of_edits_are_varied_too(varied, pairs):
-    encoders = Encoders(EncoderConfig.of(varied.davenet, pairs.speech.config))
-    trainer = Trainer(encoders, pairs, varied)
-    batch = next(trainer.batches).to(next(encoders.parameters()).device)
-    batch = replace(batch, whole=batch.features[:4], whole_lengths=batch.lengths[:4])
-    changed = trainer.augmented(batch, 1.0)
-    assert not torch.equal(changed.whole_captions[0], batch.features[:4])
-    assert changed.whole_captions[1].shape == (4,)
-
-
 def test_without_augmentation_a_batch_stays_and_so_do_checkpoints(tiny, pairs):
     encoders = Encoders(EncoderConfig.of(tiny.davenet, pairs.speech.config))
     trainer = Trainer(

@@ -203,7 +203,7 @@ def davenet(
     stage: Training = params.schedule.random_edits.model_copy(
         update={
             "steps": STEPS - locked_steps - context_steps,
-            "learning_rate": 0.02,
+            "learning_rate": 0.005,
             "edit_every": edit_every,
         }
     )

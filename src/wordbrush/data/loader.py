@@ -34,9 +34,8 @@ class PairBatch:
 
     captions: int64 [B], their numbers. positives: bool [B, B], which picture (row) each caption
     (column) tells of. pictures: int64 [b]. images: float [b, 3, H, W] in [-1, 1]. features:
-    float [b, bands, T], crops of the captions, and lengths: int64 [b]. whole, whole_lengths: the
-    same of the uncropped captions of every n-th row, where edits ask for them. certainty: float
-    [P], that of each twin of the whole batch, where there are twins (twin_loader.TwinLoader).
+    float [b, bands, T], captions and crops of them, and lengths: int64 [b]. certainty: float [P],
+    that of each twin of the whole batch, where there are twins (twin_loader.TwinLoader).
     """
 
     captions: np.ndarray
@@ -45,16 +44,7 @@ class PairBatch:
     images: Tensor
     features: Tensor
     lengths: Tensor
-    whole: Tensor | None = None
-    whole_lengths: Tensor | None = None
     certainty: Tensor | None = None
-
-    @property
-    def whole_captions(self) -> tuple[Tensor, Tensor]:
-        """`whole` and `whole_lengths`. Raises TypeError where the plan asked for none."""
-        if self.whole is None or self.whole_lengths is None:
-            raise TypeError("this batch was made without whole captions: edit_every is 0")
-        return self.whole, self.whole_lengths
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "PairBatch":
         """The same with every tensor changed."""
@@ -68,12 +58,7 @@ class PairBatch:
 
     def of_few_widths(self) -> "PairBatch":
         """The same with features padded to one of few widths, so that few shapes occur."""
-        changed: dict[str, Any] = {
-            name: widened(one)
-            for name, one in (("features", self.features), ("whole", self.whole))
-            if one is not None
-        }
-        return replace(self, **changed)
+        return replace(self, features=widened(self.features))
 
     def to(self, where: torch.device) -> "PairBatch":
         """The same on a device."""
@@ -84,8 +69,8 @@ class PairBatch:
 class BatchPlan:
     """How batches are made: rows of the whole batch, this process' part, crops, and edits.
 
-    edit_every: every n-th row of the part also has its whole caption, and the picture's middle, as
-    edits are made of it; 0: none. pool: so many batches are drawn together, and their captions
+    edit_every: every n-th row has its whole caption, and the picture's middle, as edits are made of
+    it; 0: none. pool: so many batches are drawn together, and their captions
     divided by length, so that those of a batch are about as long; 1: not divided. flip: whether
     half of the pictures are mirrored. languages: whose captions take turns in the rows of a batch,
     equally many of each; none: captions come as they are. together: the rows of a turn tell of one
@@ -155,7 +140,8 @@ class Loader:
     def _make(self) -> PairBatch:
         chosen = self._choose()
         manifest, speech, part = self.pairs.manifest, self.pairs.speech, self.plan.part
-        features, lengths = speech.crops(chosen, self.plan.crops, self._rng)
+        edited = self._edited(len(chosen))
+        features, lengths = speech.crops(chosen, self.plan.crops, self._rng, edited)
         pictures = manifest.images[chosen[part]]
         return PairBatch(
             chosen,
@@ -164,7 +150,6 @@ class Loader:
             to_images(self._see(chosen)),
             features[part],
             lengths[part],
-            *self._whole(chosen),
         )
 
     def _choose(self) -> np.ndarray:
@@ -215,21 +200,17 @@ class Loader:
 
     def _see(self, chosen: np.ndarray) -> np.ndarray:
         """The pictures of this process' part, as they are seen this time: uint8 [b, H, W, 3]."""
-        part = self.plan.part
-        places, mirrored = (drawn[part] for drawn in self.views.draw(len(chosen), self._rng))
-        if self.plan.edit_every:
-            edited = slice(None, None, self.plan.edit_every)
-            places[edited], mirrored[edited] = MIDDLE, False
-        return self.views.take(self.pairs.manifest.images[chosen[part]], places, mirrored)
-
-    def _whole(self, chosen: np.ndarray) -> tuple[Tensor, Tensor] | tuple[()]:
-        """Whole captions, as wide in every process: what they hear of them is gathered."""
-        if not self.plan.edit_every:
-            return ()
-        longest = int(self.pairs.speech.lengths[chosen].max())
-        return self.pairs.speech.batch(
-            chosen[self.plan.part][:: self.plan.edit_every], width=longest
+        part, edited = self.plan.part, self._edited(len(chosen))
+        places, mirrored = self.views.draw(len(chosen), self._rng)
+        places[edited], mirrored[edited] = MIDDLE, False
+        return self.views.take(
+            self.pairs.manifest.images[chosen[part]], places[part], mirrored[part]
         )
+
+    def _edited(self, rows: int) -> np.ndarray:
+        """Which rows of a whole batch of so many are edited: bool [rows]."""
+        every = self.plan.edit_every
+        return np.arange(rows) % every == 0 if every else np.zeros(rows, bool)
 
 
 def by_language(

@@ -51,7 +51,7 @@ class Crops:
     """Which captions of a batch are cropped at random (ours: crops teach words).
 
     share: of the captions. A crop lasts `min_seconds` or more, and nothing is longer than
-    `max_seconds`: a batch costs what its longest utterance costs.
+    `max_seconds`, but where a picture is edited: a batch costs what its longest utterance costs.
     """
 
     share: float
@@ -105,18 +105,27 @@ class FeatureStore:
         return self._gather(self.offsets[indices], self.lengths[indices], margin=0, width=width)
 
     def crops(
-        self, indices: np.ndarray, crops: Crops, rng: np.random.Generator
+        self,
+        indices: np.ndarray,
+        crops: Crops,
+        rng: np.random.Generator,
+        whole: np.ndarray | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """As `batch`, but a share of the utterances is cropped, with silence around the crop.
+        """As `batch`, but a share of the utterances is cropped, with silence around all of them.
 
-        Short crops are likelier (a uniform number, squared), since they often hold one word.
+        Short crops are likelier (a uniform number, squared), since they often hold one word. whole:
+        bool [B], utterances that are neither cropped nor cut; more of the others are cropped, so
+        that the share stays as it is, where there are enough of them.
         """
         starts, lengths = self.offsets[indices], self.lengths[indices]
+        kept_whole = np.zeros(len(starts), bool) if whole is None else whole
+        share = crops.share * len(starts) / max(1, (~kept_whole).sum())
         shortest = np.minimum(round(crops.min_seconds / self.hop), lengths)
-        cropped = rng.random(len(starts)) < crops.share
+        cropped = (rng.random(len(starts)) < share) & ~kept_whole
         longer = (lengths - shortest) * rng.random(len(starts)) ** 2
         kept = np.where(cropped, shortest + longer.round().astype(int), lengths)
-        kept = np.minimum(kept, round(crops.max_seconds / self.hop))
+        longest = np.where(kept_whole, lengths, round(crops.max_seconds / self.hop))
+        kept = np.minimum(kept, longest)
         offsets = rng.integers(0, lengths - kept + 1)
         return self._gather(starts + offsets, kept, margin=self.silence)
 

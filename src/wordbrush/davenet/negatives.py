@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wordbrush.data.loader import PairBatch
 from wordbrush.davenet.encoded import Encoded
@@ -17,7 +17,6 @@ from wordbrush.davenet.kernels import paired_similarities, similarities
 from wordbrush.davenet.losses import EditedScores
 from wordbrush.params import Against
 from wordbrush.training.compute import mixed_precision
-from wordbrush.training.norms import running_statistics
 from wordbrush.training.parallel import gather, shard
 
 
@@ -67,9 +66,11 @@ class EditedNegatives:
     """Edits every `every`-th picture of a batch and scores it with its whole caption.
 
     A piece of a caption may not mention what was edited, and would then be asked to refuse a
-    picture that it fits. against: whose impostors they are: `caption`, of their own (P §5.2), or
-    `batch`, of all utterances of the batch, so that no picture is suspect for being edited alone.
-    Where rows are in several languages in turn, the edited ones are, too (`require_turns`).
+    picture that it fits: batches hold whole captions in these rows (loader.BatchPlan).
+
+    against: whose impostors they are: `caption`, of their own (P §5.2), or `batch`, of all
+    utterances of the batch, so that no picture is suspect for being edited alone. Where rows are in
+    several languages in turn, the edited ones are, too (`require_turns`).
     """
 
     encoders: Encoders
@@ -100,10 +101,8 @@ class EditedNegatives:
         they were read before.
         """
         rows, images = self.rows, batch.images
+        heard = heard_by_batch[rows]
         with mixed_precision():
-            with running_statistics(nn.ModuleList(self.encoders.audios)):
-                # those of whole captions differ from those of crops, and would spoil single words
-                heard = self.encoders.encode_in_turn(*batch.whole_captions)
             with torch.no_grad():
                 edited = self.editor(
                     Batch(batch.pictures[rows], images[rows], seen[rows], heard, origins)

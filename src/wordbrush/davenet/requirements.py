@@ -18,12 +18,12 @@ AUDIO_COPIES = 4  # of a layer's frames, kept for the backward pass: in and out 
 def require_room(davenet: Davenet, pairs: Pairs, edited: bool) -> None:
     """Raises WordbrushError where the memory does not hold a step.
 
-    edited: with edited pictures and whole captions beside the batch's own. Where there are twins,
-    the batch has whole captions, and is as wide as these.
+    edited: with edited pictures beside the batch's own. Then, and where there are twins, the batch
+    has whole captions, and is as wide as these.
     """
     speech, twins = pairs.speech, pairs.twins
     longest = float(speech.lengths.max() * speech.hop)
-    seconds = min(davenet.crop_max_seconds, longest) + edited * longest
+    seconds = longest if edited else min(davenet.crop_max_seconds, longest)
     if twins is not None:
         seconds = max(longest, float(twins.speech.lengths.max() * speech.hop))
     batch = part(davenet.batch_size)

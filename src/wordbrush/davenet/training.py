@@ -299,11 +299,7 @@ class Trainer:
         if self.augmenter is None:
             return batch
         features, lengths = self.augmenter(batch.features, batch.lengths, strength)
-        batch = replace(batch, features=features, lengths=lengths)
-        if batch.whole is None:
-            return batch
-        whole, whole_lengths = self.augmenter(*batch.whole_captions, strength)
-        return replace(batch, whole=whole, whole_lengths=whole_lengths)
+        return replace(batch, features=features, lengths=lengths)
 
 
 def train(
