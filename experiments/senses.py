@@ -6,9 +6,9 @@ of pairs, and with both; all else is equal. Prints two tables: the median rank o
 with sound and text bridged by pictures and never trained; and how often classifiers are right that
 were learned in one sense and are asked in another (chance is 50). Beside them stand linear
 regression, CCA, and what Aytar et al. (2017) report. Means over trials with 95 % intervals over
-them; those of baselines, which have one trial, are over test cases:
+them; those of baselines, which have one trial, are over test cases. On a sixth of the steps:
 
-    python -m experiments.senses --trials 3
+    python -m experiments.senses --share 0.16 --trials 3
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import TrialsOption
+from experiments.trainings import ShareOption, TrialsOption, shortened
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.results import Estimate
@@ -44,9 +44,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(help=__doc__)
 def main(
     trials: TrialsOption = 3,
+    share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
-    params, layout = parameters.load(Path(PARAMS)), Layout(Path("."))
+    params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     require_pairs(layout)
     kept = Kept.of("senses", output, params, layout)
     with TemporaryDirectory() as folder:

@@ -19,15 +19,21 @@ ShareOption = Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps
 
 
 def shortened(params: Params, share: float) -> Params:
-    """The same with this share of the pretraining, and codebooks that begin as much earlier."""
+    """The same with this share of the steps of pretraining and of the senses, and with codebooks
+    that begin as much earlier."""
 
     def shorter(steps: int) -> int:
         return round(share * steps)
 
     pretrain = params.schedule.pretrain
-    names = ("steps", "ramp_steps", "locked_steps", "warmup_steps")
-    update = {name: shorter(getattr(pretrain, name)) for name in names}
-    stage: Pretraining = pretrain.model_copy(update={**update, "steps": max(1, update["steps"])})
+    update = {
+        "steps": max(1, shorter(pretrain.steps)),
+        "ramp_steps": shorter(pretrain.ramp_steps),
+        "locked_steps": shorter(pretrain.locked_steps),
+        "warmup_steps": shorter(pretrain.warmup_steps),
+    }
+    stage: Pretraining = pretrain.model_copy(update=update)
+    senses = params.senses.model_copy(update={"steps": max(1, shorter(params.senses.steps))})
     last = stage.steps + stage.locked_steps - 1
     quantisers = [
         one.model_copy(update={"from_step": min(shorter(one.from_step), last)})
@@ -35,7 +41,7 @@ def shortened(params: Params, share: float) -> Params:
     ]
     davenet: Davenet = params.davenet.model_copy(update={"quantisers": quantisers})
     schedule = params.schedule.model_copy(update={"pretrain": stage})
-    return params.model_copy(update={"davenet": davenet, "schedule": schedule})
+    return params.model_copy(update={"davenet": davenet, "schedule": schedule, "senses": senses})
 
 
 def trained(params: Params, pairs: Pairs, trial: int, weights: Weights | None = None) -> Encoders:

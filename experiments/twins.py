@@ -80,24 +80,11 @@ def main(
             "what they are, and schedule.pretrain.context_steps."
         )
     kept = Kept.of("twins", output, params, here)
-    upon = "" if words is None else f" upon {digest(words / 'encoders/encoders.safetensors')}"
-    results: dict[str, dict[str, Any]] = {}
     with TemporaryDirectory() as folder:
-        for kind in KINDS:
-            layout = beside(here, Path(folder) / kind)
-            speak = cache(partial(spoken, changed(params, kind, 0), layout))
-
-            def measure(trial: int, kind=kind, layout=layout, speak=speak) -> Measures:
-                speak()
-                return measured(changed(params, kind, trial), layout, words)
-
-            results[kind] = {
-                "captions": kept.get(f"{kind}, captions", speak),
-                "trials": [
-                    kept.get(f"{kind}{upon}, trial {trial}", partial(measure, trial))
-                    for trial in range(trials)
-                ],
-            }
+        results = {
+            kind: compared(kept, params, kind, beside(here, Path(folder) / kind), words, trials)
+            for kind in KINDS
+        }
     print(written(results))
 
 
@@ -122,6 +109,24 @@ def changed(params: Params, kind: str, trial: int) -> Params:
     """The same parameters with this kind of twins. Raises WordbrushError where they refuse it."""
     changes = {"trial": params.trial + trial, "twins": {"kind": kind}}
     return parameters.parse(merge(params.model_dump(), changes), f"{PARAMS} with twins")
+
+
+def compared(
+    kept: Kept, params: Params, kind: str, layout: Layout, words: Path | None, trials: int
+) -> dict[str, Any]:
+    """How many captions the twins of this kind have, and the measures of each trial; twins are
+    spoken once, and what is kept is not trained again."""
+    upon = "" if words is None else f" upon {digest(words / 'encoders/encoders.safetensors')}"
+    speak = cache(partial(spoken, changed(params, kind, 0), layout))
+
+    def measure(trial: int) -> Measures:
+        speak()
+        return measured(changed(params, kind, trial), layout, words)
+
+    captions = kept.get(f"{kind}, captions", speak)
+    names = [f"{kind}{upon}, trial {trial}" for trial in range(trials)]
+    measures = [kept.get(name, partial(measure, trial)) for trial, name in enumerate(names)]
+    return {"captions": captions, "trials": measures}
 
 
 def spoken(params: Params, layout: Layout) -> int:

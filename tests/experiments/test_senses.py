@@ -62,8 +62,9 @@ def test_all_losses_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     beside(drawn, tmp_path)
     write_params(tmp_path, sound="impacts")
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["--trials", "2", "--output", "senses.json"])
+    done = CliRunner().invoke(app, ["--trials", "2", "--share", "0.5", "--output", "senses.json"])
     assert done.exception is None, done.output
+    assert "2/2 step (100 %)" in done.stderr  # of 4
     found = read_json(tmp_path / "senses.json", Measured)["results"]
     assert len(found.pop("baselines")) == 3
     assert set(found) == {f"{loss}, trial {trial}" for loss in LOSSES for trial in (0, 1)}
