@@ -46,7 +46,10 @@ class Senses(nn.Module):
 
 
 class Pictures(nn.Module):
-    """Pictures [N, 3, H, W] -> the strongest answer of each channel anywhere [N, C]."""
+    """Pictures [N, 3, H, W] -> the strongest answer of each channel anywhere [N, C].
+
+    ReLUs come after the pools, which gives the same and computes a quarter as many.
+    """
 
     def __init__(self, channels: list[int]):
         super().__init__()
@@ -56,14 +59,16 @@ class Pictures(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         x = pictures
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            x = F.relu(norm(layer(F.max_pool2d(x, 2) if number else x)))
-        return x.amax((2, 3))
+            x = norm(layer(F.relu(F.max_pool2d(x, 2)) if number else x))
+        return F.relu(x.amax((2, 3)))
 
 
 class Sounds(nn.Module):
     """Log-mels [N, bands, T] -> the strongest answer of each channel at any time [N, C].
 
-    Each band is scaled as all of the training's are. Every layer but the last halves the time.
+    ReLUs come after the pools, as in `Pictures`; the silence behind the end is 0, and so never a
+    stronger answer. Each band is scaled as all of the training's are. Every layer but the last
+    halves the time.
     """
 
     WIDTH = 5  # frames
@@ -78,9 +83,10 @@ class Sounds(nn.Module):
         x = silenced(self.scale(sounds), lengths)
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
             if number:
-                x, lengths = F.max_pool1d(x, 2, ceil_mode=True), (lengths + 1) // 2
-            x = silenced(F.relu(norm(layer(x))), lengths)
-        return x.amax(2)
+                x = F.relu(F.max_pool1d(x, 2, ceil_mode=True))
+                lengths = (lengths + 1) // 2
+            x = silenced(norm(layer(x)), lengths)
+        return F.relu(x.amax(2))
 
 
 class Sentences(nn.Module):

@@ -20,7 +20,13 @@ from wordbrush.senses.networks import Senses
 from wordbrush.telemetry.metrics import waiting_for_data
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.checkpoints import NO_CHECKPOINTS, Checkpoints
-from wordbrush.training.compute import device, mixed_precision, random_numbers, to_device
+from wordbrush.training.compute import (
+    channels_last,
+    device,
+    mixed_precision,
+    random_numbers,
+    to_device,
+)
 from wordbrush.training.graphs import Graphs
 from wordbrush.training.signals import finishing_steps
 from wordbrush.training.watch import Watch, observed
@@ -60,7 +66,7 @@ class Trainer:
         self.params, self.cases = params, cases
         self.rng = random_numbers(seed, torch.device("cpu"))  # of pairs, which the host gathers
         self.images = Rows(cases.images, device())
-        self.network, self.graphs = Senses(config).to(device()).train(), Graphs()
+        self.network, self.graphs = channels_last(Senses(config), device()).train(), Graphs()
         weights, rate = self.network.parameters(), params.learning_rate
         self.adam = torch.optim.Adam(weights, lr=rate, fused=True, capturable=self.graphs.used)
         self.graphs.adopt(self.adam, device())
