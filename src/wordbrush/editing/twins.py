@@ -26,6 +26,7 @@ from wordbrush.params import LAYOUTS, Edits
 from wordbrush.scenes.facts import Facts, relations, told
 from wordbrush.segmenter.network import Segmenter
 from wordbrush.segmenter.parsing import describable, parse
+from wordbrush.telemetry.progress import Progress
 from wordbrush.training.compute import device_of, random_numbers, to_device
 
 BATCH = 64
@@ -92,20 +93,22 @@ def find_edits(
     rng = random_numbers(seed, device_of(generator))
     sizes = [size for size in LAYOUT_LAYERS if size <= generator.config.resolution]
     floors = {size: Floor.of(generator, size) for size in sizes}
-    found = []
-    for first in range(0, len(drawings.numbers), BATCH):
-        rows = slice(first, first + BATCH)
-        some = Described(
-            drawings.numbers[rows],
-            drawings.latents[rows],
-            drawings.objects[rows],
-            drawings.facts[rows],
-        )
-        made: list[list[CertainEdit]] = [[] for _ in some.numbers]
-        for operation, edited in attempts(generator, some, floors, edits, tries, rng):
-            for row, edit in judged(some, operation, edited, judge):
-                made[row].append(edit)
-        found += [edit for one in made for edit in the_best(one, each)]
+    found, count = [], len(drawings.numbers)
+    with Progress("editing drawings", count, "drawing") as progress:
+        for first in range(0, count, BATCH):
+            rows = slice(first, first + BATCH)
+            some = Described(
+                drawings.numbers[rows],
+                drawings.latents[rows],
+                drawings.objects[rows],
+                drawings.facts[rows],
+            )
+            made: list[list[CertainEdit]] = [[] for _ in some.numbers]
+            for operation, edited in attempts(generator, some, floors, edits, tries, rng):
+                for row, edit in judged(some, operation, edited, judge):
+                    made[row].append(edit)
+            found += [edit for one in made for edit in the_best(one, each)]
+            progress.advance(len(some.numbers))
     return found
 
 
