@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
-from wordbrush.params import Mining, load
+from wordbrush.params import Mining, Schedule, load
 from wordbrush.storage.files import read_json, whole_directory, write_json
 from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.yaml import merge, read_yaml
@@ -38,6 +38,19 @@ DRAWING = ("train-gan", "train-segmenter")
 BEFORE_DAVENET = ("render-scenes", *DRAWING, "sample-images", "synthesize-captions", "speak-edits")
 # Ablations divide the steps of each training by this: enough to compare them.
 SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}
+
+
+def shortened(schedule: Schedule) -> dict[str, dict[str, int]]:
+    """The steps of an ablation: of each training its part of all that is counted in steps, and one
+    step or more."""
+    return {
+        stage: {
+            name: max(int(name == "steps"), count // divisor)
+            for name, count in getattr(schedule, stage).model_dump().items()
+            if name == "steps" or name.endswith("_steps")
+        }
+        for stage, divisor in SHORTER.items()
+    }
 
 
 class Variant(BaseModel):
@@ -182,12 +195,8 @@ class Run:
         )
         presets.change(params, merge(preset, {"trial": self.trial}))
         if self.variant:
-            schedule = load(params).schedule
-            shorter = {
-                stage: {"steps": max(1, getattr(schedule, stage).steps // divisor)}
-                for stage, divisor in SHORTER.items()
-            }
-            presets.change(params, merge({"schedule": shorter}, self.variant.params))
+            shorter = {"schedule": shortened(load(params).schedule)}
+            presets.change(params, merge(shorter, self.variant.params))
 
     def drawn(self) -> list[Path]:
         """The outputs of the stages of DRAWING, as paths in the workspace."""

@@ -1,7 +1,7 @@
 """synthesize-captions: samples and segmenter -> speech, features, annotations, speech of the tests.
 
-data/features is all that training gets. Text, word timings and parsed objects stay in data/speech
-and data/annotations, for people and tests.
+data/features is all that the trainings of DAVEnet get. Text, word timings and parsed objects stay
+in data/speech and data/annotations, for people, tests, speak-edits and train-senses.
 """
 
 from collections.abc import Iterator

@@ -50,12 +50,14 @@ class Layout:
 
     @property
     def speech(self) -> Path:
-        """Parquet shards of sound with text and word timings, for people and evaluation only"""
+        """Parquet shards of sound with text and word timings, for people, evaluation and
+        train-senses"""
         return self.root / "data/speech"
 
     @property
     def annotations(self) -> Path:
-        """parses.parquet: what the segmenter sees in each sample. For evaluation only"""
+        """parses.parquet: what the segmenter sees in each sample, for evaluation, speak-edits
+        and train-senses"""
         return self.root / "data/annotations"
 
     @property
