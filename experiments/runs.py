@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from experiments.steps import fewer_steps
 from wordbrush import presets
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Mining, Schedule, load
@@ -41,14 +42,9 @@ SHORTER = {"pretrain": 4, "random_edits": 2, "targeted_edits": 2}
 
 
 def shortened(schedule: Schedule) -> dict[str, dict[str, int]]:
-    """The steps of an ablation: of each training its part of all that is counted in steps, and one
-    step or more."""
+    """The steps of an ablation: of each training its part."""
     return {
-        stage: {
-            name: max(int(name == "steps"), count // divisor)
-            for name, count in getattr(schedule, stage).model_dump().items()
-            if name == "steps" or name.endswith("_steps")
-        }
+        stage: fewer_steps(getattr(schedule, stage), lambda count, by=divisor: count // by)
         for stage, divisor in SHORTER.items()
     }
 

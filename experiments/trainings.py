@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from torch import Tensor
 
+from experiments.steps import fewer_steps
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -26,13 +27,7 @@ def shortened(params: Params, share: float) -> Params:
         return round(share * steps)
 
     pretrain = params.schedule.pretrain
-    update = {
-        "steps": max(1, shorter(pretrain.steps)),
-        "ramp_steps": shorter(pretrain.ramp_steps),
-        "locked_steps": shorter(pretrain.locked_steps),
-        "warmup_steps": shorter(pretrain.warmup_steps),
-    }
-    stage: Pretraining = pretrain.model_copy(update=update)
+    stage: Pretraining = pretrain.model_copy(update=fewer_steps(pretrain, shorter))
     senses = params.senses.model_copy(update={"steps": max(1, shorter(params.senses.steps))})
     last = stage.steps + stage.locked_steps - 1
     quantisers = [

@@ -70,9 +70,9 @@ class BatchPlan:
     """How batches are made: rows of the whole batch, this process' part, crops, and edits.
 
     edit_every: every n-th row has its whole caption, and the picture's middle, as edits are made of
-    it; 0: none. pool: so many batches are drawn together, and their captions
-    divided by length, so that those of a batch are about as long; 1: not divided. flip: whether
-    half of the pictures are mirrored. languages: whose captions take turns in the rows of a batch,
+    it; 0: none. pool: so many batches are drawn together, and their captions divided by length, so
+    that those of a batch are about as long; 1: not divided. flip: whether half of the pictures are
+    mirrored. languages: whose captions take turns in the rows of a batch,
     equally many of each; none: captions come as they are. together: the rows of a turn tell of one
     picture, as far as it has captions in these languages.
     """
@@ -147,7 +147,7 @@ class Loader:
             chosen,
             torch.from_numpy(manifest.positives(chosen)),
             pictures,
-            to_images(self._see(chosen)),
+            to_images(self._see(chosen, edited)),
             features[part],
             lengths[part],
         )
@@ -198,9 +198,9 @@ class Loader:
             batches += np.split(some, len(some) // size)
         return np.concatenate([batches[one] for one in self._rng.permutation(len(batches))])
 
-    def _see(self, chosen: np.ndarray) -> np.ndarray:
+    def _see(self, chosen: np.ndarray, edited: np.ndarray) -> np.ndarray:
         """The pictures of this process' part, as they are seen this time: uint8 [b, H, W, 3]."""
-        part, edited = self.plan.part, self._edited(len(chosen))
+        part = self.plan.part
         places, mirrored = self.views.draw(len(chosen), self._rng)
         places[edited], mirrored[edited] = MIDDLE, False
         return self.views.take(
