@@ -395,6 +395,7 @@ class Codebooks(Section):
 class Context(Section):
     """The heads that hear and see what is around."""
 
+    audio_layer: Annotated[int, Field(ge=1)]
     embedding: Width
     channels: Width
     audio_blocks: Annotated[int, Field(ge=1, le=8)]
@@ -500,7 +501,7 @@ class Davenet(Section):
 
     @property
     def audio_layer_count(self) -> int:
-        """After how many layers of the audio network codebooks may stand."""
+        """How many layers the audio network has."""
         if self.audio_network == "resdavenet":
             return 1 + len(self.audio_stages.channels)
         return len(self.audio_layers) + self.extra_audio_layers
@@ -523,6 +524,15 @@ class Davenet(Section):
             raise ValueError(
                 f"quantisers names layer {beyond[0]}, and the audio network {self.audio_network} "
                 f"has layers 1 to {self.audio_layer_count}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _heard_in_context(self) -> "Davenet":
+        if self.context and self.context.audio_layer > self.audio_layer_count:
+            raise ValueError(
+                f"context.audio_layer is {self.context.audio_layer}, and the audio network "
+                f"{self.audio_network} has layers 1 to {self.audio_layer_count}"
             )
         return self
 

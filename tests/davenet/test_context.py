@@ -10,6 +10,7 @@ from torch import Tensor
 from tests.devices import same_weights
 from tests.noise import noise_pairs
 from wordbrush import params as parameters
+from wordbrush.audio.config import FeatureConfig
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.config import ContextConfig, EncoderConfig
 from wordbrush.davenet.context import AudioContext, ImageContext
@@ -20,10 +21,12 @@ from wordbrush.davenet.kernels import all_similarities, paired_similarities, sim
 from wordbrush.davenet.matchmap import similarity
 from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError
-from wordbrush.params import Context, Params, Training
+from wordbrush.params import Context, Davenet, Params, Training
 from wordbrush.training.compute import device
 
-CONTEXT = Context(embedding=6, channels=8, audio_blocks=3, audio_width=5, image_blocks=2)
+CONTEXT = Context(
+    audio_layer=1, embedding=6, channels=8, audio_blocks=3, audio_width=5, image_blocks=2
+)
 HEADS = ContextConfig(**CONTEXT.model_dump())
 
 
@@ -99,26 +102,63 @@ def test_scores_are_the_sum_of_both_heads(settings, pairs):
     assert not torch.allclose(paired_similarities(words, heard, "MISA"), expected, atol=1e-2)
 
 
-def test_context_needs_no_more_than_the_features_of_words(settings, pairs):
+@torch.no_grad()
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_the_head_hears_the_layer_that_is_named(tiny, layer):
+    """As the branch tells of its layers, in means over the frames of the last."""
+    encoders = encoders_with(tiny, layer)
+    speech, lengths = torch.randn(2, encoders.config.bands, 21), torch.tensor([21, 13])
+    found = encoders.encode_audio(speech, lengths)
+    named = list(encoders.audio.hear(speech, lengths))[layer - 1]
+    means = torch.zeros(2, named.vectors.shape[2], found.features.shape[2])
+    each = encoders.audio.stride // named.stride
+    for row, count in enumerate(named.lengths.tolist()):
+        for frame in range(-(-count // each)):
+            some = named.vectors[row, each * frame : min(count, each * (frame + 1))]
+            means[row, :, frame] = some.mean(0)
+    head = encoders.audio.context
+    assert head is not None and found.context is not None and found.lower is None
+    expected = head(Encoded(found.features, found.lengths, lower=means))
+    assert torch.allclose(found.context, expected, atol=1e-5)
+
+
+def encoders_with(tiny: Params, layer: int) -> Encoders:
+    """On the CPU, with a head that hears this layer."""
+    context = CONTEXT.model_copy(update={"audio_layer": layer})
+    davenet = tiny.davenet.model_copy(update={"context": context})
+    torch.manual_seed(0)
+    return Encoders(EncoderConfig.of(davenet, FeatureConfig.taken_from(tiny.captions))).eval()
+
+
+def test_context_needs_no_more_than_what_the_branches_answer(settings, pairs):
     encoders = trained(settings, pairs).cpu()  # where encoded sets are
     seen, heard = encode_pairs(encoders, pairs, torch.arange(2).numpy())
-    words, pictures = (replace(one, context=None) for one in (heard, seen))
     with torch.no_grad():
+        words = encoders.audio(*pairs.speech.batch(torch.arange(2).numpy()))
         again = encoders.heard_in_context(encoders.audio, words).context
-        pictures = encoders.seen_in_context(pictures).context
+        pictures = encoders.seen_in_context(replace(seen, context=None)).context
     assert again is not None and torch.allclose(again, heard.context, atol=1e-5)
     assert pictures is not None and torch.allclose(pictures, seen.context, atol=1e-5)
 
 
 @torch.no_grad()
-def test_padding_and_neighbours_in_a_batch_change_nothing():
-    head = AudioContext(HEADS, 4).eval()
-    speech = torch.randn(2, 4, 9)
-    speech[1, :, 5:] = 0
-    together = head(Encoded(speech, torch.tensor([9, 5])))
-    alone = head(Encoded(speech[1:, :, :5], torch.tensor([5])))
-    assert torch.allclose(together[1:, :, :5], alone, atol=1e-6)
-    assert not together[1, :, 5:].any()
+@pytest.mark.parametrize("layer", [1, 3])
+def test_padding_and_neighbours_in_a_batch_change_nothing(tiny, layer):
+    encoders = encoders_with(tiny, layer)
+    speech = torch.randn(2, encoders.config.bands, 27)
+    speech[1, :, 14:] = 0
+    together = encoders.encode_audio(speech, torch.tensor([27, 14])).context
+    alone = encoders.encode_audio(speech[1:, :, :14], torch.tensor([14])).context
+    assert together is not None and alone is not None
+    assert torch.allclose(together[1:, :, : alone.shape[2]], alone, atol=1e-5)
+    assert not together[1, :, alone.shape[2] :].any()
+
+
+def test_a_layer_that_is_not_there_is_refused(tiny):
+    with pytest.raises(ValueError, match="audio_layer is 9, and the audio network davenet has"):
+        Davenet.model_validate(
+            {**tiny.davenet.model_dump(), "context": {**CONTEXT.model_dump(), "audio_layer": 9}}
+        )
 
 
 def reached(change: Tensor, answer: Tensor) -> list[int]:
@@ -132,7 +172,9 @@ def test_each_layer_reaches_twice_as_far_as_the_one_before():
     speech, lengths = torch.randn(1, 4, 61), torch.tensor([61])
     other = speech.clone()
     other[0, :, 30] += 100
-    heard = reached(audio(Encoded(other, lengths)), audio(Encoded(speech, lengths)))
+    heard = reached(
+        *(audio(Encoded(one, lengths, lower=one)) for one in (other, speech)),
+    )
     assert (heard[0], heard[-1]) == (30 - 14, 30 + 14)  # 2 + 4 + 8 frames
     pictures = torch.randn(1, 4, 15, 15)
     other = pictures.clone()

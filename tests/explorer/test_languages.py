@@ -65,7 +65,7 @@ def test_the_explorer_listens_in_a_language(bilingual):
         listener.language = language
         for piece in np.split(spoken(TEXT)[:16000], range(640, 16000, 640)):
             list(listener.push(piece))
-        heard[language] = listener.speech
+        heard[language] = listener.heard.features
     assert torch.equal(heard[None], heard["en"])
     assert torch.allclose(heard["de"], 2 * heard["en"], atol=1e-3)
 

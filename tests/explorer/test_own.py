@@ -75,7 +75,8 @@ def index(tmp_path, monkeypatch):
 def test_find_searches_an_index_and_the_page_shows_its_pictures(model, index):
     studio = prepared(ROOT / "models/small", Shown(COUNT, index=index))
     assert len(studio.gallery) == COUNT and studio.searched == 64
-    speech = model.hear(np.sin(np.arange(16000) / 9).astype(np.float32) / 2)[0].cpu()
+    sound = np.sin(np.arange(16000) / 9).astype(np.float32) / 2
+    speech = model.listen(model.frames(sound)).to("cpu")
     hits = studio.hits(speech)
     whole = Studio.of(model, drawn_gallery(model, 64, SEED), SEED).hits(speech)
     assert hits["searched"] == 64 and hits["hits"][0] == whole["hits"][0]

@@ -79,8 +79,8 @@ class AudioEncoder(nn.Module, ABC):
     Features that are not normalised yet are, over a running window (ours). Batch norm on the input,
     then `layer` after `layer`, which a network defines.
 
-    stride: of an output frame, in frames of the features. reach: how many of these an output
-    depends on before and behind its place.
+    channels: of each layer. stride: of an output frame, in frames of the features. reach: how many
+    of these an output depends on before and behind its place.
     """
 
     def __init__(self, config: EncoderConfig, layers: Sequence[Sequence[Window]]):
@@ -93,6 +93,7 @@ class AudioEncoder(nn.Module, ABC):
         self.windows = [window for layer in layers for window in layer]
         halvings = [1 + int(window.halves) for window in self.windows]
         self.steps = np.cumprod([1, *halvings]).tolist()  # the stride before each window
+        self.channels = [layer[0].channels for layer in layers]
         self.strides = np.cumprod(
             [np.prod([1 + int(one.halves) for one in layer]) for layer in layers]
         ).tolist()
@@ -103,7 +104,7 @@ class AudioEncoder(nn.Module, ABC):
         self.stride, self.gap, self.reach = self.steps[-1], max(reached), sum(reached)
         self.quantisers = nn.ModuleDict(
             {
-                str(one.layer): Quantiser(layers[one.layer - 1][0].channels, one)
+                str(one.layer): Quantiser(self.channels[one.layer - 1], one)
                 for one in config.quantisers
             }
         )
@@ -135,14 +136,23 @@ class AudioEncoder(nn.Module, ABC):
 
     def encode_normalised(self, features: Tensor, lengths: Tensor) -> Encoded:
         """The same of features that `running_norm` has answered, as a stream of speech has them."""
-        losses = []
-        for layer in self.layers(features, lengths):
+        losses, lower, width = [], None, features.shape[2]
+        for number, layer in enumerate(self.layers(features, lengths), start=1):
             if layer.quantised is not None and layer.quantised.loss is not None:
                 losses.append(layer.quantised.loss)
-        width = -(-features.shape[2] // self.stride)
-        lengths = -(-lengths // self.stride)
-        found = layer.frames.spread(layer.output, lengths, width).transpose(1, 2)
-        return Encoded(found, lengths, torch.stack(losses).sum() if losses else None)
+            if self.context is not None and number == self.context.layer:
+                lower = self.in_last_frames(number, layer, lengths, width)
+        found = self.in_last_frames(number, layer, lengths, width)
+        loss = torch.stack(losses).sum() if losses else None
+        return Encoded(found, -(-lengths // self.stride), loss, lower)
+
+    def in_last_frames(self, number: int, layer: Layer, lengths: Tensor, width: int) -> Tensor:
+        """What a layer answers to features of these lengths [N], as wide as `width`: [N, C, t], the
+        means over the frames of the last layer."""
+        stride = self.strides[number - 1]
+        shorter = -(-lengths // stride)
+        found = layer.frames.spread(layer.output, shorter, -(-width // stride))
+        return mean_over(found.transpose(1, 2), shorter, self.stride // stride)
 
     def layers(self, features: Tensor, lengths: Tensor) -> Iterator[Layer]:
         """What every layer makes of normalised features, in order."""
@@ -180,6 +190,15 @@ class AudioEncoder(nn.Module, ABC):
                 codes = spread(layer.quantised.codes[:, None])[:, :, 0]
                 quantised = spread(layer.quantised.vectors.float())
                 yield Heard(number, stride, shorter, vectors, codes, quantised)
+
+
+def mean_over(x: Tensor, lengths: Tensor, frames: int) -> Tensor:
+    """Means over so many frames each: [N, C, t], 0 behind the lengths [N] -> [N, C, t / frames]."""
+    if frames == 1:
+        return x
+    sums = F.pad(x, (0, -x.shape[2] % frames)).unflatten(2, (-1, frames)).sum(3)
+    begins = frames * torch.arange(sums.shape[2], device=x.device)
+    return sums / (lengths[:, None] - begins).clamp(1, frames)[:, None]
 
 
 class Davenet(AudioEncoder):

@@ -89,11 +89,13 @@ class QuantiserConfig(Part):
 class ContextConfig(Part):
     """A second head of both branches, which hears and sees what is around (context.py).
 
-    embedding: its channels of both outputs. channels: of its layers. audio_blocks, image_blocks:
-    how many convolutions, of which each reaches twice as far as the one before. audio_width: of
-    those over time, in frames of the output.
+    audio_layer: of the audio branch, from 1, that it hears; what it sees is the picture branch's
+    answer. embedding: its channels of both outputs. channels: of its layers. audio_blocks,
+    image_blocks: how many convolutions, of which each reaches twice as far as the one before.
+    audio_width: of those over time, in frames of the output.
     """
 
+    audio_layer: Annotated[int, Field(ge=1)]
     embedding: Width
     channels: Width
     audio_blocks: Annotated[int, Field(ge=1, le=8)]
@@ -164,6 +166,17 @@ def of_one_network(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "languages": []}
 
 
+def hearing_the_last_layer(old: dict[str, Any]) -> dict[str, Any]:
+    """In formats 1 to 6 a head of context heard the last layer of the audio branch."""
+    if old["context"] is None:
+        return old
+    if old["audio_network"] == "resdavenet":
+        last = len(old["audio_stages"]["channels"]) + 1
+    else:
+        last = len(old["audio_layers"]) + old["extra_audio_layers"]
+    return {**old, "context": {**old["context"], "audio_layer": last}}
+
+
 def quantiser_of(named: dict[str, Any], codebooks: dict[str, Any]) -> QuantiserConfig:
     """Of an entry of `quantisers` and the section `codebooks` of params.yaml."""
     return QuantiserConfig(layer=named["layer"], codes=named["codes"], **codebooks)
@@ -190,6 +203,7 @@ class EncoderConfig(Config):
         of_davenet,
         without_context,
         of_one_network,
+        hearing_the_last_layer,
     )
 
     image_network: Literal["vgg16", "small", "resnet"]
@@ -240,7 +254,7 @@ class EncoderConfig(Config):
 
     @property
     def audio_layer_count(self) -> int:
-        """After how many layers codebooks may stand."""
+        """How many layers the audio network has."""
         if self.audio_stages is not None:
             return 1 + len(self.audio_stages.channels)
         return len(self.audio_layers) + self.extra_audio_layers
@@ -270,6 +284,9 @@ class EncoderConfig(Config):
         known = self.audio_layer_count
         if beyond := [one.layer for one in self.quantisers if one.layer > known]:
             raise ValueError(f"quantisers names layer {beyond[0]}, and there are {known}")
+        if self.context is not None and self.context.audio_layer > known:
+            asked = self.context.audio_layer
+            raise ValueError(f"context.audio_layer is {asked}, and there are {known}")
         halvings = self.image_halvings
         if self.image_size < 2**halvings:
             raise ValueError(f"image_size {self.image_size} cannot be halved {halvings} times")

@@ -1,11 +1,14 @@
 """A second head of each branch, which knows what stands around a place (ours).
 
 A word is heard in half a second and seen in a few cells. "Left of it a red cube" is not: its places
-need what was said seconds before, and what stands beside the cube. The head reads the features of
-words, convolves them over ever wider windows (van den Oord et al. 2016), and gives every cell and
+need what was said seconds before, and what stands beside the cube. The head reads features of the
+branch, convolves them over ever wider windows (van den Oord et al. 2016), and gives every cell and
 frame a second vector. Scores add the products of both heads, as if it were one longer vector
 (encoded.compared). What words and their localisation need is left as it is: the head learns alone,
 when both branches are finished.
+
+Of speech it reads a layer below the last (`audio_layer`). The last keeps what told pictures apart
+in training; of a word such as "left", which did not, it keeps little (docs/relations.md).
 """
 
 from dataclasses import replace
@@ -24,10 +27,14 @@ IMAGE_WIDTH = 3
 
 
 class AudioContext(nn.Module):
-    """Features of speech [N, D, t] -> context [N, C, t]; padding changes nothing."""
+    """Speech -> context [N, C, t], of what its branch left in `lower`; padding changes nothing.
+
+    layer: of the branch, from 1, which has `inputs` channels.
+    """
 
     def __init__(self, config: ContextConfig, inputs: int):
         super().__init__()
+        self.layer = config.audio_layer
         channels, width = config.channels, config.audio_width
         self.first = nn.Conv2d(inputs, channels, 1)
         self.convs = channels_last(
@@ -52,8 +59,9 @@ class AudioContext(nn.Module):
         )
 
     def forward(self, heard: Encoded) -> Tensor:
-        frames = PaddedFrames(heard.frame_counts, heard.features.shape[2])
-        x = frames.convolve(self.first, heard.features.transpose(1, 2).flatten(0, 1))
+        assert heard.lower is not None, "the branch keeps it, since it has this head"
+        frames = PaddedFrames(heard.frame_counts, heard.lower.shape[2])
+        x = frames.convolve(self.first, heard.lower.transpose(1, 2).flatten(0, 1))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             found = frames.normalise(norm, frames.convolve(cast(nn.Conv2d, conv), x))
             x = x + F.relu(found)
@@ -103,4 +111,4 @@ def dilations(blocks: int) -> list[int]:
 
 def with_context(found: Encoded, head: nn.Module | None) -> Encoded:
     """What a branch has found, and what its head makes of that."""
-    return found if head is None else replace(found, context=head(found))
+    return replace(found, lower=None, context=None if head is None else head(found))

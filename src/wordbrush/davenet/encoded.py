@@ -14,14 +14,16 @@ class Encoded:
     features: [N, D, h, w], a vector for every cell of a picture, or [N, D, t], one for every frame
     of speech. lengths: the frames of each utterance [N], int64; behind them features are 0. None
     for pictures, of which every cell counts. auxiliary_loss: what the encoder itself adds to the
-    loss of a training, such as a quantiser's commitment; a scalar. context: features of the same
-    places by a second head, [N, C, h, w] or [N, C, t], that tell what stands around (context.py);
-    None of encoders without one.
+    loss of a training, such as a quantiser's commitment; a scalar. lower: of speech, what the head
+    of context is to hear, [N, E, t], from a layer below the features; None without one. context:
+    features of the same places by a second head, [N, C, h, w] or [N, C, t], that tell what stands
+    around (context.py); None of encoders without one.
     """
 
     features: Tensor
     lengths: Tensor | None = None
     auxiliary_loss: Tensor | None = None
+    lower: Tensor | None = None
     context: Tensor | None = None
 
     def __len__(self) -> int:
@@ -33,9 +35,11 @@ class Encoded:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Encoded":
         """The same with every tensor of N rows changed."""
-        lengths = None if self.lengths is None else change(self.lengths)
-        context = None if self.context is None else change(self.context)
-        return replace(self, features=change(self.features), lengths=lengths, context=context)
+        lengths, lower, context = (
+            None if one is None else change(one) for one in (self.lengths, self.lower, self.context)
+        )
+        found = change(self.features)
+        return replace(self, features=found, lengths=lengths, lower=lower, context=context)
 
     def before(self, others: "Encoded") -> "Encoded":
         """These pictures, and then others by the same encoder."""

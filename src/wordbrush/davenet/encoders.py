@@ -90,7 +90,8 @@ class Encoders(nn.Module):
         if config.context is not None:  # made last: the branches begin as they would without
             self.image.context = ImageContext(config.context, config.embedding)
             for audio in self.audios:
-                audio.context = AudioContext(config.context, config.embedding)
+                channels = audio.channels[config.context.audio_layer - 1]
+                audio.context = AudioContext(config.context, channels)
 
     @property
     def audios(self) -> list[AudioEncoder]:
@@ -150,7 +151,7 @@ def in_turn(parts: Sequence[Encoded]) -> Encoded:
         rows_in_turn([one.features for one in parts]),
         rows_in_turn([one.frame_counts for one in parts]),
         torch.stack(losses).mean() if losses else None,
-        rows_in_turn(contexts) if contexts else None,
+        context=rows_in_turn(contexts) if contexts else None,
     )
 
 
@@ -164,8 +165,10 @@ def rows_in_turn(parts: Sequence[Tensor]) -> Tensor:
 
 def in_float32(encoded: Encoded) -> Encoded:
     """As losses and maxima need it; autocast may have computed in bfloat16."""
-    context = None if encoded.context is None else encoded.context.float()
-    return replace(encoded, features=encoded.features.float(), context=context)
+    lower, context = (
+        None if one is None else one.float() for one in (encoded.lower, encoded.context)
+    )
+    return replace(encoded, features=encoded.features.float(), lower=lower, context=context)
 
 
 def load_encoders(folder: Path, device: torch.device) -> Encoders:

@@ -18,6 +18,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.audio.features import log_mel
 from wordbrush.audio.sound import SAMPLE_RATE
 from wordbrush.davenet.audio import AudioEncoder
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders, in_float32
 from wordbrush.davenet.running_norm import RunningNormStream
 from wordbrush.training.compute import device
@@ -28,7 +29,8 @@ LEAD = 2  # frames that the transform of the next ones reaches back, with one sa
 
 @dataclass(frozen=True)
 class Heard:
-    """Features [D, t] of the frames `first`, first + 1, … of the utterance.
+    """Features [D, t] of the frames `first`, first + 1, … of an utterance, and what a head of
+    context would hear of these, [E, t]; None where the encoder has none.
 
     They replace what was heard of these frames before: the newest change until what follows them
     has been heard too.
@@ -36,10 +38,30 @@ class Heard:
 
     first: int
     features: Tensor
+    lower: Tensor | None = None
 
     @property
     def stop(self) -> int:
         return self.first + self.features.shape[1]
+
+    @property
+    def encoded(self) -> Encoded:
+        """The same as a batch of one."""
+        lower = None if self.lower is None else self.lower[None]
+        return Encoded(self.features[None], torch.tensor([self.features.shape[1]]), lower=lower)
+
+    def frames(self, begin: int, stop: int | None = None) -> "Heard":
+        """Some of them, counted from `first`."""
+        lower = None if self.lower is None else self.lower[:, begin:stop]
+        return Heard(self.first + begin, self.features[:, begin:stop], lower)
+
+    def replaced_by(self, newer: "Heard") -> "Heard":
+        """These until the newer ones begin, and then those."""
+        kept = self.frames(0, newer.first - self.first)
+        lower = None
+        if kept.lower is not None and newer.lower is not None:
+            lower = torch.cat([kept.lower, newer.lower], 1)
+        return Heard(self.first, torch.cat([kept.features, newer.features], 1), lower)
 
 
 class Hearing(Protocol):
@@ -93,9 +115,7 @@ class WindowHearing:
 
     def _heard(self) -> Heard:
         frames = torch.from_numpy(log_mel(self.sound, self.config)).float().T
-        features = encoded(self.encoder, frames)
-        skipped = min(self.blurred, features.shape[1]) if self.first else 0
-        return Heard(self.first + skipped, features[:, skipped:])
+        return heard_in(self.encoder, frames, self.first).frames(self.blurred if self.first else 0)
 
 
 class RunningHearing:
@@ -143,8 +163,8 @@ class RunningHearing:
         """Encode what is kept, and keep what the next frames can reach."""
         stride = self.encoder.stride
         frames = torch.cat([self.settled, provisional], 1)
-        features = encoded(self.encoder, frames)
-        heard = Heard(self.open, features[:, self.open - self.start // stride :])
+        first = self.start // stride
+        heard = heard_in(self.encoder, frames, first).frames(self.open - first)
         final = self.start + self.settled.shape[1] - self.reach
         self.open = max(self.open, -(-final // stride))
         start = max(self.start, (self.open * stride - self.reach) // stride * stride)
@@ -157,10 +177,18 @@ def hop_samples(features: FeatureConfig) -> int:
 
 
 @torch.no_grad()
-def encoded(encoder: AudioEncoder, frames: Tensor) -> Tensor:
-    """Frames [bands, T] that need no further normalisation -> features [D, t] on the CPU."""
+def heard_in(encoder: AudioEncoder, frames: Tensor, first: int) -> Heard:
+    """Frames [bands, T] that need no further normalisation, on the CPU; `first`: their number."""
     if not frames.shape[1]:
-        return torch.zeros(encoder.embedding, 0)
+        return nothing_heard(encoder, first)
     lengths = torch.tensor([frames.shape[1]], device=device())
     found = encoder.encode_normalised(frames[None].to(device()), lengths)
-    return in_float32(found).features[0].cpu()
+    found = in_float32(found).to("cpu")
+    return Heard(first, found.features[0], None if found.lower is None else found.lower[0])
+
+
+def nothing_heard(encoder: AudioEncoder, first: int = 0) -> Heard:
+    """No frames."""
+    head = encoder.context
+    lower = None if head is None else torch.zeros(encoder.channels[head.layer - 1], 0)
+    return Heard(first, torch.zeros(encoder.embedding, 0), lower)

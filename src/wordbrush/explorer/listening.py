@@ -7,16 +7,16 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from wordbrush.audio.sound import SAMPLE_RATE
+from wordbrush.davenet.encoded import Encoded
 from wordbrush.evaluation.interface import needed
 from wordbrush.evaluation.results import Hypothesis
 from wordbrush.explorer.activity import BEGIN_FRAMES, FRAME, Activity
 from wordbrush.explorer.easel import Easel, examples
 from wordbrush.explorer.gallery import Ear, Gallery, Lights
-from wordbrush.explorer.hearing import Hearing, frame_seconds, hearing_of
+from wordbrush.explorer.hearing import Heard, Hearing, frame_seconds, hearing_of, nothing_heard
 from wordbrush.model import Model
 
 if TYPE_CHECKING:
@@ -79,14 +79,15 @@ class Studio:
             "words": [[one.frame, one.word, one.strength] for one in words],
         }
 
-    def hits(self, speech: Tensor, language: str | None = None) -> Message:
-        """The pictures that fit an utterance [D, t] best, each with the most light of its cells.
+    def hits(self, heard: Encoded, language: str | None = None) -> Message:
+        """The pictures that fit one utterance best, each with the most light of its cells.
 
         maps: uint8 [hits, cells] in base64. searched: how many pictures were compared. An index
         compares words alone, without their context.
         """
+        speech = heard.features[0]
         if self.index is None:
-            scores = self.model.fit(self.gallery.seen, speech, language)
+            scores = self.model.fit(self.gallery.seen, heard, language)
             order = scores.argsort(descending=True, stable=True)[:HITS].tolist()
             features = self.gallery.features[order]
         else:
@@ -151,7 +152,7 @@ class Listener:
     def _reset(self) -> None:
         self.hearing: Hearing | None = None
         self.length = self.ranked = 0  # samples of the utterance; those at the last ranking
-        self.speech = torch.zeros(self.studio.gallery.features.shape[1], 0)
+        self.heard = nothing_heard(self.studio.model.encoders.audio_of(self.language))
 
     def push(self, sound: np.ndarray) -> Iterator[Message]:
         """The next samples float32 [S]: what there is to show."""
@@ -183,21 +184,26 @@ class Listener:
             return
         yield self._light(None)
         yield self._hits(final=True)
-        answers = self.studio.ear.answers(self.speech[:, : self._spoken_frames()])
+        answers = self.studio.ear.answers(self.spoken.features)
         yield {"type": "end", "utterance": self.utterance, "answers": answers}
         self._reset()
 
     def _light(self, sound: np.ndarray | None) -> Message:
         assert self.hearing is not None
         heard = self.hearing.finish() if sound is None else self.hearing.push(sound)
-        self.speech = torch.cat([self.speech[:, : heard.first], heard.features], 1)
+        self.heard = self.heard.replaced_by(heard)
         light = self.studio.light(self.view, heard.first, heard.features)
         light["words"] = [one for one in light["words"] if one[0] < self._spoken_frames()]
         return {"type": "light", "utterance": self.utterance, **self._state(), **light}
 
     def _hits(self, final: bool) -> Message:
-        hits = self.studio.hits(self.speech[:, : self._spoken_frames()], self.language)
+        hits = self.studio.hits(self.spoken.encoded, self.language)
         return {"type": "hits", "utterance": self.utterance, "final": final, **hits}
+
+    @property
+    def spoken(self) -> Heard:
+        """What was heard up to the end of the speech."""
+        return self.heard.frames(0, self._spoken_frames())
 
     def _spoken_frames(self) -> int:
         """Frames up to the end of the speech: the pause that ends an utterance is like floors, and

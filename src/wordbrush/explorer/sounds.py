@@ -53,15 +53,16 @@ def answer(
     """
     config = studio.model.config.features
     whole = with_silence(sound, config)
-    heard = whole[: config.max_frames * hop_samples(config)]
-    speech = studio.model.hear_prepared(sound, language)[0].cpu()
+    played = whole[: config.max_frames * hop_samples(config)]
+    heard = studio.model.listen(studio.model.frames(sound), language).to("cpu")
+    speech = heard.features[0]
     return {
-        "sound": base64.b64encode(wav(heard)).decode(),
-        "seconds": round(len(heard) / SAMPLE_RATE, 3),
-        "cut": len(heard) < len(whole),
+        "sound": base64.b64encode(wav(played)).decode(),
+        "seconds": round(len(played) / SAMPLE_RATE, 3),
+        "cut": len(played) < len(whole),
         "changes": changes,
         **studio.light(pictures, 0, speech),
-        "ranking": studio.hits(speech, language),
+        "ranking": studio.hits(heard, language),
         "answers": studio.ear.answers(speech),
     }
 

@@ -26,7 +26,7 @@ from wordbrush.concepts.clusters import cluster_activations
 from wordbrush.data.images import to_images
 from wordbrush.data.pictures import Pictures, load_pictures, resized
 from wordbrush.davenet.encoded import Encoded
-from wordbrush.davenet.encoders import Encoders, load_encoders
+from wordbrush.davenet.encoders import Encoders, in_float32, load_encoders
 from wordbrush.davenet.kernels import similarities, slices
 from wordbrush.davenet.matchmap import matchmap
 from wordbrush.errors import FileFault, WordbrushError, advising
@@ -198,19 +198,27 @@ class Model:
 
         Frame f lies at f * stride * hop_ms of `with_silence(samples, config.features)`.
         """
+        return self.hear_frames(self.frames(samples), language)
+
+    def frames(self, samples: np.ndarray) -> np.ndarray:
+        """Log-mel frames [T, bands] of such sound, with silence around it."""
         features = self.config.features
         heard = features.max_frames * features.hop_ms / 1000
         if (seconds := len(samples) / SAMPLE_RATE) > heard:
             logger.warning("sound: of %.1f s, the first %.1f s are heard", seconds, heard)
-        return self.hear_frames(log_mel(with_silence(samples, features), features), language)
+        return log_mel(with_silence(samples, features), features)
 
-    @torch.no_grad()
     def hear_frames(self, frames: np.ndarray, language: str | None = None) -> Tensor:
         """The same of log-mel frames [T, bands], as `config.features` makes them."""
+        return self.listen(frames, language).features
+
+    @torch.no_grad()
+    def listen(self, frames: np.ndarray, language: str | None = None) -> Encoded:
+        """What the audio branch makes of such frames: `fit` needs no more."""
         self.require_language(language)
         heard = torch.from_numpy(frames).float().T[None].to(device())
         lengths = torch.tensor([len(frames)], device=device())
-        return self.encoders.encode_audio(heard, lengths, language).features
+        return in_float32(self.encoders.audio_of(language)(heard, lengths))
 
     def require_language(self, language: str | None) -> None:
         """Raises WordbrushError for a language that no encoder is for."""
@@ -227,18 +235,18 @@ class Model:
         language: str | None = None,
     ) -> Tensor:
         """How well the sound fits each picture: [N]."""
-        heard = self.hear(sound, rate, language)[0]
+        self.require_language(language)
+        heard = self.listen(self.frames(load_sound(sound, rate)), language)
         return self.fit(self.encode(pictures), heard, language)
 
     @torch.no_grad()
-    def fit(self, seen: Encoded, speech: Tensor, language: str | None = None) -> Tensor:
-        """How well speech with the features [D, t], as `hear` gives them, fits each of N pictures
-        that were encoded: [N]."""
-        where = device()
-        words = Encoded(speech[None], torch.tensor([speech.shape[1]])).to(where)
+    def fit(self, seen: Encoded, heard: Encoded, language: str | None = None) -> Tensor:
+        """How well an utterance, as `listen` gives it, fits each of N pictures that were encoded:
+        [N]."""
         audio = self.encoders.audio_of(language)
-        heard = self.encoders.heard_in_context(audio, words).to(seen.features.device)
-        return similarities(seen, heard, self.encoders.config.similarity)[:, 0]
+        whole = self.encoders.heard_in_context(audio, heard.to(device()))
+        found = similarities(seen, whole.to(seen.features.device), self.encoders.config.similarity)
+        return found[:, 0]
 
     def matchmap(
         self,
