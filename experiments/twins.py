@@ -14,8 +14,11 @@ With --words, an exported model's branches stand, and its heads of context alone
 `schedule.pretrain.context_steps` (docs/relations.md). That takes minutes.
 
     python -m experiments.twins --words models/small
+
+--save keeps the encoders of the last trial with edits, for the folder `encoders` of a model.
 """
 
+import shutil
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +34,7 @@ from experiments.tables import NOTHING, cell, table
 from experiments.trainings import TrialsOption
 from wordbrush import params as parameters
 from wordbrush.davenet.config import ContextConfig
+from wordbrush.davenet.config import digest as digest_of
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
@@ -44,7 +48,7 @@ from wordbrush.evaluation.results import RECALL_LEVELS
 from wordbrush.params import Mining, Params
 from wordbrush.stages import pretrain_davenet, speak_edits
 from wordbrush.stages.davenet import read_pairs
-from wordbrush.storage.files import read_json, whole_directory
+from wordbrush.storage.files import read_json, require_new, whole_directory
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import Finite
@@ -71,9 +75,15 @@ def main(
         Path | None, typer.Option(help="A model; its heads are trained.", parser=given_path)
     ] = None,
     output: OutputOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for encoders trained with edits.", parser=given_path),
+    ] = None,
 ) -> None:
     params, here = parameters.load(Path(PARAMS)), Layout(Path(".").resolve())
     require_pairs(here)
+    if save is not None:
+        require_new(save)
     if words is not None and params.davenet.context is None:
         raise WordbrushError(
             f"{PARAMS}: davenet.context is null, and --words trains heads of context: say there "
@@ -81,11 +91,25 @@ def main(
         )
     kept = Kept.of("twins", output, params, here)
     with TemporaryDirectory() as folder:
+        layouts = {kind: beside(here, Path(folder) / kind) for kind in KINDS}
         results = {
-            kind: compared(kept, params, kind, beside(here, Path(folder) / kind), words, trials)
-            for kind in KINDS
+            kind: compared(kept, params, kind, layout, words, trials)
+            for kind, layout in layouts.items()
         }
-    print(written(results))
+        print(written(results))
+        if save is not None:
+            save_encoders(layouts["edited"], save)
+
+
+def save_encoders(layout: Layout, target: Path) -> None:
+    """Copy those that were trained here last. Raises WordbrushError where none were."""
+    trained = layout.encoders("pretrain", MINING)
+    if not trained.is_dir():
+        raise WordbrushError(
+            f"{target} was not written: --output has the last trial with edits already, and it was "
+            "not trained again. Name another file."
+        )
+    shutil.copytree(trained, target)
 
 
 def require_pairs(layout: Layout) -> None:
@@ -148,7 +172,8 @@ def train_heads(params: Params, layout: Layout, model: Path) -> None:
     assert params.davenet.context is not None, "main asks for it"
     context = ContextConfig.taken_from(params.davenet.context)
     set_seed(params.grounding_seed)
-    encoders = Encoders(words.config.model_copy(update={"context": context}))
+    origin = {**words.config.origin, "davenet_parameters": digest_of(params.davenet.model_dump())}
+    encoders = Encoders(words.config.model_copy(update={"context": context, "origin": origin}))
     encoders.load_state_dict(words.state_dict() | heads(encoders))
     stage = params.schedule.pretrain.model_copy(update={"steps": 0, "locked_steps": 0})
     against = params.edits.against

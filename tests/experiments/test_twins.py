@@ -6,8 +6,11 @@ import pytest
 from experiments.twins import KINDS, app, changed, gained, written
 from typer.testing import CliRunner
 
+from tests.devices import same_weights
 from wordbrush import presets
+from wordbrush.davenet.encoders import load_encoders
 from wordbrush.errors import WordbrushError
+from wordbrush.training.compute import device
 
 # An untrained GAN draws objects that no one is sure of, and an edit of them changes little.
 LENIENT = {
@@ -74,9 +77,18 @@ def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path
     heads = {"context": {**widths, "audio_blocks": 2, "image_blocks": 1}}
     steps = {"pretrain": {"context_steps": 4}}
     presets.change(tmp_path / "params.yaml", {"davenet": heads, "schedule": steps})
-    done = CliRunner().invoke(app, ["--trials", "2", "--words", "model", "--output", "twins.json"])
+    options = ["--trials", "2", "--words", "model", "--output", "twins.json", "--save"]
+    done = CliRunner().invoke(app, [*options, "saved"])
     assert done.exception is None, done.output
     results = json.loads((tmp_path / "twins.json").read_text())["results"]
     assert len(results) == len(KINDS) * 3 and all(
         "upon" in one for one in results if "trial" in one
     )
+    saved = load_encoders(tmp_path / "saved", device()).state_dict()
+    branches = load_encoders(words, device()).state_dict()
+    assert saved.keys() > branches.keys()
+    assert same_weights({name: saved[name] for name in branches}, branches)
+    refused = CliRunner().invoke(app, [*options, "saved"])
+    assert "saved is there already" in str(refused.exception)
+    refused = CliRunner().invoke(app, [*options, "again"])
+    assert "again was not written" in str(refused.exception)
