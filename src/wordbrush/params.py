@@ -65,7 +65,7 @@ def _plain(text: str) -> str:
 PlainPath = Annotated[str, AfterValidator(_plain)]
 
 
-LayoutEdit = Literal["exchange", "move", "mirror"]  # of who stands where, not of units
+LayoutEdit = Literal["exchange", "move", "mirror", "turn"]  # of who stands where, not of units
 Against = Literal["caption", "batch"]  # whose impostors edited pictures are
 LAYOUTS: tuple[str, ...] = get_args(LayoutEdit)
 

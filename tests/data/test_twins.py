@@ -10,10 +10,11 @@ from tests.data.test_loader import CAPTIONS, PLAN, pairs  # noqa: F401
 from wordbrush.data.loader import AHEAD, PairBatch
 from wordbrush.data.pairs import Pairs
 from wordbrush.data.twin_loader import TwinLoader, TwinPlan, twin_rows
-from wordbrush.data.twins import TwinPairs, read_twins, write_twins
+from wordbrush.data.twins import NO_RIVAL, TwinPairs, read_twins, write_twins
 from wordbrush.errors import WordbrushError
 
 DRAWINGS = np.array([0, 0, 0, 3, 5, 5, 11, 12, 12])  # that the nine twins stand beside
+RIVALS = np.array([-1, 2, 1, -1, -1, -1, -1, 8, 7])
 CERTAINTY = np.linspace(0.9, 1, len(DRAWINGS)).astype(np.float32)
 BATCH = replace(PLAN, size=4, edit_every=0)
 TWO = TwinPlan(2, slice(0, 2))
@@ -24,7 +25,7 @@ DRAWN, TWINS, OTHERS = [2, 6], [3, 7], [0, 1, 4, 5]  # rows of these batches
 def twinned(pairs) -> Pairs:  # noqa: F811
     """Twins of one value each, 100 and above; their speech is that of the first captions."""
     images = np.repeat(np.arange(100, 109, dtype=np.uint8), 8 * 8 * 3).reshape(9, 8, 8, 3)
-    return replace(pairs, twins=TwinPairs(images, pairs.speech, DRAWINGS, CERTAINTY))
+    return replace(pairs, twins=TwinPairs(images, pairs.speech, DRAWINGS, RIVALS, CERTAINTY))
 
 
 def loader(pairs: Pairs, plan=BATCH, twin_plan=TWO, seed=3) -> TwinLoader:  # noqa: F811
@@ -139,7 +140,7 @@ def written(twinned, tmp_path) -> Pairs:
     """The features that are there are those of the twins, too."""
     folder = tmp_path
     np.save(folder / "images.npy", np.repeat(twinned.images, 2, 0)[:CAPTIONS])
-    write_twins(folder, sorted([*range(15)] * 2), [0.95] * CAPTIONS)
+    write_twins(folder, sorted([*range(15)] * 2), [1, 0] + [NO_RIVAL] * 28, [0.95] * CAPTIONS)
     return twinned
 
 
@@ -155,6 +156,6 @@ def test_twins_of_pictures_that_are_not_of_the_training_are_refused(written, tmp
 
 
 def test_none_where_some_are_asked_for_is_an_error(tmp_path, written):
-    write_twins(tmp_path, [], [])
+    write_twins(tmp_path, [], [], [])
     with pytest.raises(WordbrushError, match="has no twins"):
         read_twins(tmp_path, written.images, np.arange(14))

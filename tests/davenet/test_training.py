@@ -12,7 +12,7 @@ from tests.noise import noise_pairs
 from wordbrush.data.images import to_images
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.twins import TwinPairs
+from wordbrush.data.twins import NO_RIVAL, TwinPairs
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.encoders import Encoders
@@ -41,7 +41,9 @@ def pairs(tiny, tmp_path) -> Pairs:
 def with_twins(pairs: Pairs) -> Pairs:
     """Two twins beside each of the first eight pictures."""
     drawings, sure = np.arange(16) // 2, np.linspace(0.9, 1, 16).astype(np.float32)
-    return replace(pairs, twins=TwinPairs(pairs.images[::-1], pairs.speech, drawings, sure))
+    rivals = np.where(drawings < 4, np.arange(16) ^ 1, NO_RIVAL)
+    twins = TwinPairs(pairs.images[::-1], pairs.speech, drawings, rivals, sure)
+    return replace(pairs, twins=twins)
 
 
 def test_an_encoder_s_own_loss_is_part_of_the_loss(tiny, pairs):

@@ -17,7 +17,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.speech import FeatureStore, write_features
-from wordbrush.data.twins import TwinPairs
+from wordbrush.data.twins import NO_RIVAL, TwinPairs
 from wordbrush.davenet import training as davenet_training
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
@@ -224,7 +224,10 @@ def davenet(
     beside = None
     if twins.used:  # three of each of the first pictures
         drawings = np.arange(COUNT) // 3
-        beside = TwinPairs(pictures[::-1], speech, drawings, np.full(COUNT, 0.9, np.float32))
+        rivals = np.where(np.arange(COUNT) % 3 < 2, np.arange(COUNT) ^ 1, NO_RIVAL)
+        rivals[drawings != drawings[rivals]] = NO_RIVAL
+        sure = np.full(COUNT, 0.9, np.float32)
+        beside = TwinPairs(pictures[::-1], speech, drawings, rivals, sure)
     pairs = davenet_training.Pairs(pictures, speech, manifest, twins=beside)
     # an untrained generator draws little, and an edit of it changes little
     operation = operation_of(edits)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from wordbrush.data.images import to_images
 from wordbrush.data.loader import BatchPlan, Loader, PairBatch
 from wordbrush.data.pairs import Pairs
-from wordbrush.data.twins import TwinPairs
+from wordbrush.data.twins import NO_RIVAL, TwinPairs
 from wordbrush.errors import WordbrushError
 
 
@@ -42,9 +42,10 @@ def woven(pairs: int, *blocks: Tensor) -> Tensor:
 class TwinLoader(Loader):
     """A Loader's batches, with P drawings and their twins among the rows (`twin_rows`).
 
-    These drawings take turns of their own, and each time with another twin. Their captions, which
-    the batch may have already, and those of the twins are whole: a piece may fit both pictures. The
-    pictures are not mirrored.
+    These drawings take turns of their own, and each time with another twin; where it has a rival,
+    that stands there in the drawing's place. Captions of drawings, which the batch may have
+    already, and those of twins are whole: a piece may fit both pictures. The pictures are not
+    mirrored.
     """
 
     def __init__(
@@ -78,18 +79,19 @@ class TwinLoader(Loader):
         batch = super()._make()
         manifest, part = self.pairs.manifest, self.twin_plan.part
         chosen, twins = self._next_pairs()
-        pictures = manifest.images[chosen]
+        rivals = self.twins.rivals[twins]
         behind = len(self.pairs.images)  # the numbers of twins as pictures begin there
+        pictures = np.where(rivals == NO_RIVAL, manifest.images[chosen], behind + rivals)
 
         def of_all(*columns: np.ndarray) -> np.ndarray:
             return woven(self.twin_plan.pairs, *map(torch.from_numpy, columns)).numpy()
 
         own, other = chosen[part], twins[part]
-        shown = [self.pairs.images[pictures[part]], self.twins.images[other]]
-        width = self._width(chosen, twins, batch.features.shape[2])
+        shown = [self._shown(own, rivals[part]), self.twins.images[other]]
+        width = self._width(chosen, np.append(twins, rivals), batch.features.shape[2])
         heard = [
             (batch.features, batch.lengths),
-            self.pairs.speech.batch(own),
+            self._told(own, rivals[part]),
             self.twins.speech.batch(other),
         ]
         padded = [F.pad(features, (0, width - features.shape[2])) for features, _ in heard]
@@ -113,6 +115,22 @@ class TwinLoader(Loader):
         chosen, self._beside = np.split(self._beside, [self.twin_plan.pairs])
         return chosen, self.twins.of(self.pairs.manifest.images[chosen], self._turn)
 
+    def _shown(self, captions: np.ndarray, rivals: np.ndarray) -> np.ndarray:
+        """The pictures that captions [P] tell of; where a twin has a rival, that one's."""
+        shown, rival = self.pairs.images[self.pairs.manifest.images[captions]], rivals != NO_RIVAL
+        shown[rival] = self.twins.images[rivals[rival]]
+        return shown
+
+    def _told(self, captions: np.ndarray, rivals: np.ndarray) -> tuple[Tensor, Tensor]:
+        """What is said of them: features and lengths as of `FeatureStore.batch`."""
+        features, lengths = self.pairs.speech.batch(captions)
+        rival = rivals != NO_RIVAL
+        if rival.any():
+            others, counts = self.twins.speech.batch(rivals[rival], features.shape[2])
+            features = F.pad(features, (0, others.shape[2] - features.shape[2]))
+            features[rival], lengths[rival] = others, counts
+        return features, lengths
+
     @property
     def _own_rows(self) -> slice:
         """This process' part of the whole batch."""
@@ -121,5 +139,6 @@ class TwinLoader(Loader):
 
     def _width(self, chosen: np.ndarray, twins: np.ndarray, least: int) -> int:
         """Frames of the longest row of the whole batch, which is as wide in every process."""
+        twins = twins[twins != NO_RIVAL]
         lengths = self.pairs.speech.lengths[chosen], self.twins.speech.lengths[twins]
         return max(least, *(int(some.max()) for some in lengths))

@@ -1,6 +1,7 @@
 """Twins: pictures with captions that stand in a batch beside pictures of the training.
 
-The twin of a drawing is an edit of it, with a caption of what it then shows.
+The twin of a drawing is an edit of it, with a caption of what it then shows. Two twins of a drawing
+may be rivals: they differ in nothing but who stands in front of whom, and stand beside each other.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from wordbrush.storage.files import open_array, require_counts
 from wordbrush.storage.tables import read_table, write_table
 
 NAME = "twins.parquet"
-SCHEMA = pa.schema([("drawing", pa.int64()), ("certainty", pa.float64())])
+NO_RIVAL = -1
+SCHEMA = pa.schema([("drawing", pa.int64()), ("rival", pa.int64()), ("certainty", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,15 @@ class TwinPairs:
     """T pictures, each with a caption.
 
     images: uint8 [T, H, W, 3]. speech: features of the T captions. drawings: int64 [T], ascending:
-    the number of the picture that each stands beside. certainty: float32 [T] in [0, 1].
+    the number of the picture that each was made of, and stands beside. rivals: int64 [T], the
+    number of the twin that it stands beside in its place; NO_RIVAL where there is none. certainty:
+    float32 [T] in [0, 1].
     """
 
     images: np.ndarray
     speech: FeatureStore
     drawings: np.ndarray
+    rivals: np.ndarray
     certainty: np.ndarray
 
     def __len__(self) -> int:
@@ -42,11 +47,13 @@ class TwinPairs:
         return first + turn % count
 
 
-def write_twins(folder: Path, drawings: list[int], certainty: list[float]) -> None:
-    """Write which picture each twin stands beside, and how certain it is."""
+def write_twins(
+    folder: Path, drawings: list[int], rivals: list[int], certainty: list[float]
+) -> None:
+    """Write what each twin stands beside, and how certain it is."""
     rows = [
-        {"drawing": drawing, "certainty": sure}
-        for drawing, sure in zip(drawings, certainty, strict=True)
+        {"drawing": drawing, "rival": rival, "certainty": sure}
+        for drawing, rival, sure in zip(drawings, rivals, certainty, strict=True)
     ]
     write_table(folder / NAME, rows, SCHEMA)
 
@@ -70,5 +77,11 @@ def read_twins(folder: Path, images: np.ndarray, trained: np.ndarray) -> TwinPai
     if len(strange) or (np.diff(drawings) < 0).any():
         what = f"the picture {strange[0]} is not of the training" if len(strange) else "disordered"
         raise WordbrushError(f"{folder / NAME}: {what}. Make it again: dvc repro.")
+    rivals = np.array([row["rival"] for row in rows], np.int64)
+    beside = drawings[np.clip(rivals, 0, len(rows) - 1)]
+    if ((rivals != NO_RIVAL) & ((rivals < 0) | (rivals >= len(rows)) | (beside != drawings))).any():
+        raise WordbrushError(
+            f"{folder / NAME}: a twin's rival is not of the same drawing. Make it again: dvc repro."
+        )
     certainty = np.array([row["certainty"] for row in rows], np.float32)
-    return TwinPairs(pictures, speech, drawings, certainty)
+    return TwinPairs(pictures, speech, drawings, rivals, certainty)

@@ -21,6 +21,7 @@ from wordbrush.editing.layouts import (
     exchanged,
     mirrored,
     moved_away,
+    turned,
 )
 from wordbrush.editing.units import changed
 from wordbrush.training.parallel import shard, whole
@@ -32,7 +33,8 @@ Weigh = Callable[[Batch, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class LayoutEditor(DrawnEditor):
-    """Exchanges two objects of each drawing, moves one, or mirrors all (`edits.operation`).
+    """Exchanges or turns two objects of each drawing, moves one, or mirrors all
+    (`edits.operation`).
 
     Valid are edits that are certain (layouts.py) and change the picture enough.
     """
@@ -47,14 +49,22 @@ class LayoutEditor(DrawnEditor):
         objects = TwoObjects.where_greatest(self.weigh(batch, distances), on)
         if edits.operation == "exchange":
             after, certain = exchanged(h4, self.floor, objects, edits.radius)
-        elif edits.operation == "move":
-            ways = len(all_ways(h4.shape[-1], h4.device))
-            chances = torch.rand(whole(len(h4)), ways, generator=self.rng, device=self.rng.device)
-            after, certain = moved_away(h4, self.floor, objects, edits.radius, shard(chances))
-        else:
+        elif edits.operation == "mirror":
             after, certain = mirrored(h4, objects)
+        else:
+            chances = self.drawn(len(h4), len(all_ways(h4.shape[-1], h4.device)))
+            if edits.operation == "move":
+                after, certain = moved_away(h4, self.floor, objects, edits.radius, chances)
+            else:
+                in_front = self.drawn(len(h4), 1)[:, 0] < 0.5
+                after, certain = turned(h4, self.floor, objects, edits.radius, chances, in_front)
         pictures = self.generator.decode(after)
         return Edited(pictures, certain & changed(batch.images, pictures, edits.min_change))
+
+    def drawn(self, rows: int, count: int) -> Tensor:
+        """Random numbers in [0, 1) for each row of this process: [rows, count]."""
+        where = self.rng.device
+        return shard(torch.rand(whole(rows), count, generator=self.rng, device=where))
 
 
 def drawn_objects(rng: torch.Generator) -> Weigh:

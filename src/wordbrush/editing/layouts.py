@@ -1,4 +1,5 @@
-"""Who stands where in a drawing: two objects exchange their places, one moves, or all are mirrored.
+"""Who stands where in a drawing: two objects exchange their places or are turned until one stands
+in front of the other, one moves, or all are mirrored.
 
 An object is what stands out from the floor in h4 and hangs together. It is lifted with its
 surroundings, the floor closes behind it, and it is set down elsewhere: the drawing keeps every
@@ -146,20 +147,77 @@ def moved_away(
 ) -> tuple[Tensor, Tensor]:
     """The first stands on an empty place, from which it lies otherwise to the second than before.
 
-    chances: random numbers in [0, 1) [N, (2h-1)·(2w-1)], of which the greatest of all that would do
-    decides. Returns as `exchanged`.
+    Each of the other relations is as likely, and then each place: most places of a picture are left
+    or right of another. chances: random numbers in [0, 1) [N, (2h-1)·(2w-1)]. Returns as
+    `exchanged`.
     """
     others, size = objects.second | objects.rest, h4.shape[-1]
     cells, ways = widened(objects.first, radius), all_ways(size, h4.device)
     free = overlaps(cells, widened(others, radius)) == 0
     here, other = middles(objects.first), middles(objects.second)
     there = here[:, None] + ways  # [N, W, 2]
-    free &= relation(there, other[:, None]) != relation(here, other)[:, None]
+    lies = relation(there, other[:, None])
+    free &= lies != relation(here, other)[:, None]
     free &= plain(there, other[:, None], size / 16)
-    lifted = Lifted(objects.first, cells, ways[chances.masked_fill(~free, -1).argmax(1)])
+    lifted = Lifted(objects.first, cells, ways[drawn_evenly(lies, free, chances)])
     onto = torch.where(cells[:, None], floor.values, h4)
     certain = objects.found & free.any(1) & lifted.clean(others)
     return lifted.set_down(h4, onto), certain
+
+
+def drawn_evenly(kinds: Tensor, free: Tensor, chances: Tensor) -> Tensor:
+    """The number of one that is free [N], of each row: every kind that is there is as likely.
+
+    kinds: int64 in [0, 4) [N, W]. free: bool [N, W]. chances: random numbers in [0, 1) [N, W]. That
+    of the greatest u^(1/w) is drawn with a chance of w (Efraimidis & Spirakis 2006); here w is one
+    by how many there are of its kind.
+    """
+    counts = (F.one_hot(kinds, 4) * free[..., None]).sum(1)  # [N, 4]
+    ranks = chances.clamp(min=1e-12).log() * counts.gather(1, kinds)
+    return ranks.masked_fill(~free, -torch.inf).argmax(1)
+
+
+def turned(
+    h4: Tensor,
+    floor: Floor,
+    objects: TwoObjects,
+    radius: int,
+    chances: Tensor,
+    in_front: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Both stand on empty places, one in front of the other: bool [N], whether it is the first.
+
+    They stand as near as what is lifted with them allows, and on the lines where that keeps them in
+    the picture. chances: as of `moved_away`; the greatest that would do decides. Returns as
+    `exchanged`.
+    """
+    size, ways = h4.shape[-1], all_ways(h4.shape[-1], h4.device)
+    cells = [widened(one, radius) for one in (objects.first, objects.second)]
+    rows = sum(
+        (one.any(2).sum(1) for one in cells), start=torch.zeros_like(in_front, dtype=torch.long)
+    )
+    apart_by = torch.where(in_front, rows, -rows)[:, None] // 2
+    here, other = middles(objects.first), middles(objects.second)
+    # wherever the first goes, the second goes beside it
+    beside = (here - other).round().long()[:, None] + ways  # [N, W, 2]
+    beside[..., 0] -= apart_by
+    inside = (beside.abs() < size).all(2)
+    numbers = ((beside + size - 1) * torch.tensor([2 * size - 1, 1], device=h4.device)).sum(2)
+    taken = widened(objects.rest, radius)
+    free, free_beside = (overlaps(one, taken) == 0 for one in (objects.first, objects.second))
+    free &= inside & free_beside.gather(1, numbers.clamp(0, len(ways) - 1))
+    chosen = chances.masked_fill(~free, -1).argmax(1)
+    one = Lifted(objects.first, cells[0], ways[chosen])
+    two = Lifted(objects.second, cells[1], beside[torch.arange(len(h4)), chosen])
+    onto = torch.where((cells[0] | cells[1])[:, None], floor.values, h4)
+    after = torch.where(
+        in_front[:, None, None, None],
+        one.set_down(h4, two.set_down(h4, onto)),
+        two.set_down(h4, one.set_down(h4, onto)),
+    )
+    lifted = one.clean(objects.second | objects.rest) & two.clean(objects.first | objects.rest)
+    other_way = relation(here, other) != 2 + in_front.long()
+    return after, objects.found & free.any(1) & lifted & other_way
 
 
 def mirrored(h4: Tensor, objects: TwoObjects) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ a caption would say differs by little.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from typing import Literal
 
 import numpy as np
@@ -23,12 +23,13 @@ from wordbrush.editing.layouts import Floor
 from wordbrush.editing.units import changed, random_order, replace, shifted, square
 from wordbrush.gan.networks import Generator
 from wordbrush.params import LAYOUTS, Edits
-from wordbrush.scenes.facts import Facts, relations, told
+from wordbrush.scenes.facts import AXES, INVERSE, Facts, relations, told
 from wordbrush.segmenter.network import Segmenter
 from wordbrush.segmenter.parsing import describable, parse
 from wordbrush.telemetry.progress import Progress
 from wordbrush.training.compute import device_of, random_numbers, to_device
 
+Change = Literal["left_right", "front_behind", "object"]
 BATCH = 64
 # Layers that are edited, with how many cells around an object are lifted or given other units, as
 # in docs/log.md, entry 46, and experiments/edits.py; and the share of units that changes most often
@@ -58,7 +59,7 @@ class CertainEdit:
     objects: list[dict]
     operation: str
     certainty: float
-    change: Literal["relation", "object"]
+    change: Change
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,20 @@ class Judge:
     def certain(self, objects: list[dict]) -> bool:
         return describable(objects, self.min_confidence, self.min_certainty)
 
-    def change(self, before: list[dict], after: list[dict]) -> Literal["relation", "object"] | None:
-        """What differs: one object at most, or how the same objects lie; None: nothing, or more."""
+    def change(self, before: list[dict], after: list[dict]) -> Change | None:
+        """What differs: one object at most, or how the same objects lie; None: nothing, or more.
+
+        Where something lies in front of another or behind it, and did not before, that counts, and
+        not what lies beside another now: it is rarer.
+        """
         was, now = Counter(map(told, before)), Counter(map(told, after))
         gone, new = (was - now).total(), (now - was).total()
-        if gone == new == 0:
-            return "relation" if relations(before) != relations(after) else None
-        return "object" if max(gone, new) == 1 else None
+        if gone or new:
+            return "object" if max(gone, new) == 1 else None
+        lies = {relation for _, relation, _ in relations(after) - relations(before)}
+        if not lies:
+            return None
+        return "front_behind" if lies & {*AXES["front_behind"]} else "left_right"
 
 
 def find_edits(
@@ -87,8 +95,8 @@ def find_edits(
 ) -> list[CertainEdit]:  # fmt: skip
     """At most `each` certain edits of every drawing, in the order of drawings.
 
-    tries: of each way to edit a drawing. The edits of a drawing tell different things; those of
-    relations and of objects take turns, the most certain first.
+    tries: of each way to edit a drawing. The edits of a drawing tell different things; their kinds
+    of change take turns, the most certain first.
     """
     rng = random_numbers(seed, device_of(generator))
     sizes = [size for size in LAYOUT_LAYERS if size <= generator.config.resolution]
@@ -182,16 +190,40 @@ def judged(
             yield row, CertainEdit(number, picture, after, operation, certainty, change)
 
 
+def are_rivals(one: list[dict], other: list[dict]) -> bool:
+    """Whether both have the same objects, of which one is in front of another here and behind it
+    there."""
+    if Counter(map(told, one)) != Counter(map(told, other)):
+        return False
+    across, back = relations(one), relations(other)
+    return any(
+        (thing, INVERSE[relation], from_there) in back
+        for thing, relation, from_there in across
+        if relation in AXES["front_behind"]
+    )
+
+
 def the_best(edits: list[CertainEdit], each: int) -> list[CertainEdit]:
-    """The most certain of those that tell the same; of these, by turns of each kind, `each`."""
+    """The most certain of those that tell the same; of these `each`: two rivals, where there are
+    some, and then by turns of each kind of change."""
     ranked = sorted(edits, key=lambda edit: -edit.certainty)
     distinct: dict[tuple, CertainEdit] = {}
     for edit in ranked:
         looks = tuple(sorted(map(told, edit.objects)))
         distinct.setdefault((looks, frozenset(relations(edit.objects).items())), edit)
     turns: Counter[str] = Counter()
-    in_turn = []
+    rivals = next(
+        (
+            pair
+            for pair in combinations(distinct.values(), 2)
+            if are_rivals(pair[0].objects, pair[1].objects)
+        ),
+        (),
+    )
+    in_turn = [(-1, edit) for edit in rivals]
     for edit in distinct.values():
+        if any(edit is one for one in rivals):
+            continue
         in_turn.append((turns[edit.change], edit))
         turns[edit.change] += 1
     return [edit for _, edit in sorted(in_turn, key=lambda one: one[0])[:each]]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import get_args
 
 import numpy as np
 
@@ -21,13 +22,14 @@ from wordbrush.data.pairs import read_latents
 from wordbrush.data.recordings import SCHEMA, described, write_shards
 from wordbrush.data.speech import FeatureStore, lengths_told, write_features
 from wordbrush.data.splits import split_ranges
-from wordbrush.data.twins import write_twins
-from wordbrush.editing.twins import CertainEdit, Described, Judge, find_edits
+from wordbrush.data.twins import NO_RIVAL, write_twins
+from wordbrush.editing.twins import CertainEdit, Change, Described, Judge, are_rivals, find_edits
 from wordbrush.errors import WordbrushError
 from wordbrush.gan.drawings import kept_drawings
 from wordbrush.gan.networks import Generator
 from wordbrush.gan.sampling import load_generator
 from wordbrush.params import Params
+from wordbrush.scenes.facts import AXES
 from wordbrush.segmenter.annotations import read_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.parsing import parse
@@ -66,14 +68,15 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
             if (line := line_of(params, number, other, None))
         ]
     require_enough(params, told)
-    write(params, layout, told, checkpoints)
-    write_json(layout.metrics("twins"), summary(params, layout, drawings, told))
+    rivals = rivals_of(told) if params.twins.kind == "edited" else [NO_RIVAL] * len(told)
+    write(params, layout, told, rivals, checkpoints)
+    write_json(layout.metrics("twins"), summary(params, layout, drawings, told, rivals))
 
 
 def write_none(layout: Layout) -> None:
     """No twins: tables without rows."""
     with whole_directory(layout.twins) as folder:
-        write_twins(folder, [], [])
+        write_twins(folder, [], [], [])
     with whole_directory(layout.twin_speech) as folder:
         write_table(folder / "train-00000-of-00001.parquet", [], described(SCHEMA))
     write_json(layout.metrics("twins"), {"captions": 0})
@@ -82,14 +85,24 @@ def write_none(layout: Layout) -> None:
 def certain_drawings(
     params: Params, layout: Layout, parsed: list[list[dict]], judge: Judge
 ) -> Described:
-    """The first drawings of the training that are described as certainly as edits must be."""
+    """The first drawings of the training that are described as certainly as edits must be.
+
+    Up to half of them are the first of those whose captions tell what stands in front or behind,
+    which few do (one in nine of `small`).
+    """
     trained = split_ranges(params.samples)["train"]
-    certain = [number for number in trained if judge.certain(parsed[number])]
-    numbers = np.array(certain[: params.twins.drawings], np.int64)
     lines = drawing_lines(parsed, params.captions, params.segmenter.min_confidence, params.seed)
-    facts = [facts for number in numbers if (facts := facts_in(lines[number].text))]
-    latents = read_latents(layout)[numbers]
-    return Described(numbers, latents, [parsed[number] for number in numbers], facts)
+    facts = {
+        number: facts
+        for number in trained
+        if judge.certain(parsed[number]) and (facts := facts_in(lines[number].text))
+    }
+    wanted, rare = params.twins.drawings, {*AXES["front_behind"]}
+    first = [number for number in facts if rare & {*facts[number].relations}][: wanted // 2]
+    others = [number for number in facts if number not in {*first}]
+    numbers = sorted([*first, *others[: wanted - len(first)]])
+    objects, told = [parsed[number] for number in numbers], [facts[number] for number in numbers]
+    return Described(np.array(numbers, np.int64), read_latents(layout)[numbers], objects, told)
 
 
 def line_of(
@@ -144,6 +157,7 @@ def write(
     params: Params,
     layout: Layout,
     told: Sequence[tuple[CertainEdit, Line]],
+    rivals: list[int],
     checkpoints: Checkpoints,
 ) -> None:
     """Speak the captions, and write twins and speech."""
@@ -155,7 +169,8 @@ def write(
     with whole_directory(layout.twins) as folder:
         write_features(folder / "features", (frames for _, _, frames in recited), config)
         np.save(folder / "images.npy", np.stack([edit.picture for edit in edits]))
-        write_twins(folder, [edit.drawing for edit in edits], [edit.certainty for edit in edits])
+        drawings, certainty = zip(*((edit.drawing, edit.certainty) for edit in edits), strict=True)
+        write_twins(folder, list(drawings), rivals, list(certainty))
     rows = [
         row(number, "train", line, sound, words)
         for number, (line, (sound, words, _)) in enumerate(zip(lines, recited, strict=True))
@@ -164,11 +179,34 @@ def write(
         write_shards(folder, rows, captions.rows_per_shard)
 
 
+def rivals_of(told: Sequence[tuple[CertainEdit, Line]]) -> list[int]:
+    """The number of each edit's rival, of which its caption is not true: another edit of the same
+    drawing with the same objects, one of which stands in front of another here and behind there."""
+    rivals = [NO_RIVAL] * len(told)
+    for one, (edit, line) in enumerate(told):
+        for other in range(one + 1, len(told)):
+            against, said = told[other]
+            if against.drawing != edit.drawing:
+                break
+            first, second = facts_in(line.text), facts_in(said.text)
+            if (
+                rivals[one] == rivals[other] == NO_RIVAL
+                and are_rivals(edit.objects, against.objects)
+                and first
+                and not first.true_of(against.objects)
+                and second
+                and not second.true_of(edit.objects)
+            ):
+                rivals[one], rivals[other] = other, one
+    return rivals
+
+
 def summary(
     params: Params,
     layout: Layout,
     drawings: Described,
     told: Sequence[tuple[CertainEdit, Line]],
+    rivals: list[int],
 ) -> dict[str, float]:
     """`tried` drawings, of which `drawings` have twins; how many captions, by kind of change, and
     their certainty, mean."""
@@ -179,8 +217,8 @@ def summary(
         "tried": len(drawings.numbers),
         "drawings": len({edit.drawing for edit in edits}),
         "captions": len(edits),
-        "relations": sum(edit.change == "relation" for edit in edits),
-        "objects": sum(edit.change == "object" for edit in edits),
+        **{name: sum(edit.change == name for edit in edits) for name in get_args(Change)},
+        "rivals": sum(rival != NO_RIVAL for rival in rivals),
         "certainty": round(100 * float(np.mean([edit.certainty for edit in edits])), 2),
         **lengths_told(lengths, config),
     }
