@@ -41,16 +41,18 @@ def twins_of(batch: PairBatch) -> list[int]:
     return [values(batch)[row] - 100 for row in TWINS]
 
 
-def test_a_twin_stands_beside_its_drawing(twinned):
+def test_a_twin_stands_beside_its_drawing_or_its_rival(twinned):
     batches = loader(twinned)
     for _ in range(6):
         batch = next(batches)
         twins = np.array(twins_of(batch))
         assert len(batch.images) == len(batch.captions) == batches.rows == 8
-        assert (DRAWINGS[twins] == batch.pictures[DRAWN]).all()
-        shown = np.array(values(batch))
-        assert all((shown[rows] == batch.pictures[rows]).all() for rows in (OTHERS, DRAWN))
+        beside = np.where(RIVALS[twins] == NO_RIVAL, DRAWINGS[twins], 20 + RIVALS[twins])
+        assert (batch.pictures[DRAWN] == beside).all()
         assert (batch.pictures[TWINS] == 20 + twins).all()  # behind all pictures
+        assert (twinned.manifest.images[batch.captions[DRAWN]] == DRAWINGS[twins]).all()
+        shown = np.array(values(batch))
+        assert (shown == np.where(batch.pictures < 20, batch.pictures, 80 + batch.pictures)).all()
         assert (batch.captions[DRAWN] == batch.captions[TWINS]).all()
         assert np.allclose(batch.certainty, CERTAINTY[twins])
 
@@ -59,7 +61,11 @@ def test_both_captions_of_a_pair_are_whole(twinned):
     batches = loader(twinned)
     for _ in range(6):
         batch = next(batches)
-        numbers = [*batch.captions[DRAWN], *twins_of(batch)]
+        beside = [
+            caption if picture < 20 else picture - 20
+            for caption, picture in zip(batch.captions[DRAWN], batch.pictures[DRAWN], strict=True)
+        ]
+        numbers = [*beside, *twins_of(batch)]
         for row, number in zip([*DRAWN, *TWINS], numbers, strict=True):
             said = torch.from_numpy(twinned.speech[number]).T
             assert batch.lengths[row] == said.shape[1]
@@ -83,7 +89,8 @@ def test_every_epoch_takes_another_twin_until_all_were_there(twinned):
         seen = [next(batches) for _ in range(4)]
         assert len({int(one) for batch in seen for one in batch.captions[DRAWN]}) == 8
         for batch in seen:
-            for drawing, twin in zip(batch.pictures[DRAWN], twins_of(batch), strict=True):
+            drawings = twinned.manifest.images[batch.captions[DRAWN]]
+            for drawing, twin in zip(drawings, twins_of(batch), strict=True):
                 assert twin == list(DRAWINGS).index(drawing) + turn % turns[drawing]
 
 
@@ -148,6 +155,14 @@ def test_what_is_written_is_read(written, tmp_path):
     found = read_twins(tmp_path, written.images, np.arange(15))
     assert len(found) == CAPTIONS and found.of(np.array([0, 7]), 3).tolist() == [1, 15]
     assert found.certainty == pytest.approx(0.95)
+
+
+def test_rivals_that_are_not_of_one_drawing_are_refused(written, tmp_path):
+    drawings = sorted([*range(15)] * 2)
+    for rivals in ([2, 0], [30, 0], [-2, 0]):
+        write_twins(tmp_path, drawings, rivals + [NO_RIVAL] * 28, [0.95] * CAPTIONS)
+        with pytest.raises(WordbrushError, match="rival is not of the same drawing"):
+            read_twins(tmp_path, written.images, np.arange(15))
 
 
 def test_twins_of_pictures_that_are_not_of_the_training_are_refused(written, tmp_path):

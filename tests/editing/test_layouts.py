@@ -90,6 +90,43 @@ def test_where_no_place_is_free_nothing_moves():
     assert certain.tolist() == [False]
 
 
+def test_a_way_of_every_kind_is_as_likely():
+    kinds = torch.tensor([0] * 90 + [1] * 9 + [2] * 3).expand(4000, -1)
+    free = kinds.new_ones(kinds.shape, dtype=torch.bool)
+    free[:, 100:] = False  # one of the last kind is left
+    chances = torch.rand(kinds.shape, generator=torch.Generator().manual_seed(0))
+    drawn = layouts.drawn_evenly(kinds, free, chances)
+    shares = torch.bincount(kinds[0][drawn]) / len(drawn)
+    assert drawn.max() < 100 and torch.allclose(shares, torch.full((3,), 1 / 3), atol=0.03)
+    assert len(drawn[drawn < 90].unique()) == 90
+
+
+@pytest.mark.parametrize("in_front", [True, False])
+def test_two_that_are_turned_stand_one_in_front_of_the_other(in_front):
+    h4, rng, places = layer(BALL, CUBE, CONE), torch.Generator().manual_seed(0), set()
+    for _ in range(20):
+        chances = torch.rand(1, (2 * SIZE - 1) ** 2, generator=rng)
+        after, certain = layouts.turned(h4, floor(), two(h4), 1, chances, torch.tensor([in_front]))
+        stand = two(after)
+        assert certain.tolist() == [True] and stand.first.sum() == 9 and stand.second.sum() == 6
+        assert torch.equal(stand.rest, two(h4).rest)
+        first, second = layouts.middles(stand.first)[0], layouts.middles(stand.second)[0]
+        assert first[1] == second[1] and (first[0] > second[0]).item() == in_front
+        assert abs(first[0] - second[0]) <= 6  # as near as their surroundings allow
+        places.add(tuple(first.tolist()))
+    assert len(places) > 10
+
+
+def test_two_of_which_one_is_in_front_already_are_not_turned_to_stay_so():
+    h4 = layer((9, 11, 5, 7, 7.0), (2, 3, 5, 7, 5.0))
+    chances = torch.rand(1, (2 * SIZE - 1) ** 2)
+    stays, turns = (
+        layouts.turned(h4, floor(), two(h4), 1, chances, torch.tensor([in_front]))[1].tolist()
+        for in_front in (True, False)
+    )
+    assert stays == [False] and turns == [True]
+
+
 def test_a_mirrored_drawing_differs_where_objects_lie_beside_each_other():
     h4 = torch.cat([layer(BALL, (3, 4, 11, 13, 5.0)), layer(BALL, (12, 14, 4, 5, 5.0))])
     after, certain = layouts.mirrored(h4, two(h4))

@@ -1,6 +1,7 @@
 """speak-edits: what stands beside drawings is certain, and its caption is not true of them."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from wordbrush import params as parameters
 from wordbrush.captions.wording import facts_in
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.twins import TwinPairs, read_twins
+from wordbrush.editing.twins import Change
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
 from wordbrush.report.grounding_pages import Finished
@@ -133,7 +135,8 @@ def test_the_page_shows_drawings_beside_their_twins(edited):
     first, numbers = SECTIONS["speak-edits"](Finished("speak-edits", "", edited, lambda _: {}))
     assert all(len(one.pictures) == 2 and one.sounds for one in first.examples)
     told = read_json(edited.metrics("twins"), dict[str, float])
-    assert told["captions"] == told["relations"] + told["objects"] == len(twins_of(edited))
+    kinds = (told[name] for name in get_args(Change))
+    assert told["captions"] == sum(kinds) == len(twins_of(edited))
     assert [row[1] for row in numbers.table[1:4]] == [
         f"{told[name]:g}" for name in ("tried", "drawings", "captions")
     ]
