@@ -1,10 +1,10 @@
 """`python -m experiments.layouts MODEL`: what edits of the layout change in drawings.
 
 The model draws pictures of several objects and hears a caption of each. Then two objects exchange
-their places, one moves, or all are mirrored, in several layers of the generator; objects are drawn
-at random, or are those that the caption's words point at. The segmenter reads the pictures before
-and after. With --output, layouts.md and layouts.png go to that folder. It takes some ten minutes on
-a core.
+their places or are turned, one moves, or all are mirrored, in several layers of the generator;
+objects are drawn at random, or are those that the caption's words point at. The segmenter reads the
+pictures before and after. With --output, layouts.md and layouts.png go to that folder. It takes
+some fifteen minutes on a core.
 
     python -m experiments.layouts models/small
 """
