@@ -187,37 +187,39 @@ def turned(
 ) -> tuple[Tensor, Tensor]:
     """Both stand on empty places, one in front of the other: bool [N], whether it is the first.
 
-    They stand as near as what is lifted with them allows, and on the lines where that keeps them in
-    the picture. chances: as of `moved_away`; the greatest that would do decides. Returns as
-    `exchanged`.
+    They stand as near as what is lifted with them allows, anywhere in the picture. chances: as of
+    `moved_away`; the greatest that would do decides. Returns as `exchanged`.
     """
-    size, ways = h4.shape[-1], all_ways(h4.shape[-1], h4.device)
-    cells = [widened(one, radius) for one in (objects.first, objects.second)]
-    rows = sum(
-        (one.any(2).sum(1) for one in cells), start=torch.zeros_like(in_front, dtype=torch.long)
-    )
-    apart_by = torch.where(in_front, rows, -rows)[:, None] // 2
+    ways = all_ways(h4.shape[-1], h4.device)
+    cells = widened(objects.first, radius), widened(objects.second, radius)
     here, other = middles(objects.first), middles(objects.second)
-    # wherever the first goes, the second goes beside it
-    beside = (here - other).round().long()[:, None] + ways  # [N, W, 2]
-    beside[..., 0] -= apart_by
-    inside = (beside.abs() < size).all(2)
-    numbers = ((beside + size - 1) * torch.tensor([2 * size - 1, 1], device=h4.device)).sum(2)
-    taken = widened(objects.rest, radius)
-    free, free_beside = (overlaps(one, taken) == 0 for one in (objects.first, objects.second))
-    free &= inside & free_beside.gather(1, numbers.clamp(0, len(ways) - 1))
-    chosen = chances.masked_fill(~free, -1).argmax(1)
-    one = Lifted(objects.first, cells[0], ways[chosen])
-    two = Lifted(objects.second, cells[1], beside[torch.arange(len(h4)), chosen])
+    rows = (cells[0].any(2).sum(1) + cells[1].any(2).sum(1) + 1) // 2  # between both middles
+    between = (here - other).round().long()
+    between[:, 0] -= torch.where(in_front, rows, -rows)
+    free = free_together(objects, widened(objects.rest, radius), between)
+    chosen = ways[chances.masked_fill(~free, -1).argmax(1)]
+    one = Lifted(objects.first, cells[0], chosen)
+    two = Lifted(objects.second, cells[1], chosen + between)
     onto = torch.where((cells[0] | cells[1])[:, None], floor.values, h4)
-    after = torch.where(
+    after = torch.where(  # what is in front hides what is behind
         in_front[:, None, None, None],
         one.set_down(h4, two.set_down(h4, onto)),
         two.set_down(h4, one.set_down(h4, onto)),
     )
     lifted = one.clean(objects.second | objects.rest) & two.clean(objects.first | objects.rest)
-    other_way = relation(here, other) != 2 + in_front.long()
-    return after, objects.found & free.any(1) & lifted & other_way
+    new = relation(here, other) != 2 + in_front.long()
+    return after, objects.found & free.any(1) & lifted & new
+
+
+def free_together(objects: TwoObjects, taken: Tensor, between: Tensor) -> Tensor:
+    """Which of `all_ways` the first can go, and the second (y, x) `between` [N, 2] further: to
+    cells in the picture that are not `taken` [N, h, w]. bool [N, (2h-1)·(2w-1)]."""
+    size = taken.shape[-1]
+    second = between[:, None] + all_ways(size, taken.device)
+    inside = (second.abs() < size).all(2)
+    numbers = (second[..., 0] + size - 1) * (2 * size - 1) + second[..., 1] + size - 1
+    free, free_second = (overlaps(one, taken) == 0 for one in (objects.first, objects.second))
+    return free & inside & free_second.gather(1, numbers.clamp(0, free.shape[1] - 1))
 
 
 def mirrored(h4: Tensor, objects: TwoObjects) -> tuple[Tensor, Tensor]:

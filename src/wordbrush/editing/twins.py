@@ -211,19 +211,13 @@ def the_best(edits: list[CertainEdit], each: int) -> list[CertainEdit]:
     for edit in ranked:
         looks = tuple(sorted(map(told, edit.objects)))
         distinct.setdefault((looks, frozenset(relations(edit.objects).items())), edit)
+    pairs = combinations(distinct.values(), 2)
+    rivals = next((pair for pair in pairs if are_rivals(*(edit.objects for edit in pair))), ())
     turns: Counter[str] = Counter()
-    rivals = next(
-        (
-            pair
-            for pair in combinations(distinct.values(), 2)
-            if are_rivals(pair[0].objects, pair[1].objects)
-        ),
-        (),
-    )
-    in_turn = [(-1, edit) for edit in rivals]
+    in_turn = []
     for edit in distinct.values():
-        if any(edit is one for one in rivals):
-            continue
-        in_turn.append((turns[edit.change], edit))
-        turns[edit.change] += 1
-    return [edit for _, edit in sorted(in_turn, key=lambda one: one[0])[:each]]
+        if all(edit is not one for one in rivals):
+            in_turn.append((turns[edit.change], edit))
+            turns[edit.change] += 1
+    others = [edit for _, edit in sorted(in_turn, key=lambda one: one[0])]
+    return [*rivals, *others][:each]
