@@ -40,7 +40,7 @@ from wordbrush.stages.table import BY_NAME
 from wordbrush.storage.files import read_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge
-from wordbrush.training.compute import device
+from wordbrush.training.compute import device, set_seed
 
 CHANGES = {
     "redraw": True,
@@ -60,6 +60,7 @@ def params(tiny, tmp_path_factory) -> Params:
 @pytest.fixture(scope="module")
 def learned(params, tmp_path_factory) -> Layout:
     layout = Layout(tmp_path_factory.mktemp("learned"))
+    set_seed(params.seed)  # as before every stage: first weights of the GAN are drawn
     for stage in (import_collection, train_gan, find_latents):
         stage.run(params, layout)
     for stage in (pretrain_davenet, random_edits, cluster_units, targeted_edits):

@@ -116,6 +116,7 @@ EDITED |= {
     )
     for kind, against, loss, mining in (
         ("move", "batch", "softmax", "random"),
+        ("turn", "batch", "softmax", "hard"),
         ("targeted exchange", "batch", "softmax", "hard"),
     )
 }

@@ -172,7 +172,8 @@ def drawn_evenly(kinds: Tensor, free: Tensor, chances: Tensor) -> Tensor:
     of the greatest u^(1/w) is drawn with a chance of w (Efraimidis & Spirakis 2006); here w is one
     by how many there are of its kind.
     """
-    counts = (F.one_hot(kinds, 4) * free[..., None]).sum(1)  # [N, 4]
+    of_each = kinds[..., None] == torch.arange(4, device=kinds.device)
+    counts = (of_each & free[..., None]).sum(1)  # [N, 4]
     ranks = chances.clamp(min=1e-12).log() * counts.gather(1, kinds)
     return ranks.masked_fill(~free, -torch.inf).argmax(1)
 
