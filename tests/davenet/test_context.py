@@ -1,5 +1,6 @@
 """The heads that hear and see what is around: what they read, and when they learn."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from wordbrush.davenet.matchmap import similarity
 from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Context, Davenet, Params, Training
+from wordbrush.storage.configs import read_config, write_config
 from wordbrush.training.compute import device
 
 CONTEXT = Context(
@@ -200,3 +202,19 @@ def test_windows_over_time_have_a_middle(tiny):
     values["schedule"]["pretrain"]["context_steps"] = 5
     with pytest.raises(WordbrushError, match="audio_width 4 is even"):
         parameters.parse(values, "params.yaml")
+
+
+@pytest.mark.parametrize("network", ["davenet", "resdavenet"])
+def test_heads_that_were_saved_before_layers_had_names_hear_the_last(tiny, tmp_path, network):
+    davenet = tiny.davenet.model_copy(update={"context": CONTEXT, "audio_network": network})
+    config = EncoderConfig.of(davenet, FeatureConfig.taken_from(tiny.captions))
+    write_config(tmp_path / "encoders.json", config)
+    old = json.loads((tmp_path / "encoders.json").read_text())
+    del old["context"]["audio_layer"]
+    (tmp_path / "encoders.json").write_text(json.dumps({**old, "format": 6}))
+    read = read_config(tmp_path / "encoders.json", EncoderConfig)
+    assert read.context is not None and read.context.audio_layer == read.audio_layer_count
+    encoders = Encoders(read).eval()
+    speech, lengths = torch.randn(1, read.bands, 21), torch.tensor([21])
+    heard = encoders.audio(speech, lengths)
+    assert heard.lower is not None and torch.equal(heard.lower, heard.features)
