@@ -109,7 +109,8 @@ def save_encoders(layout: Layout, target: Path) -> None:
             f"{target} was not written: --output has the last trial with edits already, and it was "
             "not trained again. Name another file."
         )
-    shutil.copytree(trained, target)
+    with whole_directory(target) as folder:
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
 
 
 def require_pairs(layout: Layout) -> None:

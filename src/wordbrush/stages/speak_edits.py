@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import combinations, groupby
 from typing import get_args
 
 import numpy as np
@@ -99,7 +100,8 @@ def certain_drawings(
     }
     wanted, rare = params.twins.drawings, {*AXES["front_behind"]}
     first = [number for number in facts if rare & {*facts[number].relations}][: wanted // 2]
-    others = [number for number in facts if number not in {*first}]
+    chosen = {*first}
+    others = [number for number in facts if number not in chosen]
     numbers = sorted([*first, *others[: wanted - len(first)]])
     objects, told = [parsed[number] for number in numbers], [facts[number] for number in numbers]
     return Described(np.array(numbers, np.int64), read_latents(layout)[numbers], objects, told)
@@ -180,25 +182,24 @@ def write(
 
 
 def rivals_of(told: Sequence[tuple[CertainEdit, Line]]) -> list[int]:
-    """The number of each edit's rival, of which its caption is not true: another edit of the same
-    drawing with the same objects, one of which stands in front of another here and behind there."""
+    """The number of each edit's rival: another edit of the same drawing with the same objects, one
+    of which stands in front of another here and behind it there. Neither caption is true of both.
+    """
     rivals = [NO_RIVAL] * len(told)
-    for one, (edit, line) in enumerate(told):
-        for other in range(one + 1, len(told)):
-            against, said = told[other]
-            if against.drawing != edit.drawing:
-                break
-            first, second = facts_in(line.text), facts_in(said.text)
-            if (
-                rivals[one] == rivals[other] == NO_RIVAL
-                and are_rivals(edit.objects, against.objects)
-                and first
-                and not first.true_of(against.objects)
-                and second
-                and not second.true_of(edit.objects)
-            ):
+    for _, of_one in groupby(enumerate(told), lambda numbered: numbered[1][0].drawing):
+        for (one, first), (other, second) in combinations(of_one, 2):
+            if rivals[one] == rivals[other] == NO_RIVAL and told_apart(first, second):
                 rivals[one], rivals[other] = other, one
     return rivals
+
+
+def told_apart(first: tuple[CertainEdit, Line], second: tuple[CertainEdit, Line]) -> bool:
+    """Whether these edits are rivals, and the caption of neither is true of the other."""
+    (edit, line), (other, said) = first, second
+    facts, others = facts_in(line.text), facts_in(said.text)
+    if facts is None or others is None or not are_rivals(edit.objects, other.objects):
+        return False
+    return not facts.true_of(other.objects) and not others.true_of(edit.objects)
 
 
 def summary(
