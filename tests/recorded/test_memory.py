@@ -1,11 +1,18 @@
-"""What the imports hold in memory does not grow with the sound and pictures of a collection."""
+"""What the imports hold in memory does not grow with the sound and pictures of a collection.
 
+It is measured in a process of its own: in this one, other tests may have left threads that hold
+something, too.
+"""
+
+import os
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.corpora import miniatures as mini
 from wordbrush.audio.sound import encode
@@ -28,14 +35,26 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, round(16_000 * SECONDS)).astype(
 SOUND = encode(NOISE)  # noise can hardly be compressed: 60 kB
 
 
-def peak(work: Callable[[], None]) -> int:
-    """The most bytes that Python and NumPy held meanwhile, beyond those of before."""
+def peaks(work: Callable[[Path], None], folder: Path, sizes: list[int]) -> list[int]:
+    """Of the work of each size, the most bytes that Python and NumPy held meanwhile.
+
+    That of the first size counts imports and tables, too, which are made once.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=on_one_core) as process:
+        return [process.submit(peak, work, folder / str(size)).result() for size in sizes]
+
+
+def on_one_core() -> None:
+    """One worker, since what several have ready at a time differs from run to run."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def peak(work: Callable[[Path], None], folder: Path) -> int:
     tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    work()
+    work(folder)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return most - before
+    return most
 
 
 def collection(folder: Path, parts: int) -> Path:
@@ -71,38 +90,33 @@ def collection(folder: Path, parts: int) -> Path:
     return folder
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker, since what several have ready at a time differs from run to run."""
-    monkeypatch.setattr("wordbrush.training.workers.usable_cores", lambda: 1)
+def import_shards(tiny: Params, root: Path) -> None:
+    changes = {"collection": str(root / "collection"), "captions": {"rows_per_shard": ROWS}}
+    import_collection.run(parse(merge(tiny.model_dump(), changes), "test"), Layout(root))
 
 
-def test_import_collection_holds_a_shard(alone, tiny: Params, tmp_path):
-    def work(parts: int) -> Callable[[], None]:
-        root = tmp_path / str(parts)
-        folder = collection(root / "collection", parts)
-        changes = {"collection": str(folder), "captions": {"rows_per_shard": ROWS}}
-        params = parse(merge(tiny.model_dump(), changes), "test")
-        return lambda: import_collection.run(params, Layout(root))
+def import_source(root: Path) -> None:
+    settings = Settings(None, Look(64, "white"), 20, Division("picture", 0.1, 0.1, 0), ())
+    take_in(Source(root / "source"), root / "collection", settings, False, False)
 
-    peak(work(1))  # imports and tables that are made once
-    few, many = (peak(work(parts)) for parts in (2, 10))
+
+def test_import_collection_holds_a_shard(tiny: Params, tmp_path):
+    sizes = [1, 2, 10]
+    for parts in sizes:
+        collection(tmp_path / str(parts) / "collection", parts)
+    _, few, many = peaks(partial(import_shards, tiny), tmp_path, sizes)
     assert few > ROWS * len(SOUND)  # a shard is held
     assert many - few < ROWS * len(SOUND)  # and not eight more
 
 
-def test_a_source_is_imported_with_a_few_kilobytes_a_row(alone, tmp_path):
-    def work(count: int) -> Callable[[], None]:
+def test_a_source_is_imported_with_a_few_kilobytes_a_row(tmp_path):
+    sizes = [10, 20, 120]
+    for count in sizes:
         root, rows = tmp_path / str(count), []
         for number in range(count):
             sound = mini.sound(root / f"source/speech/{number}.wav", number, seconds=SECONDS)
             mini.picture(root / f"source/pictures/{number}.png", number)
             rows.append({"picture": f"{number}.png", "speech": sound.name, "text": "a red kite"})
         mini.table(root / "source/captions.csv", rows)
-        settings = Settings(None, Look(64, "white"), 20, Division("picture", 0.1, 0.1, 0), ())
-        source = Source(root / "source")
-        return lambda: take_in(source, root / "collection", settings, False, False)
-
-    peak(work(10))
-    few, many = (peak(work(count)) for count in (20, 120))
+    _, few, many = peaks(import_source, tmp_path, sizes)
     assert (many - few) / 100 < 8_000  # bytes; a sound has 64,000
