@@ -30,10 +30,11 @@ import typer
 from torch import Tensor
 
 from experiments.kept import Kept, OutputOption
+from experiments.runs import ROOT
 from experiments.tables import NOTHING, cell, table
 from experiments.trainings import TrialsOption
 from wordbrush import params as parameters
-from wordbrush.davenet.config import ContextConfig
+from wordbrush.davenet.config import HEADS, ContextConfig
 from wordbrush.davenet.config import digest as digest_of
 from wordbrush.davenet.encoders import Encoders, load_encoders
 from wordbrush.davenet.encoding import encode_pairs
@@ -56,9 +57,11 @@ from wordbrush.storage.weights import save_network
 from wordbrush.storage.yaml import merge
 from wordbrush.training.compute import device, set_seed
 from wordbrush.versioning.fingerprint import digest
+from wordbrush.versioning.git import described_head
 
 KINDS = ("none", "plain", "edited")
 TITLES = {"none": "no twins", "plain": "other drawings (control)", "edited": "edits, twins"}
+SPOKEN = {"none": "twins", "plain": "other drawings", "edited": "edited drawings"}
 READ = (
     *("samples", "features", "speech", "generator", "segmenter"),
     *("annotations", "test_speech", "real_pairs"),
@@ -173,7 +176,11 @@ def train_heads(params: Params, layout: Layout, model: Path) -> None:
     assert params.davenet.context is not None, "main asks for it"
     context = ContextConfig.taken_from(params.davenet.context)
     set_seed(params.grounding_seed)
-    origin = {**words.config.origin, "davenet_parameters": digest_of(params.davenet.model_dump())}
+    origin = {
+        **words.config.origin,
+        "davenet_parameters": digest_of(params.davenet.model_dump()),
+        HEADS: heads_made(params, layout),
+    }
     encoders = Encoders(words.config.model_copy(update={"context": context, "origin": origin}))
     encoders.load_state_dict(words.state_dict() | heads(encoders))
     stage = params.schedule.pretrain.model_copy(update={"steps": 0, "locked_steps": 0})
@@ -182,6 +189,18 @@ def train_heads(params: Params, layout: Layout, model: Path) -> None:
     train(encoders, pairs, settings)
     with whole_directory(layout.encoders("pretrain", MINING)) as folder:
         save_network(folder, "encoders", encoders, encoders.config)
+
+
+def heads_made(params: Params, layout: Layout) -> str:
+    """How the heads are trained here, for the model's card."""
+    steps, rate = params.schedule.pretrain.context_steps, params.schedule.pretrain.learning_rate
+    captions = read_json(layout.metrics("twins"), dict[str, Finite])["captions"]
+    spoken, commit = SPOKEN[params.twins.kind], described_head(ROOT)
+    made = (
+        f"{steps} steps at a learning rate of {rate:g} upon the other weights as they were, with "
+        f"{captions:g} captions of {spoken}"
+    )
+    return f"{made}, at commit {commit}" if commit else made
 
 
 def heads(encoders: Encoders) -> dict[str, Tensor]:

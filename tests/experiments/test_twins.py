@@ -84,7 +84,12 @@ def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path
     assert len(results) == len(KINDS) * 3 and all(
         "upon" in one for one in results if "trial" in one
     )
-    saved = load_encoders(tmp_path / "saved", device()).state_dict()
+    encoders = load_encoders(tmp_path / "saved", device())
+    captions = json.loads((tmp_path / "twins.json").read_text())["results"]["edited, captions"]
+    made = encoders.config.origin["heads of context"]
+    assert made.startswith("4 steps at a learning rate of ")
+    assert f"with {captions} captions of edited drawings" in made
+    saved = encoders.state_dict()
     branches = load_encoders(words, device()).state_dict()
     assert saved.keys() > branches.keys()
     assert same_weights({name: saved[name] for name in branches}, branches)

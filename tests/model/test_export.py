@@ -113,6 +113,19 @@ def test_the_model_card_has_the_measured_numbers(finished, exported):
     )
 
 
+def test_the_card_says_what_trained_heads_later(finished, params, tmp_path):
+    for folder in ("data", "metrics"):
+        shutil.copytree(finished.root / folder, tmp_path / folder, symlinks=True)
+    shutil.copyfile(finished.root / "params.yaml", tmp_path / "params.yaml")
+    layout = Layout(tmp_path)
+    config = layout.encoders("targeted-edits", "hard") / "encoders.json"
+    about = json.loads(config.read_text())
+    about["origin"]["heads of context"] = "4 steps"
+    config.write_text(json.dumps(about))
+    export(params, layout, tmp_path / "model", ORIGIN)
+    assert "- heads of context: 4 steps\n" in (tmp_path / "model/README.md").read_text()
+
+
 def test_the_dataset_card_is_one(exported, params):
     card = DatasetCard.load(exported / "DATASET.md")
     assert card.data.size_categories == ["n<1K"] and card.data.language == ["en"]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from wordbrush.audio.config import FIRST_NORMALISATION, Bands, FeatureConfig
 from wordbrush.storage.configs import Config, Migration, Part
 
+HEADS = "heads of context"  # in `EncoderConfig.origin`
 VGG16_HALVINGS = 4
 Width = Annotated[int, Field(ge=1, le=1 << 16)]  # channels of a layer, or frames of its window
 
@@ -194,7 +195,8 @@ class EncoderConfig(Config):
     context: of a second head; None of encoders without one. similarity: how a matchmap becomes a
     score (P §5.1). bands: of the features. features: how they are made of sound; None of encoders
     that version 0.1.0 saved. running_norm: of encoders that normalise speech themselves, since
-    their features are not (`normalisation: running`). origin: for information, what trained them.
+    their features are not (`normalisation: running`). origin: for information, what trained them,
+    and by HEADS what trained heads of context afterwards.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (

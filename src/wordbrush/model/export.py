@@ -4,6 +4,7 @@ Of a collection that is not redrawn, it is that of hard negatives, since nothing
 """
 
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from wordbrush.audio.config import FeatureConfig
 from wordbrush.concepts.store import ConceptSet
-from wordbrush.davenet.config import EncoderConfig, digest
+from wordbrush.davenet.config import HEADS, EncoderConfig, digest
 from wordbrush.errors import WordbrushError
 from wordbrush.evaluation.methods import exported
 from wordbrush.evaluation.results import ConceptTables
@@ -43,8 +44,10 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
     """
     require_new(target)
     facts = read_facts(params, layout, origin)
+    config = read_encoders_config(params, layout)
+    facts = replace(facts, origin=origin | made_later(config))
     with whole_directory(target) as folder:
-        write_model(folder, params, layout)
+        write_model(folder, params, layout, config)
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
         names = write_cards(folder, facts, load_model(folder).meanings)
         size = require_small(folder)
@@ -54,8 +57,8 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
     )
 
 
-def write_model(folder: Path, params: Params, layout: Layout) -> None:
-    """The parts in the folders that `load_model` reads; weights are copied, in float32."""
+def read_encoders_config(params: Params, layout: Layout) -> EncoderConfig:
+    """Raises WordbrushError where the encoders are of other parameters."""
     method = exported(params)
     encoders = layout.encoders(method.stage, method.mining)
     config = read_config(encoders / "encoders.json", EncoderConfig)
@@ -64,7 +67,21 @@ def write_model(folder: Path, params: Params, layout: Layout) -> None:
             f"{encoders} was trained with other parameters than params.yaml has now: run dvc repro "
             "first."
         )
-    parts = {"encoders": encoders}
+    return config
+
+
+def made_later(config: EncoderConfig) -> dict[str, str]:
+    """What trained heads of context after the run, for the card."""
+    return {HEADS: config.origin[HEADS]} if HEADS in config.origin else {}
+
+
+def write_model(folder: Path, params: Params, layout: Layout, config: EncoderConfig) -> None:
+    """The parts in the folders that `load_model` reads; weights are copied, in float32.
+
+    config: of the encoders.
+    """
+    method = exported(params)
+    parts = {"encoders": layout.encoders(method.stage, method.mining)}
     if params.graph != "recorded":
         parts["generator"] = layout.generator
     if params.graph == "drawn":
