@@ -46,7 +46,7 @@ from wordbrush.evaluation import composition
 from wordbrush.evaluation.composed import in_short, titled
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.results import RECALL_LEVELS
-from wordbrush.params import Mining, Params
+from wordbrush.params import Mining, Params, Pretraining
 from wordbrush.stages import pretrain_davenet, speak_edits
 from wordbrush.stages.davenet import read_pairs
 from wordbrush.storage.files import read_json, require_new, whole_directory
@@ -183,12 +183,16 @@ def train_heads(params: Params, layout: Layout, model: Path) -> None:
     }
     encoders = Encoders(words.config.model_copy(update={"context": context, "origin": origin}))
     encoders.load_state_dict(words.state_dict() | heads(encoders))
-    stage = params.schedule.pretrain.model_copy(update={"steps": 0, "locked_steps": 0})
-    against = params.edits.against
+    stage, against = heads_alone(params.schedule.pretrain), params.edits.against
     settings = Settings(params.davenet, stage, MINING, params.grounding_seed, against, twins)
     train(encoders, pairs, settings)
     with whole_directory(layout.encoders("pretrain", MINING)) as folder:
         save_network(folder, "encoders", encoders, encoders.config)
+
+
+def heads_alone(stage: Pretraining) -> Pretraining:
+    """The last steps of a pretraining, when augmentation has its full strength."""
+    return stage.model_copy(update={"steps": 0, "locked_steps": 0, "ramp_steps": 0})
 
 
 def heads_made(params: Params, layout: Layout) -> str:

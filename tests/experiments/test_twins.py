@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from experiments.twins import KINDS, app, changed, gained, written
+from experiments.twins import KINDS, app, changed, gained, heads_alone, written
 from typer.testing import CliRunner
 
 from tests.devices import same_weights
 from wordbrush import presets
 from wordbrush.davenet.encoders import load_encoders
+from wordbrush.davenet.training import Settings
 from wordbrush.errors import WordbrushError
 from wordbrush.training.compute import device
 
@@ -38,6 +39,14 @@ def test_kinds_differ_in_nothing_but_their_twins(tiny):
     assert plain["trial"] == 1
     with pytest.raises(WordbrushError, match=r"twins\.drawings 1000 is more than samples\.train"):
         changed(tiny, "plain", 0)
+
+
+def test_heads_hear_what_the_last_steps_of_a_pretraining_hear(tiny):
+    """Augmentation grows over the first steps of a pretraining; heads learn in the last."""
+    alone = heads_alone(tiny.schedule.pretrain.model_copy(update={"ramp_steps": 9}))
+    settings = Settings(tiny.davenet, alone, "hard", seed=0, against="caption")
+    assert settings.phases == (0, 0, alone.context_steps)
+    assert alone.ramp_steps == 0
 
 
 def test_a_folder_without_pairs_is_one_sentence(tmp_path, monkeypatch, finished):
