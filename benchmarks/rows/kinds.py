@@ -18,7 +18,13 @@ from wordbrush.senses.sentences import FIRST
 from wordbrush.senses.training import Trainer
 
 CONTEXT = Context(
-    audio_layer=3, embedding=64, channels=96, audio_blocks=4, audio_width=5, image_blocks=3
+    audio_layer=3,
+    least_frames=10,
+    embedding=64,
+    channels=96,
+    audio_blocks=4,
+    audio_width=5,
+    image_blocks=3,
 )
 WORDS, LENGTH = 60, 24  # of a vocabulary and of a sentence: about those of captions
 Step = tuple[str, Work, int]

@@ -396,6 +396,7 @@ class Context(Section):
     """The heads that hear and see what is around."""
 
     audio_layer: Annotated[int, Field(ge=1)]
+    least_frames: Annotated[int, Field(ge=1)]
     embedding: Width
     channels: Width
     audio_blocks: Annotated[int, Field(ge=1, le=8)]

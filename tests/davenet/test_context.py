@@ -27,7 +27,13 @@ from wordbrush.storage.configs import read_config, write_config
 from wordbrush.training.compute import device
 
 CONTEXT = Context(
-    audio_layer=1, embedding=6, channels=8, audio_blocks=3, audio_width=5, image_blocks=2
+    audio_layer=1,
+    least_frames=2,
+    embedding=6,
+    channels=8,
+    audio_blocks=3,
+    audio_width=5,
+    image_blocks=2,
 )
 HEADS = ContextConfig(**CONTEXT.model_dump())
 
@@ -156,6 +162,21 @@ def test_padding_and_neighbours_in_a_batch_change_nothing(tiny, layer):
     assert not together[1, :, alone.shape[2] :].any()
 
 
+@torch.no_grad()
+def test_a_word_said_alone_has_no_context(tiny):
+    """Alone or in a batch, its score is that of its own head; a frame more, and both answer."""
+    encoders = encoders_with(tiny, 1)
+    stride = encoders.audio.stride
+    speech, lengths = torch.randn(2, encoders.config.bands, 2 * stride), torch.tensor([0, 1])
+    lengths = stride + lengths
+    context = encoders.encode_audio(speech, lengths).context
+    assert context is not None and not context[0].any() and context[1].any()
+    alone = encoders.encode_audio(speech[:1, :, :stride], lengths[:1])
+    seen = encoders.encode_images(torch.randn(1, 3, 16, 16))
+    words = paired_similarities(replace(seen, context=None), alone, "MISA")
+    assert torch.allclose(paired_similarities(seen, alone, "MISA"), words, atol=1e-5)
+
+
 def test_a_layer_that_is_not_there_is_refused(tiny):
     with pytest.raises(ValueError, match="audio_layer is 9, and the audio network davenet has"):
         Davenet.model_validate(
@@ -210,10 +231,11 @@ def test_heads_that_were_saved_before_layers_had_names_hear_the_last(tiny, tmp_p
     config = EncoderConfig.of(davenet, FeatureConfig.taken_from(tiny.captions))
     write_config(tmp_path / "encoders.json", config)
     old = json.loads((tmp_path / "encoders.json").read_text())
-    del old["context"]["audio_layer"]
+    del old["context"]["audio_layer"], old["context"]["least_frames"]
     (tmp_path / "encoders.json").write_text(json.dumps({**old, "format": 6}))
     read = read_config(tmp_path / "encoders.json", EncoderConfig)
-    assert read.context is not None and read.context.audio_layer == read.audio_layer_count
+    assert read.context is not None and read.context.least_frames == 1
+    assert read.context.audio_layer == read.audio_layer_count
     encoders = Encoders(read).eval()
     speech, lengths = torch.randn(1, read.bands, 21), torch.tensor([21])
     heard = encoders.audio(speech, lengths)

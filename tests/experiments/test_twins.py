@@ -82,7 +82,7 @@ def test_heads_of_context_are_trained_upon_a_model_s_branches(finished, tmp_path
     (export / "encoders").symlink_to(words)
     refused = CliRunner().invoke(app, ["--words", "model"])
     assert "davenet.context is null" in str(refused.exception)
-    widths = {"audio_layer": 1, "embedding": 8, "channels": 8, "audio_width": 3}
+    widths = {"audio_layer": 1, "least_frames": 2, "embedding": 8, "channels": 8, "audio_width": 3}
     heads = {"context": {**widths, "audio_blocks": 2, "image_blocks": 1}}
     steps = {"pretrain": {"context_steps": 4}}
     presets.change(tmp_path / "params.yaml", {"davenet": heads, "schedule": steps})

@@ -22,7 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNT, SEED, TEXT = 12, 3, "a big red cube"
 BEFORE = 0.5  # seconds of a quiet room
 HEADS = ContextConfig(
-    audio_layer=2, embedding=16, channels=16, audio_blocks=2, audio_width=3, image_blocks=2
+    audio_layer=2,
+    least_frames=1,
+    embedding=16,
+    channels=16,
+    audio_blocks=2,
+    audio_width=3,
+    image_blocks=2,
 )
 
 

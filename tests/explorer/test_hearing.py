@@ -49,7 +49,7 @@ def encode_whole(encoders: Encoders, features, whole: np.ndarray) -> Encoded:
 
 
 def heads(layer: int) -> dict[str, ContextConfig]:
-    widths = {"embedding": 4, "channels": 4, "audio_blocks": 1, "audio_width": 3}
+    widths = {"least_frames": 1, "embedding": 4, "channels": 4, "audio_blocks": 1, "audio_width": 3}
     return {"context": ContextConfig(audio_layer=layer, image_blocks=1, **widths)}
 
 

@@ -84,7 +84,13 @@ DAVENETS |= {
     "twins, locked pictures": ({"twins": TWINS, "locked_steps": 8}, "hard"),
 }
 CONTEXT = Context(
-    audio_layer=1, embedding=8, channels=8, audio_blocks=2, audio_width=3, image_blocks=2
+    audio_layer=1,
+    least_frames=1,
+    embedding=8,
+    channels=8,
+    audio_blocks=2,
+    audio_width=3,
+    image_blocks=2,
 )
 DAVENETS |= {
     "heads of context": ({"context": CONTEXT, "locked_steps": 2, "context_steps": 7}, "hard"),

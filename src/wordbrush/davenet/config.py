@@ -93,10 +93,12 @@ class ContextConfig(Part):
     audio_layer: of the audio branch, from 1, that it hears; what it sees is the picture branch's
     answer. embedding: its channels of both outputs. channels: of its layers. audio_blocks,
     image_blocks: how many convolutions, of which each reaches twice as far as the one before.
-    audio_width: of those over time, in frames of the output.
+    audio_width: of those over time, in frames of the output. least_frames: utterances with fewer
+    frames of the output have no context.
     """
 
     audio_layer: Annotated[int, Field(ge=1)]
+    least_frames: Annotated[int, Field(ge=1)]
     embedding: Width
     channels: Width
     audio_blocks: Annotated[int, Field(ge=1, le=8)]
@@ -167,15 +169,15 @@ def of_one_network(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "languages": []}
 
 
-def hearing_the_last_layer(old: dict[str, Any]) -> dict[str, Any]:
-    """In formats 1 to 6 a head of context heard the last layer of the audio branch."""
+def with_first_context(old: dict[str, Any]) -> dict[str, Any]:
+    """In formats 1 to 6 a head of context heard the last layer of the audio branch, always."""
     if old["context"] is None:
         return old
     if old["audio_network"] == "resdavenet":
         last = len(old["audio_stages"]["channels"]) + 1
     else:
         last = len(old["audio_layers"]) + old["extra_audio_layers"]
-    return {**old, "context": {**old["context"], "audio_layer": last}}
+    return {**old, "context": {**old["context"], "audio_layer": last, "least_frames": 1}}
 
 
 def quantiser_of(named: dict[str, Any], codebooks: dict[str, Any]) -> QuantiserConfig:
@@ -205,7 +207,7 @@ class EncoderConfig(Config):
         of_davenet,
         without_context,
         of_one_network,
-        hearing_the_last_layer,
+        with_first_context,
     )
 
     image_network: Literal["vgg16", "small", "resnet"]

@@ -7,6 +7,9 @@ frame a second vector. Scores add the products of both heads, as if it were one 
 (encoded.compared). What words and their localisation need is left as it is: the head learns alone,
 when both branches are finished.
 
+A word said alone has nothing around it, and is left to the branch (`least_frames`): what the head
+would add can only be wrong.
+
 Of speech it reads a layer below the last (`audio_layer`). The last keeps what told pictures apart
 in training; of a word such as "left", which did not, it keeps little (docs/relations.md).
 """
@@ -29,12 +32,13 @@ IMAGE_WIDTH = 3
 class AudioContext(nn.Module):
     """Speech -> context [N, C, t], of what its branch left in `lower`; padding changes nothing.
 
-    layer: of the branch, from 1, which has `inputs` channels.
+    layer: of the branch, from 1, which has `inputs` channels. least: utterances with fewer frames
+    get zeros.
     """
 
     def __init__(self, config: ContextConfig, inputs: int):
         super().__init__()
-        self.layer = config.audio_layer
+        self.layer, self.least = config.audio_layer, config.least_frames
         channels, width = config.channels, config.audio_width
         self.first = nn.Conv2d(inputs, channels, 1)
         self.convs = channels_last(
@@ -66,7 +70,8 @@ class AudioContext(nn.Module):
             found = frames.normalise(norm, frames.convolve(cast(nn.Conv2d, conv), x))
             x = x + F.relu(found)
         x = frames.normalise(self.last_norm, frames.convolve(self.last, x))
-        return frames.spread(x, heard.frame_counts, frames.width).transpose(1, 2)
+        found = frames.spread(x, heard.frame_counts, frames.width).transpose(1, 2)
+        return found * (heard.frame_counts >= self.least)[:, None, None]
 
 
 class ImageContext(nn.Module):
