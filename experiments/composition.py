@@ -25,7 +25,7 @@ from wordbrush.captions.composition import (
     write_composition,
     write_script,
 )
-from wordbrush.captions.lines import drawing_lines
+from wordbrush.captions.lines import drawing_lines, in_first
 from wordbrush.captions.recital import recite
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.encoding import encode_images, encode_speech
@@ -73,7 +73,9 @@ def main(
             write_pairs(params, layout)
         pictures, parsed = described(listener, params, drawings, seed)
         write_composition(
-            layout.test_speech / "composition", params.captions, script(params, layout, parsed)
+            layout.test_speech / "composition",
+            in_first(params.captions),
+            script(params, layout, parsed),
         )
         cases = needed(read_cases(layout, pictures))
         scores = measure(cases, listener.encoders, params)
@@ -128,7 +130,7 @@ def script(params: Params, layout: Layout, parsed: list[list[dict]]) -> Script:
         read_json(layout.real_pairs / "pairs.json", list[RealPair]),
         read_exchanges(layout.real_pairs / "exchanges.json"),
     )
-    captions, count = params.captions, params.evaluation.composition_pairs
+    captions, count = in_first(params.captions), params.evaluation.composition_pairs
     return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
@@ -136,20 +138,22 @@ def recall_and_bounds(
     model: Model, params: Params, pictures: np.ndarray, parsed: list[list[dict]], folder: Path
 ) -> dict[str, Recall]:
     """Recall of drawings and their captions, both ways, and what perfect listeners reach."""
-    captions, least = params.captions, params.segmenter.min_confidence
-    lines = drawing_lines(parsed, captions, least, params.seed)
+    captions, least = in_first(params.captions), params.segmenter.min_confidence
+    lines = drawing_lines(parsed, captions, least, params.seed, captions.languages[0])
     frames = (frames for _, _, frames in recite(lines, captions, "speaking captions"))
     write_features(folder, frames, model.config.features)
     every = np.arange(len(pictures))
     seen = encode_images(model.encoders, pictures, every)
     heard = encode_speech(model.encoders, FeatureStore(folder), every)
     scores = all_similarities(seen, heard, model.encoders.config.similarity)
-    fits = needed(fitting(parsed, [line.text for line in lines]))
-    return {
+    found = {
         "the model": recalls(both_ways(scores)),
         "attributes alone": bound(lambda k: distinct(parsed, least, list(ATTRIBUTES), k)),
-        "all that is told": bound(lambda k: recall_bound(fits, k)),
     }
+    fits = fitting(parsed, [line.text for line in lines])  # None, but in English
+    if fits is not None:
+        found["all that is told"] = bound(lambda k: recall_bound(fits, k))
+    return found
 
 
 def print_composition(scores: Composition) -> None:

@@ -26,9 +26,9 @@ from wordbrush.versioning.locks import read_lock
 
 PACKAGE = Path(wordbrush.__file__).parent
 PRINTS = ("kept", "tables", "runs")  # modules of experiments that change no number
-READ = tuple(
-    f"data/{part}"
-    for part in ("samples", "features", "speech", "test_speech", "annotations", "segmenter")
+PARTS = (  # of data/: what experiments read
+    *("samples", "features", "speech", "generator", "segmenter"),
+    *("annotations", "test_speech", "real_pairs"),
 )
 IMPORTED = re.compile(r"^from experiments\.(\w+) import", re.MULTILINE)
 OutputOption = Annotated[
@@ -117,4 +117,5 @@ def data_of(layout: Layout) -> dict[str, str]:
         return {}
     entries = read_lock(path)["stages"].values()
     outputs = [out for entry in entries for out in entry.get("outs", ())]
-    return {out["path"]: out.get("md5", "") for out in outputs if out["path"] in READ}
+    read = {f"data/{part}" for part in PARTS}
+    return {out["path"]: out.get("md5", "") for out in outputs if out["path"] in read}

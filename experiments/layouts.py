@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.tables import table
-from wordbrush.captions.lines import drawing_lines
+from wordbrush.captions.lines import drawing_lines, in_first
 from wordbrush.captions.recital import recite
 from wordbrush.data.images import to_images, to_uint8
 from wordbrush.data.speech import FeatureStore, write_features
@@ -32,6 +32,7 @@ from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.negatives import Batch, Edited
 from wordbrush.editing.layout_editor import LayoutEditor, drawn_objects, pointed_at
 from wordbrush.editing.layouts import Floor
+from wordbrush.editing.twins import LAYOUT_LAYERS
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.edit_success import content_changes, layout_changes, sure_of
 from wordbrush.evaluation.interface import needed
@@ -47,7 +48,6 @@ from wordbrush.storage.layout import PARAMS
 from wordbrush.storage.paths import given_path
 from wordbrush.training.compute import device, random_numbers
 
-LAYERS = {8: 1, 16: 1, 32: 2}  # resolutions that are edited, and how far around objects is lifted
 PLACES = ("random", "targeted")
 BATCH, SHOWN = 64, 16  # drawings edited at once; edits in each row of the picture
 COLUMNS = ("operation", "layer", "objects", "used", "kept", "success", "still true", "told")
@@ -84,11 +84,12 @@ def main(
     seed: Annotated[int, typer.Option(help="Of drawings and edits.")] = 1,
     output: Annotated[Path | None, typer.Option(help="A folder.", parser=given_path)] = None,
 ) -> None:
-    params, listener = load(model / PARAMS), load_model(model)
+    params = load(model / PARAMS).model_copy(update={"seed": seed})
+    listener = load_model(model)
     require_layouts(params, listener)
-    drawings = described(listener, params, count, seed)
+    drawings = described(listener, params, count)
     rows, shown = [], [drawings.pictures[:SHOWN]]
-    layers = [size for size in LAYERS if size <= params.scenes.resolution]
+    layers = [size for size in LAYOUT_LAYERS if size <= params.scenes.resolution]
     for operation in LAYOUTS:
         for size in layers:
             floor = Floor.of(listener.drawing, size)
@@ -108,8 +109,10 @@ def main(
             Image.fromarray(tile(np.concatenate(shown), SHOWN)).save(out, "png", optimize=True)
 
 
-def described(listener: Model, params: Params, count: int, seed: int) -> Drawings:
-    """Drawings that a person could describe, of two objects or more, and their captions."""
+def described(listener: Model, params: Params, count: int) -> Drawings:
+    """Drawings that a person could describe, of two objects or more, and their captions in the
+    first language."""
+    captions, seed = in_first(params.captions), params.seed
     segmenter, sure = needed(listener.segmenter), params.segmenter.min_confidence
 
     def keep(pictures: np.ndarray) -> np.ndarray:
@@ -122,9 +125,9 @@ def described(listener: Model, params: Params, count: int, seed: int) -> Drawing
 
     latents, pictures, _ = kept_drawings(listener.drawing, count, seed, keep)
     parsed = parse(segmenter, pictures)
-    lines = drawing_lines(parsed, params.captions, sure, seed)
+    lines = drawing_lines(parsed, captions, sure, seed, captions.languages[0])
     with TemporaryDirectory() as folder:
-        features = [frames for _, _, frames in recite(lines, params.captions, "speaking captions")]
+        features = [frames for _, _, frames in recite(lines, captions, "speaking captions")]
         write_features(Path(folder), features, listener.encoders.config.features)
         heard = encode_speech(listener.encoders, FeatureStore(Path(folder)), np.arange(count))
     seen = encode_images(listener.encoders, pictures, np.arange(count))
@@ -146,7 +149,7 @@ def editor_of(
 ) -> LayoutEditor:
     """Of this operation, layer and choice of places."""
     operation, size, places = edit
-    changes = {"operation": operation, "resolution": size, "radius": LAYERS[size]}
+    changes = {"operation": operation, "resolution": size, "radius": LAYOUT_LAYERS[size]}
     edits = params.edits.model_copy(update=changes)
     rng = random_numbers(params.seed, device())
     weigh = drawn_objects(rng) if places == "random" else pointed_at

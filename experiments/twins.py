@@ -4,7 +4,7 @@ Trains on the pairs of this folder, which `make demo` or `dvc repro synthesize-c
 hard negatives, before any edits: without twins; with twins, which are edits of drawings, each the
 other's impostor both ways; and, as a control, with as many captions of other drawings in their
 place. All else is equal: steps, rows of a batch, whole and cropped captions of the rows of pairs.
-Prints recall@10 and the tests of composition, means over trials with 95 % intervals over them, and
+Prints recall and the tests of composition, means over trials with 95 % intervals over them, and
 what a thousand more spoken captions gave. By the times of pretraining, three trials should take an
 hour for the demo on two cores, and twelve hours for the preset small on one:
 
@@ -20,53 +20,41 @@ With --words, an exported model's branches stand, and its heads of context alone
 
 import shutil
 from collections.abc import Sequence
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from torch import Tensor
 
-from experiments.kept import Kept, OutputOption
-from experiments.runs import ROOT
+from experiments.context import MINING, read_words, train_heads
+from experiments.kept import PARTS, Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
 from experiments.trainings import TrialsOption
 from wordbrush import params as parameters
-from wordbrush.davenet.config import HEADS, ContextConfig
-from wordbrush.davenet.config import digest as digest_of
-from wordbrush.davenet.encoders import Encoders, load_encoders
+from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
-from wordbrush.davenet.training import Settings, train
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation import composition
 from wordbrush.evaluation.composed import in_short, titled
 from wordbrush.evaluation.material import read_material
 from wordbrush.evaluation.results import RECALL_LEVELS
-from wordbrush.params import Mining, Params, Pretraining
+from wordbrush.params import Params
 from wordbrush.stages import pretrain_davenet, speak_edits
-from wordbrush.stages.davenet import read_pairs
 from wordbrush.storage.files import read_json, require_new, whole_directory
 from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.storage.paths import given_path
 from wordbrush.storage.validation import Finite
-from wordbrush.storage.weights import save_network
 from wordbrush.storage.yaml import merge
-from wordbrush.training.compute import device, set_seed
+from wordbrush.training.compute import device
 from wordbrush.versioning.fingerprint import digest
-from wordbrush.versioning.git import described_head
 
 KINDS = ("none", "plain", "edited")
 TITLES = {"none": "no twins", "plain": "other drawings (control)", "edited": "edits, twins"}
-SPOKEN = {"none": "twins", "plain": "other drawings", "edited": "edited drawings"}
-READ = (
-    *("samples", "features", "speech", "generator", "segmenter"),
-    *("annotations", "test_speech", "real_pairs"),
-)
-MINING: Mining = "hard"
 Measures = dict[str, float]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -87,21 +75,24 @@ def main(
     require_pairs(here)
     if save is not None:
         require_new(save)
-    if words is not None and params.davenet.context is None:
-        raise WordbrushError(
-            f"{PARAMS}: davenet.context is null, and --words trains heads of context: say there "
-            "what they are, and schedule.pretrain.context_steps."
-        )
+    if words is not None:
+        read_words(words, params)
+    for kind in KINDS:
+        changed(params, kind, trials - 1)  # each is asked before hours of the first are spent
     kept = Kept.of("twins", output, params, here)
     with TemporaryDirectory() as folder:
-        layouts = {kind: beside(here, Path(folder) / kind) for kind in KINDS}
+        compared = [Compared(params, kind, beside(here, Path(folder) / kind)) for kind in KINDS]
+        captions = {one.kind: kept.get(f"{one.kind}, captions", one.speak) for one in compared}
         results = {
-            kind: compared(kept, params, kind, layout, words, trials)
-            for kind, layout in layouts.items()
+            one.kind: {
+                "captions": captions[one.kind],
+                "trials": measures(kept, one, words, trials),
+            }
+            for one in compared
         }
         print(written(results))
         if save is not None:
-            save_encoders(layouts["edited"], save)
+            save_encoders(compared[-1].layout, save)
 
 
 def save_encoders(layout: Layout, target: Path) -> None:
@@ -118,7 +109,7 @@ def save_encoders(layout: Layout, target: Path) -> None:
 
 def require_pairs(layout: Layout) -> None:
     """Raises WordbrushError where this folder has no pairs."""
-    missing = [name for name in READ if not (layout.root / "data" / name).is_dir()]
+    missing = [name for name in PARTS if not (layout.root / "data" / name).is_dir()]
     if missing:
         raise WordbrushError(
             f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
@@ -128,7 +119,7 @@ def require_pairs(layout: Layout) -> None:
 def beside(layout: Layout, root: Path) -> Layout:
     """A folder that reads what `layout` has, and writes twins and encoders of its own."""
     (root / "data").mkdir(parents=True)
-    for name in READ:
+    for name in PARTS:
         (root / "data" / name).symlink_to(layout.root / "data" / name)
     return Layout(root)
 
@@ -139,81 +130,33 @@ def changed(params: Params, kind: str, trial: int) -> Params:
     return parameters.parse(merge(params.model_dump(), changes), f"{PARAMS} with twins")
 
 
-def compared(
-    kept: Kept, params: Params, kind: str, layout: Layout, words: Path | None, trials: int
-) -> dict[str, Any]:
-    """How many captions the twins of this kind have, and the measures of each trial; twins are
-    spoken once, and what is kept is not trained again."""
+@dataclass
+class Compared:
+    """A kind of twins, and the folder of its trainings. They are spoken once."""
+
+    params: Params
+    kind: str
+    layout: Layout
+
+    def speak(self) -> int:
+        """Have the twins spoken, if they were not: how many captions there are."""
+        told = self.layout.metrics("twins")
+        if not told.is_file():
+            speak_edits.run(changed(self.params, self.kind, 0), self.layout)
+        return int(read_json(told, dict[str, Finite])["captions"])
+
+    def measure(self, words: Path | None, trial: int) -> Measures:
+        self.speak()  # where --output had their number already
+        return measured(changed(self.params, self.kind, trial), self.layout, words)
+
+
+def measures(kept: Kept, compared: Compared, words: Path | None, trials: int) -> list[Measures]:
+    """Of each trial; what is kept is not trained again."""
     upon = "" if words is None else f" upon {digest(words / 'encoders/encoders.safetensors')}"
-    speak = cache(partial(spoken, changed(params, kind, 0), layout))
-
-    def measure(trial: int) -> Measures:
-        speak()
-        return measured(changed(params, kind, trial), layout, words)
-
-    captions = kept.get(f"{kind}, captions", speak)
-    names = [f"{kind}{upon}, trial {trial}" for trial in range(trials)]
-    measures = [kept.get(name, partial(measure, trial)) for trial, name in enumerate(names)]
-    return {"captions": captions, "trials": measures}
-
-
-def spoken(params: Params, layout: Layout) -> int:
-    """Have the twins of this kind spoken: how many captions there are."""
-    speak_edits.run(params, layout)
-    return int(read_json(layout.metrics("twins"), dict[str, Finite])["captions"])
-
-
-def train_heads(params: Params, layout: Layout, model: Path) -> None:
-    """Encoders whose branches are those of a model, with new heads of context.
-
-    Raises WordbrushError where the folder's speech is not such as the model hears.
-    """
-    twins = params.twins if params.twins.used else None
-    pairs = read_pairs(params, layout, twins)
-    words = load_encoders(model / "encoders", device())
-    if not words.config.hears(pairs.speech.config):
-        raise WordbrushError(f"{model} hears other features than those of data/features.")
-    assert params.davenet.context is not None, "main asks for it"
-    context = ContextConfig.taken_from(params.davenet.context)
-    set_seed(params.grounding_seed)
-    origin = {
-        **words.config.origin,
-        "davenet_parameters": digest_of(params.davenet.model_dump()),
-        HEADS: heads_made(params, layout),
-    }
-    encoders = Encoders(words.config.model_copy(update={"context": context, "origin": origin}))
-    encoders.load_state_dict(words.state_dict() | heads(encoders))
-    stage, against = heads_alone(params.schedule.pretrain), params.edits.against
-    settings = Settings(params.davenet, stage, MINING, params.grounding_seed, against, twins)
-    train(encoders, pairs, settings)
-    with whole_directory(layout.encoders("pretrain", MINING)) as folder:
-        save_network(folder, "encoders", encoders, encoders.config)
-
-
-def heads_alone(stage: Pretraining) -> Pretraining:
-    """The last steps of a pretraining, when augmentation has its full strength."""
-    return stage.model_copy(update={"steps": 0, "locked_steps": 0, "ramp_steps": 0})
-
-
-def heads_made(params: Params, layout: Layout) -> str:
-    """How the heads are trained here, for the model's card."""
-    steps, rate = params.schedule.pretrain.context_steps, params.schedule.pretrain.learning_rate
-    captions = read_json(layout.metrics("twins"), dict[str, Finite])["captions"]
-    spoken, commit = SPOKEN[params.twins.kind], described_head(ROOT)
-    made = (
-        f"{steps} steps at a learning rate of {rate:g} upon the other weights as they were, with "
-        f"{captions:g} captions of {spoken}"
-    )
-    return f"{made}, at commit {commit}" if commit else made
-
-
-def heads(encoders: Encoders) -> dict[str, Tensor]:
-    """The weights of heads of context alone."""
-    return {
-        name: one
-        for name, one in encoders.state_dict().items()
-        if name.startswith(("image.context.", "audio.context."))
-    }
+    return [
+        kept.get(f"{compared.kind}{upon}, trial {trial}", partial(compared.measure, words, trial))
+        for trial in range(trials)
+    ]
 
 
 def measured(params: Params, layout: Layout, words: Path | None) -> Measures:

@@ -20,6 +20,7 @@ def placed(red: tuple[float, float], blue: tuple[float, float]) -> list[dict]:
 BESIDE = placed((10, 30), (40, 30))
 FRONT, BEHIND = placed((30, 45), (30, 20)), placed((30, 20), (30, 45))
 RIGHT = placed((40, 30), (10, 30))
+DOUBLES = [{**RED, "x": 30, "y": 15}, {**RED, "x": 30, "y": 50}]  # each is in front and behind
 
 
 def edit(objects: list[dict], certainty: float, change: str, drawing: int = 0) -> CertainEdit:
@@ -36,6 +37,8 @@ def edit(objects: list[dict], certainty: float, change: str, drawing: int = 0) -
         (FRONT, RIGHT, False),
         (BESIDE, RIGHT, False),
         (FRONT, [BEHIND[0], {**BEHIND[1], "color": "green"}], False),
+        (DOUBLES, DOUBLES, False),
+        ([*DOUBLES, *BESIDE[1:]], [*DOUBLES, *RIGHT[1:]], False),
     ],
 )
 def test_rivals_differ_in_what_stands_in_front(one, other, rivals):

@@ -142,6 +142,13 @@ def test_the_page_shows_drawings_beside_their_twins(edited):
     ]
 
 
+def test_other_drawings_are_not_counted_as_edits(plain):
+    told = read_json(plain.metrics("twins"), dict[str, float])
+    assert told["captions"] == len(twins_of(plain)) and not told.keys() & {*get_args(Change)}
+    _, numbers = SECTIONS["speak-edits"](Finished("speak-edits", "", plain, lambda _: {}))
+    assert f"{told['captions']:g}" in [row[1] for row in numbers.table]
+
+
 def test_without_twins_there_is_an_empty_table_and_a_page_that_says_so(drawn, tmp_path):
     layout = spoken(drawn, tmp_path, "none")
     assert read_shards(layout.twin_speech) == []
@@ -151,8 +158,9 @@ def test_without_twins_there_is_an_empty_table_and_a_page_that_says_so(drawn, tm
         twins_of(layout)
 
 
-def test_too_few_certain_edits_are_one_sentence(drawn, tmp_path):
-    params = changed("edited")
+@pytest.mark.parametrize("kind", ["edited", "plain"])
+def test_too_few_certain_edits_are_one_sentence(drawn, kind):
+    params = changed(kind)
     strict = params.twins.model_copy(update={"min_certainty": 1.0})
     with pytest.raises(WordbrushError, match=r"0 drawings have certain edits, .* for 2: raise"):
         speak_edits.run(params.model_copy(update={"twins": strict}), drawn)

@@ -1,7 +1,8 @@
 """Twins: pictures with captions that stand in a batch beside pictures of the training.
 
 The twin of a drawing is an edit of it, with a caption of what it then shows. Two twins of a drawing
-may be rivals: they differ in nothing but who stands in front of whom, and stand beside each other.
+may be rivals: they have the same objects, one of which is in front of another in one picture and
+behind it in the other. Rivals stand beside each other.
 """
 
 from dataclasses import dataclass

@@ -192,13 +192,14 @@ def judged(
 
 def are_rivals(one: list[dict], other: list[dict]) -> bool:
     """Whether both have the same objects, of which one is in front of another here and behind it
-    there."""
+    there. What holds in both pictures, since there are doubles, does not count."""
     if Counter(map(told, one)) != Counter(map(told, other)):
         return False
-    across, back = relations(one), relations(other)
+    here, there = relations(one), relations(other)
+    gone, new = here - there, there - here
     return any(
-        (thing, INVERSE[relation], from_there) in back
-        for thing, relation, from_there in across
+        (thing, INVERSE[relation], from_there) in new
+        for thing, relation, from_there in gone
         if relation in AXES["front_behind"]
     )
 

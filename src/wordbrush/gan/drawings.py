@@ -48,10 +48,16 @@ def which_are_describable(
     )
 
 
-def kept_drawings(generator: Generator, count: int, seed: int, keep: Keep | None) -> Drawings:
+def kept_drawings(
+    generator: Generator,
+    count: int,
+    seed: int,
+    keep: Keep | None,
+    limit: str = "samples.min_certainty",
+) -> Drawings:
     """Draw until `count` pictures are kept.
 
-    Raises WordbrushError where that would take for ever.
+    limit: the parameter that `keep` asks for. Raises WordbrushError where that would take for ever.
     """
     blocks = latent_blocks(generator.latent_dim, seed)
     step, where = repeated(generator), device_of(generator)
@@ -68,6 +74,6 @@ def kept_drawings(generator: Generator, count: int, seed: int, keep: Keep | None
             if tried > PATIENCE * (found + LATENTS):
                 raise WordbrushError(
                     f"of {tried} drawings only {found} are describable. Train the GAN for longer "
-                    "(gan.stable_kimg), or lower samples.min_certainty."
+                    f"(gan.stable_kimg), or lower {limit}."
                 )
     return np.concatenate(latents)[:count], np.concatenate(images)[:count], found / tried

@@ -221,7 +221,10 @@ def _twins(made: Finished) -> list[Section]:
         Section("Drawings, their twins, and what is said of these", examples=examples),
         Section(
             "All twins",
-            table=[["", ""], *([told, f"{numbers[name]:g}"] for name, told in TWINS.items())],
+            table=[
+                ["", ""],
+                *([told, f"{numbers[name]:g}"] for name, told in TWINS.items() if name in numbers),
+            ],
         ),
     ]
 

@@ -61,6 +61,7 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
         for number, edit in enumerate(edits)
         if (line := line_of(params, number, edit, parsed[edit.drawing]))
     ]
+    require_enough(params, told)
     if params.twins.kind == "plain":
         others = plain_drawings(params, generator, judge, [edit for edit, _ in told])
         told = [
@@ -68,7 +69,6 @@ def run(params: Params, layout: Layout, checkpoints: Checkpoints = NO_CHECKPOINT
             for number, other in enumerate(others)
             if (line := line_of(params, number, other, None))
         ]
-    require_enough(params, told)
     rivals = rivals_of(told) if params.twins.kind == "edited" else [NO_RIVAL] * len(told)
     write(params, layout, told, rivals, checkpoints)
     write_json(layout.metrics("twins"), summary(params, layout, drawings, told, rivals))
@@ -130,7 +130,7 @@ def plain_drawings(
         return True
 
     seed = int(np.random.SeedSequence([params.seed, TWINS]).generate_state(1)[0])
-    _, pictures, _ = kept_drawings(generator, len(edits), seed, keep)
+    _, pictures, _ = kept_drawings(generator, len(edits), seed, keep, "twins.min_certainty")
     parsed = parse(judge.segmenter, pictures)
     by_count = sorted(range(len(parsed)), key=lambda number: len(parsed[number]))
     in_turn = sorted(range(len(edits)), key=lambda number: len(edits[number].objects))
@@ -209,17 +209,18 @@ def summary(
     told: Sequence[tuple[CertainEdit, Line]],
     rivals: list[int],
 ) -> dict[str, float]:
-    """`tried` drawings, of which `drawings` have twins; how many captions, by kind of change, and
-    their certainty, mean."""
+    """`tried` drawings, of which `drawings` have twins; how many captions, of edits by kind of
+    change, and their certainty, mean."""
     edits = [edit for edit, _ in told]
+    changes = {name: sum(edit.change == name for edit in edits) for name in get_args(Change)}
+    changes["rivals"] = sum(rival != NO_RIVAL for rival in rivals)
     lengths = FeatureStore(layout.twins / "features").lengths
     config = FeatureConfig.taken_from(params.captions)
     return {
         "tried": len(drawings.numbers),
         "drawings": len({edit.drawing for edit in edits}),
         "captions": len(edits),
-        **{name: sum(edit.change == name for edit in edits) for name in get_args(Change)},
-        "rivals": sum(rival != NO_RIVAL for rival in rivals),
+        **(changes if params.twins.kind == "edited" else {}),
         "certainty": round(100 * float(np.mean([edit.certainty for edit in edits])), 2),
         **lengths_told(lengths, config),
     }
