@@ -45,7 +45,7 @@ DETECTORS_SHOWN, MEANINGS_SHOWN = 10, 12
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the cards say of a run."""
+    """All that the cards say of a run. heads: what trained heads of context after it."""
 
     params: Params
     results: Results
@@ -58,6 +58,7 @@ class Facts:
     samples: dict[str, float]
     origin: dict[str, str]
     collection: Origin | None
+    heads: str | None = None
 
 
 def read_facts(params: Params, layout: Layout, origin: dict[str, str]) -> Facts:

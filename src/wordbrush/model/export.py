@@ -45,7 +45,7 @@ def export(params: Params, layout: Layout, target: Path, origin: dict[str, str])
     require_new(target)
     facts = read_facts(params, layout, origin)
     config = read_encoders_config(params, layout)
-    facts = replace(facts, origin=origin | made_later(config))
+    facts = replace(facts, heads=config.origin.get(HEADS))
     with whole_directory(target) as folder:
         write_model(folder, params, layout, config)
         shutil.copyfile(layout.root / PARAMS, folder / PARAMS)
@@ -68,11 +68,6 @@ def read_encoders_config(params: Params, layout: Layout) -> EncoderConfig:
             "first."
         )
     return config
-
-
-def made_later(config: EncoderConfig) -> dict[str, str]:
-    """What trained heads of context after the run, for the card."""
-    return {HEADS: config.origin[HEADS]} if HEADS in config.origin else {}
 
 
 def write_model(folder: Path, params: Params, layout: Layout, config: EncoderConfig) -> None:
