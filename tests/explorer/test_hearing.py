@@ -71,7 +71,7 @@ def test_a_running_window_streams_to_rounding(small, network, sizes):
     features = small.config.features.model_copy(update={"normalisation": "running"})
     window = RunningWindow(past_seconds=1.5, future_seconds=0.5)
     torch.manual_seed(1)
-    changes = {"features": features, "running_norm": window, **network}
+    changes = {"features": features, "running_norm": window, "context": None, **network}
     config = small.encoders.config.model_copy(update=changes)
     encoders = Encoders(config).eval()
     whole = sound(6.3)
