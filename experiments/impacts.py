@@ -23,7 +23,14 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import ShareOption, TrialsOption, Weights, shortened, trained
+from experiments.trainings import (
+    ShareOption,
+    TrialsOption,
+    Weights,
+    require_data,
+    shortened,
+    trained,
+)
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs, read_pairs
@@ -73,11 +80,7 @@ def main(
 def require_pairs(params: Params, layout: Layout) -> None:
     """Raises WordbrushError where this folder has no drawings with captions, or where several
     audio networks hear them."""
-    missing = [name for name in READ if not (layout.root / "data" / name).is_dir()]
-    if missing:
-        raise WordbrushError(
-            f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
-        )
+    require_data(layout, READ)
     if len(params.davenet.languages) > 1:
         raise WordbrushError(
             f"davenet.languages in {PARAMS} names several audio networks, and impacts have no "
