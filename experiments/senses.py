@@ -75,7 +75,10 @@ def main(
             ]
         print(written(found, len(cases.of(ASKED))))
         if params.senses.sound == "impacts":
-            print(f"\nColours, of which no impact tells: at most {shown(measures.unheard())}.")
+            print(
+                "\nColours, of which no impact tells: a linear classifier that knows the number of "
+                f"objects and all their other values reaches {shown(measures.unheard())}."
+            )
 
 
 def with_loss(params: Params, loss: str, trial: int) -> Params:
