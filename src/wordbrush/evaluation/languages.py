@@ -26,7 +26,7 @@ from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import ranks
 from wordbrush.evaluation.detection import detect_words
 from wordbrush.evaluation.interface import Subject, needed
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap, estimate, percent
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.results import (
     Estimate,
@@ -209,9 +209,7 @@ class LanguageTests:
         params = self.material.params
         interval = bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)
         return {
-            "value": round(100 * float(outcomes.mean()), 2),
-            "low": interval["low"],
-            "high": interval["high"],
+            **estimate(100 * float(outcomes.mean()), interval),
             "chance": round(chance, 2),
         }
 
