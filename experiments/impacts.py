@@ -3,10 +3,10 @@
 Trains on the drawings of this folder, which `dvc repro synthesize-captions` makes, with captions of
 1/16, 1/8, … and all drawings for training: from scratch; after a training on the drawings and the
 sounds of their objects, each struck once; and, as a control, after the same with the sounds of
-other drawings. All else is equal: steps, batches, first weights and random numbers of a trial. The
-training on sounds has the joint steps of `schedule.pretrain`, that on captions all of its steps.
-Prints recall@10 among the test drawings, means over trials with 95 % intervals over them. In a
-twentieth of the steps:
+other drawings. All else is equal: steps, batches, first weights and random numbers of a trial; each
+trial draws its captions, and what the control hears, anew. The training on sounds has the joint
+steps of `schedule.pretrain`, that on captions all of its steps. Prints recall@10 among the test
+drawings, means over trials with 95 % intervals over them. In a twentieth of the steps:
 
     python -m experiments.impacts --share 0.05 --trials 3
 """
@@ -23,7 +23,14 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import ShareOption, TrialsOption, Weights, shortened, trained
+from experiments.trainings import (
+    ShareOption,
+    TrialsOption,
+    Weights,
+    require_data,
+    shortened,
+    trained,
+)
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs, read_pairs
@@ -73,11 +80,7 @@ def main(
 def require_pairs(params: Params, layout: Layout) -> None:
     """Raises WordbrushError where this folder has no drawings with captions, or where several
     audio networks hear them."""
-    missing = [name for name in READ if not (layout.root / "data" / name).is_dir()]
-    if missing:
-        raise WordbrushError(
-            f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
-        )
+    require_data(layout, READ)
     if len(params.davenet.languages) > 1:
         raise WordbrushError(
             f"davenet.languages in {PARAMS} names several audio networks, and impacts have no "
@@ -109,7 +112,7 @@ def measured(
         return beginning()[1]
 
     def of_captions(part: int) -> float:
-        some = replace(pairs, manifest=fewer(pairs.manifest, part, params.seed))
+        some = heard_later(params, pairs, part, trial)
         encoders = trained(params, some, trial, beginning()[0])
         return recall_10(encoders, some, some.manifest.captions("test"))
 
@@ -125,12 +128,24 @@ def begun(
     scratch."""
     if start == "scratch":
         return None, None
-    manifest = struck.manifest if start == "true" else struck.manifest.shuffled(params.seed)
+    sounds = heard_first(params, struck, start, trial)
     pretrain = params.schedule.pretrain.model_copy(update={"locked_steps": 0, "context_steps": 0})
     schedule = params.schedule.model_copy(update={"pretrain": pretrain})
     joint = params.model_copy(update={"schedule": schedule})
-    encoders = trained(joint, replace(struck, manifest=manifest), trial)
+    encoders = trained(joint, sounds, trial)
     return encoders.state_dict(), recall_10(encoders, struck, struck.manifest.captions("test"))
+
+
+def heard_later(params: Params, pairs: Pairs, part: int, trial: int) -> Pairs:
+    """The pairs with 1/part of the captions, which all starts of a trial share."""
+    return replace(pairs, manifest=fewer(pairs.manifest, part, params.seed + trial))
+
+
+def heard_first(params: Params, struck: Pairs, start: Start, trial: int) -> Pairs:
+    """The impacts of a start, with their own drawings, or shuffled anew in each trial."""
+    if start == "true":
+        return struck
+    return replace(struck, manifest=struck.manifest.shuffled(params.seed + trial))
 
 
 def recall_10(encoders: Encoders, pairs: Pairs, numbers: np.ndarray) -> float:

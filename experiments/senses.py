@@ -19,9 +19,9 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import ShareOption, TrialsOption, shortened
+from experiments.trainings import ShareOption, TrialsOption, require_data, shortened
 from wordbrush import params as parameters
-from wordbrush.errors import WordbrushError, run_command
+from wordbrush.errors import run_command
 from wordbrush.evaluation.results import Estimate
 from wordbrush.params import Params
 from wordbrush.senses.measures import ASKED, Measures
@@ -48,7 +48,10 @@ def main(
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
-    require_pairs(layout)
+    changed = {
+        (loss, trial): with_loss(params, loss, trial) for loss in LOSSES for trial in range(trials)
+    }
+    require_data(layout, READ)
     kept = Kept.of("senses", output, params, layout)
     with TemporaryDirectory() as folder:
         cases, words, attributes = read_cases(params, layout, Path(folder) / "impacts")
@@ -58,11 +61,11 @@ def main(
         found: Trials = {name: [one] for name, one in baselines.items()}
 
         def trained(loss: str, trial: int) -> Aligned:
-            changed = with_loss(params, loss, trial)
-            set_seed(changed.grounding_seed)
-            config = config_of(changed, cases, words, attributes)
-            with as_chosen(changed):
-                network, _ = train(changed.senses, config, cases, changed.grounding_seed)
+            own = changed[loss, trial]
+            set_seed(own.grounding_seed)
+            config = config_of(own, cases, words, attributes)
+            with as_chosen(own):
+                network, _ = train(own.senses, config, cases, own.grounding_seed)
             return measures.of(network)
 
         for loss in LOSSES:
@@ -72,16 +75,10 @@ def main(
             ]
         print(written(found, len(cases.of(ASKED))))
         if params.senses.sound == "impacts":
-            print(f"\nColours, of which no impact tells: at most {shown(measures.unheard())}.")
-
-
-def require_pairs(layout: Layout) -> None:
-    """Raises WordbrushError where this folder has no pairs."""
-    missing = [name for name in READ if not (layout.root / "data" / name).is_dir()]
-    if missing:
-        raise WordbrushError(
-            f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
-        )
+            print(
+                "\nColours, of which no impact tells: a linear classifier that knows the number of "
+                f"objects and all their other values reaches {shown(measures.unheard())}."
+            )
 
 
 def with_loss(params: Params, loss: str, trial: int) -> Params:

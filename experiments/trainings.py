@@ -1,5 +1,6 @@
 """Trainings that are compared: alike in all but what an experiment changes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,13 +11,24 @@ from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.training import Settings, train
+from wordbrush.errors import WordbrushError
 from wordbrush.params import Davenet, Params, Pretraining
+from wordbrush.storage.layout import Layout
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
 Weights = dict[str, Tensor]
 TrialsOption = Annotated[int, typer.Option(min=1, help="Trainings of each kind.")]
 ShareOption = Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")]
+
+
+def require_data(layout: Layout, parts: Sequence[str]) -> None:
+    """Raises WordbrushError where this folder lacks one of these parts of `data`."""
+    missing = [name for name in parts if not (layout.root / "data" / name).is_dir()]
+    if missing:
+        raise WordbrushError(
+            f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
+        )
 
 
 def shortened(params: Params, share: float) -> Params:

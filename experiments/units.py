@@ -19,14 +19,14 @@ from typing import Annotated, Any
 import typer
 
 from experiments.kept import Kept, OutputOption
-from experiments.tables import NOTHING, cell, table
+from experiments.tables import NOTHING, Row, cell, table
 from experiments.trainings import ShareOption, TrialsOption, shortened, trained
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation import retrieval
 from wordbrush.evaluation.material import Material, read_material
 from wordbrush.evaluation.protocol import subject_of
-from wordbrush.evaluation.results import Units
+from wordbrush.evaluation.results import CodebookScores, LayerScores
 from wordbrush.evaluation.units import UnitTests
 from wordbrush.params import Params, Quantiser
 from wordbrush.storage.layout import PARAMS, Layout
@@ -46,18 +46,26 @@ def main(
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
-    chosen = starts(params)
-    if unknown := sorted({*(only or ())} - {*chosen}):
-        raise WordbrushError(f"--only {unknown[0]!r} is no start; there are {', '.join(chosen)}.")
+    chosen = asked_for(params, only)
     kept = Kept.of("units", output, params, layout)
     material = read_material(params, layout)
     tests = UnitTests(material)
     results: dict[str, list[dict[str, Any]]] = {}
     for trial in range(trials):
-        for name in only or chosen:
-            measure = partial(measured, material, tests, chosen[name], trial)
+        for name, quantisers in chosen.items():
+            measure = partial(measured, material, tests, quantisers, trial)
             results.setdefault(name, []).append(kept.get(f"{name}, trial {trial}", measure))
-    print(table(HEADER, [row for one in results.items() for row in table_rows(*one)]))
+    layers = [str(layer) for layer in sorted(one.layer for one in params.davenet.quantisers)]
+    rows = [row for name, found in results.items() for row in table_rows(name, found, layers)]
+    print(table(HEADER, rows))
+
+
+def asked_for(params: Params, only: Sequence[str] | None) -> dict[str, list[Quantiser]]:
+    """The starts of `only`, each once, or all. Raises WordbrushError for others."""
+    found = starts(params)
+    if unknown := sorted({*(only or ())} - {*found}):
+        raise WordbrushError(f"--only {unknown[0]!r} is no start; there are {', '.join(found)}.")
+    return {name: found[name] for name in only or found}
 
 
 def starts(params: Params) -> dict[str, list[Quantiser]]:
@@ -100,29 +108,36 @@ def measured(
     }
 
 
-def table_rows(name: str, trials: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """The rows of a start below HEADER, one for each codebook."""
+def table_rows(name: str, trials: Sequence[dict[str, Any]], layers: Sequence[str]) -> list[Row]:
+    """The rows of a start below HEADER, one for each codebook; of a start without any, one for each
+    of these layers, with which those behind codebooks are compared."""
     recall = cell([one["recall_10"] for one in trials])
-    layers = [layer for layer, one in trials[0]["units"].items() if "codebook" in one]
-    if not layers:
-        return [[name, recall, *[NOTHING] * (len(HEADER) - 2)]]
+    behind = [layer for layer, one in trials[0]["units"].items() if "codebook" in one]
     return [
-        [name, recall, layer, *codebook_cells([one["units"][layer] for one in trials])]
-        for layer in layers
+        [name, recall, layer, *layer_cells([one["units"][layer] for one in trials])]
+        for layer in behind or layers
     ]
 
 
-def codebook_cells(trials: Sequence[Units]) -> list[str]:
-    """Of a layer and the codebook behind it."""
-    books = [one["codebook"] for one in trials]
+def layer_cells(trials: Sequence[LayerScores]) -> Row:
+    """Of a layer, and of the codebook behind it, if there is one."""
+    error = cell([abx_of(one) for one in trials])
+    books = [one["codebook"] for one in trials if "codebook" in one]
+    if not books:
+        return [NOTHING, NOTHING, error, NOTHING, NOTHING]
     words = f"{cell([one.get('detected') for one in books])} of {books[0].get('words', 0)}"
-    errors = [[one.get("abx", {}).get("value") for one in part] for part in (trials, books)]
     return [
         words if "words" in books[0] else NOTHING,
         cell([one.get("word_f1") for one in books]),
-        *map(cell, errors),
+        error,
+        cell([abx_of(one) for one in books]),
         cell([one["perplexity"] for one in books]),
     ]
+
+
+def abx_of(scores: LayerScores | CodebookScores) -> float | None:
+    """The error of phones, in percent; None where their times are unknown."""
+    return scores["abx"]["value"] if "abx" in scores else None
 
 
 if __name__ == "__main__":

@@ -181,6 +181,14 @@ def test_languages_learns_from_the_drawings_of_small():
             ["senses.loss both", "samples.train 3", "4 or more"],
         ),
         (
+            {
+                "senses": {"loss": "both"},
+                "captions": {"languages": ["en", "de"], "shared": False},
+                "samples": {"train": 6},
+            },
+            ["samples.train 6", "3 in the first language", "7 or more"],
+        ),
+        (
             {"senses": {"loss": "both", "picture_channels": [8, 8, 8, 8, 8, 8]}},
             ["senses.picture_channels names 6", "scenes.resolution 32", "fewer"],
         ),

@@ -661,6 +661,12 @@ class Params(Section):
         return self.seed + self.trial
 
     @property
+    def told_first(self) -> int:
+        """How many drawings for training the first language describes."""
+        parts = 1 if self.captions.shared else len(self.captions.languages)
+        return -(-self.samples.train // parts)
+
+    @property
     def graph(self) -> Graph:
         """Of dvc.yaml: which stages run."""
         return graph_asked(self.collection, self.redraw)
@@ -791,10 +797,14 @@ class Params(Section):
                 f"senses.loss {senses.loss} asks for pictures that the segmenter reads, and "
                 "collection names pictures of people: set it to none"
             )
-        if self.samples.train < 4:
+        count, train = self.told_first, self.samples.train
+        if count < 4:
+            first = "" if count == train else f", {count} in the first language,"
+            least = 4 if self.captions.shared else 3 * len(self.captions.languages) + 1
             raise ValueError(
-                f"senses.loss {senses.loss} divides samples.train {self.samples.train} into pairs "
-                "with text and pairs with sound, and needs two or more of each: set it to 4 or more"
+                f"senses.loss {senses.loss} divides samples.train {train}{first} into pairs with "
+                f"text and pairs with sound, and needs two or more of each: set it to {least} or "
+                "more"
             )
         halvings = len(senses.picture_channels)
         if self.scenes.resolution < 2**halvings:

@@ -177,6 +177,19 @@ def test_each_word_can_be_heard(code):
         assert [one["word"] for one in speak(word, Voice(code, 175, 50)).words] == [word]
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("en", "left right in front behind"),  # "in" is said of what stands in front alone
+        ("de", "links rechts davor vor dahinter hinter"),
+        ("es", "izquierda derecha delante detrás"),
+        ("hi", "बाईं दाईं सामने आगे पीछे"),
+    ],
+)
+def test_relations_are_told_apart_by_words_of_their_own(code, words):
+    assert language_of(code).relation_words == set(words.split())
+
+
 def test_pauses_follow_whole_words():
     for code, text, ends in (
         ("de", "ein kleiner Würfel aus Metall und davor ein Ball", {"kleiner", "Würfel", "Metall"}),
@@ -208,6 +221,7 @@ def test_one_wording_says_facts_in_every_language(code):
         ({"words": {"cube": [{"stem": "Würfel"}]}}, "words.cube: 'Würfel' needs a gender"),
         ({"words": {"cube": [{"stem": "W", "gender": "n"}]}}, "'n' is not one of genders"),
         ({"words": {"red": [{"stem": "blau"}]}}, "'blau' means both"),
+        ({"words": {"red": [{"stem": "Blau"}]}}, "'blau' means both"),  # case is not heard
         ({"words": {"red": [{"stem": "in Rot"}]}}, "'in Rot' has spaces"),
         ({"words": {"pink": [{"stem": "rosa"}]}}, "words has pink, which the world does not"),
         ({"agreeing": {"it": {"m": "ihm"}}}, "it lacks the form of 'f nominative'"),

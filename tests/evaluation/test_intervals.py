@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from wordbrush.evaluation.intervals import bootstrap, bootstrap_groups, percent, percent_of
+from wordbrush.evaluation.intervals import (
+    bootstrap,
+    bootstrap_groups,
+    estimate,
+    percent,
+    percent_of,
+)
 
 HITS = [int(hit) for hit in "0001101001111111000011011110011111011"]
 PAIRED = [
@@ -50,3 +56,8 @@ def test_no_outcomes_are_an_error():
         bootstrap_groups([np.ones(3), np.empty(0)], 100, 0)
     with pytest.raises(ValueError, match="no outcomes"):
         bootstrap(np.empty(0), percent, 100, 0)
+
+
+def test_an_estimate_has_two_decimals_as_its_interval_has():
+    found = estimate(59.4594, bootstrap(np.array(HITS), percent, 1000, 3))
+    assert list(found.items()) == [("value", 59.46), ("low", 45.95), ("high", 75.68)]

@@ -5,6 +5,7 @@ import torch
 
 from wordbrush.evaluation.units import (
     count_codes,
+    counted_words,
     near_words,
     perplexity,
     ranked_detectors,
@@ -55,6 +56,23 @@ def test_the_table_of_the_lecture_by_hand():
     # code 0: in `the`, which is no word that counts, and in `blue`
     assert rows[0][0]["precision"] == pytest.approx(33.33)
     assert list(rows) == [1, 3, 0, 2] and 4 not in rows
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "others"),
+    [
+        ("en", "there is a red block and in front of it a large metal ball", []),
+        (
+            "de",
+            "links von einer großen Kugel aus Metall ist ein roter Würfel aus Gummi",
+            ["aus", "ein", "einer", "ist", "von"],
+        ),
+    ],
+)
+def test_words_of_attributes_and_relations_count_in_every_language(language, text, others):
+    labels = near_words([said(text, 0.2)], torch.tensor([99]), 0.1).labels
+    counted = counted_words(language)
+    assert [label for label in labels if label not in counted] == others
 
 
 def test_counts_are_those_of_a_loop():

@@ -42,6 +42,25 @@ def test_fewer_captions_are_among_more():
     assert np.array_equal(left.images, manifest.images)
 
 
+def test_each_trial_draws_its_captions_and_its_control_anew(drawn, tmp_path):
+    """Intervals over trials are also over which captions there are; the first is as ever."""
+    write_params(tmp_path)
+    params, pairs = parameters.load(tmp_path / "params.yaml"), read_pairs(drawn)
+    few = [
+        impacts.heard_later(params, pairs, 4, trial).manifest.captions("train").tolist()
+        for trial in (0, 1, 1)
+    ]
+    assert few[0] == impacts.fewer(pairs.manifest, 4, params.seed).captions("train").tolist()
+    assert few[0] != few[1] == few[2]
+    shuffled = [
+        impacts.heard_first(params, pairs, "shuffled", trial).manifest.images.tolist()
+        for trial in (0, 1, 1)
+    ]
+    assert shuffled[0] == pairs.manifest.shuffled(params.seed).images.tolist()
+    assert shuffled[0] != shuffled[1] == shuffled[2]
+    assert impacts.heard_first(params, pairs, "true", 1) is pairs
+
+
 def test_tables_have_means_over_trials():
     manifest = Manifest.one_to_one("noise", "en", train=32, test=20)
     parts = {f"1/{part}": [60.0, 62.0] for part in impacts.PARTS}

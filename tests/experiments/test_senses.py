@@ -58,6 +58,17 @@ def test_a_folder_without_pairs_is_one_sentence(tmp_path, monkeypatch):
     assert isinstance(done.exception, WordbrushError) and "dvc repro" in str(done.exception)
 
 
+def test_bad_parameters_are_refused_before_anything_is_read(tmp_path, monkeypatch):
+    """As committed no loss is set, so that the file itself is in order."""
+    write_params(tmp_path)
+    presets.change(tmp_path / "params.yaml", {"samples": {"train": 3}})
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["--output", "senses.json"])
+    assert isinstance(done.exception, WordbrushError)
+    assert "samples.train 3" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
 def test_all_losses_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     beside(drawn, tmp_path)
     write_params(tmp_path, sound="impacts")

@@ -2,7 +2,7 @@
 
 import pytest
 from experiments.trainings import shortened
-from experiments.units import HEADER, starts, steps_of, table_rows
+from experiments.units import HEADER, asked_for, starts, steps_of, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -32,6 +32,14 @@ def test_the_starts_of_the_paper(growing, tiny):
         starts(tiny)
 
 
+def test_a_start_that_is_asked_for_twice_is_trained_once(growing):
+    """The same trials twice would halve the interval over them."""
+    assert list(asked_for(growing, ["warm {2}", "none", "warm {2}"])) == ["warm {2}", "none"]
+    assert asked_for(growing, None) == asked_for(growing, []) == starts(growing)
+    with pytest.raises(WordbrushError, match=r"--only 'hot' is no start"):
+        asked_for(growing, ["none", "hot"])
+
+
 def test_codebooks_that_begin_together_are_not_trained_twice(growing):
     together = [one.model_copy(update={"from_step": 2}) for one in growing.davenet.quantisers]
     davenet = growing.davenet.model_copy(update={"quantisers": together})
@@ -59,10 +67,21 @@ def test_a_table_has_a_row_for_each_codebook():
     codebook = {"perplexity": 5.4, "abx": estimate, "words": 25, "detected": 12, "word_f1": 48.21}
     units = {"1": {"abx": estimate}, "2": {"abx": estimate, "codebook": codebook}}
     measured = {"recall_10": 51.23, "units": units}
-    (first,) = table_rows("none", [{"recall_10": 51.23, "units": {}}])
-    (second,) = table_rows("grown", [measured])
-    assert len(HEADER) == len(first) == len(second)
-    assert first == ["none", "51.2", *["–"] * 6]
+    (second,) = table_rows("grown", [measured], ["1", "2"])
+    assert len(HEADER) == len(second)
     assert second == ["grown", "51.2", "2", "12.0 of 25", "48.2", "9.9", "9.9", "5.4"]
-    (third,) = table_rows("grown", [measured, {**measured, "recall_10": 53.23}])
+    (third,) = table_rows("grown", [measured, {**measured, "recall_10": 53.23}], ["1", "2"])
     assert third[1:4] == ["52.2 ± 12.7", "2", "12.0 ± 0.0 of 25"]
+
+
+def test_without_codebooks_the_table_has_the_errors_of_their_layers():
+    """Those with which the errors of other starts are compared."""
+    units = {str(n): {"abx": {"value": 9.87 + n, "low": 9.0, "high": 15.0}} for n in range(4)}
+    rows = table_rows("none", [{"recall_10": 51.23, "units": units}], ["2", "3"])
+    assert rows == [
+        ["none", "51.2", "2", "–", "–", "11.9", "–", "–"],
+        ["none", "51.2", "3", "–", "–", "12.9", "–", "–"],
+    ]
+    without = {name: {"frame_ms": 20.0} for name in units}  # where the times of phones are unknown
+    (row,) = table_rows("none", [{"recall_10": 51.23, "units": without}], ["2"])
+    assert row == ["none", "51.2", "2", *["–"] * 5]

@@ -6,7 +6,7 @@ import torch
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params
-from wordbrush.stages.preflight import check_parameters
+from wordbrush.stages.preflight import check_batches, check_parameters
 from wordbrush.training.conditions import for_device
 from wordbrush.training.scaling import scaled
 
@@ -68,6 +68,12 @@ def test_batches_that_are_too_large_are_one_sentence(demo):
     samples["train"] = 600
     with pytest.raises(WordbrushError, match=r"batches of 1024 of senses.batch_size, .* is 600"):
         check_parameters(changed(demo, batch_factor=4, samples=samples, senses=senses))
+    samples["train"] = 2000
+    apart = {"languages": ["en", "de"], "shared": False}
+    captions = demo.captions.model_copy(update=apart).model_dump()
+    sizes = {"samples": samples, "senses": senses, "captions": captions}
+    with pytest.raises(WordbrushError, match=r"is 2000, 1000 in the first language: choose"):
+        check_batches(changed(demo, batch_factor=4, **sizes))
 
 
 def test_what_larger_batches_make_of_other_parameters_is_refused_with_its_field(demo):

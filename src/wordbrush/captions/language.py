@@ -3,6 +3,7 @@
 CONTRIBUTING.md says how to write one. Whatever a file says of a word is checked when it is read.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -111,6 +112,16 @@ class Language(Part):
         }
         return Vocabulary(ATTRIBUTES, said, inflected)
 
+    @property
+    def relation_words(self) -> set[str]:
+        """The words by which relations are told apart: those that one of them alone has."""
+        relations: defaultdict[str, set[str]] = defaultdict(set)
+        for name, relation in self.relations.items():
+            for way in (*relation.of_it, *relation.of):
+                for word in way.format_map(defaultdict(str)).split():
+                    relations[word].add(name)
+        return {word for word, names in relations.items() if len(names) == 1}
+
     @model_validator(mode="after")
     def _complete(self) -> "Language":
         values = {value for values in ATTRIBUTES.values() for value in values}
@@ -136,8 +147,9 @@ class Language(Part):
             for form in (form for word in words for form in self.heard(word)):
                 if " " in form:
                     raise ValueError(f"words.{value}: {form!r} has spaces; say it alone in a word")
-                if meaning.setdefault(form, value) != value:
-                    raise ValueError(f"words: {form!r} means both {meaning[form]} and {value}")
+                other = meaning.setdefault(form.casefold(), value)
+                if other != value:
+                    raise ValueError(f"words: {form!r} means both {other} and {value}")
         return self
 
     @model_validator(mode="after")

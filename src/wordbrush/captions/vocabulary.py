@@ -27,3 +27,8 @@ class Vocabulary:
             for value in self.values
             for word in (*self.synonyms[value], *self.inflected.get(value, ()))
         }
+
+    @property
+    def casefolded(self) -> dict[str, str]:
+        """As `meaning`, where case does not matter: 'würfel' -> 'cube', 'gross' -> 'large'."""
+        return {word.casefold(): value for word, value in self.meaning.items()}

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap, estimate, percent
 from wordbrush.evaluation.results import Estimate
 
 TRIPLES = 10_000  # in all; shared alike by the pairs of phones
@@ -94,12 +94,7 @@ def abx_error(frames: Sequence[Tensor], triples: Triples, resamples: int, seed: 
     wrong = (near > far).double() + 0.5 * (near == far).double()
     _, pair = np.unique(triples.pair, return_inverse=True)
     means = np.bincount(pair, wrong.numpy()) / np.bincount(pair)
-    interval = bootstrap(means, percent, resamples, seed)
-    return {
-        "value": round(100 * float(means.mean()), 2),
-        "low": interval["low"],
-        "high": interval["high"],
-    }
+    return estimate(100 * float(means.mean()), bootstrap(means, percent, resamples, seed))
 
 
 def distances(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:

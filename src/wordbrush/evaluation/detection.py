@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wordbrush.concepts.clusters import binarise
-from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.intervals import bootstrap, estimate
 from wordbrush.evaluation.results import Detector, Estimate, Hypothesis
 from wordbrush.evaluation.spoken import Spoken
 
@@ -120,12 +120,7 @@ def f1_over_voices(
         return f1_of(counts[drawn].sum(-3))
 
     every = np.arange(voices)
-    interval = bootstrap(every, mean_f1, resamples, seed)
-    return {
-        "value": round(float(mean_f1(every)), 2),
-        "low": interval["low"],
-        "high": interval["high"],
-    }
+    return estimate(float(mean_f1(every)), bootstrap(every, mean_f1, resamples, seed))
 
 
 def f1_of(counts: np.ndarray) -> np.ndarray:

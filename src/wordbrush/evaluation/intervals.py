@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from wordbrush.errors import optional_packages
+from wordbrush.evaluation.results import Estimate, Interval
 
 LEVEL = 0.95
 
@@ -12,9 +13,12 @@ LEVEL = 0.95
 Statistic = Callable[..., np.ndarray]  # of columns [..., N], along the argument `axis`
 
 
-def bootstrap(
-    outcomes: np.ndarray, statistic: Statistic, resamples: int, seed: int
-) -> dict[str, float]:
+def estimate(value: float, interval: Interval) -> Estimate:
+    """A number, to two decimals, with its interval."""
+    return {"value": round(value, 2), **interval}
+
+
+def bootstrap(outcomes: np.ndarray, statistic: Statistic, resamples: int, seed: int) -> Interval:
     """{low, high}: the middle 95 % of `statistic` over resampled outcomes, to two decimals.
 
     outcomes: [N], or [K, N] for K numbers of each case; a case is drawn with all its numbers, which
@@ -25,7 +29,7 @@ def bootstrap(
     return _interval(columns, statistic, resamples, seed, paired=len(columns) > 1)
 
 
-def bootstrap_groups(groups: Sequence[np.ndarray], resamples: int, seed: int) -> dict[str, float]:
+def bootstrap_groups(groups: Sequence[np.ndarray], resamples: int, seed: int) -> Interval:
     """{low, high} of the mean of the groups' means, in percent.
 
     groups: G arrays of outcomes between 0 and 1. Each group is resampled by itself, so that it
@@ -41,7 +45,7 @@ def _interval(
     resamples: int,
     seed: int,
     paired: bool,
-) -> dict[str, float]:
+) -> Interval:
     if not samples or not all(map(len, samples)):
         raise ValueError("there are no outcomes to resample")
     # Resampling two of the same gives what one case gives, which scipy refuses.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wordbrush.captions.grammar import grammar_of
+from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.concepts.store import ConceptSet
 from wordbrush.data.recordings import SpokenWord, each_row
 from wordbrush.data.speech import FeatureStore
@@ -25,7 +26,7 @@ from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import ranks
 from wordbrush.evaluation.detection import detect_words
 from wordbrush.evaluation.interface import Subject, needed
-from wordbrush.evaluation.intervals import bootstrap, percent
+from wordbrush.evaluation.intervals import bootstrap, estimate, percent
 from wordbrush.evaluation.material import Material
 from wordbrush.evaluation.results import (
     Estimate,
@@ -113,20 +114,12 @@ class LanguageTests:
             for row in each_row(self.material.layout.speech, ["image", "language", "text"])
             if row["language"] == self.languages[0]
         }
+        vocabulary = None if self.material.collection is not None else self.material.vocabulary
         kept: dict[tuple, int] = {}
         for picture in sorted(set.intersection(*told)):
-            kept.setdefault(self._content(texts.get(picture), picture), picture)
+            text = texts.get(picture)
+            kept.setdefault(content(text, vocabulary) if text else (picture,), picture)
         return np.array(sorted(kept.values()), np.int64)
-
-    def _content(self, text: str | None, picture: int) -> tuple:
-        """What a caption names: the values of drawings' objects, or the words of people."""
-        if not text:
-            return (picture,)
-        words = text.casefold().replace(",", " ").split()
-        if self.material.collection is not None:
-            return tuple(words)
-        meaning = self.material.vocabulary.meaning
-        return tuple(meaning[word] for word in words if word in meaning)
 
     @cached_property
     def anchors(self) -> np.ndarray:
@@ -216,9 +209,7 @@ class LanguageTests:
         params = self.material.params
         interval = bootstrap(outcomes, percent, params.evaluation.bootstrap, params.seed)
         return {
-            "value": round(100 * float(outcomes.mean()), 2),
-            "low": interval["low"],
-            "high": interval["high"],
+            **estimate(100 * float(outcomes.mean()), interval),
             "chance": round(chance, 2),
         }
 
@@ -259,6 +250,16 @@ class LanguageTests:
         same = (labels == labels[:, :1]).all(1)
         chance = sum(np.prod((labels == value).mean(0)) for value in np.unique(labels))
         return self._measured(same.astype(float), 100 * float(chance))
+
+
+def content(text: str, vocabulary: Vocabulary | None) -> tuple[str, ...]:
+    """What a caption names, in order: the values of drawings' objects; without a vocabulary, as of
+    people's captions, its words."""
+    words = text.casefold().replace(",", " ").split()
+    if vocabulary is None:
+        return tuple(words)
+    meaning = vocabulary.casefolded
+    return tuple(meaning[word] for word in words if word in meaning)
 
 
 def profiles(seen: Encoded, heard: Encoded, similarity: str) -> Tensor:

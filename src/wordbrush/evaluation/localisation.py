@@ -245,6 +245,5 @@ def mean_over_words(
     return {
         "value": round(100 * float(values.double().mean()), 2),
         "chance": round(100 * float(chance.double().mean()), 2),
-        "low": interval["low"],
-        "high": interval["high"],
+        **interval,
     }

@@ -36,8 +36,8 @@ Semantic = Annotated[dict[str, Finite], AfterValidator(_with_mean)]
 
 
 class Estimate(Interval):
-    """A mean over voices, with its 95 % interval over voices; low and high of one voice are its own
-    value."""
+    """A number, with its 95 % interval over the cases that were measured, such as voices; low and
+    high of one case are its own value."""
 
     value: Finite
 

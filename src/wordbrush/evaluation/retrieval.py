@@ -12,7 +12,7 @@ from wordbrush.davenet.encoding import encode_captions, encode_images, encode_pa
 from wordbrush.davenet.kernels import all_similarities
 from wordbrush.davenet.retrieval import both_ways, recall
 from wordbrush.evaluation.interface import Numbers, Subject, Test
-from wordbrush.evaluation.intervals import bootstrap, percent, percent_of
+from wordbrush.evaluation.intervals import bootstrap, estimate, percent, percent_of
 from wordbrush.evaluation.material import Material, language_tested
 from wordbrush.evaluation.results import (
     RECALL_LEVELS,
@@ -94,8 +94,7 @@ def way(
         interval = bootstrap(
             np.stack([hits, trials]), percent_of, params.evaluation.bootstrap, params.seed
         )
-        value = round(100 * float(hits.sum() / trials.sum()), 2)
-        found[k] = {"value": value, "low": interval["low"], "high": interval["high"]}
+        found[k] = estimate(100 * float(hits.sum() / trials.sum()), interval)
     by_chance = {k: round(chance(right, candidates, int(k)), 2) for k in RECALL_LEVELS}
     return {
         "recall": found,

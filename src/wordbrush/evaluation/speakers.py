@@ -12,7 +12,7 @@ from torch import Tensor
 from wordbrush.captions.vocabulary import Vocabulary
 from wordbrush.data.recordings import SpokenWord
 from wordbrush.davenet.retrieval import ranks
-from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.intervals import bootstrap, estimate
 from wordbrush.evaluation.results import Estimate, Measured, Recall
 from wordbrush.evaluation.retrieval import recalls
 from wordbrush.evaluation.semantic import CHANCE, outcomes
@@ -74,11 +74,7 @@ def over_voices(values: Sequence[float], resamples: int, seed: int) -> Estimate:
     A single voice has no spread: low and high are its own value.
     """
     interval = bootstrap(np.array(values), _mean, resamples, seed)
-    return {
-        "value": round(float(np.mean(values)), 2),
-        "low": interval["low"],
-        "high": interval["high"],
-    }
+    return estimate(float(np.mean(values)), interval)
 
 
 def each_over_voices(

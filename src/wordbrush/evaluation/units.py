@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wordbrush.captions.grammar import grammar_of
 from wordbrush.captions.phones import phone_times
 from wordbrush.data.recordings import each_row
 from wordbrush.data.speech import FeatureStore
@@ -32,7 +33,6 @@ from wordbrush.evaluation.results import (
 )
 from wordbrush.evaluation.spoken import Spoken, align
 from wordbrush.evaluation.words import DETECTED, SAID
-from wordbrush.scenes.facts import INVERSE
 from wordbrush.training.compute import device_of
 
 TOLERANCE = 0.04  # V: seconds around the middle of a frame
@@ -137,6 +137,13 @@ def near_words(captions: Sequence[list[dict]], lengths: Tensor, seconds: float) 
         for words in captions
     ]
     return align(widened, lengths, seconds)
+
+
+def counted_words(language: str) -> set[str]:
+    """The words of drawings' captions for attributes and relations, as `near_words` has them."""
+    grammar = grammar_of(language)
+    relations = (word.casefold() for word in grammar.language.relation_words)
+    return {*grammar.vocabulary.casefolded, *relations}
 
 
 def ranked_detectors(counts: CodeCounts) -> list[Detector]:
@@ -245,7 +252,7 @@ class UnitTests:
         what is said often: bool [V]."""
         if self.material.collection is not None:
             return words.occurrences >= SAID
-        known = {*self.material.vocabulary.meaning, *INVERSE}
+        known = counted_words(self.material.params.captions.languages[0])
         return torch.tensor([word in known for word in words.labels])
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from typing_extensions import TypedDict
 
 from wordbrush.data.pairs import Pairs
 from wordbrush.davenet.encoding import encode_pairs
-from wordbrush.evaluation.intervals import bootstrap_groups
+from wordbrush.evaluation.intervals import bootstrap_groups, estimate
 from wordbrush.evaluation.results import Estimate
 from wordbrush.senses.heads import HeadedEncoders, head_of_frames
 from wordbrush.senses.natural import NO_LANGUAGE
@@ -46,8 +46,7 @@ def taken(captions: np.ndarray, impacts: np.ndarray, resamples: int, seed: int) 
 
     def mean(*groups: np.ndarray) -> Estimate:
         value = 100 * float(np.mean([group.mean() for group in groups]))
-        interval = bootstrap_groups(groups, resamples, seed)
-        return {"value": round(value, 2), "low": interval["low"], "high": interval["high"]}
+        return estimate(value, bootstrap_groups(groups, resamples, seed))
 
     both = mean(captions, 1 - impacts)
     return {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from wordbrush.data.splits import TRAIN
 from wordbrush.evaluation.results import Estimate
 from wordbrush.senses.baselines import spaces_of
 from wordbrush.senses.cases import Cases
@@ -56,13 +57,18 @@ class Measures:
         return {name: self.aligned(*two) for name, two in spaces.items()}
 
     def unheard(self) -> Estimate:
-        """What a linear classifier tells of colours that knows the number of objects, and how many
-        have each other value: more cannot be heard of them in impacts."""
+        """What a linear classifier reaches in telling colours that knows the number of objects, and
+        how many have each other value: all of it can be heard in impacts, and no colour.
+
+        It is a reference, and no bound: another classifier might tell more of the same. It learns
+        from the cases of training, too: with few it may fall behind the number of objects alone.
+        """
         counts, things = self.cases.counts, self.cases.things
         hidden = list(self.attributes[UNHEARD])
         objects = counts[:, hidden].sum(1)
         known = np.hstack([np.delete(counts, hidden, axis=1), np.eye(objects.max() + 1)[objects]])
-        told = answers(classifiers(known[self.learned], things[self.learned]), known[self.asked])
+        learned = np.concatenate([self.cases.of(TRAIN), self.learned])
+        told = answers(classifiers(known[learned], things[learned]), known[self.asked])
         chosen = {UNHEARD: self.attributes[UNHEARD]}
         return accuracies(told, things[self.asked], chosen, self.resamples, self.seed)[UNHEARD]
 

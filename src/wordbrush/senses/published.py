@@ -1,8 +1,11 @@
 """What Aytar et al. (2017) report by method: median ranks of 1,000; classifiers that carry over.
 
 They are of videos and captions of photographs. One wins by chance in 500, and a classifier chooses
-one of 42 categories, so 2.3 % are right by chance. Of their three tables, the slides name the rows
-of two; the other's are taken to come in the same order. A figure that cannot be read there is None.
+one of 42 categories, so 2.3 % are right by chance. The figures are from slides about the paper,
+which name the rows of two of three tables: ranks between text and sound, and classifiers. The rows
+of ranks with pictures have no names there, and are assumed to come in the order of the table of
+text and sound; two more behind linear regression are left out. A figure that cannot be read there
+is None.
 """
 
 from wordbrush.senses.config import SENSES

@@ -22,8 +22,9 @@ class Aligned(TypedDict):
 
 class SensesMetrics(TypedDict):
     """cases: pairs of the test among which each is found; 0 where senses.loss is none, and then
-    there is nothing else. ours: of the trained network; baselines: by name. unheard: what a
-    classifier can tell of colours that knows all that an impact tells; of impacts alone."""
+    there is nothing else. ours: of the trained network; baselines: by name. unheard: how often a
+    classifier is right of colours that knows the number of objects and all their other values; of
+    impacts alone."""
 
     cases: Natural
     ours: NotRequired[Aligned]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from wordbrush.davenet.retrieval import ranks
-from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.intervals import bootstrap, estimate
 from wordbrush.evaluation.results import Estimate
 from wordbrush.senses.config import Sense
 from wordbrush.senses.losses import cosines
@@ -30,5 +30,4 @@ def median_ranks(
 
 
 def median_rank(found: np.ndarray, resamples: int, seed: int) -> Estimate:
-    interval = bootstrap(found, np.median, resamples, seed)
-    return {"value": float(np.median(found)), "low": interval["low"], "high": interval["high"]}
+    return estimate(float(np.median(found)), bootstrap(found, np.median, resamples, seed))

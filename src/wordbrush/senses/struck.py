@@ -25,7 +25,7 @@ with optional_packages():
 STRUCK = 11  # the random stream of strikes, beside those of captions
 REVERBERATION = 0.1, 0.6  # seconds in which a room's echo falls by 60 dB
 ECHO_DB = -30.0, -10.0  # the energy of the echo beside that of the sound itself
-NOISE_DB = -60.0, -30.0  # white noise, beside the loudest moment
+NOISE_DB = -60.0, -30.0  # white noise, beside full scale
 CHUNK = 16  # drawings that a worker is given at a time
 
 Objects = Sequence[Mapping[str, str]]

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from wordbrush.evaluation.intervals import bootstrap
+from wordbrush.evaluation.intervals import bootstrap, estimate
 from wordbrush.evaluation.results import Estimate
 from wordbrush.senses.config import SENSES, Sense
 from wordbrush.senses.names import cell
@@ -79,9 +79,7 @@ def accuracy(right: np.ndarray, things: np.ndarray, resamples: int, seed: int) -
         return np.where(np.isnan(shares), CHANCE, shares).mean(-1)
 
     numbers = np.arange(len(right))
-    interval = bootstrap(numbers, balanced, resamples, seed)
-    value = round(float(balanced(numbers)), 2)
-    return {"value": value, "low": interval["low"], "high": interval["high"]}
+    return estimate(float(balanced(numbers)), bootstrap(numbers, balanced, resamples, seed))
 
 
 def zero_shot(

@@ -110,17 +110,18 @@ def check_parameters(params: Params) -> None:
 
 def check_batches(params: Params) -> None:
     """Raises WordbrushError where batches on GPUs would be larger than what they are taken from."""
-    larger, count = scaled(params), params.samples.train
+    larger, train = scaled(params), params.samples.train
     if larger is params or params.collection is not None:
         return
-    batches = {"davenet": larger.davenet.batch_size}
-    if params.senses.used:
-        batches["senses"] = 2 * larger.senses.batch_size  # half of them of pairs with sound
-    for name, size in batches.items():
+    batches = {"davenet": (larger.davenet.batch_size, train)}
+    if params.senses.used:  # half of a batch are pairs with sound
+        batches["senses"] = 2 * larger.senses.batch_size, params.told_first
+    for name, (size, count) in batches.items():
         if size > count:
+            first = "" if count == train else f", {count} in the first language"
             raise WordbrushError(
-                f"batch_factor {params.batch_factor} makes batches of {size} of "
-                f"{name}.batch_size, and samples.train is {count}: choose a smaller batch_factor"
+                f"batch_factor {params.batch_factor} makes batches of {size} of {name}.batch_size, "
+                f"and samples.train is {train}{first}: choose a smaller batch_factor"
             )
 
 
