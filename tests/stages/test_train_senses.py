@@ -44,6 +44,7 @@ CHANGES = {
     "deterministic": True,  # on GPUs, too, a training gives the same bytes again
     "samples": {**SPLITS, "semantic": 2, "min_certainty": 0.9},
     "captions": ESPEAK_ALONE,
+    "twins": {"kind": "none"},
     "senses": {
         "picture_channels": [8],
         "sound_channels": [8],
