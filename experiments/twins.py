@@ -32,7 +32,7 @@ import typer
 from experiments.context import MINING, read_words, train_heads
 from experiments.kept import PARTS, Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import TrialsOption
+from experiments.trainings import TrialsOption, require_data
 from wordbrush import params as parameters
 from wordbrush.davenet.encoders import load_encoders
 from wordbrush.davenet.encoding import encode_pairs
@@ -72,7 +72,7 @@ def main(
     ] = None,
 ) -> None:
     params, here = parameters.load(Path(PARAMS)), Layout(Path(".").resolve())
-    require_pairs(here)
+    require_data(here, PARTS)
     if save is not None:
         require_new(save)
     if words is not None:
@@ -105,15 +105,6 @@ def save_encoders(layout: Layout, target: Path) -> None:
         )
     with whole_directory(target) as folder:
         shutil.copytree(trained, folder, dirs_exist_ok=True)
-
-
-def require_pairs(layout: Layout) -> None:
-    """Raises WordbrushError where this folder has no pairs."""
-    missing = [name for name in PARTS if not (layout.root / "data" / name).is_dir()]
-    if missing:
-        raise WordbrushError(
-            f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
-        )
 
 
 def beside(layout: Layout, root: Path) -> Layout:
