@@ -20,8 +20,8 @@ from wordbrush.errors import WordbrushError
 from wordbrush.storage.yaml import merge
 
 SHORT = {
-    "davenet": {"batch_size": 4, "image_size": 32, "context": None},
-    "schedule": {"pretrain": {"steps": 2, "ramp_steps": 0, "locked_steps": 1, "context_steps": 0}},
+    "davenet": {"batch_size": 4, "image_size": 32},
+    "schedule": {"pretrain": {"steps": 2, "ramp_steps": 0, "locked_steps": 1}},
 }
 
 

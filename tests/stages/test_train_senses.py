@@ -45,6 +45,8 @@ CHANGES = {
     "samples": {**SPLITS, "semantic": 2, "min_certainty": 0.9},
     "captions": ESPEAK_ALONE,
     "twins": {"kind": "none"},
+    "davenet": {"context": None},
+    "schedule": {"pretrain": {"context_steps": 0}},
     "senses": {
         "picture_channels": [8],
         "sound_channels": [8],
