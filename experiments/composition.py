@@ -72,11 +72,8 @@ def main(
         if not layout.real_pairs.is_dir():
             write_pairs(params, layout)
         pictures, parsed = described(listener, params, drawings, seed)
-        write_composition(
-            layout.test_speech / "composition",
-            in_first(params.captions),
-            script(params, layout, parsed),
-        )
+        composition = layout.test_speech / "composition"
+        write_composition(composition, params.captions, script(params, layout, parsed))
         cases = needed(read_cases(layout, pictures))
         scores = measure(cases, listener.encoders, params)
         recall = recall_and_bounds(listener, params, pictures, parsed, Path(folder) / "captions")
@@ -98,9 +95,10 @@ def kept_in(keep: Path, params: Params) -> Path:
 
 
 def with_pairs(params: Params, pairs: int) -> Params:
-    """The parameters of a model, with so many pairs of each kind."""
+    """The parameters of a model, with so many pairs of each kind, told in its first language."""
     return params.model_copy(
         update={
+            "captions": in_first(params.captions),
             "scenes": params.scenes.model_copy(update={"real_pairs": REAL * pairs}),
             "evaluation": params.evaluation.model_copy(update={"composition_pairs": pairs}),
         }
@@ -130,7 +128,7 @@ def script(params: Params, layout: Layout, parsed: list[list[dict]]) -> Script:
         read_json(layout.real_pairs / "pairs.json", list[RealPair]),
         read_exchanges(layout.real_pairs / "exchanges.json"),
     )
-    captions, count = in_first(params.captions), params.evaluation.composition_pairs
+    captions, count = params.captions, params.evaluation.composition_pairs
     return write_script(subjects, captions, captions.held_out_voices, count, params.seed)
 
 
@@ -138,7 +136,7 @@ def recall_and_bounds(
     model: Model, params: Params, pictures: np.ndarray, parsed: list[list[dict]], folder: Path
 ) -> dict[str, Recall]:
     """Recall of drawings and their captions, both ways, and what perfect listeners reach."""
-    captions, least = in_first(params.captions), params.segmenter.min_confidence
+    captions, least = params.captions, params.segmenter.min_confidence
     lines = drawing_lines(parsed, captions, least, params.seed, captions.languages[0])
     frames = (frames for _, _, frames in recite(lines, captions, "speaking captions"))
     write_features(folder, frames, model.config.features)

@@ -22,7 +22,7 @@ from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import paired_similarities
 from wordbrush.evaluation.cases import Cases
 from wordbrush.evaluation.composed import MEDIA
-from wordbrush.evaluation.intervals import bootstrap, percent_of
+from wordbrush.evaluation.intervals import bootstrap, estimate, percent_of
 from wordbrush.evaluation.results import ComposedExample, Composition, Kinds, PairScores
 from wordbrush.params import Params
 from wordbrush.scenes.facts import AXES, EXCHANGES
@@ -128,8 +128,8 @@ def pair_scores(
     for name, right in found.items():
         hits = np.stack([np.bincount(owner, right), trials])
         interval = bootstrap(hits, percent_of, params.evaluation.bootstrap, params.seed)
-        value = round(100 * float(right.mean()), 2)
-        scores[name] = {"value": value, **interval, "chance": CHANCE[name]}
+        percent = 100 * float(right.mean())
+        scores[name] = {**estimate(percent, interval), "chance": CHANCE[name]}
     return scores  # type: ignore[return-value]  # `outcomes` has the names of PairScores
 
 
