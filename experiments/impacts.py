@@ -27,6 +27,7 @@ from experiments.trainings import (
     ShareOption,
     TrialsOption,
     Weights,
+    hearing,
     require_data,
     shortened,
     trained,
@@ -34,7 +35,7 @@ from experiments.trainings import (
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs, read_pairs
-from wordbrush.data.splits import TRAIN, UNHEARD
+from wordbrush.data.splits import TRAIN
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.encoding import encode_pairs
 from wordbrush.davenet.kernels import all_similarities
@@ -96,9 +97,7 @@ def parts_of(manifest: Manifest) -> list[int]:
 def fewer(manifest: Manifest, part: int, seed: int) -> Manifest:
     """The same with 1/part of the captions for training, drawn so that fewer are among more."""
     captions = np.random.default_rng(seed).permutation(manifest.captions(TRAIN))
-    splits = manifest.splits.astype(object)
-    splits[captions[len(captions) // part :]] = UNHEARD
-    return replace(manifest, splits=splits.astype(np.str_))
+    return hearing(manifest, captions[: len(captions) // part])
 
 
 def measured(

@@ -117,5 +117,5 @@ def data_of(layout: Layout) -> dict[str, str]:
         return {}
     entries = read_lock(path)["stages"].values()
     outputs = [out for entry in entries for out in entry.get("outs", ())]
-    read = {f"data/{part}" for part in PARTS}
+    read = {f"data/{part}" for part in (*PARTS, "twins")}
     return {out["path"]: out.get("md5", "") for out in outputs if out["path"] in read}

@@ -22,10 +22,9 @@ import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import cell, table
-from experiments.trainings import ShareOption, TrialsOption, shortened, trained
+from experiments.trainings import ShareOption, TrialsOption, hearing, shortened, trained
 from wordbrush import params as parameters
 from wordbrush.data.manifest import Manifest
-from wordbrush.data.splits import TRAIN, UNHEARD
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation.languages import LanguageTests
 from wordbrush.evaluation.material import Material, read_material
@@ -80,8 +79,7 @@ def require_languages(params: Params) -> None:
 def apart(manifest: Manifest, languages: Sequence[str]) -> Manifest:
     """The same, with each picture for training heard in one language, in turn by its number."""
     own = manifest.images % len(languages) == manifest.numbers(np.arange(len(manifest)), languages)
-    splits = np.where((manifest.splits == TRAIN) & ~own, UNHEARD, manifest.splits)
-    return replace(manifest, splits=splits)
+    return hearing(manifest, np.flatnonzero(own))
 
 
 def measured(material: Material, drawings: str, weight: float, trial: int) -> LanguageScores:

@@ -1,13 +1,17 @@
 """Trainings that are compared: alike in all but what an experiment changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
+import numpy as np
 import typer
 from torch import Tensor
 
 from experiments.steps import fewer_steps
+from wordbrush.data.manifest import Manifest
 from wordbrush.data.pairs import Pairs
+from wordbrush.data.splits import TRAIN, UNHEARD
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoders import Encoders
 from wordbrush.davenet.training import Settings, train
@@ -51,15 +55,23 @@ def shortened(params: Params, share: float) -> Params:
     return params.model_copy(update={"davenet": davenet, "schedule": schedule, "senses": senses})
 
 
+def hearing(manifest: Manifest, captions: np.ndarray) -> Manifest:
+    """The same where training hears these of its captions alone."""
+    others = np.isin(np.arange(len(manifest)), captions, invert=True)
+    unheard = (manifest.splits == TRAIN) & others
+    return replace(manifest, splits=np.where(unheard, UNHEARD, manifest.splits))
+
+
 def trained(params: Params, pairs: Pairs, trial: int, weights: Weights | None = None) -> Encoders:
-    """Encoders that were pretrained on these pairs with hard negatives, from these weights or from
-    new ones. trial: another seed."""
+    """Encoders that were pretrained on these pairs, and their twins if they have any, with hard
+    negatives, from these weights or from new ones. trial: another seed."""
     seed = params.grounding_seed + trial
     set_seed(seed)
     encoders = Encoders(EncoderConfig.of(params.davenet, pairs.speech.config))
     if weights is not None:
         encoders.load_state_dict(weights)
     stage, against = params.schedule.pretrain, params.edits.against
+    twins = None if pairs.twins is None else params.twins
     with as_chosen(params):
-        train(encoders, pairs, Settings(params.davenet, stage, "hard", seed, against))
+        train(encoders, pairs, Settings(params.davenet, stage, "hard", seed, against, twins))
     return encoders

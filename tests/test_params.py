@@ -428,14 +428,36 @@ def test_a_preset_changes_only_what_it_names_and_keeps_comments(tmp_path):
     assert "# C: --min_dist" in target.read_text()
 
 
-def test_a_preset_fits_whichever_was_there_before(tmp_path):
+def test_presets_follow_one_another_and_lose_no_comment(tmp_path):
+    target, folder = tmp_path / "params.yaml", ROOT / "presets"
+    target.write_text((ROOT / "params.yaml").read_text())
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    for name in [*names, *reversed(names), "vq", "small", "stamps"]:
+        before, comments = read_yaml(target), target.read_text().count("#")
+        presets.apply(name, target, folder)
+        assert read_yaml(target) == merge(before, read_yaml(folder / f"{name}.yaml")), name
+        assert target.read_text().count("#") == comments, name
+
+
+def test_a_preset_changes_no_other_line(tmp_path):
     target = tmp_path / "params.yaml"
-    names = ["full", "paper", "small", "tiny"]
-    for before in names:
-        for after in names:
-            target.write_text((ROOT / "params.yaml").read_text())
-            for name in (before, after):
-                presets.apply(name, target, ROOT / "presets")  # which checks what comes out
+    before = (ROOT / "params.yaml").read_text()
+    target.write_text(before)
+    presets.change(target, {"seed": 7, "segmenter": {"channels": [8, 16]}})
+    lines = zip(before.splitlines(), target.read_text().splitlines(), strict=True)
+    assert [after.split()[0] for line, after in lines if line != after] == ["seed:", "channels:"]
+
+
+def test_lists_with_a_line_for_each_value_can_be_changed(tmp_path):
+    """Such as `wordbrush preset` once wrote them; then lines ran into one another."""
+    target = tmp_path / "params.yaml"
+    rows = "channels:                   # ours\n" + "".join(f"  - {n}\n" for n in (24, 48, 64))
+    listed = re.sub(r"channels: \[24, 48, 64\] .*\n", rows, (ROOT / "params.yaml").read_text())
+    target.write_text(listed)
+    changes = {"segmenter": {"channels": [32, 64]}}
+    presets.change(target, changes)
+    assert read_yaml(target) == merge(read_yaml(ROOT / "params.yaml"), changes)
+    assert target.read_text().count("#") == listed.count("#")
 
 
 def test_every_preset_is_valid_after_every_other():

@@ -1,15 +1,20 @@
 """Presets: files with what differs from the demo, applied to params.yaml. Comments stay."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, parse
 from wordbrush.storage.files import read_text, whole_file
 from wordbrush.storage.yaml import MISSING, goes_into, merge, read_yaml
+
+BEFORE_FIRST = 3  # of the comments that ruamel keeps for a name: those of a list with a line a value
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
@@ -20,8 +25,7 @@ def apply(name: str, params_file: Path, folder: Path) -> None:
 def change(params_file: Path, changes: dict[str, Any]) -> None:
     """Write these values into `params_file`; the result is validated before anything is written."""
     parse(merge(read_yaml(params_file), changes), f"{params_file}, changed")
-    yaml = YAML()
-    yaml.width = 200
+    yaml = _as_written()
     document = yaml.load(read_text(params_file, MISSING))
     _lay_over(document, changes)
     with whole_file(params_file.resolve()) as scratch:  # a link to the file stays one
@@ -48,9 +52,46 @@ def read_all(params_file: Path, folder: Path) -> Iterator[tuple[Path, Params]]:
         yield file, parse(merge(base, read_yaml(file)), f"{params_file} with {file}")
 
 
-def _lay_over(document: dict, changes: dict) -> None:
+class _Representer(RoundTripRepresenter):
+    """Writes null as a word."""
+
+    def represent_null(self, _: None) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_null)
+
+
+def _as_written() -> YAML:
+    """Writes as params.yaml is written, and breaks no line."""
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.width = sys.maxsize
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _lay_over(document: CommentedMap, changes: dict) -> None:
     for name, value in changes.items():
         if goes_into(name, document.get(name), value):
             _lay_over(document[name], value)
         else:
-            document[name] = value
+            document[name] = _on_one_line(value)
+            if name in document.ca.items:  # a comment before a first value would break a line
+                document.ca.items[name][BEFORE_FIRST] = None
+
+
+def _on_one_line(value: Any) -> Any:
+    """The value, to be written as `[a, b]` and `{a: b}`.
+
+    ruamel writes other lists one value a line, between a name and its comment. Once read again, the
+    comment stands before the first value, and goes astray when another list takes its place.
+    """
+    if isinstance(value, dict):
+        one = CommentedMap({name: _on_one_line(each) for name, each in value.items()})
+    elif isinstance(value, list):
+        one = CommentedSeq(map(_on_one_line, value))
+    else:
+        return value
+    one.fa.set_flow_style()
+    return one
