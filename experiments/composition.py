@@ -4,11 +4,15 @@ The tests of evaluation/composition.py on drawings of the model's own and on ren
 world: one word wrong, exchanges between two objects, hard positives. And recall among its drawings,
 beside what perfect listeners reach. The stage evaluate measures the same on a run's tests; this is
 for models without a run, such as those kept from before. It takes some ten minutes on a core, most
-of which the pairs of scenes take; with --keep they are rendered once.
+of which the pairs of scenes take; with --keep they are rendered once. Captions are said by voices
+of the training, and repeated by those held out of it. Or voices that are named say all, such as those
+of engines that training never heard:
 
     python -m experiments.composition models/small
+    python -m experiments.composition models/small --voice pico/en-GB --voice kokoro/jm_kumo
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, get_args
@@ -27,6 +31,7 @@ from wordbrush.captions.composition import (
 )
 from wordbrush.captions.lines import drawing_lines, in_first
 from wordbrush.captions.recital import recite
+from wordbrush.captions.voices import check_voice
 from wordbrush.data.speech import FeatureStore, write_features
 from wordbrush.davenet.encoding import encode_images, encode_speech
 from wordbrush.davenet.kernels import all_similarities
@@ -61,12 +66,16 @@ def main(
     pairs: Annotated[int, typer.Option(min=1, help="Of each kind.")] = 100,
     drawings: Annotated[int, typer.Option(min=2, help="To tell of, and to find.")] = 500,
     seed: Annotated[int, typer.Option(help="Of drawings.")] = 1,
+    voice: Annotated[
+        list[str] | None, typer.Option(help="Says the captions; may be repeated.")
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Keeps what was rendered.", parser=given_path)
     ] = None,
     output: Annotated[Path | None, typer.Option(help="JSON.", parser=given_path)] = None,
 ) -> None:
     params, listener = with_pairs(load(model / PARAMS), pairs), load_model(model)
+    params = said_by(params, voice) if voice else params
     with TemporaryDirectory() as folder:
         layout = Layout(kept_in(keep, params) if keep else Path(folder))
         if not layout.real_pairs.is_dir():
@@ -103,6 +112,22 @@ def with_pairs(params: Params, pairs: int) -> Params:
             "evaluation": params.evaluation.model_copy(update={"composition_pairs": pairs}),
         }
     )
+
+
+def said_by(params: Params, voices: Sequence[str]) -> Params:
+    """The same with these voices, each as often, for all that is said. Raises WordbrushError for a
+    voice that does not exist, or that speaks another language."""
+    for name in voices:
+        check_voice(name)
+    named = {"voices": [*voices], "held_out_voices": [*voices], "engine_shares": {}}
+    captions = params.captions.model_copy(update=named)
+    spoken = in_first(captions).voices
+    if others := sorted({*voices} - {*spoken}):
+        raise WordbrushError(
+            f"--voice {others[0]} does not speak {captions.languages[0]}, in which the model is "
+            "tested."
+        )
+    return params.model_copy(update={"captions": captions})
 
 
 def described(

@@ -14,7 +14,9 @@ from wordbrush.params import Params, parse
 from wordbrush.storage.files import read_text, whole_file
 from wordbrush.storage.yaml import MISSING, goes_into, merge, read_yaml
 
-BEFORE_FIRST = 3  # of the comments that ruamel keeps for a name: those of a list with a line a value
+BEFORE_FIRST = (
+    3  # of the comments that ruamel keeps for a name: those of a list with a line a value
+)
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
@@ -87,6 +89,7 @@ def _on_one_line(value: Any) -> Any:
     ruamel writes other lists one value a line, between a name and its comment. Once read again, the
     comment stands before the first value, and goes astray when another list takes its place.
     """
+    one: CommentedMap | CommentedSeq
     if isinstance(value, dict):
         one = CommentedMap({name: _on_one_line(each) for name, each in value.items()})
     elif isinstance(value, list):

@@ -2,9 +2,12 @@
 
 import json
 
-from experiments.composition import app, kept_in, with_pairs
+import pytest
+from experiments.composition import app, kept_in, said_by, with_pairs
 from typer.testing import CliRunner
 
+from wordbrush.captions.lines import drawing_lines
+from wordbrush.errors import WordbrushError
 from wordbrush.model.export import export
 from wordbrush.scenes.facts import EXCHANGES
 
@@ -35,3 +38,16 @@ def test_what_is_kept_is_of_its_pairs_and_its_world(tiny, tmp_path):
     )
     folders = [kept_in(tmp_path, params) for params in (tiny, tiny, *others)]
     assert folders[0] == folders[1] and len(set(folders)) == 4
+
+
+def test_named_voices_say_everything(tiny):
+    others = said_by(with_pairs(tiny, 2), ["en-gb-x-rp", "pico/en-US"])
+    assert others.captions.held_out_voices == ["en-gb-x-rp", "pico/en-US"]
+    things = [{"shape": "cube", "size": "large", "material": "metal", "color": "red"}]
+    parsed = [[{**thing, "confidence": 1.0} for thing in things]] * 40
+    lines = drawing_lines(parsed, others.captions, 0.5, seed=1)
+    assert {line.voice.name for line in lines} == {"en-gb-x-rp", "pico/en-US"}
+    with pytest.raises(WordbrushError, match="en-xx"):
+        said_by(tiny, ["en-xx"])
+    with pytest.raises(WordbrushError, match="--voice de does not speak en"):
+        said_by(tiny, ["de"])
