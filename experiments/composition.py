@@ -5,8 +5,8 @@ world: one word wrong, exchanges between two objects, hard positives. And recall
 beside what perfect listeners reach. The stage evaluate measures the same on a run's tests; this is
 for models without a run, such as those kept from before. It takes some ten minutes on a core, most
 of which the pairs of scenes take; with --keep they are rendered once. Captions are said by voices
-of the training, and repeated by those held out of it. Or voices that are named say all, such as those
-of engines that training never heard:
+of the training, and repeated by those held out of it. Or voices that are named say all, such as
+those of engines that training never heard:
 
     python -m experiments.composition models/small
     python -m experiments.composition models/small --voice pico/en-GB --voice kokoro/jm_kumo
