@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from wordbrush.cli import app
+from wordbrush.versioning.git import git
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDBRUSH = str(Path(sys.executable).parent / "wordbrush")
@@ -34,6 +35,23 @@ def test_check_validates_params_and_presets():
     done = wordbrush("check")
     assert done.returncode == 0, done.stderr
     assert "params.yaml: good" in done.stdout and "presets/paper.yaml: good" in done.stdout
+
+
+def test_a_preset_names_what_another_one_left(tmp_path):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "presets").symlink_to(ROOT / "presets")
+    assert "changed before" not in wordbrush("preset", "small", cwd=tmp_path).stdout  # no git
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "params.yaml")
+    who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    git(tmp_path, *who, "commit", "--quiet", "-m", "first")
+    said = [wordbrush("preset", name, cwd=tmp_path).stdout for name in ("full", "small")]
+    assert said[0] == "params.yaml now holds the preset full.\n"
+    assert "changed before: gan.augment_shift, scenes.extent, scenes.field_of_view, " in said[1]
+    assert "scenes.max_objects, scenes.min_objects. To have" in said[1]
+    git(tmp_path, "checkout", "--quiet", "params.yaml")
+    assert wordbrush("preset", "small", cwd=tmp_path).stdout.count("\n") == 1
 
 
 def one_sentence(done):

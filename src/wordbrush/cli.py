@@ -103,12 +103,19 @@ def stages(
 @app.command(rich_help_panel="Helpers")
 def preset(name: Annotated[str, typer.Argument(help="A file of presets/, such as small.")]) -> None:
     """Apply presets/NAME.yaml to params.yaml: only what the preset names changes; comments stay."""
-    from wordbrush.presets import apply
+    from wordbrush.presets import apply, strays
     from wordbrush.storage.yaml import read_yaml
     from wordbrush.versioning import graph as graphs
+    from wordbrush.versioning.git import committed
 
     apply(name, PARAMS_FILE, Path("presets"))
     print(f"{PARAMS_FILE} now holds the preset {name}.")
+    text = committed(PARAMS_FILE)
+    if text is not None and (others := strays(PARAMS_FILE, name, Path("presets"), text)):
+        print(
+            f"It also has what was changed before: {', '.join(others)}. To have the preset alone: "
+            f"git checkout {PARAMS_FILE}, then wordbrush preset {name}."
+        )
     if running.DVC_FILE.is_file():
         graphs.arrange(Path("."), read_yaml(PARAMS_FILE))
 

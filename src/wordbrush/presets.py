@@ -12,7 +12,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, parse
 from wordbrush.storage.files import read_text, whole_file
-from wordbrush.storage.yaml import MISSING, goes_into, merge, read_yaml
+from wordbrush.storage.yaml import MISSING, goes_into, merge, parse_yaml, read_yaml
 
 BEFORE_FIRST = (
     3  # of the comments that ruamel keeps for a name: those of a list with a line a value
@@ -44,6 +44,23 @@ def read_preset(name: str, params_file: Path, folder: Path) -> dict[str, Any]:
     changes = read_yaml(preset_file)
     parse(merge(read_yaml(params_file), changes), f"{params_file} with {preset_file}")
     return changes
+
+
+def strays(params_file: Path, name: str, folder: Path, committed: str) -> list[str]:
+    """The values of `params_file` that neither this preset nor the committed text of the file has,
+    as `gan.loss`: another preset left them, or somebody changed them."""
+    preset = read_yaml(folder / f"{name}.yaml")
+    meant = merge(parse_yaml(committed, params_file), preset)
+    return list(_differences(read_yaml(params_file), meant))
+
+
+def _differences(one: dict, other: dict, above: str = "") -> Iterator[str]:
+    for name in sorted({*one, *other}, key=str):
+        mine, theirs = one.get(name), other.get(name)
+        if goes_into(name, mine, theirs):
+            yield from _differences(one[name], other[name], f"{above}{name}.")
+        elif mine != theirs:
+            yield f"{above}{name}"
 
 
 def read_all(params_file: Path, folder: Path) -> Iterator[tuple[Path, Params]]:

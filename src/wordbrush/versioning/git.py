@@ -59,3 +59,11 @@ def described_head(folder: Path, aside: Sequence[str] = ()) -> str | None:
     """The commit that is checked out, and whether files differ from it, for people."""
     found = head(folder, aside=aside)
     return found and found[0] + " with uncommitted changes" * found[1]
+
+
+def committed(file: Path) -> str | None:
+    """The text of a file in the commit that is checked out; None where there is none."""
+    try:
+        return git(file.resolve().parent, "show", f"HEAD:./{file.resolve().name}")
+    except WordbrushError:
+        return None
