@@ -14,9 +14,7 @@ from wordbrush.params import Params, parse
 from wordbrush.storage.files import read_text, whole_file
 from wordbrush.storage.yaml import MISSING, goes_into, merge, parse_yaml, read_yaml
 
-BEFORE_FIRST = (
-    3  # of the comments that ruamel keeps for a name: those of a list with a line a value
-)
+BEFORE_FIRST = 3  # of the comments that ruamel keeps for a name: before a list's first line
 
 
 def apply(name: str, params_file: Path, folder: Path) -> None:
