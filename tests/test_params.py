@@ -439,6 +439,17 @@ def test_presets_follow_one_another_and_lose_no_comment(tmp_path):
         assert target.read_text().count("#") == comments, name
 
 
+def test_a_preset_fits_whichever_was_there_before(tmp_path):
+    target = tmp_path / "params.yaml"
+    names = ["full", "paper", "small", "tiny", "vq"]
+    for before in names:
+        for after in names:
+            target.write_text((ROOT / "params.yaml").read_text())
+            for name in (before, after):
+                presets.apply(name, target, ROOT / "presets")  # which checks what comes out
+            parameters.load(target)
+
+
 def test_a_preset_changes_no_other_line(tmp_path):
     target = tmp_path / "params.yaml"
     before = (ROOT / "params.yaml").read_text()
