@@ -1,11 +1,11 @@
 """`python -m experiments.heads`: whether each of two heads takes one kind of sound.
 
 Trains on the drawings of this folder, which `dvc repro synthesize-captions` makes, with what is
-said of each and the sound of its objects, each struck once, mixed: a batch has both. With one head,
-and with two that compete for every frame (DenseAV's question; nothing asks them to differ). All
-else is equal, the number of channels too. Prints recall@10 of both kinds, and how much of the
-frames of each kind the heads take: means over trials with 95 % intervals over them. In a twentieth
-of the steps:
+said of each and the sound of its objects, each struck once, mixed: a batch has both. With one head;
+with two that compete for every frame (DenseAV's question); and with two that are punished where
+they answer together, too (DenseAV's disentanglement, of weight --apart). All else is equal, the
+number of channels too. Prints recall@10 of both kinds, and how much of the frames of each kind the
+heads take: means over trials with 95 % intervals over them. In a twentieth of the steps:
 
     python -m experiments.heads --share 0.05 --trials 3
 """
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
 from typing_extensions import TypedDict
@@ -21,7 +22,7 @@ from typing_extensions import TypedDict
 from experiments.impacts import recall_10, require_pairs
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, cell, table
-from experiments.trainings import ShareOption, TrialsOption, shortened
+from experiments.trainings import OnlyOption, ShareOption, TrialsOption, asked_for, shortened
 from wordbrush import params as parameters
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.davenet.config import EncoderConfig
@@ -35,7 +36,8 @@ from wordbrush.storage.layout import PARAMS, Layout
 from wordbrush.training.compute import set_seed
 from wordbrush.training.conditions import as_chosen
 
-HEADS = (1, 2)
+HEADS = 2
+DENSEAV = 0.05  # the weight of its penalty
 HEADER = (
     *("heads", "R@10, captions", "R@10, impacts"),
     *("frames of captions that the head for captions takes", "of impacts", "apart", "kind told"),
@@ -54,25 +56,37 @@ class Measured(TypedDict):
 def main(
     trials: TrialsOption = 3,
     share: ShareOption = 1.0,
+    apart: Annotated[float, typer.Option(min=0, help="Weight of the penalty; 0: no such row.")] = (
+        DENSEAV
+    ),
+    only: OnlyOption = None,
     output: OutputOption = None,
 ) -> None:
+    chosen = asked_for(kinds_of_heads(apart), only)
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     require_pairs(params, layout)
     require_heads(params)
     kept = Kept.of("heads", output, params, layout)
-    results: dict[int, list[Measured]] = {}
+    results: dict[str, list[Measured]] = {}
     with TemporaryDirectory() as folder:
         captions = read_pairs(layout)
         struck = struck_pairs(params, layout, captions, Path(folder) / "impacts")
         pairs = mixed(captions, struck, Path(folder) / "mixed")
-        for heads in HEADS:
-            results[heads] = [
+        for name, (heads, weight) in chosen.items():
+            results[name] = [
                 kept.get(
-                    f"{heads} heads, trial {trial}", partial(measured, params, pairs, heads, trial)
+                    f"{name}, trial {trial}",
+                    partial(measured, params, pairs, heads, weight, trial),
                 )
                 for trial in range(trials)
             ]
-    print(table(HEADER, [table_row(heads, found) for heads, found in results.items()]))
+    print(table(HEADER, [table_row(name, found) for name, found in results.items()]))
+
+
+def kinds_of_heads(apart: float) -> dict[str, tuple[int, float]]:
+    """By name, how many heads there are, and the weight of the penalty."""
+    alone: dict[str, tuple[int, float]] = {"1 head": (1, 0.0), f"{HEADS} heads": (HEADS, 0.0)}
+    return alone | ({f"{HEADS} heads, apart {apart:g}": (HEADS, apart)} if apart else {})
 
 
 def require_heads(params: Params) -> None:
@@ -84,18 +98,18 @@ def require_heads(params: Params) -> None:
             f"davenet.context null; they are {davenet.similarity} and "
             f"{'null' if davenet.context is None else 'given'}."
         )
-    if davenet.embedding % max(HEADS):
+    if davenet.embedding % HEADS:
         raise WordbrushError(
             f"davenet.embedding in {PARAMS} is {davenet.embedding}, which cannot be divided among "
-            f"{max(HEADS)} heads: choose a multiple."
+            f"{HEADS} heads: choose a multiple."
         )
 
 
-def measured(params: Params, pairs: Pairs, heads: int, trial: int) -> Measured:
-    """Train so many heads on both kinds, and measure on the test."""
+def measured(params: Params, pairs: Pairs, heads: int, apart: float, trial: int) -> Measured:
+    """Train so many heads on both kinds, with a penalty of this weight; measure on the test."""
     seed = params.grounding_seed + trial
     set_seed(seed)
-    encoders = HeadedEncoders(EncoderConfig.of(params.davenet, pairs.speech.config), heads)
+    encoders = HeadedEncoders(EncoderConfig.of(params.davenet, pairs.speech.config), heads, apart)
     # captions are longer than impacts: batches by length would have one kind each
     davenet = params.davenet.model_copy(update={"length_pool": 1})
     stage = params.schedule.pretrain
@@ -106,13 +120,13 @@ def measured(params: Params, pairs: Pairs, heads: int, trial: int) -> Measured:
     return {"recall": recalls, "kinds": found}
 
 
-def table_row(heads: int, trials: Sequence[Measured]) -> list[str]:
-    """The row of so many heads below HEADER."""
+def table_row(name: str, trials: Sequence[Measured]) -> list[str]:
+    """The row of heads of this kind below HEADER."""
     recalls = [cell([one["recall"][kind] for one in trials]) for kind in (0, 1)]
     taken = [one["kinds"] for one in trials if one["kinds"] is not None]
     names = ("captions", "impacts", "apart", "told")
     shares = [cell([one[name]["value"] for one in taken]) if taken else NOTHING for name in names]
-    return [str(heads), *recalls, *shares]
+    return [name, *recalls, *shares]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Trainings that are compared: alike in all but what an experiment changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import typer
@@ -24,6 +24,10 @@ from wordbrush.training.conditions import as_chosen
 Weights = dict[str, Tensor]
 TrialsOption = Annotated[int, typer.Option(min=1, help="Trainings of each kind.")]
 ShareOption = Annotated[float, typer.Option(min=0.001, max=1, help="Of all steps.")]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option(metavar="KIND", help="Of trainings; may be repeated.")
+]
+Kind = TypeVar("Kind")
 
 
 def require_data(layout: Layout, parts: Sequence[str]) -> None:
@@ -33,6 +37,14 @@ def require_data(layout: Layout, parts: Sequence[str]) -> None:
         raise WordbrushError(
             f"data/{missing[0]} is missing: `dvc repro synthesize-captions` makes all that is read."
         )
+
+
+def asked_for(kinds: Mapping[str, Kind], only: Sequence[str] | None) -> dict[str, Kind]:
+    """The kinds of trainings that `only` names, each once, or all. Raises WordbrushError for
+    others."""
+    if unknown := sorted({*(only or ())} - {*kinds}):
+        raise WordbrushError(f"--only {unknown[0]!r} is none of {', '.join(kinds)}.")
+    return {name: kinds[name] for name in only or kinds}
 
 
 def shortened(params: Params, share: float) -> Params:

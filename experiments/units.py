@@ -14,13 +14,20 @@ sixth of that:
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, Row, cell, table
-from experiments.trainings import ShareOption, TrialsOption, shortened, trained
+from experiments.trainings import (
+    OnlyOption,
+    ShareOption,
+    TrialsOption,
+    asked_for,
+    shortened,
+    trained,
+)
 from wordbrush import params as parameters
 from wordbrush.errors import WordbrushError, run_command
 from wordbrush.evaluation import retrieval
@@ -41,12 +48,12 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.command(help=__doc__)
 def main(
     trials: TrialsOption = 3,
-    only: Annotated[list[str] | None, typer.Option(help="Such a start; may be repeated.")] = None,
+    only: OnlyOption = None,
     share: ShareOption = 1.0,
     output: OutputOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
-    chosen = asked_for(params, only)
+    chosen = asked_for(starts(params), only)
     kept = Kept.of("units", output, params, layout)
     material = read_material(params, layout)
     tests = UnitTests(material)
@@ -58,14 +65,6 @@ def main(
     layers = [str(layer) for layer in sorted(one.layer for one in params.davenet.quantisers)]
     rows = [row for name, found in results.items() for row in table_rows(name, found, layers)]
     print(table(HEADER, rows))
-
-
-def asked_for(params: Params, only: Sequence[str] | None) -> dict[str, list[Quantiser]]:
-    """The starts of `only`, each once, or all. Raises WordbrushError for others."""
-    found = starts(params)
-    if unknown := sorted({*(only or ())} - {*found}):
-        raise WordbrushError(f"--only {unknown[0]!r} is no start; there are {', '.join(found)}.")
-    return {name: found[name] for name in only or found}
 
 
 def starts(params: Params) -> dict[str, list[Quantiser]]:

@@ -126,18 +126,23 @@ def test_all_starts_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     assert again.output.splitlines()[-8:] == done.output.splitlines()[-8:]
 
 
-def test_one_head_and_two_are_trained_and_measured(drawn, tmp_path, monkeypatch):
+def test_all_kinds_of_heads_are_trained_and_measured(drawn, tmp_path, monkeypatch):
     beside(drawn, tmp_path)
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(heads.app, ["--trials", "2", "--output", "heads.json"])
-    assert done.exception is None, done.output
+    kinds = ["1 head", "2 heads", "2 heads, apart 0.05"]
+    for arguments in (["--only", kinds[2]], []):
+        options = ["--trials", "2", "--output", "heads.json", *arguments]
+        done = CliRunner().invoke(heads.app, options)
+        assert done.exception is None, done.output
     found = json.loads((tmp_path / "heads.json").read_text())["results"]
-    assert list(found) == [f"{heads} heads, trial {trial}" for heads in (1, 2) for trial in (0, 1)]
-    assert found["1 heads, trial 0"]["kinds"] is None
+    assert set(found) == {f"{kind}, trial {trial}" for kind in kinds for trial in (0, 1)}
+    assert found["1 head, trial 0"]["kinds"] is None
     assert len(found["2 heads, trial 0"]["kinds"]) == 4
+    assert found["2 heads, trial 0"] != found["2 heads, apart 0.05, trial 0"]
     lines = done.output.splitlines()
-    assert lines[-2].endswith("| – | – | – | – |") and lines[-1].startswith("| 2 |")
+    assert [line.split(" | ")[0] for line in lines[-3:]] == [f"| {kind}" for kind in kinds]
+    assert lines[-3].endswith("| – | – | – | – |")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Starts of codebooks: what is compared, and the table that is printed."""
 
 import pytest
-from experiments.trainings import shortened
-from experiments.units import HEADER, asked_for, starts, steps_of, table_rows
+from experiments.trainings import asked_for, shortened
+from experiments.units import HEADER, starts, steps_of, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -34,10 +34,11 @@ def test_the_starts_of_the_paper(growing, tiny):
 
 def test_a_start_that_is_asked_for_twice_is_trained_once(growing):
     """The same trials twice would halve the interval over them."""
-    assert list(asked_for(growing, ["warm {2}", "none", "warm {2}"])) == ["warm {2}", "none"]
-    assert asked_for(growing, None) == asked_for(growing, []) == starts(growing)
-    with pytest.raises(WordbrushError, match=r"--only 'hot' is no start"):
-        asked_for(growing, ["none", "hot"])
+    kinds = starts(growing)
+    assert list(asked_for(kinds, ["warm {2}", "none", "warm {2}"])) == ["warm {2}", "none"]
+    assert asked_for(kinds, None) == asked_for(kinds, []) == kinds
+    with pytest.raises(WordbrushError, match=r"--only 'hot' is none of none, cold"):
+        asked_for(kinds, ["none", "hot"])
 
 
 def test_codebooks_that_begin_together_are_not_trained_twice(growing):

@@ -7,7 +7,7 @@ from wordbrush.audio.config import FeatureConfig
 from wordbrush.davenet.config import EncoderConfig
 from wordbrush.davenet.encoded import Encoded
 from wordbrush.davenet.kernels import paired_similarities, similarities
-from wordbrush.senses.heads import HeadedEncoders, by_head, head_of_frames
+from wordbrush.senses.heads import HeadedEncoders, answered_together, by_head, head_of_frames
 
 
 @pytest.fixture
@@ -47,6 +47,29 @@ def test_a_frame_scores_by_its_best_head(features, heads):
         expected_heads = [head for head, _ in best_of(seen, heard, row, row, heads)]
         assert taken[row, :length].tolist() == expected_heads
         assert (taken[row, length:] == -1).all()
+
+
+@pytest.mark.parametrize("heads", [2, 3])
+def test_heads_answer_together_where_all_of_them_answer(features, heads):
+    seen, heard = features
+    products = []
+    for row, length in enumerate((5, 3, 4)):
+        for frame in range(length):
+            vector = heard.features[row, :, frame].chunk(heads)
+            cells = seen.features[row].flatten(1).chunk(heads)
+            answers = [one @ part for one, part in zip(vector, cells, strict=True)]
+            products += [abs(float(torch.stack(answers)[:, cell].prod())) for cell in range(4)]
+    found = answered_together(by_head(seen, heads), heard, heads)
+    assert float(found) == pytest.approx(sum(products) / len(products), abs=1e-5)
+
+
+def test_the_penalty_has_its_weight_and_one_head_has_none(features, tiny):
+    seen, heard = features
+    config = EncoderConfig.of(tiny.davenet, FeatureConfig.taken_from(tiny.captions))
+    punished = HeadedEncoders(config, 2, 0.5).paired_loss(by_head(seen, 2), heard)
+    torch.testing.assert_close(punished, 0.5 * answered_together(by_head(seen, 2), heard, 2))
+    assert HeadedEncoders(config, 2).paired_loss(by_head(seen, 2), heard) is None
+    assert HeadedEncoders(config, 1, 0.5).paired_loss(by_head(seen, 1), heard) is None
 
 
 def test_one_head_is_no_head(features):

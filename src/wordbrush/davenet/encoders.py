@@ -141,6 +141,11 @@ class Encoders(nn.Module):
         """Features of pictures, with their context."""
         return in_float32(with_context(seen, self.image.context if self.contextual else None))
 
+    def paired_loss(self, seen: Encoded, heard: Encoded) -> Tensor | None:
+        """What is added to the loss for how pictures and their utterances are answered together:
+        nothing, but by encoders that say more (senses.heads)."""
+        return None
+
 
 def in_turn(parts: Sequence[Encoded]) -> Encoded:
     """Rows of L parts in turn: the first of each, then the second of each. Some parts may lack

@@ -283,7 +283,8 @@ class Trainer:
             loss = loss + self.davenet.language_weight * between
         if self.twins is not None and batch.certainty is not None:
             loss = loss + self.twins(scores, batch.certainty)
-        return sum(auxiliary_losses(seen, heard), start=loss), figures_of(edits, loss)
+        others = auxiliary_losses(self.encoders, seen, heard)
+        return sum(others, start=loss), figures_of(edits, loss)
 
     def locked_features(self, batch: PairBatch) -> Tensor:
         """The features of the batch's pictures, whose branch is locked.
@@ -415,11 +416,10 @@ def figures_of(edits: EditedScores | None, loss: Tensor) -> Figures:
     return above.float() / valid.clamp(min=1), valid.float()
 
 
-def auxiliary_losses(*encoded: Encoded) -> Iterable[Tensor]:
+def auxiliary_losses(encoders: Encoders, seen: Encoded, heard: Encoded) -> Iterable[Tensor]:
     """What encoders themselves add to the loss, as the mean over all processes."""
-    return (
-        gather(one.auxiliary_loss[None]).mean() for one in encoded if one.auxiliary_loss is not None
-    )
+    losses = seen.auxiliary_loss, heard.auxiliary_loss, encoders.paired_loss(seen, heard)
+    return (gather(one[None]).mean() for one in losses if one is not None)
 
 
 def validation_recall(encoders: Encoders, pairs: Pairs, similarity: str) -> float:
