@@ -2,10 +2,11 @@
 
 Trains on the drawings of this folder, which `dvc repro synthesize-captions` makes, with what is
 said of each and the sound of its objects, each struck once, mixed: a batch has both. With one head;
-with two that compete for every frame (DenseAV's question); and with two that are punished where
-they answer together, too (DenseAV's disentanglement, of weight --apart). All else is equal, the
-number of channels too. Prints recall@10 of both kinds, and how much of the frames of each kind the
-heads take: means over trials with 95 % intervals over them. In a twentieth of the steps:
+with two that compete for every frame (DenseAV's question), untrained and trained; and with two that
+are punished where they answer together, too (DenseAV's disentanglement, of weight --apart, on the
+answers over the temperature). All else is equal, the number of channels too. Prints recall@10 of
+both kinds, and how much of the frames of each kind the heads take: means over trials with 95 %
+intervals over them. In a twentieth of the steps:
 
     python -m experiments.heads --share 0.05 --trials 3
 """
@@ -38,6 +39,7 @@ from wordbrush.training.conditions import as_chosen
 
 HEADS = 2
 DENSEAV = 0.05  # the weight of its penalty
+UNTRAINED = f"{HEADS} heads, untrained"
 HEADER = (
     *("heads", "R@10, captions", "R@10, impacts"),
     *("frames of captions that the head for captions takes", "of impacts", "apart", "kind told"),
@@ -72,11 +74,12 @@ def main(
         captions = read_pairs(layout)
         struck = struck_pairs(params, layout, captions, Path(folder) / "impacts")
         pairs = mixed(captions, struck, Path(folder) / "mixed")
-        for name, (heads, weight) in chosen.items():
+        for name, kind in chosen.items():
+            learns = name != UNTRAINED
             results[name] = [
                 kept.get(
                     f"{name}, trial {trial}",
-                    partial(measured, params, pairs, heads, weight, trial),
+                    partial(measured, params, pairs, *kind, trial, learns),
                 )
                 for trial in range(trials)
             ]
@@ -85,8 +88,9 @@ def main(
 
 def kinds_of_heads(apart: float) -> dict[str, tuple[int, float]]:
     """By name, how many heads there are, and the weight of the penalty."""
-    alone: dict[str, tuple[int, float]] = {"1 head": (1, 0.0), f"{HEADS} heads": (HEADS, 0.0)}
-    return alone | ({f"{HEADS} heads, apart {apart:g}": (HEADS, apart)} if apart else {})
+    kinds: dict[str, tuple[int, float]] = {UNTRAINED: (HEADS, 0.0), "1 head": (1, 0.0)}
+    kinds[f"{HEADS} heads"] = HEADS, 0.0
+    return kinds | ({f"{HEADS} heads, apart {apart:g}": (HEADS, apart)} if apart else {})
 
 
 def require_heads(params: Params) -> None:
@@ -105,16 +109,21 @@ def require_heads(params: Params) -> None:
         )
 
 
-def measured(params: Params, pairs: Pairs, heads: int, apart: float, trial: int) -> Measured:
-    """Train so many heads on both kinds, with a penalty of this weight; measure on the test."""
+def measured(
+    params: Params, pairs: Pairs, heads: int, apart: float, trial: int, learns: bool
+) -> Measured:
+    """Train so many heads on both kinds, with a penalty of this weight, or leave them as they
+    begin; measure on the test."""
     seed = params.grounding_seed + trial
     set_seed(seed)
-    encoders = HeadedEncoders(EncoderConfig.of(params.davenet, pairs.speech.config), heads, apart)
+    config = EncoderConfig.of(params.davenet, pairs.speech.config)
+    encoders = HeadedEncoders(config, heads, apart / params.davenet.temperature**heads)
     # captions are longer than impacts: batches by length would have one kind each
     davenet = params.davenet.model_copy(update={"length_pool": 1})
     stage = params.schedule.pretrain
-    with as_chosen(params):
-        train(encoders, pairs, Settings(davenet, stage, "hard", seed, params.edits.against))
+    if learns:
+        with as_chosen(params):
+            train(encoders, pairs, Settings(davenet, stage, "hard", seed, params.edits.against))
     found = kinds(encoders, pairs, params.evaluation.bootstrap, params.seed) if heads > 1 else None
     recalls = [recall_10(encoders, pairs, numbers) for numbers in by_kind(pairs, "test")]
     return {"recall": recalls, "kinds": found}

@@ -130,8 +130,8 @@ def test_all_kinds_of_heads_are_trained_and_measured(drawn, tmp_path, monkeypatc
     beside(drawn, tmp_path)
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
-    kinds = ["1 head", "2 heads", "2 heads, apart 0.05"]
-    for arguments in (["--only", kinds[2]], []):
+    kinds = ["2 heads, untrained", "1 head", "2 heads", "2 heads, apart 0.05"]
+    for arguments in (["--only", kinds[3]], []):
         options = ["--trials", "2", "--output", "heads.json", *arguments]
         done = CliRunner().invoke(heads.app, options)
         assert done.exception is None, done.output
@@ -141,7 +141,7 @@ def test_all_kinds_of_heads_are_trained_and_measured(drawn, tmp_path, monkeypatc
     assert len(found["2 heads, trial 0"]["kinds"]) == 4
     assert found["2 heads, trial 0"] != found["2 heads, apart 0.05, trial 0"]
     lines = done.output.splitlines()
-    assert [line.split(" | ")[0] for line in lines[-3:]] == [f"| {kind}" for kind in kinds]
+    assert [line.split(" | ")[0] for line in lines[-4:]] == [f"| {kind}" for kind in kinds]
     assert lines[-3].endswith("| – | – | – | – |")
 
 

@@ -51,6 +51,19 @@ def test_what_is_padded_changes_no_answer():
     torch.testing.assert_close(network("text", sentences)[0][1:2], shorter)
 
 
+def test_what_is_padded_trains_nothing():
+    """Statistics of a batch are of its frames and words alone."""
+    network, rng = Senses(CONFIG).train(), torch.Generator().manual_seed(0)
+    given = inputs(rng)
+    (sounds, lengths), (sentences,) = given["sound"], given["text"]
+    wider = {
+        "sound": (torch.nn.functional.pad(sounds, (0, 9), value=5.0), lengths),
+        "text": (torch.nn.functional.pad(sentences, (0, 3)),),
+    }
+    for sense, padded in wider.items():
+        torch.testing.assert_close(network(sense, *padded)[0], network(sense, *given[sense])[0])
+
+
 def test_a_saved_network_is_the_same(tmp_path):
     network = Senses(CONFIG).eval()
     save_network(tmp_path, "senses", network, CONFIG)

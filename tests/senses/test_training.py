@@ -55,6 +55,9 @@ def test_no_sound_is_ever_beside_a_text(tiny, tmp_path):
     sentences, heard = cases.sentences.copy(), cases.heard.copy()
     sentences[sounds], heard[texts] = 1, 0
     assert same(trained(tiny, replace(cases, sentences=sentences, heard=heard), steps=6), network)
+    longer = np.pad(cases.sentences, ((0, 0), (0, 3)))  # as for one long sentence of the test
+    longer[cases.of("test")[0]] = longer.max()
+    assert same(trained(tiny, replace(cases, sentences=longer), steps=6), network)
     sentences[texts] = 1
     assert not same(trained(tiny, replace(cases, sentences=sentences), steps=6), network)
 
@@ -97,8 +100,8 @@ def test_recorded_steps_learn_the_same(tiny, tmp_path, loss):
     (network, curve), (other, its_curve) = learned(NeverRecords), learned(TapeRecorder)
     assert made[0].recorded == 0 and made[1].recorded == 1
     assert same(other, network) and its_curve == curve and len(curve) == 8
-    _, its_curve = learned(None)  # its norms see less padding
-    assert np.allclose([row[1] for row in its_curve], [row[1] for row in curve], rtol=0.2)
+    _, its_curve = learned(None)  # on batches with less padding
+    assert np.allclose([row[1] for row in its_curve], [row[1] for row in curve], rtol=1e-3)
 
 
 def test_a_recorded_training_that_was_killed_resumes_to_the_same_bytes(tiny, tmp_path):

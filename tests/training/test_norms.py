@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from wordbrush.training.norms import InputNorm, minibatch_stddev, running_statistics
+from wordbrush.training.norms import (
+    BatchNorm1d,
+    InputNorm,
+    minibatch_stddev,
+    running_statistics,
+)
 
 
 def test_input_norm_is_batch_norm_of_one_channel():
@@ -16,6 +21,19 @@ def test_input_norm_is_batch_norm_of_one_channel():
     assert torch.allclose(ours.running_mean, theirs.running_mean, atol=1e-6)
     theirs.running_var.copy_(ours.running_var)  # torch's is the unbiased one
     assert torch.allclose(ours.eval()(x), theirs.eval()(x.reshape(-1, 1)).view(x.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_places_that_do_not_count_are_no_statistics(affine):
+    """As PyTorch's own norm of those alone that count."""
+    torch.manual_seed(0)
+    ours, theirs = BatchNorm1d(3, affine=affine), nn.BatchNorm1d(3, affine=affine)
+    x = 3 * torch.randn(2, 3, 5) + 2
+    counted = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0]]).bool()
+    wanted = theirs(x.transpose(1, 2)[counted])
+    torch.testing.assert_close(ours(x, counted).transpose(1, 2)[counted], wanted)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
 
 
 @pytest.mark.parametrize(("count", "group", "used"), [(8, 4, 4), (6, 4, 3), (5, 4, 1), (2, 4, 2)])

@@ -12,6 +12,14 @@ from wordbrush.data.images import to_images
 from wordbrush.data.speech import FeatureStore
 from wordbrush.data.splits import TRAIN
 from wordbrush.senses.config import Sense
+from wordbrush.senses.sentences import PADDING
+
+
+def halves(splits: np.ndarray) -> Mapping[Sense, np.ndarray]:
+    """The cases, of M with these splits, from which training takes pairs of a picture and a
+    sentence, and those from which it takes pairs of a picture and a sound. They share none."""
+    trained = np.flatnonzero(splits == TRAIN)
+    return {"text": trained[::2], "sound": trained[1::2]}
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,13 @@ class Cases:
 
     @cached_property
     def paired(self) -> Mapping[Sense, np.ndarray]:
-        """The cases from which training takes pairs of a picture and a sentence, and those from
-        which it takes pairs of a picture and a sound: two halves, which share none."""
-        trained = self.of(TRAIN)
-        return {"text": trained[::2], "sound": trained[1::2]}
+        """The cases of which training takes pairs, by what stands beside the picture."""
+        return halves(self.splits)
+
+    @cached_property
+    def most_words(self) -> int:
+        """Of a sentence of training's pairs."""
+        return int((self.sentences[self.paired["text"]] != PADDING).sum(1).max(initial=1))
 
     def take(self, sense: Sense, numbers: np.ndarray) -> tuple[Tensor, ...]:
         """What one sense takes in of these cases, as `Senses` reads it."""

@@ -12,11 +12,11 @@ from wordbrush.senses.natural import NO_LANGUAGE
 
 
 class Kinds(TypedDict):
-    """In percent, with intervals over utterances. captions, impacts: the mean share of an
-    utterance's frames that the head for captions takes; that is the one that takes more of them
-    than of impacts. apart: their difference, from 0, where kinds do not matter, to 100. told: how
-    often the head that takes most of an utterance tells its kind; both kinds weigh alike, and
-    chance is 50."""
+    """Of the test, in percent, with intervals over utterances. captions, impacts: the mean share of
+    an utterance's frames that the head for captions takes; that is the one that takes more of them
+    than of impacts on validation. apart: their difference, near 0 where kinds do not matter, and at
+    most 100. told: how often the head that takes most of an utterance tells its kind; both kinds
+    weigh alike, and chance is 50."""
 
     captions: Estimate
     impacts: Estimate
@@ -33,16 +33,21 @@ def by_kind(pairs: Pairs, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 def kinds(encoders: HeadedEncoders, pairs: Pairs, resamples: int, seed: int) -> Kinds:
     """Of the test's utterances with their own pictures, by encoders with two heads."""
-    captions, impacts = (
-        taken_by_first(encoders, pairs, numbers) for numbers in by_kind(pairs, "test")
+    validation, test = (
+        [taken_by_first(encoders, pairs, numbers) for numbers in by_kind(pairs, split)]
+        for split in ("validation", "test")
     )
+    captions, impacts = test if first_for_captions(*validation) else [1 - one for one in test]
     return taken(captions, impacts, resamples, seed)
 
 
+def first_for_captions(captions: np.ndarray, impacts: np.ndarray) -> bool:
+    """Whether the head that takes these shares of their frames takes more of captions."""
+    return bool(captions.mean() >= impacts.mean())
+
+
 def taken(captions: np.ndarray, impacts: np.ndarray, resamples: int, seed: int) -> Kinds:
-    """Of the shares [N] and [M] of the frames of captions and impacts that the first head takes."""
-    if captions.mean() < impacts.mean():
-        captions, impacts = 1 - captions, 1 - impacts
+    """Of the shares [N] and [M] of the frames of captions and impacts that one head takes."""
 
     def mean(*groups: np.ndarray) -> Estimate:
         value = 100 * float(np.mean([group.mean() for group in groups]))

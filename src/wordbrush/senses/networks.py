@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wordbrush.davenet.encoded import valid_frames
 from wordbrush.senses.config import Sense, SensesConfig
 from wordbrush.senses.sentences import FIRST, PADDING
 from wordbrush.storage.configs import read_config
@@ -80,12 +81,12 @@ class Sounds(nn.Module):
         self.norms = nn.ModuleList([BatchNorm1d(width) for width in channels[1:]])
 
     def forward(self, sounds: Tensor, lengths: Tensor) -> Tensor:
-        x = silenced(self.scale(sounds), lengths)
+        x = normalised(sounds, self.scale, lengths)
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
             if number:
                 x = F.relu(F.max_pool1d(x, 2, ceil_mode=True))
                 lengths = (lengths + 1) // 2
-            x = silenced(norm(layer(x)), lengths)
+            x = normalised(layer(x), norm, lengths)
         return F.relu(x.amax(2))
 
 
@@ -103,7 +104,7 @@ class Sentences(nn.Module):
     def forward(self, sentences: Tensor) -> Tensor:
         x, lengths = self.words(sentences).transpose(1, 2), (sentences != PADDING).sum(1)
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = silenced(F.relu(norm(layer(x))), lengths)
+            x = F.relu(normalised(layer(x), norm, lengths))
         return x.amax(2)
 
 
@@ -112,9 +113,12 @@ def along(channels: list[int], width: int) -> nn.ModuleList:
     return nn.ModuleList([nn.Conv1d(*two, width, padding=width // 2) for two in pairwise(channels)])
 
 
-def silenced(x: Tensor, lengths: Tensor) -> Tensor:
-    """[N, C, T] with 0 behind each length, so that no answer depends on the padding."""
-    return x * (torch.arange(x.shape[2], device=x.device) < lengths[:, None])[:, None]
+def normalised(x: Tensor, norm: nn.Module, lengths: Tensor) -> Tensor:
+    """[N, C, T] by a batch norm whose statistics are of what is before each length, and 0 behind
+    it: so neither answers nor trainings depend on the padding."""
+    valid = valid_frames(lengths, x.shape[2])
+    found: Tensor = norm(x, valid)
+    return found * valid[:, None]
 
 
 def load_senses(folder: Path, where: torch.device) -> Senses:

@@ -8,12 +8,12 @@ import numpy as np
 from wordbrush.data.pairs import Pairs, read_pairs
 from wordbrush.data.recordings import read_shards
 from wordbrush.data.speech import FeatureStore, write_features
-from wordbrush.data.splits import CAPTIONED, TRAIN
+from wordbrush.data.splits import CAPTIONED
 from wordbrush.params import Params
 from wordbrush.segmenter.annotations import read_annotations
 from wordbrush.segmenter.network import load_segmenter
 from wordbrush.segmenter.presences import presences
-from wordbrush.senses.cases import Cases
+from wordbrush.senses.cases import Cases, halves
 from wordbrush.senses.sentences import known_words, numbered
 from wordbrush.senses.struck import struck_frames
 from wordbrush.storage.layout import Layout
@@ -40,7 +40,7 @@ def read_cases(params: Params, layout: Layout, sounds: Path) -> tuple[Cases, lis
     told = [sure_objects(objects, params.segmenter.min_confidence) for objects in parsed]
     rows = read_shards(layout.speech, ["text"])
     texts = [rows[number]["text"] for number in captions]
-    words = known_words([text for text, split in zip(texts, splits, strict=True) if split == TRAIN])
+    words = known_words([texts[case] for case in halves(splits)["text"]])
     store, heard = heard_of(params, pairs, captions, told, sounds)
     cases = Cases(
         captions,

@@ -108,7 +108,9 @@ class Trainer:
         numbers = known[torch.randperm(len(known), generator=self.rng)[:count].numpy()]
         seen = scaled(self.images.pick(self.cases.pictures[numbers]))
         partners = tuple(to_device(one, device()) for one in self.cases.take(sense, numbers))
-        if self.graphs.used and sense == "sound":
+        if sense == "text":  # as wide as training's own, whatever others say
+            partners = (partners[0][:, : self.cases.most_words],)
+        elif self.graphs.used:
             partners = widened(partners[0]), partners[1]
         presences = to_device(torch.from_numpy(self.cases.presences[numbers]), device())
         return Pairs(sense, (seen,), partners, presences)

@@ -26,7 +26,8 @@ class _WholeBatch(nn.modules.batchnorm._BatchNorm):
     """What both norms add to PyTorch's."""
 
     def forward(self, x: Tensor, counted: Tensor | None = None) -> Tensor:
-        """[N, C, …]; counted: bool [N], the rows of [N, C] that the statistics are of."""
+        """[N, C, …]; counted: what the statistics are of, bool [N] of [N, C] or [N, L] of
+        [N, C, L]."""
         if not self.training or (world() == 1 and counted is None):
             return super().forward(x)
         values = x.float()  # as PyTorch's own computes what comes in bfloat16
@@ -36,10 +37,10 @@ class _WholeBatch(nn.modules.batchnorm._BatchNorm):
             mean, variance, count = counted_moments(values, counted)
         update_running(self, mean, variance.detach() * count / (count - 1))
         shape = (1, -1, *[1] * (x.dim() - 2))
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return torch.addcmul((self.bias - mean * scale).view(shape), values, scale.view(shape)).to(
-            x.dtype
-        )
+        scale = (variance + self.eps).rsqrt()
+        scale = scale if self.weight is None else self.weight * scale
+        start = -mean * scale if self.bias is None else self.bias - mean * scale
+        return torch.addcmul(start.view(shape), values, scale.view(shape)).to(x.dtype)
 
 
 class BatchNorm1d(_WholeBatch, nn.BatchNorm1d):

@@ -126,14 +126,17 @@ def moments(x: Tensor, axes: list[int] | None = None) -> tuple[Tensor, Tensor, T
 
 
 def counted_moments(x: Tensor, counted: Tensor) -> tuple[Tensor, Tensor, Tensor | int]:
-    """As `moments` over the rows of [N, C] that count, bool [N]; their number is on the device.
+    """As `moments` over the rows of [N, C] that count, bool [N], or the places of [N, C, L], bool
+    [N, L]; their number is on the device.
 
     As sums and not as a product of matrices, which autocast would round.
     """
+    axes = [axis for axis in range(x.dim()) if axis != 1]
     count = counted.sum()
-    shares = (counted / count)[:, None]
-    mean = (x * shares).sum(0)
-    return _of_all_ranks(mean, ((x - mean).square() * shares).sum(0), count)
+    shares = (counted / count).unsqueeze(1)
+    mean = (x * shares).sum(axes)
+    apart = x - mean.view(1, -1, *[1] * (x.dim() - 2))
+    return _of_all_ranks(mean, (apart.square() * shares).sum(axes), count)
 
 
 def _of_all_ranks(
