@@ -17,6 +17,7 @@ from wordbrush.stages import evaluate, pretrain_davenet
 from wordbrush.storage.files import read_json
 from wordbrush.storage.layout import Layout
 from wordbrush.storage.yaml import merge, read_yaml
+from wordbrush.training.compute import set_seed
 
 CHANGES = {
     "davenet": {
@@ -43,9 +44,24 @@ def quantised(finished, tmp_path_factory) -> tuple[Params, Layout]:
     layout = Layout(root)
     for curve in root.glob("plots/pretrain_*"):
         curve.unlink()
+    set_seed(params.seed)
     pretrain_davenet.run(params, layout, "hard")
     evaluate.run(params, layout)
     return params, layout
+
+
+def test_they_are_trained_on_pictures_and_speech_alone(quantised, finished, tmp_path):
+    """Without text and labels the bytes are the same."""
+    params, layout = quantised
+    (tmp_path / "data").mkdir()
+    for name in ("samples", "features"):
+        (tmp_path / "data" / name).symlink_to(finished.root / "data" / name)
+    again = Layout(tmp_path)
+    set_seed(params.seed)
+    pretrain_davenet.run(params, again, "hard")
+    for path in layout.encoders("pretrain", "hard").iterdir():
+        found = again.encoders("pretrain", "hard") / path.name
+        assert found.read_bytes() == path.read_bytes(), path
 
 
 def test_every_layer_is_measured(quantised):

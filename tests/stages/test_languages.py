@@ -29,8 +29,10 @@ from wordbrush.stages import (
     targeted_edits,
 )
 from wordbrush.storage.files import read_json
-from wordbrush.training.compute import device
+from wordbrush.storage.layout import Layout
+from wordbrush.training.compute import device, set_seed
 
+TRAINING = (pretrain_davenet, random_edits, cluster_units, targeted_edits)
 SPOKEN = {
     "languages": ["en", "de"],
     "voices": ["en-us", "en", "de", "de+f1"],
@@ -118,10 +120,25 @@ def learned(bilingual) -> Workspace:
         shutil.rmtree(workspace.root / "data" / folder)
     for curve in workspace.root.glob("plots/*_random.csv"):
         curve.unlink()
-    for stage in (pretrain_davenet, random_edits, cluster_units, targeted_edits):
+    for stage in TRAINING:
+        set_seed(params.seed)
         stage.run(params, layout, "hard")
     evaluate.run(params, layout)
     return workspace
+
+
+def test_every_training_gives_the_same_bytes_without_text_and_labels(learned, tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("samples", "features", "generator"):
+        (tmp_path / "data" / name).symlink_to(learned.root / "data" / name)
+    params, layout = load(learned.root / "params.yaml"), Layout(tmp_path)
+    for stage in TRAINING:
+        set_seed(params.seed)
+        stage.run(params, layout, "hard")
+    for kind in ("pretrain", "random-edits", "targeted-edits"):
+        for path in learned.layout.encoders(kind, "hard").iterdir():
+            found = layout.encoders(kind, "hard") / path.name
+            assert found.read_bytes() == path.read_bytes(), path
 
 
 def test_every_training_has_both_languages(learned):
