@@ -34,7 +34,7 @@ from wordbrush.storage.layout import PARAMS, Layout
 
 HEADER = (
     *("drawings", "loss between languages", "R@10, pictures"),
-    *("R@10, captions", "chance", "lexicon", "chance"),
+    *("R@1, captions", "R@10, captions", "chance", "lexicon", "chance"),
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -104,7 +104,10 @@ def table_row(drawings: str, weight: float, trials: Sequence[LanguageScores]) ->
         drawings,
         f"{weight:g}",
         over_trials(seen),
-        over_trials([[one["recall"]["10"]["value"] for one in each] for each in captions]),
+        *(
+            over_trials([[one["recall"][first]["value"] for one in each] for each in captions])
+            for first in ("1", "10")
+        ),
         cell([np.mean([one["chance"]["10"] for each in captions for one in each])]),
         over_trials([[one["value"] for one in each] for each in words]),
         cell([np.mean(by_luck) if by_luck else None]),
