@@ -1,4 +1,4 @@
-"""Every method's numbers over several trials, with 95 % intervals, beside the paper's, as SVG."""
+"""Numbers over several trials, with 95 % intervals, as SVG."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from experiments.tables import COLUMNS, half_interval, heading, paper
 from wordbrush.evaluation.methods import method_named
-from wordbrush.evaluation.results import Results
-from wordbrush.report.figures import INK  # and its style: no dates, no random ids
+from wordbrush.evaluation.results import Results, Units
+from wordbrush.evaluation.units import FEATURES
+from wordbrush.report.figures import ACCENTS, INK  # and its style: no dates, no random ids
 from wordbrush.scenes.world import ATTRIBUTES
 from wordbrush.storage.files import whole_file
 
@@ -57,8 +58,54 @@ def draw_methods(path: Path, trials: Sequence[Results]) -> None:
     panels[0].set_ylim(0, 105)
     panels[0].set_ylabel("percent")
     panels[0].legend(frameon=False, loc="lower right")
+    save(path, figure)
+
+
+def draw_layers(path: Path, plain: Sequence[Units], quantised: Sequence[Units]) -> None:
+    """Draw how well layers tell phones apart, without codebooks and with them, and how many words
+    the codes behind them detect; one of `Units` for each trial."""
+    figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+    phones, words = figure.subplots(1, 2, width_ratios=(5, 2))
+    layers = list(quantised[0])
+    behind = [layer for layer in layers if "codebook" in quantised[0][layer]]
+    names = [
+        "log-mels" if layer == FEATURES else f"layer {layer}\n{scores['frame_ms']:g} ms"
+        for layer, scores in quantised[0].items()
+    ]
+    plotted = (
+        ("without codebooks", "o", layers, [[one[k]["abx"] for k in layers] for one in plain]),
+        ("with codebooks", "s", layers, [[one[k]["abx"] for k in layers] for one in quantised]),
+        ("codes", "D", behind, [[one[k]["codebook"]["abx"] for k in behind] for one in quantised]),
+    )
+    for number, (label, marker, shown, trials) in enumerate(plotted):
+        values = np.array([[one["value"] for one in trial] for trial in trials])
+        places = [layers.index(layer) + 0.15 * (number - 1) for layer in shown]
+        spread = [half_interval(column) for column in values.T]
+        style = {"fmt": marker, "color": ACCENTS[number], "capsize": 3, "label": label}
+        phones.errorbar(places, values.mean(0), spread, **style)
+    phones.set_ylim(0, 50)
+    phones.set_ylabel("phone ABX, % (chance 50)")
+    phones.set_xticks(range(len(layers)), names)
+    phones.legend(frameon=False, loc="upper left")
+    found = np.array([[one[k]["codebook"]["word_f1"] for k in behind] for one in quantised])
+    words.bar(range(len(behind)), found.mean(0), 0.5, color=ACCENTS[2])
+    words.errorbar(
+        range(len(behind)),
+        found.mean(0),
+        [half_interval(column) for column in found.T],
+        fmt="none",
+        ecolor=INK,
+        capsize=3,
+    )
+    words.set_ylim(0, 100)
+    words.set_ylabel("mean F1 of words, %")
+    words.set_xticks(range(len(behind)), [f"layer {layer}" for layer in behind])
+    save(path, figure)
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Without a date: the same bytes for the same numbers."""
     with whole_file(path) as out:
-        # no date: the same bytes for the same numbers
         figure.savefig(out, format="svg", metadata={"Date": None})
 
 

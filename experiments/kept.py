@@ -25,7 +25,7 @@ from wordbrush.versioning.git import described_head
 from wordbrush.versioning.locks import read_lock
 
 PACKAGE = Path(wordbrush.__file__).parent
-PRINTS = ("kept", "tables", "runs")  # modules of experiments that change no number
+PRINTS = ("kept", "tables", "figures", "runs")  # modules of experiments that change no number
 PARTS = (  # of data/: what experiments read
     *("samples", "features", "speech", "generator", "segmenter"),
     *("annotations", "test_speech", "real_pairs"),

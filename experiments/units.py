@@ -11,13 +11,14 @@ sixth of that:
     python -m experiments.units --share 0.16
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from experiments.figures import draw_layers
 from experiments.kept import Kept, OutputOption
 from experiments.tables import NOTHING, Row, cell, table
 from experiments.trainings import (
@@ -37,11 +38,21 @@ from wordbrush.evaluation.results import CodebookScores, LayerScores
 from wordbrush.evaluation.units import UnitTests
 from wordbrush.params import Params, Quantiser
 from wordbrush.storage.layout import PARAMS, Layout
+from wordbrush.storage.paths import given_path
 
 HEADER = (
     *("start", "R@10", "layer", "words detected", "word F1"),
     *("ABX", "of codes", "perplexity"),
 )
+NONE = "none"  # the start without codebooks
+FigureOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.svg",
+        help="A chart of the last start beside none.",
+        parser=given_path,
+    ),
+]
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -51,9 +62,12 @@ def main(
     only: OnlyOption = None,
     share: ShareOption = 1.0,
     output: OutputOption = None,
+    figure: FigureOption = None,
 ) -> None:
     params, layout = shortened(parameters.load(Path(PARAMS)), share), Layout(Path("."))
     chosen = asked_for(starts(params), only)
+    if figure is not None:
+        require_two(chosen, trials)
     kept = Kept.of("units", output, params, layout)
     material = read_material(params, layout)
     tests = UnitTests(material)
@@ -65,6 +79,18 @@ def main(
     layers = [str(layer) for layer in sorted(one.layer for one in params.davenet.quantisers)]
     rows = [row for name, found in results.items() for row in table_rows(name, found, layers)]
     print(table(HEADER, rows))
+    if figure is not None:
+        *_, last = (name for name in results if name != NONE)
+        plain, quantised = ([one["units"] for one in results[name]] for name in (NONE, last))
+        draw_layers(figure, plain, quantised)
+
+
+def require_two(chosen: Collection[str], trials: int) -> None:
+    """Raises WordbrushError where there is nothing to compare in a chart, or no interval."""
+    if NONE not in chosen or len(chosen) < 2 or trials < 2:
+        raise WordbrushError(
+            f"--figure compares {NONE!r} and another start, with intervals over two trials or more."
+        )
 
 
 def starts(params: Params) -> dict[str, list[Quantiser]]:
@@ -79,7 +105,7 @@ def starts(params: Params) -> dict[str, list[Quantiser]]:
         return [one.model_copy(update={"from_step": step}) for one in chosen]
 
     layers = ", ".join(str(one.layer) for one in named)
-    found = {"none": [], f"cold {{{layers}}}": all_from(0, named)}
+    found = {NONE: [], f"cold {{{layers}}}": all_from(0, named)}
     found |= {f"warm {{{one.layer}}}": all_from(begun, [one]) for one in named}
     if len(named) > 1:
         found[f"warm {{{layers}}}"] = all_from(begun, named)

@@ -1,8 +1,9 @@
 """Starts of codebooks: what is compared, and the table that is printed."""
 
 import pytest
+from experiments.figures import draw_layers
 from experiments.trainings import asked_for, shortened
-from experiments.units import HEADER, starts, steps_of, table_rows
+from experiments.units import HEADER, require_two, starts, steps_of, table_rows
 
 from wordbrush.errors import WordbrushError
 from wordbrush.params import Params, Quantiser
@@ -30,6 +31,29 @@ def test_the_starts_of_the_paper(growing, tiny):
     }
     with pytest.raises(WordbrushError, match="quantisers is empty"):
         starts(tiny)
+
+
+def test_a_chart_needs_two_starts_and_trials():
+    for chosen, trials in ((["none"], 3), (["cold {2}", "warm {2}"], 3), (["none", "cold {2}"], 1)):
+        with pytest.raises(WordbrushError, match="--figure compares 'none'"):
+            require_two(chosen, trials)
+    require_two(["none", "cold {2}"], 2)
+
+
+def test_what_layers_hear_is_drawn(tmp_path):
+    def units(error: float, code: float) -> dict:
+        abx = {"value": error, "low": error - 1, "high": error + 1}
+        book = {"abx": {**abx, "value": code}, "word_f1": 60 + code}
+        layer = {"frame_ms": 20.0, "abx": abx}
+        return {"features": dict(layer), "1": {**layer, "codebook": book}}
+
+    trials = [units(5.0, 7.0), units(6.0, 9.0)]
+    for name in ("a.svg", "b.svg"):
+        draw_layers(tmp_path / name, trials, trials)
+    drawn = (tmp_path / "a.svg").read_text()
+    assert drawn == (tmp_path / "b.svg").read_text()
+    for words in ("log-mels", "layer 1", "20 ms", "without codebooks", "mean F1 of words, %"):
+        assert words in drawn
 
 
 def test_a_start_that_is_asked_for_twice_is_trained_once(growing):
