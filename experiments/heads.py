@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from typing_extensions import TypedDict
@@ -39,12 +39,19 @@ from wordbrush.training.conditions import as_chosen
 
 HEADS = 2
 DENSEAV = 0.05  # the weight of its penalty
-UNTRAINED = f"{HEADS} heads, untrained"
 HEADER = (
     *("heads", "R@10, captions", "R@10, impacts"),
     *("frames of captions that the head for captions takes", "of impacts", "apart", "kind told"),
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class Kind(NamedTuple):
+    """How many heads there are, the weight of the penalty, and whether they are trained."""
+
+    heads: int = HEADS
+    apart: float = 0.0
+    learns: bool = True
 
 
 class Measured(TypedDict):
@@ -75,22 +82,21 @@ def main(
         struck = struck_pairs(params, layout, captions, Path(folder) / "impacts")
         pairs = mixed(captions, struck, Path(folder) / "mixed")
         for name, kind in chosen.items():
-            learns = name != UNTRAINED
             results[name] = [
-                kept.get(
-                    f"{name}, trial {trial}",
-                    partial(measured, params, pairs, *kind, trial, learns),
-                )
+                kept.get(f"{name}, trial {trial}", partial(measured, params, pairs, kind, trial))
                 for trial in range(trials)
             ]
     print(table(HEADER, [table_row(name, found) for name, found in results.items()]))
 
 
-def kinds_of_heads(apart: float) -> dict[str, tuple[int, float]]:
-    """By name, how many heads there are, and the weight of the penalty."""
-    kinds: dict[str, tuple[int, float]] = {UNTRAINED: (HEADS, 0.0), "1 head": (1, 0.0)}
-    kinds[f"{HEADS} heads"] = HEADS, 0.0
-    return kinds | ({f"{HEADS} heads, apart {apart:g}": (HEADS, apart)} if apart else {})
+def kinds_of_heads(apart: float) -> dict[str, Kind]:
+    """By name, those with a penalty of this weight among them, if it is not 0."""
+    kinds = {
+        f"{HEADS} heads, untrained": Kind(learns=False),
+        "1 head": Kind(heads=1),
+        f"{HEADS} heads": Kind(),
+    }
+    return kinds | ({f"{HEADS} heads, apart {apart:g}": Kind(apart=apart)} if apart else {})
 
 
 def require_heads(params: Params) -> None:
@@ -109,22 +115,22 @@ def require_heads(params: Params) -> None:
         )
 
 
-def measured(
-    params: Params, pairs: Pairs, heads: int, apart: float, trial: int, learns: bool
-) -> Measured:
-    """Train so many heads on both kinds, with a penalty of this weight, or leave them as they
-    begin; measure on the test."""
+def measured(params: Params, pairs: Pairs, kind: Kind, trial: int) -> Measured:
+    """Train such heads on captions and impacts, if they are; measure on the test."""
     seed = params.grounding_seed + trial
     set_seed(seed)
     config = EncoderConfig.of(params.davenet, pairs.speech.config)
-    encoders = HeadedEncoders(config, heads, apart / params.davenet.temperature**heads)
+    weight = kind.apart / params.davenet.temperature**kind.heads
+    encoders = HeadedEncoders(config, kind.heads, weight)
     # captions are longer than impacts: batches by length would have one kind each
     davenet = params.davenet.model_copy(update={"length_pool": 1})
     stage = params.schedule.pretrain
-    if learns:
+    if kind.learns:
         with as_chosen(params):
             train(encoders, pairs, Settings(davenet, stage, "hard", seed, params.edits.against))
-    found = kinds(encoders, pairs, params.evaluation.bootstrap, params.seed) if heads > 1 else None
+    found = None
+    if kind.heads > 1:
+        found = kinds(encoders, pairs, params.evaluation.bootstrap, params.seed)
     recalls = [recall_10(encoders, pairs, numbers) for numbers in by_kind(pairs, "test")]
     return {"recall": recalls, "kinds": found}
 
